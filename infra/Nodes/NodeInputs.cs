@@ -1,0 +1,82 @@
+// Everything a node's payload is rendered from: plain values, no Output in sight.
+
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Nodes;
+
+/// <summary>A machine by name and private address.</summary>
+/// <param name="Name">Host name, such as redis1.</param>
+/// <param name="Address">Private IPv4 address.</param>
+public sealed record NodeAddress(string Name, string Address);
+
+/// <summary>All passwords of a deployment. Each account has its own; none is ever logged or put on a command line.</summary>
+public sealed record NodePasswords
+{
+    /// <summary>The clients' password: Redis' default user.</summary>
+    public required string Client { get; init; }
+
+    /// <summary>User "replication": masteruser and masterauth of every data node.</summary>
+    public required string Replication { get; init; }
+
+    /// <summary>User "sentinel" on the data nodes, and the Sentinels' password among themselves.</summary>
+    public required string Sentinel { get; init; }
+
+    /// <summary>User "rp-health": the proxies' role probes.</summary>
+    public required string Health { get; init; }
+
+    /// <summary>User "rp-sentinel" on the Sentinels: the proxies' view of the votes.</summary>
+    public required string SentinelWatch { get; init; }
+
+    /// <summary>User "operator" on data nodes and Sentinels: planned switchovers and the boot rule's questions.</summary>
+    public required string Operator { get; init; }
+
+    /// <summary>User "admin" of the proxies' stats page.</summary>
+    public required string Admin { get; init; }
+
+    /// <summary>Hides the passwords.</summary>
+    public override string ToString() => nameof(NodePasswords);
+}
+
+/// <summary>Input of a Redis node's payload.</summary>
+public sealed record RedisNodeInputs
+{
+    /// <summary>This node; one of <see cref="Nodes"/>.</summary>
+    public required NodeAddress Node { get; init; }
+
+    /// <summary>All Redis nodes, in order. The first is the master of the first bootstrap.</summary>
+    public required IReadOnlyList<NodeAddress> Nodes { get; init; }
+
+    /// <summary>redis-server's settings.</summary>
+    public required RedisSettings Redis { get; init; }
+
+    /// <summary>redis-sentinel's settings.</summary>
+    public required SentinelSettings Sentinel { get; init; }
+
+    /// <summary>The passwords.</summary>
+    public required NodePasswords Passwords { get; init; }
+}
+
+/// <summary>Input of a proxy node's payload.</summary>
+public sealed record ProxyNodeInputs
+{
+    /// <summary>This node.</summary>
+    public required NodeAddress Node { get; init; }
+
+    /// <summary>All Redis nodes, in order.</summary>
+    public required IReadOnlyList<NodeAddress> RedisNodes { get; init; }
+
+    /// <summary>redis-sentinel's settings: the monitored name and down-after.</summary>
+    public required SentinelSettings Sentinel { get; init; }
+
+    /// <summary>The passwords.</summary>
+    public required NodePasswords Passwords { get; init; }
+
+    /// <summary>Where the proxy bundle is fetched from: a pre-authenticated address, a secret.</summary>
+    public required string BundleUrl { get; init; }
+
+    /// <summary>SHA-256 of the bundle, 64 lower-case hexadecimal digits.</summary>
+    public required string BundleSha256 { get; init; }
+
+    /// <summary>Client connections a proxy accepts.</summary>
+    public int MaxConnections { get; init; } = 10_000;
+}

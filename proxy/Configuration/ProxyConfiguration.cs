@@ -1,0 +1,119 @@
+// The proxy's settings after reading and validation: what proxy.json means, in types.
+// The file format is a contract: keys are added, existing ones keep their names and meaning.
+
+using System.Net;
+
+namespace RedisHaProxy.Configuration;
+
+/// <summary>All settings of one proxy process, valid as a whole.</summary>
+public sealed record ProxyConfiguration
+{
+    /// <summary>Addresses on which clients are accepted; at least one.</summary>
+    public required IReadOnlyList<IPEndPoint> Listen { get; init; }
+
+    /// <summary>The Redis data nodes.</summary>
+    public required RedisConfiguration Redis { get; init; }
+
+    /// <summary>The Sentinels; null when the section is absent (then only followers and observed promotions are evidence).</summary>
+    public SentinelConfiguration? Sentinel { get; init; }
+
+    /// <summary>The admin server and control socket; null when the section is absent.</summary>
+    public AdminConfiguration? Admin { get; init; }
+
+    /// <summary>Time limits.</summary>
+    public TimeoutConfiguration Timeouts { get; init; } = new();
+
+    /// <summary>Connection limits.</summary>
+    public LimitConfiguration Limits { get; init; } = new();
+}
+
+/// <summary>A named Redis data node. The name is the operator's (redis1), used in logs, metrics and pages.</summary>
+/// <param name="Name">Unique within the file.</param>
+/// <param name="EndPoint">Address and port of redis-server.</param>
+public sealed record RedisNode(string Name, IPEndPoint EndPoint);
+
+/// <summary>User name and password for AUTH; a null user means the default user.</summary>
+/// <param name="User">ACL user, or null.</param>
+/// <param name="Password">The secret, read from the password file. Never logged, never served.</param>
+public sealed record RedisCredentials(string? User, string Password)
+{
+    /// <summary>Hides the password.</summary>
+    public override string ToString() => $"{User ?? "default"}:***";
+}
+
+/// <summary>Section "redis".</summary>
+public sealed record RedisConfiguration
+{
+    /// <summary>The data nodes, in file order; at least one, names and addresses unique.</summary>
+    public required IReadOnlyList<RedisNode> Nodes { get; init; }
+
+    /// <summary>Credentials of the probe (needs only PING, ROLE, INFO); null without a password.</summary>
+    public RedisCredentials? Credentials { get; init; }
+
+    /// <summary>Time between two probes of a node; 50 ms by default, 10 ms to 10 s.</summary>
+    public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromMilliseconds(50);
+}
+
+/// <summary>Section "sentinel".</summary>
+public sealed record SentinelConfiguration
+{
+    /// <summary>Name under which the Sentinels monitor the master.</summary>
+    public required string Master { get; init; }
+
+    /// <summary>The Sentinels; a majority of this list decides, so all of them must be listed.</summary>
+    public required IReadOnlyList<IPEndPoint> Nodes { get; init; }
+
+    /// <summary>Credentials; null without a password.</summary>
+    public RedisCredentials? Credentials { get; init; }
+
+    /// <summary>The Sentinels' down-after-milliseconds: it bounds leases and the validity of an observed promotion.</summary>
+    public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Time between two polls of a Sentinel; 100 ms by default, 20 ms to 10 s.</summary>
+    public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(100);
+}
+
+/// <summary>Section "admin".</summary>
+public sealed record AdminConfiguration
+{
+    /// <summary>Address of the admin HTTP server; null when only the socket is wanted.</summary>
+    public IPEndPoint? Listen { get; init; }
+
+    /// <summary>User of the HTTP basic authentication; null serves without one.</summary>
+    public string? User { get; init; }
+
+    /// <summary>Its password. Never logged, never served.</summary>
+    public string? Password { get; init; }
+
+    /// <summary>Path of the local control socket; null without one.</summary>
+    public string? Socket { get; init; }
+
+    /// <summary>Hides the password.</summary>
+    public override string ToString() => $"{Listen} {Socket}";
+}
+
+/// <summary>Section "timeouts". Zero means none.</summary>
+public sealed record TimeoutConfiguration
+{
+    /// <summary>To connect a session to its node.</summary>
+    public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long a new session waits for a master before it is refused.</summary>
+    public TimeSpan Park { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Silence in both directions after which a session ends; zero (the default) never ends one, so that blocking commands and subscriptions live.</summary>
+    public TimeSpan Idle { get; init; }
+}
+
+/// <summary>Section "limits".</summary>
+public sealed record LimitConfiguration
+{
+    /// <summary>Client connections in all; parked ones count.</summary>
+    public int Connections { get; init; } = 10_000;
+
+    /// <summary>Client connections from one source address; 0 means no limit.</summary>
+    public int PerSource { get; init; }
+
+    /// <summary>Sessions that may wait for a master at once.</summary>
+    public int Parked { get; init; } = 10_000;
+}

@@ -1,0 +1,37 @@
+// Counters of the data plane at one moment, for pages, metrics and the health answer.
+
+namespace RedisHaProxy.Forwarding;
+
+/// <summary>Sums over all event loops. Counters only grow; gauges are of the moment.</summary>
+public sealed record ForwarderSnapshot
+{
+    /// <summary>Client sessions open now, parked ones included.</summary>
+    public required int Sessions { get; init; }
+
+    /// <summary>The most there ever were at once.</summary>
+    public required int SessionsMax { get; init; }
+
+    /// <summary>Sessions accepted since start, refused ones included.</summary>
+    public required long SessionsTotal { get; init; }
+
+    /// <summary>Sessions waiting for a master now.</summary>
+    public required int Parked { get; init; }
+
+    /// <summary>Bytes from clients to nodes.</summary>
+    public required long BytesIn { get; init; }
+
+    /// <summary>Bytes from nodes to clients.</summary>
+    public required long BytesOut { get; init; }
+
+    /// <summary>Ended sessions, indexed by <see cref="SessionEnd"/>.</summary>
+    public required IReadOnlyList<long> Ends { get; init; }
+
+    /// <summary>The order in force in every loop.</summary>
+    public required GateOrder Order { get; init; }
+
+    /// <summary>
+    /// Milliseconds since the slowest loop last went round (loops wake at least every second):
+    /// the progress that feeds the watchdog and /healthz.
+    /// </summary>
+    public required long StalledMilliseconds { get; init; }
+}

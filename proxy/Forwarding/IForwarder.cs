@@ -1,0 +1,25 @@
+// The boundary between control plane and data plane, and between engines: epoll, io_uring, and the tests' recording one.
+
+namespace RedisHaProxy.Forwarding;
+
+/// <summary>The data plane as the control plane sees it.</summary>
+public interface IForwarder : IAsyncDisposable
+{
+    /// <summary>
+    /// Binds and starts to accept. Until the first order new sessions park.
+    /// </summary>
+    /// <exception cref="System.Net.Sockets.SocketException">An address cannot be bound; the message names it. Nothing listens then.</exception>
+    void Start();
+
+    /// <summary>
+    /// Hands an order to every loop and completes when all have carried it out: sessions to other nodes are reset,
+    /// none is being connected to them. Orders are carried out in the order of the calls; never throws for a session's error.
+    /// </summary>
+    ValueTask ApplyAsync(GateOrder order);
+
+    /// <summary>Stops accepting (the listeners close); existing sessions go on.</summary>
+    ValueTask StopAcceptingAsync();
+
+    /// <summary>The counters now. Cheap; callable from any thread.</summary>
+    ForwarderSnapshot Snapshot();
+}

@@ -1,0 +1,3 @@
+// Entry point of redis-ha-proxy.
+
+return 0;
