@@ -1,3 +1,5 @@
-// Entry point of redis-ha-proxy.
+// Entry point of redis-ha-proxy: one verb a command, see Commands/.
 
-return 0;
+using RedisHaProxy.Commands;
+
+return await ProxyCommandLine.InvokeAsync(args, Console.Out, Console.Error);

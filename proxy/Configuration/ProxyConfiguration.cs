@@ -2,6 +2,7 @@
 // The file format is a contract: keys are added, existing ones keep their names and meaning.
 
 using System.Net;
+using Microsoft.Extensions.Logging;
 
 namespace RedisHaProxy.Configuration;
 
@@ -25,6 +26,9 @@ public sealed record ProxyConfiguration
 
     /// <summary>Connection limits.</summary>
     public LimitConfiguration Limits { get; init; } = new();
+
+    /// <summary>What is logged, and how.</summary>
+    public LogConfiguration Log { get; init; } = new();
 }
 
 /// <summary>A named Redis data node. The name is the operator's (redis1), used in logs, metrics and pages.</summary>
@@ -92,14 +96,23 @@ public sealed record AdminConfiguration
     public override string ToString() => $"{Listen} {Socket}";
 }
 
-/// <summary>Section "timeouts". Zero means none.</summary>
+/// <summary>Section "timeouts".</summary>
 public sealed record TimeoutConfiguration
 {
     /// <summary>To connect a session to its node.</summary>
     public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a new session waits for a master before it is refused.</summary>
+    /// <summary>How long a new session waits for a master before it is refused; zero refuses at once.</summary>
     public TimeSpan Park { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// At SIGTERM or a drain: how long new sessions are still taken while /healthz already fails, so that the load balancer
+    /// turns away before a door closes. Should exceed the balancer's health interval times its retries.
+    /// </summary>
+    public TimeSpan DrainDelay { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>At SIGTERM: how long open sessions may go on after the listeners closed; then they are ended.</summary>
+    public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Silence in both directions after which a session ends; zero (the default) never ends one, so that blocking commands and subscriptions live.</summary>
     public TimeSpan Idle { get; init; }
@@ -116,4 +129,33 @@ public sealed record LimitConfiguration
 
     /// <summary>Sessions that may wait for a master at once.</summary>
     public int Parked { get; init; } = 10_000;
+}
+
+/// <summary>The form of a log line.</summary>
+public enum LogFormat
+{
+    /// <summary>Journal lines when standard error is the journal, text otherwise.</summary>
+    Auto,
+
+    /// <summary>Time, level and message, for people.</summary>
+    Text,
+
+    /// <summary>One JSON object a line.</summary>
+    Json,
+
+    /// <summary>The priority in angle brackets and the message (sd-daemon(3)): systemd keeps the rest.</summary>
+    Journal,
+}
+
+/// <summary>Section "log".</summary>
+public sealed record LogConfiguration
+{
+    /// <summary>The least severe level that is written.</summary>
+    public LogLevel Level { get; init; } = LogLevel.Information;
+
+    /// <summary>The form of a line.</summary>
+    public LogFormat Format { get; init; }
+
+    /// <summary>Whether each ended session is logged (one line a session, sampled under flood).</summary>
+    public bool Sessions { get; init; } = true;
 }

@@ -1,0 +1,73 @@
+// The verb "check": is this configuration file good?
+
+using System.CommandLine;
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Validates a configuration file and shows what it means.</summary>
+internal static class CheckCommand
+{
+    public static Command Create()
+    {
+        var file = new Argument<string>("FILE") { Description = "The configuration file." };
+        var command = new Command("check", "Validate a configuration file and the secrets it names; nothing is started.") { file };
+        command.SetAction(async (parsed, _) =>
+        {
+            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
+            string path = parsed.GetRequiredValue(file);
+            if (await ConfigurationFile.ReadAsync(path, error) is not { } configuration)
+            {
+                return ExitCode.Usage;
+            }
+
+            await output.WriteLineAsync($"{path} is valid.");
+            foreach (var (name, value) in Describe(configuration))
+            {
+                await output.WriteLineAsync($"  {name,-10} {value}");
+            }
+
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static IEnumerable<(string Name, string Value)> Describe(ProxyConfiguration configuration)
+    {
+        yield return ("clients", string.Join(", ", configuration.Listen));
+        foreach (var node in configuration.Redis.Nodes)
+        {
+            yield return (node == configuration.Redis.Nodes[0] ? "nodes" : "", $"{node.Name} {node.EndPoint}");
+        }
+
+        yield return ("probe", $"every {Durations.Format(configuration.Redis.ProbeInterval)}, {User(configuration.Redis.Credentials)}");
+        if (configuration.Sentinel is { } sentinel)
+        {
+            yield return ("sentinels", $"{sentinel.Master} at {string.Join(", ", sentinel.Nodes)}");
+            yield return ("", $"every {Durations.Format(sentinel.PollInterval)}, down after {Durations.Format(sentinel.DownAfter)}, {User(sentinel.Credentials)}");
+        }
+        else
+        {
+            yield return ("sentinels", "none: only followers and observed promotions decide");
+        }
+
+        yield return ("admin", (configuration.Admin is { } admin ? (admin.Listen, admin.Socket) : (null, null)) switch
+        {
+            (null, null) => "none",
+            (null, { } socket) => socket,
+            ({ } listen, null) => $"http://{listen} {Authentication(configuration)}",
+            ({ } listen, { } socket) => $"http://{listen} {Authentication(configuration)}, {socket}",
+        });
+        var timeouts = configuration.Timeouts;
+        yield return ("timeouts", $"connect {Durations.Format(timeouts.Connect)}, park {Durations.Format(timeouts.Park)}, idle {(timeouts.Idle == TimeSpan.Zero ? "none" : Durations.Format(timeouts.Idle))}, "
+            + $"drain {Durations.Format(timeouts.DrainDelay)} + {Durations.Format(timeouts.Drain)}");
+        var limits = configuration.Limits;
+        yield return ("limits", $"{limits.Connections} connections, {(limits.PerSource == 0 ? "any number" : limits.PerSource)} per source, {limits.Parked} parked");
+    }
+
+    private static string User(RedisCredentials? credentials) =>
+        credentials is null ? "no password" : $"as {credentials.User ?? "the default user"} with a password";
+
+    private static string Authentication(ProxyConfiguration configuration) =>
+        configuration.Admin!.Password is null ? "without a password" : $"(user {configuration.Admin.User})";
+}

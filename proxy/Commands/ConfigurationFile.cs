@@ -1,0 +1,26 @@
+// How verbs read the configuration file: problems go to standard error, one a line.
+
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Reads a configuration file for a verb.</summary>
+internal static class ConfigurationFile
+{
+    /// <summary>Reads <paramref name="file"/>, writes warnings and errors, and returns null when there are errors.</summary>
+    public static async Task<ProxyConfiguration?> ReadAsync(string file, TextWriter error)
+    {
+        var reading = ConfigurationReader.Read(file);
+        foreach (var warning in reading.Warnings)
+        {
+            await error.WriteLineAsync($"{ProxyCommandLine.Name}: warning: {warning}");
+        }
+
+        foreach (var problem in reading.Errors)
+        {
+            await error.WriteLineAsync($"{ProxyCommandLine.Name}: {problem}");
+        }
+
+        return reading.Configuration;
+    }
+}

@@ -1,0 +1,68 @@
+// The command line: the verbs and what is common to them.
+
+using System.CommandLine;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Parses the command line and runs one verb.</summary>
+internal static class ProxyCommandLine
+{
+    /// <summary>The name of the program, before every error.</summary>
+    public const string Name = "redis-ha-proxy";
+
+    /// <summary>Runs the verb of <paramref name="arguments"/>; errors are one line on <paramref name="error"/>.</summary>
+    /// <returns>See <see cref="ExitCode"/>.</returns>
+    public static async Task<int> InvokeAsync(string[] arguments, TextWriter output, TextWriter error)
+    {
+        var root = Build();
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var problem in parsed.Errors)
+            {
+                await error.WriteLineAsync($"{Name}: {problem.Message}");
+            }
+
+            string verb = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+            await error.WriteLineAsync($"Try '{Name} {verb}--help'.");
+            return ExitCode.Usage;
+        }
+
+        var invocation = new InvocationConfiguration
+        {
+            Output = output,
+            Error = error,
+            // run handles SIGTERM by itself: it drains. The other verbs are short and may be ended by the default action.
+            ProcessTerminationTimeout = null,
+            EnableDefaultExceptionHandler = false,
+        };
+        try
+        {
+            return await parsed.InvokeAsync(invocation);
+        }
+        catch (CommandFailedException e)
+        {
+            await error.WriteLineAsync($"{Name}: {e.Message}");
+            return e.ExitCode;
+        }
+    }
+
+    private static RootCommand Build()
+    {
+        var root = new RootCommand(
+            "Routes every Redis session to the one true master.\n\n"
+            + "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration.")
+        {
+            CheckCommand.Create(),
+            VersionCommand.Create(),
+        };
+        return root;
+    }
+}
+
+/// <summary>Ends a verb with one line for the operator.</summary>
+internal sealed class CommandFailedException(int exitCode, string message) : Exception(message)
+{
+    /// <summary>What the process returns.</summary>
+    public int ExitCode { get; } = exitCode;
+}

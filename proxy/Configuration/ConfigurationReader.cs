@@ -1,0 +1,253 @@
+// From proxy.json to settings: reads the file once, checks everything, and reports all problems together.
+
+using System.Net;
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace RedisHaProxy.Configuration;
+
+/// <summary>Reads and validates a configuration file and the secrets it names.</summary>
+internal static class ConfigurationReader
+{
+    // Far above any real file: a wrong path (a log, a device) must not fill the memory.
+    private const int MaxBytes = 1 << 20;
+
+    // sun_path of struct sockaddr_un has 108 bytes, the last one zero (unix(7)).
+    private const int MaxSocketPath = 107;
+
+    /// <summary>Reads <paramref name="file"/>. Never throws for its content or its absence.</summary>
+    public static ConfigurationReading Read(string file)
+    {
+        var problems = new ProblemList(file);
+        var configuration = ReadFile(file, problems) is { } bytes ? ReadContent(bytes, Path.GetDirectoryName(Path.GetFullPath(file))!, problems) : null;
+        return new ConfigurationReading(problems.Any ? null : configuration, problems.Errors, problems.Warnings);
+    }
+
+    private static byte[]? ReadFile(string file, ProblemList problems)
+    {
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            var bytes = new byte[MaxBytes + 1];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            if (length <= MaxBytes)
+            {
+                return bytes[..length];
+            }
+
+            problems.Error(null, "", $"is longer than {MaxBytes} bytes; this is no proxy configuration");
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            problems.Error(null, "", "does not exist");
+        }
+        catch (UnauthorizedAccessException)
+        {
+            problems.Error(null, "", Directory.Exists(file) ? "is a directory; a file is expected" : $"cannot be read by user {Environment.UserName}: permission denied");
+        }
+        catch (IOException e)
+        {
+            problems.Error(null, "", $"cannot be read: {e.Message}");
+        }
+
+        return null;
+    }
+
+    private static ProxyConfiguration? ReadContent(byte[] bytes, string folder, ProblemList problems)
+    {
+        JsonObjectAt content;
+        try
+        {
+            var tree = JsonDocumentTree.Parse(bytes);
+            if (tree is not JsonObjectAt root)
+            {
+                problems.Error(tree.Position, "", $"a JSON object is expected, found {tree.KindInWords}");
+                return null;
+            }
+
+            content = root;
+        }
+        catch (JsonSyntaxException e)
+        {
+            problems.Error(e.Position, "", e.Message);
+            return null;
+        }
+
+        var top = new SectionReader("", content, problems);
+        var listen = top.Addresses(Setting.Listen, local: true);
+        var redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, listen, problems);
+        var configuration = new ProxyConfiguration
+        {
+            Listen = listen,
+            Redis = redis,
+            Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, problems),
+            Admin = ReadAdmin(top.Section(Setting.Admin), folder, listen, problems),
+            Timeouts = ReadTimeouts(top.Section(Setting.Timeouts)),
+            Limits = ReadLimits(top.Section(Setting.Limits)),
+            Log = ReadLog(top.Section(Setting.Log)),
+        };
+        return configuration;
+    }
+
+    private static RedisConfiguration ReadRedis(SectionReader section, string folder, IReadOnlyList<IPEndPoint> listen, ProblemList problems)
+    {
+        var nodes = section.NamedAddresses(Setting.RedisNodes);
+        foreach (var (node, position) in nodes)
+        {
+            if (listen.Contains(node.EndPoint))
+            {
+                problems.Error(position, $"{Setting.RedisNodes.Path}.{node.Name}", $"{node.EndPoint} is an address of listen: the proxy would connect to itself");
+            }
+        }
+
+        return new RedisConfiguration
+        {
+            Nodes = [.. nodes.Select(n => n.Node)],
+            Credentials = ReadCredentials(section, Setting.RedisUser, Setting.RedisPasswordFile, folder, problems),
+            ProbeInterval = section.Duration(Setting.RedisProbeInterval),
+        };
+    }
+
+    private static SentinelConfiguration? ReadSentinel(SectionReader section, string folder, ProblemList problems)
+    {
+        if (!section.Present)
+        {
+            return null;
+        }
+
+        var nodes = section.Addresses(Setting.SentinelNodes, local: false);
+        if (nodes.Count is 1 or 2)
+        {
+            problems.Warn(section.PositionOf(Setting.SentinelNodes), Setting.SentinelNodes.Path,
+                $"{nodes.Count} is too few to survive the loss of one; list all Sentinels, three or more");
+        }
+
+        return new SentinelConfiguration
+        {
+            Master = section.Word(Setting.SentinelMaster, required: true) ?? "",
+            Nodes = nodes,
+            Credentials = ReadCredentials(section, Setting.SentinelUser, Setting.SentinelPasswordFile, folder, problems),
+            DownAfter = section.Duration(Setting.SentinelDownAfter),
+            PollInterval = section.Duration(Setting.SentinelPollInterval),
+        };
+    }
+
+    private static AdminConfiguration? ReadAdmin(SectionReader section, string folder, IReadOnlyList<IPEndPoint> clients, ProblemList problems)
+    {
+        if (!section.Present)
+        {
+            return null;
+        }
+
+        var listen = section.Address(Setting.AdminListen, local: true);
+        if (listen is not null && clients.Contains(listen))
+        {
+            problems.Error(section.PositionOf(Setting.AdminListen), Setting.AdminListen.Path, $"{listen} is an address of listen, where the clients connect; choose another port, such as 1936");
+        }
+
+        string? user = section.Word(Setting.AdminUser, forbidden: ":");
+        string? password = ReadSecret(section, Setting.AdminPasswordFile, folder, problems);
+        if (section.Has(Setting.AdminUser) && !section.Has(Setting.AdminPasswordFile))
+        {
+            problems.Error(section.PositionOf(Setting.AdminUser), Setting.AdminUser.Path, "has no effect without admin.passwordFile; add it, or remove the user");
+        }
+        else if (listen is not null && !IPAddress.IsLoopback(listen.Address) && !section.Has(Setting.AdminPasswordFile))
+        {
+            problems.Warn(section.PositionOf(Setting.AdminListen), Setting.AdminListen.Path, $"{listen} serves statistics without a password to everyone who can connect; add admin.passwordFile");
+        }
+
+        return new AdminConfiguration
+        {
+            Listen = listen,
+            User = password is null ? null : user ?? Setting.AdminUser.Default,
+            Password = password,
+            Socket = ReadSocket(section, folder, problems),
+        };
+    }
+
+    private static string? ReadSocket(SectionReader section, string folder, ProblemList problems)
+    {
+        if (section.FilePath(Setting.AdminSocket) is not var (written, position))
+        {
+            return null;
+        }
+
+        string path = Path.GetFullPath(written, folder);
+        if (Encoding.UTF8.GetByteCount(path) > MaxSocketPath)
+        {
+            problems.Error(position, Setting.AdminSocket.Path, $"{path} is longer than {MaxSocketPath} bytes, the limit of a Unix socket's path");
+            return null;
+        }
+
+        return path;
+    }
+
+    private static TimeoutConfiguration ReadTimeouts(SectionReader section) => new()
+    {
+        Connect = section.Duration(Setting.TimeoutsConnect),
+        Park = section.Duration(Setting.TimeoutsPark),
+        Idle = section.Duration(Setting.TimeoutsIdle),
+        DrainDelay = section.Duration(Setting.TimeoutsDrainDelay),
+        Drain = section.Duration(Setting.TimeoutsDrain),
+    };
+
+    private static LimitConfiguration ReadLimits(SectionReader section) => new()
+    {
+        Connections = section.Integer(Setting.LimitsConnections),
+        PerSource = section.Integer(Setting.LimitsPerSource),
+        Parked = section.Integer(Setting.LimitsParked),
+    };
+
+    private static LogConfiguration ReadLog(SectionReader section) => new()
+    {
+        Level = section.Choice(Setting.LogLevel) switch
+        {
+            "trace" => LogLevel.Trace,
+            "debug" => LogLevel.Debug,
+            "warning" => LogLevel.Warning,
+            "error" => LogLevel.Error,
+            _ => LogLevel.Information,
+        },
+        Format = section.Choice(Setting.LogFormat) switch
+        {
+            "text" => LogFormat.Text,
+            "json" => LogFormat.Json,
+            "journal" => LogFormat.Journal,
+            _ => LogFormat.Auto,
+        },
+        Sessions = section.Boolean(Setting.LogSessions),
+    };
+
+    private static RedisCredentials? ReadCredentials(SectionReader section, Setting user, Setting passwordFile, string folder, ProblemList problems)
+    {
+        string? name = section.Word(user);
+        string? password = ReadSecret(section, passwordFile, folder, problems);
+        if (section.Has(user) && !section.Has(passwordFile))
+        {
+            problems.Error(section.PositionOf(user), user.Path, $"has no effect without {passwordFile.Path}; add it, or remove the user");
+        }
+
+        return password is null ? null : new RedisCredentials(name, password);
+    }
+
+    private static string? ReadSecret(SectionReader section, Setting setting, string folder, ProblemList problems)
+    {
+        if (section.FilePath(setting) is not var (path, position))
+        {
+            return null;
+        }
+
+        var secret = SecretFile.Read(SecretFile.Resolve(path, folder));
+        if (secret.Error is { } error)
+        {
+            problems.Error(position, setting.Path, error);
+        }
+
+        if (secret.Warning is { } warning)
+        {
+            problems.Warn(position, setting.Path, warning);
+        }
+
+        return secret.Value;
+    }
+}

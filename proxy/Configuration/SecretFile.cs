@@ -1,0 +1,103 @@
+// Reads a password from its file. The file's permissions are part of the secret: one that others may write is no secret.
+
+using System.Text;
+
+namespace RedisHaProxy.Configuration;
+
+/// <summary>A secret, or why there is none.</summary>
+/// <param name="Value">The secret without its final line break; null when <paramref name="Error"/> says why.</param>
+/// <param name="Error">The cause, naming the file; null when the secret is good.</param>
+/// <param name="Warning">Something an operator should mend; null when all is well.</param>
+internal readonly record struct SecretReading(string? Value, string? Error, string? Warning);
+
+/// <summary>Finds and reads secret files.</summary>
+internal static class SecretFile
+{
+    // Redis refuses passwords above 512 characters (CONFIG_AUTHPASS_MAX_LEN in server.h), so more is a wrong file.
+    private const int MaxBytes = 4096;
+
+    /// <summary>
+    /// Where <paramref name="path"/> points: a relative one names a systemd credential of that name when there is one
+    /// (LoadCredential, systemd.exec(5)), otherwise a file in <paramref name="folder"/>.
+    /// </summary>
+    public static string Resolve(string path, string folder)
+    {
+        if (!Path.IsPathRooted(path)
+            && Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is { Length: > 0 } credentials
+            && Path.Combine(credentials, path) is var credential
+            && File.Exists(credential))
+        {
+            return credential;
+        }
+
+        return Path.GetFullPath(path, folder);
+    }
+
+    /// <summary>Reads the first and only line of <paramref name="file"/>.</summary>
+    public static SecretReading Read(string file)
+    {
+        byte[] bytes;
+        UnixFileMode mode;
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            mode = File.GetUnixFileMode(stream.SafeFileHandle);
+            bytes = new byte[MaxBytes + 1];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            Array.Resize(ref bytes, length);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return Bad($"{file} does not exist");
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return Bad(Directory.Exists(file)
+                ? $"{file} is a directory; a file is expected"
+                : $"{file} cannot be read by user {Environment.UserName}: permission denied");
+        }
+        catch (IOException e)
+        {
+            return Bad($"{file} cannot be read: {e.Message}");
+        }
+
+        if ((mode & UnixFileMode.OtherWrite) != 0)
+        {
+            return Bad($"{file} can be written by every user; chmod 600 it, and change the secret");
+        }
+
+        if (bytes.Length > MaxBytes)
+        {
+            return Bad($"{file} is longer than {MaxBytes} bytes; one line with the secret is expected");
+        }
+
+        string text;
+        try
+        {
+            text = new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
+        }
+        catch (ArgumentException)
+        {
+            return Bad($"{file} is not UTF-8 text");
+        }
+
+        if (text.EndsWith('\n'))
+        {
+            text = text[..^(text.EndsWith("\r\n", StringComparison.Ordinal) ? 2 : 1)];
+        }
+
+        if (text.Length == 0)
+        {
+            return Bad($"{file} is empty; one line with the secret is expected");
+        }
+
+        if (text.AsSpan().ContainsAnyInRange('\0', '\x1f'))
+        {
+            return Bad($"{file} holds more than one line, or control characters; one line with the secret is expected");
+        }
+
+        return new SecretReading(text, null, (mode & UnixFileMode.OtherRead) != 0 ? $"{file} can be read by every user; chmod 600 it" : null);
+    }
+
+    private static SecretReading Bad(string cause) => new(null, cause, null);
+}

@@ -1,0 +1,68 @@
+// The command line as an operator types it: texts and exit codes of a real process.
+
+using RedisHaProxy.Tests.Configuration;
+using Xunit;
+
+namespace RedisHaProxy.Tests.Hosting;
+
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("Required command was not provided.")]
+    [InlineData("'chek'", "chek")]
+    [InlineData("Required argument missing", "check")]
+    [InlineData("'--colour'", "check", "x.json", "--colour")]
+    public async Task A_wrong_command_line_ends_with_exit_code_2_and_says_where_help_is(string expected, params string[] arguments)
+    {
+        var result = await ProxyProcess.RunAsync(arguments);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Empty(result.Output);
+        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
+        Assert.Matches("Try 'redis-ha-proxy ([a-z]+ )?--help'", result.Error);
+    }
+
+    [Theory]
+    [InlineData("Usage:", "--help")]
+    [InlineData("check <FILE>", "check", "--help")]
+    [InlineData("redis-ha-proxy version [options]", "version", "--help")]
+    [InlineData("redis-ha-proxy 0.1.0 (.NET 10.", "version")]
+    public async Task Help_and_version_go_to_standard_output(string expected, params string[] arguments)
+    {
+        var result = await ProxyProcess.RunAsync(arguments);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Contains(expected, result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Check_lists_every_problem_on_its_own_line_and_ends_with_exit_code_2()
+    {
+        string file = _folder.Write("proxy.json", "{ \"listen\": [\"127.0.0.1\"],\n  \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\" }, \"passwordFile\": \"absent\" } }");
+
+        var result = await ProxyProcess.RunAsync("check", file);
+
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.Equal(
+            $"redis-ha-proxy: {file}:1:14: listen[0]: \"127.0.0.1\" has no port; write ADDRESS:PORT, such as 172.31.235.131:6379\n"
+            + $"redis-ha-proxy: {file}:2:65: redis.passwordFile: {_folder.Path}/absent does not exist\n",
+            result.Error);
+    }
+
+    [Fact]
+    public async Task Check_shows_what_a_good_file_means_and_no_secret()
+    {
+        _folder.Write("secret", "hunter2hunter2");
+        string file = _folder.Write("proxy.json", """{ "listen": ["127.0.0.1:6379"], "redis": { "nodes": { "a": "127.0.0.2:6379" }, "user": "u", "passwordFile": "secret" } }""");
+
+        var result = await ProxyProcess.RunAsync("check", file);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.StartsWith($"{file} is valid.\n  clients    127.0.0.1:6379\n  nodes      a 127.0.0.2:6379\n", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", result.Output, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,52 @@
+// The built program as a real process.
+
+using System.Diagnostics;
+
+namespace RedisHaProxy.Tests.Hosting;
+
+/// <summary>What a finished process left.</summary>
+public sealed record ProcessResult(int ExitCode, string Output, string Error);
+
+/// <summary>Starts redis-ha-proxy from the build output.</summary>
+internal static class ProxyProcess
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    /// <summary>The start information, for tests that keep the process running.</summary>
+    public static ProcessStartInfo StartInfo(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath is { } host && Path.GetFileName(host) == "dotnet" ? host : "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy.dll"));
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return start;
+    }
+
+    /// <summary>Runs to the end; a process that does not end is killed and fails the test.</summary>
+    public static async Task<ProcessResult> RunAsync(params string[] arguments)
+    {
+        using var process = Process.Start(StartInfo(arguments))!;
+        process.StandardInput.Close();
+        using var limit = new CancellationTokenSource(Limit);
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var error = process.StandardError.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token);
+            return new ProcessResult(process.ExitCode, await output, await error);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"redis-ha-proxy {string.Join(' ', arguments)} did not end within {Limit}");
+        }
+    }
+}
