@@ -3,7 +3,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
-using Xunit;
 
 namespace RedisHaProxy.Tests.Configuration;
 

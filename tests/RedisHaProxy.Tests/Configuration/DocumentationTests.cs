@@ -1,7 +1,6 @@
 // docs/proxy-configuration.md and the table of settings say the same.
 
 using RedisHaProxy.Configuration;
-using Xunit;
 
 namespace RedisHaProxy.Tests.Configuration;
 

@@ -2,7 +2,6 @@
 
 using CsCheck;
 using RedisHaProxy.Configuration;
-using Xunit;
 
 namespace RedisHaProxy.Tests.Configuration;
 

@@ -1,7 +1,6 @@
 // The command line as an operator types it: texts and exit codes of a real process.
 
 using RedisHaProxy.Tests.Configuration;
-using Xunit;
 
 namespace RedisHaProxy.Tests.Hosting;
 
@@ -49,7 +48,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal((2, ""), (result.ExitCode, result.Output));
         Assert.Equal(
             $"redis-ha-proxy: {file}:1:14: listen[0]: \"127.0.0.1\" has no port; write ADDRESS:PORT, such as 172.31.235.131:6379\n"
-            + $"redis-ha-proxy: {file}:2:65: redis.passwordFile: {_folder.Path}/absent does not exist\n",
+            + $"redis-ha-proxy: {file}:2:63: redis.passwordFile: {_folder.Path}/absent does not exist\n",
             result.Error);
     }
 
