@@ -1,0 +1,172 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # names set here are read by the scripts that source this; root and log are library.sh's
+# Every difference between the image families, and nothing else: Ubuntu and Debian on one side, Oracle Linux 9 on the other.
+# Sourced after library.sh.
+
+os_release=$root/etc/os-release
+distribution=$(sed -n 's/^ID=//p' "$os_release" | tr -d '"')
+
+case $distribution in
+  ubuntu | debian)
+    redis_unit=redis-server.service
+    redis_packages='redis-server redis-sentinel redis-tools nftables'
+    proxy_packages='curl ca-certificates nftables'
+    chrony_file=/etc/chrony/chrony.conf
+    chrony_unit=chrony.service
+    nologin=/usr/sbin/nologin
+    ;;
+  ol | rhel | rocky | almalinux | centos)
+    redis_unit=redis.service
+    redis_packages='redis nftables'
+    proxy_packages='curl ca-certificates nftables'
+    chrony_file=/etc/chrony.conf
+    chrony_unit=chronyd.service
+    nologin=/sbin/nologin
+    ;;
+  *)
+    fail "this payload knows Ubuntu, Debian and Oracle Linux; $os_release says ID=$distribution"
+    ;;
+esac
+sentinel_unit=redis-sentinel.service
+readonly distribution redis_unit sentinel_unit redis_packages proxy_packages chrony_file chrony_unit nologin
+
+debian_family() {
+  [ "$distribution" = ubuntu ] || [ "$distribution" = debian ]
+}
+
+package_installed() {
+  if debian_family; then
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+  else
+    rpm -q --quiet "$1"
+  fi
+}
+
+# packages NAME...: installs what is missing. A fresh machine's network, mirror or package lock may not be ready yet: try again.
+packages() {
+  local name missing=()
+  for name in "$@"; do
+    package_installed "$name" || missing+=("$name")
+  done
+  if [ "${#missing[@]}" -eq 0 ]; then
+    return 0
+  fi
+  say "installing ${missing[*]}"
+  if ! attempt 6 5 install_packages "${missing[@]}"; then
+    fail "cannot install ${missing[*]}: no configured mirror gave them in 6 attempts (see $log for what the package tool said)"
+  fi
+}
+
+install_packages() {
+  if debian_family; then
+    timeout 300 apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 update &&
+      DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 timeout 600 apt-get -q -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@"
+  else
+    timeout 900 dnf -q -y install "$@"
+  fi
+}
+
+# Oracle Linux 9 has Redis 6.2 by default and 7 as a module stream; 7 is wanted where the stream exists and nothing is installed yet.
+choose_redis_stream() {
+  if debian_family || package_installed redis; then
+    return 0
+  fi
+  if timeout 300 dnf -q module list redis:7; then
+    say 'using the module stream redis:7'
+    timeout 300 dnf -q -y module enable redis:7
+  else
+    say 'no module stream redis:7 here: taking the default redis package'
+  fi
+}
+
+# label PATH: SELinux contexts of a file that we placed.
+label() {
+  if ! debian_family; then
+    restorecon -F "$1"
+  fi
+}
+
+# open_ports PORT...: exactly these TCP ports in the host's own firewall, now and after a reboot.
+open_ports() {
+  if debian_family; then
+    open_ports_iptables "$@"
+  else
+    open_ports_firewalld "$@"
+  fi
+}
+
+# Ubuntu images on OCI end INPUT with REJECT: rules go before it. Never flushed, since the image's other rules guard its boot volume.
+open_ports_iptables() {
+  local port line added=no
+  if ! command -v iptables >/dev/null; then
+    say 'no iptables here: the host has no firewall to open'
+    return 0
+  fi
+  for port in "$@"; do
+    if iptables -w 30 -C INPUT -p tcp -m tcp --dport "$port" -m conntrack --ctstate NEW -j ACCEPT 2>/dev/null; then
+      continue
+    fi
+    line=$(iptables -w 30 -L INPUT --line-numbers -n | awk '$2 == "REJECT" || $2 == "DROP" { print $1; exit }')
+    if [ -z "$line" ]; then
+      if iptables -w 30 -S INPUT | grep -q -x -e '-P INPUT ACCEPT'; then
+        say "the host's firewall rejects nothing: port $port is open already"
+        continue
+      fi
+      iptables -w 30 -A INPUT -p tcp -m tcp --dport "$port" -m conntrack --ctstate NEW -j ACCEPT
+    else
+      iptables -w 30 -I INPUT "$line" -p tcp -m tcp --dport "$port" -m conntrack --ctstate NEW -j ACCEPT
+    fi
+    say "opened port $port in the host's firewall"
+    added=yes
+  done
+  if [ "$added" = yes ]; then
+    if command -v netfilter-persistent >/dev/null; then
+      netfilter-persistent save
+    else
+      mkdir -p "$root/etc/iptables"
+      iptables-save >"$root/etc/iptables/rules.v4"
+    fi
+  fi
+}
+
+open_ports_firewalld() {
+  local port
+  if ! command -v firewall-cmd >/dev/null; then
+    say 'no firewalld here: the host has no firewall to open'
+    return 0
+  fi
+  if ! firewall-cmd --quiet --state; then
+    for port in "$@"; do
+      firewall-offline-cmd --query-port="$port/tcp" || firewall-offline-cmd --add-port="$port/tcp"
+    done
+    say 'firewalld does not run: ports opened in its permanent configuration'
+    return 0
+  fi
+  for port in "$@"; do
+    if ! firewall-cmd --quiet --permanent --query-port="$port/tcp"; then
+      firewall-cmd --permanent --add-port="$port/tcp"
+      say "opened port $port in the host's firewall"
+    fi
+    if ! firewall-cmd --quiet --query-port="$port/tcp"; then
+      firewall-cmd --add-port="$port/tcp"
+    fi
+  done
+}
+
+# slew_clock: a stepped clock puts Sentinel into TILT for 30 s, so chrony may step only right after its own start.
+slew_clock() {
+  local file=$root$chrony_file
+  if [ ! -f "$file" ]; then
+    say 'no chrony here: the clock is left as it is'
+    return 0
+  fi
+  if [ "$(grep -c '^[[:space:]]*makestep' "$file")" = 1 ] && grep -q -x 'makestep 1 3' "$file"; then
+    return 0
+  fi
+  sed -i -e 's/^[[:space:]]*makestep/# redis-ha: &/' "$file"
+  printf '%s\n' '# redis-ha: step only in the first three updates, slew afterwards' 'makestep 1 3' >>"$file"
+  label "$file"
+  systemctl try-restart "$chrony_unit"
+  say 'chrony slews the clock'
+}

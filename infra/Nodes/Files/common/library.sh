@@ -1,0 +1,151 @@
+# shellcheck shell=bash
+# What both apply scripts share: the log, named steps, the outcome markers, and installing a file only when it changes.
+# Sourced by the apply scripts. Everything below REDIS_HA_ROOT (empty on a node) so that a test can apply into a directory.
+
+root=${REDIS_HA_ROOT:-}
+state=$root/var/lib/redis-ha
+log=$root/var/log/redis-ha-apply.log
+readonly root state log
+
+current_step='start' failure='' failed_command='' failed_line=''
+# Set by install_file when it replaced something; the caller resets it.
+changed=no
+
+# say TEXT: one line for the log and for whoever watches (cloud-init's output, the ssh session).
+say() {
+  printf 'redis-ha: %s\n' "$1" >&3
+  printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >>"$log"
+}
+
+step() {
+  current_step=$1
+  say "$1"
+}
+
+# fail REASON: ends the script with a reason that a person can act on.
+fail() {
+  failure=$1
+  exit 1
+}
+
+# The two markers exclude each other. "failed" says what was being done, the command, and the log's last lines.
+finish() {
+  local code=$1 command=$2 line=$3
+  trap - EXIT ERR
+  if [ "$code" -eq 0 ]; then
+    printf '%s\n' "$REDIS_HA_PAYLOAD" >"$state/ready.new"
+    mv "$state/ready.new" "$state/ready"
+    rm -f "$state/failed"
+    say 'applied'
+  else
+    {
+      printf 'step: %s\n' "$current_step"
+      if [ -n "$failure" ]; then
+        printf 'reason: %s\n' "$failure"
+      else
+        printf 'reason: "%s" ended with exit code %s (line %s)\n' "$command" "$code" "$line"
+      fi
+      printf 'last lines of %s:\n' "$log"
+      tail -n 15 "$log" || true
+    } >"$state/failed.new"
+    mv "$state/failed.new" "$state/failed"
+    rm -f "$state/ready"
+    printf 'redis-ha: FAILED while "%s": %s\n' "$current_step" \
+      "$(sed -n 's/^reason: //p' "$state/failed")" >&3
+  fi
+  exit "$code"
+}
+
+# begin: the log (root only: tools print more than they should) and the traps. Descriptor 3 stays the terminal.
+begin() {
+  umask 077
+  mkdir -p "$state" "$(dirname "$log")"
+  chmod 755 "$state"
+  touch "$log"
+  chmod 600 "$log"
+  exec 3>&1 >>"$log" 2>&1
+  trap 'failed_command=$BASH_COMMAND failed_line=$LINENO' ERR
+  trap 'finish "$?" "${failed_command:-$BASH_COMMAND}" "${failed_line:-$LINENO}"' EXIT
+  set -E
+  rm -f "$state/ready" "$state/failed"
+}
+
+# install_file SOURCE TARGET MODE OWNER:GROUP: atomic; leaves an equal file alone, but sets mode and owner again.
+install_file() {
+  local source=$1 target=$root$2 mode=$3 owner=$4
+  mkdir -p "$(dirname "$target")"
+  if [ -f "$target" ] && cmp -s "$source" "$target"; then
+    chown "$owner" "$target"
+    chmod "$mode" "$target"
+    return 0
+  fi
+  cp "$source" "$target.redis-ha-new"
+  chown "$owner" "$target.redis-ha-new"
+  chmod "$mode" "$target.redis-ha-new"
+  mv -f "$target.redis-ha-new" "$target"
+  label "$target"
+  changed=yes
+  say "installed $2"
+}
+
+# install_directory PATH MODE OWNER:GROUP
+install_directory() {
+  mkdir -p "$root$1"
+  chown "$3" "$root$1"
+  chmod "$2" "$root$1"
+}
+
+# attempt COUNT PAUSE COMMAND...: tries again with a growing pause; the log has each failure.
+attempt() {
+  local count=$1 pause=$2 try
+  shift 2
+  for ((try = 1; ; try++)); do
+    if "$@"; then
+      return 0
+    fi
+    if ((try >= count)); then
+      return 1
+    fi
+    say "attempt $try of $count failed; again in $pause s"
+    sleep "$pause"
+    pause=$((pause * 2 > 60 ? 60 : pause * 2))
+  done
+}
+
+# kernel_settings FILE (sysctl.d syntax): now and at every boot. A container cannot set all of them: exactly that is tolerated.
+kernel_settings() {
+  local name value file
+  install_file "$1" /etc/sysctl.d/60-redis-ha.conf 644 root:root
+  while IFS='=' read -r name value; do
+    name=${name//[[:space:]]/}
+    value=${value//[[:space:]]/}
+    case $name in '' | '#'*) continue ;; esac
+    file=$root/proc/sys/${name//.//}
+    if [ "$(cat "$file" 2>/dev/null)" = "$value" ]; then
+      continue
+    fi
+    if { printf '%s\n' "$value" >"$file"; } 2>/dev/null; then
+      say "set $name to $value"
+    elif in_container; then
+      say "$name is not settable in this machine (a container): left at $(cat "$file" 2>/dev/null || echo '(absent)')"
+    else
+      fail "cannot set $name to $value"
+    fi
+  done <"$1"
+}
+
+in_container() {
+  systemd-detect-virt --quiet --container
+}
+
+# metadata_guard DIRECTORY: only root may ask the metadata service, which hands the user data to any process that asks.
+metadata_guard() {
+  changed=no
+  install_file "$1/metadata.nft" /etc/redis-ha/metadata.nft 644 root:root
+  install_file "$1/redis-ha-metadata.service" /etc/systemd/system/redis-ha-metadata.service 644 root:root
+  systemctl daemon-reload
+  systemctl enable redis-ha-metadata.service
+  if [ "$changed" = yes ] || ! systemctl is-active --quiet redis-ha-metadata.service; then
+    systemctl restart redis-ha-metadata.service
+  fi
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Waits until this node has applied its payload and does its job; says in one line why it does not.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: redis-ha-wait-ready SECONDS [PAYLOAD]
+
+Waits at most SECONDS until this node is ready, as root:
+  every node   the payload is applied (the one with the identifier PAYLOAD, when given)
+  Redis node   redis-server is master, or a replica whose link is up; its Sentinel sees the master
+  proxy node   the proxy serves (its /healthz answers 200)
+Exit code 0 with one line on what the node is, 1 with one line on what is missing, 2 for bad usage.
+TEXT
+}
+
+case ${1:-} in
+  -h | --help) usage && exit 0 ;;
+  '' | *[!0-9]*) usage >&2 && exit 2 ;;
+esac
+limit=$1 payload=${2:-}
+root=${REDIS_HA_ROOT:-}
+state=$root/var/lib/redis-ha
+
+ask() {
+  REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") timeout 2 \
+    redis-cli --no-auth-warning --user operator -h "$REDIS_HA_ADDRESS" -p "$@" </dev/null 2>&1 | tr -d '\r'
+}
+
+# redis_missing: what a Redis node lacks, in "missing"; nothing when it is ready, and then what it is in "found".
+redis_missing() {
+  local reply role flags named
+  reply=$(ask 6379 INFO replication) || reply=''
+  role=$(sed -n 's/^role://p' <<<"$reply")
+  case $role in
+    master) found=master ;;
+    slave)
+      found="replica of $(sed -n 's/^master_host://p' <<<"$reply")"
+      if ! grep -q -x 'master_link_status:up' <<<"$reply"; then
+        missing="redis-server is $found, but the link to it is down"
+        return
+      fi
+      ;;
+    *)
+      if [ -f "$root/run/redis-ha/boot-rule" ]; then
+        missing="redis-server does not serve; its boot rule last said: $(cat "$root/run/redis-ha/boot-rule")"
+      else
+        missing='redis-server does not serve, and its boot rule has not run yet'
+      fi
+      return
+      ;;
+  esac
+  if [ ! -f "$root/var/lib/redis/redis-ha.member" ]; then
+    missing="redis-server is $found, but has not got its first full copy of the data"
+    return
+  fi
+  reply=$(ask 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME") || reply=''
+  flags=$(grep -x -A 1 flags <<<"$reply" | sed -n 2p) || flags=''
+  named=$(grep -x -A 1 ip <<<"$reply" | sed -n 2p) || named=''
+  if [ "$flags" != master ]; then
+    missing="this node's Sentinel does not see the master: ${named:-no answer} ${flags:+($flags)}"
+  elif [ "$found" = master ] && [ "$named" != "$REDIS_HA_ADDRESS" ]; then
+    missing="redis-server is master, but this node's Sentinel names $named"
+  fi
+}
+
+proxy_missing() {
+  local code
+  code=$(curl --silent --output /dev/null --max-time 2 --write-out '%{http_code}' http://127.0.0.1:1936/healthz) || true
+  found=serving
+  if [ "$code" != 200 ]; then
+    missing="the proxy's /healthz does not answer 200 (got $code)"
+  fi
+}
+
+while true; do
+  missing='' found=''
+  if [ -f "$state/failed" ]; then
+    missing="the apply script failed, step $(sed -n 's/^step: //p' "$state/failed"): $(sed -n 's/^reason: //p' "$state/failed") (all of it in $state/failed)"
+  elif [ ! -f "$state/ready" ]; then
+    missing='the apply script has not finished (see /var/log/redis-ha-apply.log)'
+  elif [ -n "$payload" ] && [ "$(cat "$state/ready")" != "$payload" ]; then
+    missing="the node has applied payload $(cat "$state/ready"), not $payload"
+  else
+    # shellcheck disable=SC1091
+    . "$root/etc/redis-ha/node.env"
+    "${REDIS_HA_ROLE}_missing"
+  fi
+  if [ -z "$missing" ]; then
+    echo "ready: $found"
+    exit 0
+  fi
+  if ((SECONDS >= limit)); then
+    echo "not ready after $limit s: $missing" >&2
+    exit 1
+  fi
+  sleep 0.5
+done

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Makes this machine the proxy node that the payload describes: at first boot and at every later change alike.
+# Runs as root in the unpacked payload's directory. Running it again changes nothing; the proxy restarts only when its program,
+# its configuration or its unit changed, and only after the new program has accepted the new configuration.
+set -euo pipefail
+
+payload=$(dirname "$(readlink -f "$0")")
+# shellcheck source=/dev/null
+. "$payload/node.env"
+# shellcheck source-path=SCRIPTDIR source=../common/library.sh
+. "$payload/library.sh"
+begin
+# shellcheck source-path=SCRIPTDIR source=../common/distribution.sh
+. "$payload/distribution.sh"
+
+program=$root/usr/local/bin/redis-ha-proxy
+configuration=/etc/redis-ha-proxy
+files='proxy.json redis.password sentinel.password admin.password'
+
+install_scripts() {
+  install_file "$payload/wait-ready.sh" /usr/local/sbin/redis-ha-wait-ready 755 root:root
+  install_directory /etc/redis-ha 755 root:root
+  install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root
+}
+
+create_user() {
+  if ! getent passwd redis-ha-proxy >/dev/null; then
+    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell "$nologin" redis-ha-proxy
+    say 'created the user redis-ha-proxy'
+  fi
+}
+
+sha256_of() {
+  sha256sum "$1" | cut -d ' ' -f 1
+}
+
+# fetch_program: into a file beside the program, so that taking it into use is one rename. The address is a secret: curl reads it
+# from a file, and what it prints names no more than the host.
+fetch_program() {
+  local got
+  rm -f "$program.redis-ha-new"
+  if [ -f "$program" ] && [ "$(sha256_of "$program")" = "$REDIS_HA_BUNDLE_SHA256" ]; then
+    return 0
+  fi
+  mkdir -p "$(dirname "$program")"
+  say 'downloading the proxy'
+  if ! attempt 4 5 curl --config "$payload/bundle.curl" --fail --silent --show-error --location \
+    --retry 10 --retry-connrefused --retry-delay 3 --connect-timeout 10 --max-time 600 --output "$program.redis-ha-new"; then
+    rm -f "$program.redis-ha-new"
+    fail 'cannot download the proxy bundle: the pre-authenticated address does not answer, or has expired (see the log for what curl said)'
+  fi
+  got=$(sha256_of "$program.redis-ha-new")
+  if [ "$got" != "$REDIS_HA_BUNDLE_SHA256" ]; then
+    rm -f "$program.redis-ha-new"
+    fail "the downloaded proxy bundle has SHA-256 $got, not $REDIS_HA_BUNDLE_SHA256: nothing of it was used"
+  fi
+  chown root:root "$program.redis-ha-new"
+  chmod 755 "$program.redis-ha-new"
+  label "$program.redis-ha-new"
+}
+
+# check_configuration: the program that will run judges the files that it will read, as the user that it will run as.
+check_configuration() {
+  local file candidate=$program staged
+  if [ -f "$program.redis-ha-new" ]; then candidate=$program.redis-ha-new; fi
+  staged=$(mktemp -d "$root$configuration/check.XXXXXX")
+  chown root:redis-ha-proxy "$staged"
+  chmod 750 "$staged"
+  for file in $files; do
+    cp "$payload/$file" "$staged/$file"
+    chown root:redis-ha-proxy "$staged/$file"
+    chmod 640 "$staged/$file"
+  done
+  if ! runuser -u redis-ha-proxy -- "$candidate" check "$staged/proxy.json" >"$payload/check" 2>&1; then
+    cat "$payload/check"
+    rm -rf "$staged"
+    fail "the proxy does not accept its configuration; the running proxy is left as it is: $(tail -n 1 "$payload/check")"
+  fi
+  rm -rf "$staged"
+}
+
+take_into_use() {
+  local file
+  changed=no
+  if [ -f "$program.redis-ha-new" ]; then
+    mv -f "$program.redis-ha-new" "$program"
+    label "$program"
+    say 'installed /usr/local/bin/redis-ha-proxy'
+    changed=yes
+  fi
+  for file in $files; do
+    install_file "$payload/$file" "$configuration/$file" 640 root:redis-ha-proxy
+  done
+  install_file "$payload/redis-ha-proxy.service" /etc/systemd/system/redis-ha-proxy.service 644 root:root
+  systemctl daemon-reload
+  systemctl enable redis-ha-proxy.service
+  # What the running process was started with: a change that an interrupted apply left behind still leads to a restart.
+  sha256sum "$program" "$root/etc/systemd/system/redis-ha-proxy.service" "$root$configuration/"{proxy.json,redis.password,sentinel.password,admin.password} |
+    cut -d ' ' -f 1 >"$payload/wanted"
+  if ! systemctl is-active --quiet redis-ha-proxy.service || ! cmp -s "$payload/wanted" "$state/proxy-started"; then
+    say 'starting the proxy'
+    if ! timeout 120 systemctl restart redis-ha-proxy.service; then
+      journalctl --no-pager --unit redis-ha-proxy.service --lines 15 || true
+      fail 'the proxy does not start (its last log lines are above)'
+    fi
+    cp "$payload/wanted" "$state/proxy-started"
+  fi
+}
+
+step 'scripts and the node facts'
+install_scripts
+step 'packages'
+# shellcheck disable=SC2086 # a list
+packages $proxy_packages
+step 'user and directories'
+create_user
+install_directory "$configuration" 750 root:redis-ha-proxy
+step 'kernel settings'
+kernel_settings "$payload/sysctl.conf"
+step 'host firewall'
+open_ports 6379 1936
+metadata_guard "$payload"
+step 'the proxy program'
+fetch_program
+step 'the proxy configuration'
+check_configuration
+step 'the proxy service'
+take_into_use

@@ -1,0 +1,193 @@
+#!/usr/bin/env bash
+# Makes this machine the Redis node that the payload describes: at first boot and at every later change alike.
+# Runs as root in the unpacked payload's directory. Running it again changes nothing; see docs/nodes.md for what lies where.
+#
+# A running redis-server takes changed settings live. What Redis cannot change live needs a restart, and only a replica is ever
+# restarted here: on the master that is refused, so that a switchover comes first.
+set -euo pipefail
+
+payload=$(dirname "$(readlink -f "$0")")
+# shellcheck source=/dev/null
+. "$payload/node.env"
+# shellcheck source-path=SCRIPTDIR source=../common/library.sh
+. "$payload/library.sh"
+begin
+# shellcheck source-path=SCRIPTDIR source=../common/distribution.sh
+. "$payload/distribution.sh"
+
+# install_packages_stopped: a Redis with the distribution's own configuration must never run, so its units are masked meanwhile.
+install_packages_stopped() {
+  local unit
+  if [ ! -f "$root/etc/redis/ha/settings.conf" ]; then
+    for unit in "$redis_unit" "$sentinel_unit"; do
+      if systemctl is-active --quiet "$unit"; then
+        say "stopping $unit, which runs with the distribution's configuration"
+        systemctl stop "$unit"
+      fi
+      systemctl mask "$unit"
+    done
+  fi
+  choose_redis_stream
+  # shellcheck disable=SC2086 # a list
+  packages $redis_packages
+}
+
+install_scripts() {
+  local file
+  for file in node.sh decide.sh boot-rule.sh joined.sh sentinel-conf.sh; do
+    install_file "$payload/$file" "/usr/local/lib/redis-ha/$file" 755 root:root
+  done
+  install_file "$payload/cli.sh" /usr/local/sbin/redis-ha-cli 755 root:root
+  install_file "$payload/wait-ready.sh" /usr/local/sbin/redis-ha-wait-ready 755 root:root
+  install_directory /etc/redis-ha 755 root:root
+  install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root
+  install_file "$payload/operator.password" /etc/redis-ha/operator.password 600 root:root
+}
+
+transparent_huge_pages_off() {
+  install_file "$payload/redis-ha-thp.service" /etc/systemd/system/redis-ha-thp.service 644 root:root
+  systemctl daemon-reload
+  systemctl enable redis-ha-thp.service
+  if in_container; then
+    say 'transparent huge pages are not settable in this machine (a container)'
+  else
+    systemctl start redis-ha-thp.service
+  fi
+}
+
+install_units() {
+  install_file "$payload/redis.dropin.conf" "/etc/systemd/system/$redis_unit.d/redis-ha.conf" 644 root:root
+  install_file "$payload/sentinel.dropin.conf" "/etc/systemd/system/$sentinel_unit.d/redis-ha.conf" 644 root:root
+  install_file "$payload/redis-ha-joined.service" /etc/systemd/system/redis-ha-joined.service 644 root:root
+  systemctl unmask "$redis_unit" "$sentinel_unit"
+  systemctl daemon-reload
+  systemctl enable "$redis_unit" "$sentinel_unit"
+}
+
+# The peers' Sentinels know the master better than the list of nodes does, when this machine takes the place of another.
+master_to_monitor() {
+  local entry address named
+  for entry in $REDIS_HA_NODES; do
+    address=${entry#*=}
+    if [ "$address" != "$REDIS_HA_ADDRESS" ]; then
+      named=$(ask_timeout=2 ask "$address" 26379 SENTINEL GET-MASTER-ADDR-BY-NAME "$REDIS_HA_MASTER_NAME" 2>/dev/null | sed -n 1p) || named=''
+      if [[ $named =~ ^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$ ]]; then
+        echo "$named"
+        return 0
+      fi
+    fi
+  done
+  entry=${REDIS_HA_NODES%% *}
+  echo "${entry#*=}"
+}
+
+# One Sentinel is away for a moment when its settings change; the others keep the quorum.
+configure_sentinel() {
+  local version settings=$root/etc/redis/ha/sentinel-settings.conf current=$root/etc/redis/ha/sentinel.conf
+  changed=no
+  install_file "$payload/sentinel-users.acl" /etc/redis/ha/sentinel-users.acl 640 root:redis
+  if [ "$changed" = yes ] && systemctl is-active --quiet "$sentinel_unit"; then
+    [ "$(ask_sentinel ACL LOAD)" = OK ] || fail 'Sentinel refused the new users (ACL LOAD)'
+  fi
+  if [ ! -f "$current" ] || ! cmp -s "$payload/sentinel-settings.conf" "$settings"; then
+    version=$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
+    systemctl stop "$sentinel_unit"
+    "$payload/sentinel-conf.sh" "$payload/sentinel-settings.conf" "$current" "$(master_to_monitor)" "$version" >"$payload/sentinel.conf"
+    install_file "$payload/sentinel.conf" /etc/redis/ha/sentinel.conf 640 redis:redis
+    install_file "$payload/sentinel-settings.conf" /etc/redis/ha/sentinel-settings.conf 640 root:redis
+  fi
+  if [ "$units_changed" = yes ]; then
+    systemctl restart "$sentinel_unit"
+  else
+    systemctl start "$sentinel_unit"
+  fi
+}
+
+# changed_settings OLD NEW: the lines only NEW has; ends with 1 when OLD has a directive that NEW lacks (its default is not known).
+changed_settings() {
+  awk '
+    function name() { return $1 == "client-output-buffer-limit" ? $1 " " $2 : $1 }
+    /^[ \t]*(#|$)/ { next }
+    FILENAME == ARGV[1] { old[name()] = $0; next }
+    { seen[name()] = 1; if (old[name()] != $0) print }
+    END { for (key in old) if (!(key in seen)) exit 1 }' "$1" "$2"
+}
+
+# set_live LINE: CONFIG SET on standard input, since a line may hold a secret.
+set_live() {
+  local directive=${1%% *} value=${1#* } reply
+  case $value in '"'*) ;; *) value="\"$value\"" ;; esac
+  reply=$(printf 'CONFIG SET %s %s\n' "$directive" "$value" |
+    REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") timeout 5 redis-cli --no-auth-warning --user operator \
+      -h "$REDIS_HA_ADDRESS" -p 6379) || return 1
+  if [ "$reply" != OK ]; then
+    say "redis-server does not take \"$directive\" live: $reply"
+    return 1
+  fi
+  say "set $directive live"
+}
+
+restart_replica() {
+  local role
+  role=$(ask_redis INFO replication | field role)
+  if [ "$role" != slave ]; then
+    fail "the change needs a restart of redis-server, and this node is ${role:-not answering} (only a replica is restarted): switch the master over first, then apply again"
+  fi
+  say 'restarting redis-server, which is a replica'
+  timeout 600 systemctl restart "$redis_unit"
+}
+
+configure_redis() {
+  local line restart=$units_changed
+  local running=$root/run/redis-ha/running.conf
+  changed=no
+  install_file "$payload/users.acl" /etc/redis/ha/users.acl 640 root:redis
+  users_changed=$changed
+  install_file "$payload/settings.conf" /etc/redis/ha/settings.conf 640 root:redis
+  if ! systemctl is-active --quiet "$redis_unit"; then
+    # It may have to wait for other nodes, so nobody waits for it here; redis-ha-wait-ready does.
+    systemctl start --no-block "$redis_unit"
+    return 0
+  fi
+  if [ "$users_changed" = yes ]; then
+    [ "$(ask_redis ACL LOAD)" = OK ] || fail 'redis-server refused the new users (ACL LOAD)'
+    say 'users loaded'
+  fi
+  settings >"$payload/wanted.conf"
+  changed_settings "$running" "$payload/wanted.conf" >"$payload/changed.conf" || restart=yes
+  while read -r line; do
+    set_live "$line" || restart=yes
+  done <"$payload/changed.conf"
+  if [ "$restart" = yes ]; then
+    restart_replica
+  else
+    cp "$payload/wanted.conf" "$running"
+  fi
+}
+
+step 'scripts and the node facts'
+install_scripts
+# shellcheck source-path=SCRIPTDIR
+. "$payload/node.sh"
+step 'packages'
+install_packages_stopped
+step 'directories'
+install_directory /etc/redis 2770 redis:redis
+install_directory /etc/redis/ha 750 redis:redis
+install_directory /var/lib/redis 750 redis:redis
+install_directory /run/redis-ha 755 root:root
+step 'kernel settings'
+kernel_settings "$payload/sysctl.conf"
+transparent_huge_pages_off
+slew_clock
+step 'host firewall'
+open_ports 6379 26379
+metadata_guard "$payload"
+step 'systemd units'
+changed=no
+install_units
+units_changed=$changed
+step 'Sentinel'
+configure_sentinel
+step 'Redis'
+configure_redis

@@ -1,0 +1,54 @@
+// One file of a payload, and how a list of them becomes one self-contained shell script.
+
+using System.Security.Cryptography;
+using System.Text;
+
+namespace RedisHaInfra.Nodes;
+
+/// <summary>A file that the apply script finds beside itself on the node.</summary>
+/// <param name="Name">File name, without a directory.</param>
+/// <param name="Content">Text; ends with a line feed.</param>
+internal sealed record PayloadFile(string Name, string Content)
+{
+    // A line that no file contains; the shell ends the text there.
+    private const string EndOfFile = "REDIS_HA_END_OF_FILE";
+
+    /// <summary>An embedded file without placeholders.</summary>
+    public static PayloadFile Embedded(string path) => new(path[(path.LastIndexOf('/') + 1)..], Template.Read(path));
+
+    /// <summary>An embedded file with placeholders.</summary>
+    public static PayloadFile Rendered(string path, params (string Name, string Value)[] values) =>
+        new(path[(path.LastIndexOf('/') + 1)..], Template.Render(path, values));
+
+    /// <summary>Identifies the payload's content: 16 hexadecimal digits.</summary>
+    public static string Identify(IEnumerable<PayloadFile> files)
+    {
+        var all = new StringBuilder();
+        foreach (PayloadFile file in files)
+        {
+            all.Append(file.Name).Append('\n').Append(file.Content.Length).Append('\n').Append(file.Content);
+        }
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all.ToString())))[..16];
+    }
+
+    /// <summary>Shell text that writes the files into the directory <c>$payload</c>.</summary>
+    /// <exception cref="ArgumentException">A file's content would end its own text early, or lacks its last line feed.</exception>
+    public static string Unpack(IEnumerable<PayloadFile> files)
+    {
+        var text = new StringBuilder();
+        foreach (PayloadFile file in files)
+        {
+            if (file.Content.Contains(EndOfFile, StringComparison.Ordinal) || !file.Content.EndsWith('\n') || file.Content.Contains('\0', StringComparison.Ordinal))
+            {
+                throw new ArgumentException($"The payload file \"{file.Name}\" cannot be carried in a shell script: it must end with a line feed and hold neither a NUL nor the text {EndOfFile}.", nameof(files));
+            }
+            text.Append("  cat >\"$payload/").Append(file.Name).Append("\" <<'").Append(EndOfFile).Append("'\n")
+                .Append(file.Content).Append(EndOfFile).Append('\n');
+            if (file.Name.EndsWith(".sh", StringComparison.Ordinal))
+            {
+                text.Append("  chmod 700 \"$payload/").Append(file.Name).Append("\"\n");
+            }
+        }
+        return text.ToString().TrimEnd('\n');
+    }
+}

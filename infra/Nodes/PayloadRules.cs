@@ -1,0 +1,86 @@
+// What a value must look like before it goes into a configuration file or a shell script on a node. The settings are validated
+// with messages for people long before this; here is the last line, which no caller can pass by.
+
+using System.Net;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+
+namespace RedisHaInfra.Nodes;
+
+/// <summary>The rules for values in a payload.</summary>
+internal static partial class PayloadRules
+{
+    /// <summary>A host name.</summary>
+    public static string Name(string value) => Check(value, HostName(), "node name", "lower-case letters, digits and hyphens, at most 63");
+
+    /// <summary>An IPv4 address in its usual form.</summary>
+    public static string Address(string value) =>
+        IPAddress.TryParse(value, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetwork && address.ToString() == value
+            ? value
+            : throw new ArgumentException($"\"{value}\" is no IPv4 address.");
+
+    /// <summary>The name under which Sentinels monitor a master.</summary>
+    public static string MasterName(string value) => Check(value, SentinelName(), "master name", "letters, digits and ._-");
+
+    /// <summary>
+    /// A password that stands in a Redis or Sentinel file: Sentinel rewrites its file without quoting
+    /// (sentinel.c, rewriteConfigSentinelOption), so it must need none.
+    /// </summary>
+    /// <exception cref="ArgumentException">It has other characters; the message does not repeat it.</exception>
+    public static string PlainPassword(string value, string user) =>
+        PlainSecret().IsMatch(value)
+            ? value
+            : throw new ArgumentException($"The password of \"{user}\" must have 12 to 128 characters, out of letters, digits and ._~+-.");
+
+    /// <summary>A password that stands in a file of its own or only as a hash: any characters but control characters.</summary>
+    /// <exception cref="ArgumentException">It has others, or is empty; the message does not repeat it.</exception>
+    public static string Password(string value, string user) =>
+        value.Length is > 0 and <= 512 && !value.Any(char.IsControl)
+            ? value
+            : throw new ArgumentException($"The password of \"{user}\" must have 1 to 512 characters and no control characters.");
+
+    /// <summary>A single word in redis.conf: a size, a policy.</summary>
+    public static string Word(string value, string directive) => Check(value, SingleWord(), directive, "letters, digits and hyphens");
+
+    /// <summary>The rest of a redis.conf line.</summary>
+    public static string DirectiveValue(string value, string directive) => Check(value, OneLine(), directive, "one line of printable characters");
+
+    /// <summary>A redis.conf directive.</summary>
+    public static string Directive(string value) => Check(value, DirectiveName(), "directive", "lower-case letters, digits and hyphens");
+
+    /// <summary>A SHA-256 in hexadecimal.</summary>
+    public static string Sha256(string value) => Check(value, Sha256Digits(), "SHA-256", "64 lower-case hexadecimal digits");
+
+    /// <summary>An http or https address. A secret: the message does not repeat it.</summary>
+    public static string Url(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && PlainUrl().IsMatch(value)
+            ? value
+            : throw new ArgumentException("The proxy bundle's address must be an absolute http or https address of printable characters without quotes, spaces and backslashes.");
+
+    private static string Check(string value, Regex rule, string what, string words) =>
+        rule.IsMatch(value) ? value : throw new ArgumentException($"\"{value}\" cannot be the {what}: it must be {words}.");
+
+    [GeneratedRegex(@"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\z")]
+    private static partial Regex HostName();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._-]{1,64}\z")]
+    private static partial Regex SentinelName();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._~+-]{12,128}\z")]
+    private static partial Regex PlainSecret();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9-]{1,64}\z")]
+    private static partial Regex SingleWord();
+
+    [GeneratedRegex(@"\A[\x21-\x7E]([\x20-\x7E]{0,510}[\x21-\x7E])?\z")]
+    private static partial Regex OneLine();
+
+    [GeneratedRegex(@"\A[a-z][a-z0-9-]{1,63}\z")]
+    private static partial Regex DirectiveName();
+
+    [GeneratedRegex(@"\A[0-9a-f]{64}\z")]
+    private static partial Regex Sha256Digits();
+
+    [GeneratedRegex(@"\A[\x21\x23-\x26\x28-\x5B\x5D-\x7E]+\z")]
+    private static partial Regex PlainUrl();
+}

@@ -1,0 +1,78 @@
+// The files of a proxy node's payload: the proxy's configuration and passwords, the bundle's address, the scripts and the unit.
+
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace RedisHaInfra.Nodes;
+
+/// <summary>Renders a proxy node's files.</summary>
+internal static class ProxyNodeFiles
+{
+    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The files, node.env last and without the payload's identifier.</summary>
+    /// <exception cref="ArgumentException">An input breaks a rule of <see cref="PayloadRules"/>.</exception>
+    public static IReadOnlyList<PayloadFile> Render(ProxyNodeInputs inputs) =>
+    [
+        PayloadFile.Embedded("proxy/apply.sh"),
+        PayloadFile.Embedded("common/library.sh"),
+        PayloadFile.Embedded("common/distribution.sh"),
+        PayloadFile.Embedded("common/wait-ready.sh"),
+        PayloadFile.Embedded("common/metadata.nft"),
+        PayloadFile.Embedded("common/redis-ha-metadata.service"),
+        PayloadFile.Embedded("proxy/sysctl.conf"),
+        PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections))),
+        new("proxy.json", Configuration(inputs)),
+        new("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
+        new("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
+        new("admin.password", PayloadRules.Password(inputs.Passwords.Admin, "admin") + "\n"),
+        new("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
+        new("node.env", $"""
+            REDIS_HA_ROLE=proxy
+            REDIS_HA_NODE={PayloadRules.Name(inputs.Node.Name)}
+            REDIS_HA_ADDRESS={PayloadRules.Address(inputs.Node.Address)}
+            REDIS_HA_BUNDLE_SHA256={PayloadRules.Sha256(inputs.BundleSha256)}
+
+            """),
+    ];
+
+    private static string Configuration(ProxyNodeInputs inputs)
+    {
+        var json = new JsonObject
+        {
+            ["listen"] = new JsonArray($"{inputs.Node.Address}:6379"),
+            ["redis"] = new JsonObject
+            {
+                ["nodes"] = new JsonObject(inputs.RedisNodes.Select(node =>
+                    KeyValuePair.Create(PayloadRules.Name(node.Name), (JsonNode?)$"{PayloadRules.Address(node.Address)}:6379"))),
+                ["user"] = "rp-health",
+                ["passwordFile"] = "redis.password",
+            },
+            ["sentinel"] = new JsonObject
+            {
+                ["master"] = PayloadRules.MasterName(inputs.Sentinel.MasterName),
+                ["nodes"] = new JsonArray([.. inputs.RedisNodes.Select(node => (JsonNode?)$"{node.Address}:26379")]),
+                ["user"] = "rp-sentinel",
+                ["passwordFile"] = "sentinel.password",
+                ["downAfter"] = Duration(inputs.Sentinel.DownAfterMilliseconds),
+            },
+            ["admin"] = new JsonObject
+            {
+                ["listen"] = "0.0.0.0:1936",
+                ["user"] = "admin",
+                ["passwordFile"] = "admin.password",
+                ["socket"] = "/run/redis-ha-proxy/control.sock",
+            },
+            ["timeouts"] = new JsonObject { ["connect"] = "3s", ["park"] = "10s", ["idle"] = "0s" },
+            ["limits"] = new JsonObject { ["connections"] = inputs.MaxConnections, ["perSource"] = 0 },
+        };
+        return json.ToJsonString(Readable).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";
+    }
+
+    private static string Duration(int milliseconds) =>
+        milliseconds % 1000 == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000}s")
+            : string.Create(CultureInfo.InvariantCulture, $"{milliseconds}ms");
+}

@@ -1,0 +1,131 @@
+// The files of a Redis node's payload: redis-server's and redis-sentinel's settings and users, the scripts and the units.
+
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace RedisHaInfra.Nodes;
+
+/// <summary>Renders a Redis node's files.</summary>
+internal static class RedisNodeFiles
+{
+    /// <summary>
+    /// Directives that the cluster depends on, or that settings of their own give. An override of one would either break
+    /// replication, failover or authentication, or configure the same thing twice.
+    /// </summary>
+    public static readonly IReadOnlySet<string> Reserved = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "aclfile", "always-show-logo", "appendfsync", "appendonly", "bind", "bind-source-addr", "client-output-buffer-limit", "cluster-enabled",
+        "daemonize", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "maxclients", "maxmemory", "maxmemory-policy",
+        "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-max-lag", "min-slaves-to-write", "pidfile", "port", "protected-mode",
+        "rename-command", "repl-backlog-size", "replica-announce-ip", "replica-announce-port", "replica-announced", "replica-priority",
+        "replica-read-only", "replicaof", "requirepass", "slave-announce-ip", "slave-announce-port", "slave-priority", "slave-read-only",
+        "slaveof", "supervised", "tls-port", "tls-replication", "unixsocket", "user",
+    };
+
+    /// <summary>The files, node.env last and without the payload's identifier.</summary>
+    /// <exception cref="ArgumentException">An input breaks a rule of <see cref="PayloadRules"/>.</exception>
+    public static IReadOnlyList<PayloadFile> Render(RedisNodeInputs inputs)
+    {
+        string address = PayloadRules.Address(inputs.Node.Address);
+        if (!inputs.Nodes.Contains(inputs.Node))
+        {
+            throw new ArgumentException($"The node {inputs.Node.Name} is not one of the Redis nodes.");
+        }
+        return
+        [
+            PayloadFile.Embedded("redis/apply.sh"),
+            PayloadFile.Embedded("common/library.sh"),
+            PayloadFile.Embedded("common/distribution.sh"),
+            PayloadFile.Embedded("common/wait-ready.sh"),
+            PayloadFile.Embedded("common/metadata.nft"),
+            PayloadFile.Embedded("common/redis-ha-metadata.service"),
+            PayloadFile.Embedded("redis/node.sh"),
+            PayloadFile.Embedded("redis/decide.sh"),
+            PayloadFile.Embedded("redis/boot-rule.sh"),
+            PayloadFile.Embedded("redis/joined.sh"),
+            PayloadFile.Embedded("redis/sentinel-conf.sh"),
+            PayloadFile.Embedded("redis/cli.sh"),
+            PayloadFile.Embedded("redis/sysctl.conf"),
+            PayloadFile.Embedded("redis/redis-ha-thp.service"),
+            PayloadFile.Embedded("redis/redis-ha-joined.service"),
+            PayloadFile.Embedded("redis/sentinel.dropin.conf"),
+            PayloadFile.Rendered("redis/redis.dropin.conf", ("file-limit", FileLimit(inputs.Redis.MaxClients))),
+            Settings(inputs, address),
+            Users(inputs.Passwords),
+            SentinelSettings(inputs, address),
+            SentinelUsers(inputs.Passwords),
+            new("operator.password", PayloadRules.PlainPassword(inputs.Passwords.Operator, "operator") + "\n"),
+            new("node.env", $"""
+                REDIS_HA_ROLE=redis
+                REDIS_HA_NODE={PayloadRules.Name(inputs.Node.Name)}
+                REDIS_HA_ADDRESS={address}
+                REDIS_HA_NODES='{string.Join(' ', inputs.Nodes.Select(node => $"{PayloadRules.Name(node.Name)}={PayloadRules.Address(node.Address)}"))}'
+                REDIS_HA_MASTER_NAME={PayloadRules.MasterName(inputs.Sentinel.MasterName)}
+                REDIS_HA_DOWN_AFTER_MS={Text(inputs.Sentinel.DownAfterMilliseconds)}
+
+                """),
+        ];
+    }
+
+    /// <summary>Open files of a process that accepts this many clients: at least 65,536, and room for everything else.</summary>
+    public static string FileLimit(int clients) => Text(Math.Max(65_536, 2 * clients + 1_024));
+
+    private static PayloadFile Settings(RedisNodeInputs inputs, string address) =>
+        PayloadFile.Rendered(
+            "redis/settings.conf",
+            ("address", address),
+            ("maxclients", Text(inputs.Redis.MaxClients)),
+            ("replication-password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication")),
+            ("repl-backlog-size", PayloadRules.Word(inputs.Redis.ReplicationBacklog, "repl-backlog-size")),
+            ("min-replicas-to-write", Text(inputs.Redis.MinReplicasToWrite)),
+            ("min-replicas-max-lag", Text(inputs.Redis.MinReplicasMaxLagSeconds)),
+            ("appendfsync", PayloadRules.Word(inputs.Redis.AppendFsync, "appendfsync")),
+            ("maxmemory", inputs.Redis.MaxMemory is { } memory ? $"maxmemory {PayloadRules.Word(memory, "maxmemory")}" : "# maxmemory: three quarters of this machine's memory, added by the boot rule"),
+            ("maxmemory-policy", PayloadRules.Word(inputs.Redis.MaxMemoryPolicy, "maxmemory-policy")),
+            ("overrides", string.Join('\n', inputs.Redis.Overrides.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(Override))));
+
+    private static string Override(KeyValuePair<string, string> pair) =>
+        Reserved.Contains(pair.Key)
+            ? throw new ArgumentException($"\"{pair.Key}\" cannot be overridden: the cluster depends on it, or it has a setting of its own.")
+            : $"{PayloadRules.Directive(pair.Key)} {PayloadRules.DirectiveValue(pair.Value, pair.Key)}";
+
+    private static PayloadFile Users(NodePasswords passwords) =>
+        PayloadFile.Rendered(
+            "redis/users.acl",
+            ("client-password", Hash(PayloadRules.Password(passwords.Client, "default"))),
+            ("replication-password", Hash(passwords.Replication)),
+            ("sentinel-password", Hash(passwords.Sentinel)),
+            ("health-password", Hash(PayloadRules.Password(passwords.Health, "rp-health"))),
+            ("operator-password", Hash(passwords.Operator)));
+
+    private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
+        PayloadFile.Rendered(
+            "redis/sentinel-settings.conf",
+            ("address", address),
+            ("myid", SentinelIdentifier(inputs.Sentinel.MasterName, address)),
+            ("sentinel-password", PayloadRules.PlainPassword(inputs.Passwords.Sentinel, "sentinel")),
+            ("master-name", PayloadRules.MasterName(inputs.Sentinel.MasterName)),
+            ("quorum", Text(inputs.Sentinel.Quorum)),
+            ("down-after", Text(inputs.Sentinel.DownAfterMilliseconds)),
+            ("failover-timeout", Text(inputs.Sentinel.FailoverTimeoutMilliseconds)),
+            ("parallel-syncs", Text(inputs.Sentinel.ParallelSyncs)));
+
+    private static PayloadFile SentinelUsers(NodePasswords passwords) =>
+        PayloadFile.Rendered(
+            "redis/sentinel-users.acl",
+            ("sentinel-password", Hash(passwords.Sentinel)),
+            ("watch-password", Hash(PayloadRules.Password(passwords.SentinelWatch, "rp-sentinel"))),
+            ("operator-password", Hash(passwords.Operator)));
+
+    /// <summary>
+    /// A Sentinel's own identifier, 40 hexadecimal digits, the same whenever the machine at this address is built anew: the others
+    /// then meet an old acquaintance, and never count one Sentinel more than there are (a majority is of all they have ever known).
+    /// </summary>
+    private static string SentinelIdentifier(string masterName, string address) => Hash($"{masterName} {address}")[..40];
+
+    /// <summary>SHA-256 in lower-case hexadecimal, as Redis' ACL writes password hashes.</summary>
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
