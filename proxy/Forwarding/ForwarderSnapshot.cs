@@ -34,4 +34,10 @@ public sealed record ForwarderSnapshot
     /// the progress that feeds the watchdog and /healthz.
     /// </summary>
     public required long StalledMilliseconds { get; init; }
+
+    /// <summary>The nodes, in the order of the configuration.</summary>
+    public IReadOnlyList<NodeSnapshot> Nodes { get; init; } = [];
+
+    /// <summary>Session records lost because the reader of <see cref="ISessions.Journal"/> was too slow.</summary>
+    public long RecordsDropped { get; init; }
 }

@@ -1,0 +1,201 @@
+// The data plane over epoll: starts the loops, hands orders to all of them, adds their counters up. No byte passes here.
+
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Forwarding;
+
+/// <summary>An <see cref="IForwarder"/> of dedicated threads, each with its own listeners, epoll descriptor and sessions.</summary>
+public sealed class EpollForwarder : IForwarder, ISessions
+{
+    private readonly ProxyConfiguration _configuration;
+    private readonly NodeTarget[] _nodes;
+    private readonly SharedLimits _limits;
+    private readonly EventLoop[] _loops;
+    private readonly Lock _commandLock = new();
+    private AppliedOrder _applied = new(new GateOrder(GateMode.Park, null, 0));
+    private bool _started;
+
+    /// <summary>Prepares the data plane; nothing listens yet.</summary>
+    /// <param name="configuration">A valid configuration.</param>
+    /// <param name="loggerFactory">Where exhaustion of descriptors and the like is reported.</param>
+    /// <param name="timeProvider">Wall clock of session records. Time-outs run on the loops' own clock, because epoll_wait does.</param>
+    /// <param name="loops">
+    /// Event loops; 0 chooses: one up to two cores, half the cores above, at most four. Redis itself uses one core for
+    /// commands, and a loop moves more than one Redis can answer.
+    /// </param>
+    public EpollForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(loggerFactory);
+        ArgumentOutOfRangeException.ThrowIfNegative(loops);
+        _configuration = configuration;
+        _nodes = [.. configuration.Redis.Nodes.Select(node => new NodeTarget(node))];
+        _limits = new SharedLimits(configuration.Limits, _nodes.Length);
+        int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
+        Journal = new SessionJournal(count, timeProvider);
+        ILogger logger = loggerFactory.CreateLogger<EpollForwarder>();
+        _loops = [.. Enumerable.Range(0, count).Select(index =>
+            new EventLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider))];
+    }
+
+    /// <summary>The addresses listened on, in the order of the configuration: with port 0 there, the port the kernel chose.</summary>
+    public IReadOnlyList<IPEndPoint> ListenEndPoints { get; private set; } = [];
+
+    /// <inheritdoc/>
+    public SessionJournal Journal { get; }
+
+    internal int LoopCount => _loops.Length;
+
+    /// <inheritdoc/>
+    public void Start()
+    {
+        lock (_commandLock)
+        {
+            if (_started)
+            {
+                throw new InvalidOperationException("the data plane was started before");
+            }
+
+            Socket[][] listeners = Sockets.Listen(_configuration.Listen, _loops.Length);
+            ListenEndPoints = [.. listeners[0].Select(listener => (IPEndPoint)listener.LocalEndPoint!)];
+            for (int i = 0; i < _loops.Length; i++)
+            {
+                _loops[i].Start(listeners[i]);
+            }
+
+            _started = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask ApplyAsync(GateOrder order)
+    {
+        int target = order.Target is { } node ? IndexOf(node) : -1;
+        if (order.Mode == GateMode.Open && target < 0)
+        {
+            throw new ArgumentException("an order that opens the gate names its target", nameof(order));
+        }
+
+        var applied = new AppliedOrder(order);
+        return new ValueTask(OnAllLoops(loop => loop.Apply(order, target), () => _applied = applied));
+    }
+
+    /// <inheritdoc/>
+    public ValueTask StopAcceptingAsync() => new(OnAllLoops(loop => loop.StopAccepting()));
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<SessionInfo>> ListSessionsAsync()
+    {
+        int expected = _limits.Sessions + 64; // so that the loops seldom have to enlarge the list
+        var sessions = new List<SessionInfo>(expected);
+        await OnAllLoops(loop =>
+        {
+            lock (sessions)
+            {
+                loop.List(sessions);
+            }
+        }).ConfigureAwait(false);
+        sessions.Sort((left, right) => left.Accepted == right.Accepted ? left.Id.CompareTo(right.Id) : left.Accepted.CompareTo(right.Accepted));
+        return sessions;
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<int> EndSessionsAsync(SessionFilter filter)
+    {
+        UInt128? source = filter.Source is { } address ? ClientAddress.Bits(address) : null;
+        int? node = filter.Node is { } target ? IndexOf(target) : null;
+        int count = 0;
+        await OnAllLoops(loop => Interlocked.Add(ref count, loop.EndSessions(filter.Id, source, node))).ConfigureAwait(false);
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public ForwarderSnapshot Snapshot()
+    {
+        NodeSnapshot[] nodes = [.. _nodes.Select((node, index) => new NodeSnapshot
+        {
+            Node = node.Node,
+            Sessions = _limits.NodeSessions(index),
+            SessionsMax = _limits.NodeSessionsMax(index),
+            SessionsTotal = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].SessionsTotal)),
+            ConnectFailures = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].ConnectFailures)),
+            BytesIn = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].BytesIn)),
+            BytesOut = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].BytesOut)),
+        })];
+        return new ForwarderSnapshot
+        {
+            Sessions = _limits.Sessions,
+            SessionsMax = _limits.SessionsMax,
+            SessionsTotal = _loops.Sum(loop => loop.Accepted),
+            Parked = _limits.Parked,
+            BytesIn = nodes.Sum(node => node.BytesIn),
+            BytesOut = nodes.Sum(node => node.BytesOut),
+            Ends = [.. Enum.GetValues<SessionEnd>().Select(end => _loops.Sum(loop => Volatile.Read(ref loop.Ends[(int)end])))],
+            Order = Volatile.Read(ref _applied).Order,
+            StalledMilliseconds = _started ? Math.Max(0, Environment.TickCount64 - _loops.Min(loop => loop.Progress)) : 0,
+            Nodes = nodes,
+            RecordsDropped = Journal.Dropped,
+        };
+    }
+
+    /// <summary>Ends every session and every loop.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_commandLock)
+        {
+            if (!_started)
+            {
+                return;
+            }
+        }
+
+        await OnAllLoops(loop => loop.Stop()).ConfigureAwait(false);
+        foreach (EventLoop loop in _loops)
+        {
+            loop.Join();
+        }
+    }
+
+    /// <summary>Bytes of managed memory that a loop's thread has ever allocated.</summary>
+    internal async Task<long> AllocatedBytesAsync(int loop)
+    {
+        var answer = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _loops[loop].Post(_ => answer.SetResult(GC.GetAllocatedBytesForCurrentThread()));
+        return await answer.Task.ConfigureAwait(false);
+    }
+
+    /// <summary>Completes when every loop has carried the command out; commands reach all loops in the same order.</summary>
+    private Task OnAllLoops(Action<EventLoop> command, Action? whenAll = null)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        int missing = _loops.Length;
+        lock (_commandLock)
+        {
+            foreach (EventLoop loop in _loops)
+            {
+                loop.Post(each =>
+                {
+                    command(each);
+                    if (Interlocked.Decrement(ref missing) == 0)
+                    {
+                        whenAll?.Invoke();
+                        done.SetResult();
+                    }
+                });
+            }
+        }
+
+        return done.Task;
+    }
+
+    private int IndexOf(RedisNode node)
+    {
+        int index = Array.FindIndex(_nodes, known => known.Node == node);
+        return index >= 0 ? index : throw new ArgumentException($"node {node.Name} ({node.EndPoint}) is not in the configuration", nameof(node));
+    }
+
+    private sealed record AppliedOrder(GateOrder Order);
+}

@@ -1,0 +1,275 @@
+// What other threads ask of a loop: orders, listings, ending sessions, the end. They leave a command and ring (eventfd);
+// the loop carries commands out in their order between two waits. Also the loop's birth and death.
+
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Forwarding;
+
+internal sealed unsafe partial class EventLoop
+{
+    private readonly Queue<Action<EventLoop>> _inbox = new();
+    private readonly Lock _inboxLock = new();
+    private readonly int _wake;
+    private readonly Thread _thread;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _timeProvider;
+    private readonly NodeTarget[] _nodes;
+    private readonly NodeCounters[] _nodeCounters;
+    private readonly long[] _ends = new long[Enum.GetValues<SessionEnd>().Length];
+    private readonly SharedLimits _limits;
+    private readonly SessionRing _journal;
+    private readonly int _loopCount;
+    private readonly long _connectMilliseconds;
+    private readonly long _parkMilliseconds;
+    private readonly long _idleMilliseconds;
+    private Socket[] _listeners = [];
+    private int[] _listenDescriptors = [];
+    private long _accepted;
+    private bool _ended;
+
+    public EventLoop(
+        int index,
+        int loopCount,
+        ProxyConfiguration configuration,
+        NodeTarget[] nodes,
+        SharedLimits limits,
+        SessionRing journal,
+        ILogger logger,
+        TimeProvider timeProvider)
+    {
+        _index = index;
+        _loopCount = loopCount;
+        _nodes = nodes;
+        _nodeCounters = new NodeCounters[nodes.Length];
+        _limits = limits;
+        _journal = journal;
+        _logger = logger;
+        _timeProvider = timeProvider;
+        _connectMilliseconds = Milliseconds(configuration.Timeouts.Connect);
+        _parkMilliseconds = Milliseconds(configuration.Timeouts.Park);
+        _idleMilliseconds = Milliseconds(configuration.Timeouts.Idle);
+
+        // Large enough for every session that may exist: pages that are never used stay untouched.
+        _sessions = new Session[configuration.Limits.Connections + RefusalSlots];
+        _endpoints = new Endpoint[2 * _sessions.Length];
+        _timers = new TimerWheel(_sessions, _now);
+        _parked = new ParkingQueue(_sessions);
+        _buffer = RentBlock();
+        _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
+        _wake = LibC.EventDescriptor(0, LibC.OpenNonBlocking | LibC.OpenCloseOnExec);
+        _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{index}" };
+    }
+
+    /// <summary>Per-node counters; the loop writes them, anybody may read.</summary>
+    public NodeCounters[] NodeCounters => _nodeCounters;
+
+    /// <summary>Ended sessions by <see cref="SessionEnd"/>.</summary>
+    public long[] Ends => _ends;
+
+    public long Accepted => Volatile.Read(ref _accepted);
+
+    /// <summary>Takes the listeners over and starts the thread.</summary>
+    public void Start(Socket[] listeners)
+    {
+        if (_epoll < 0 || _wake < 0 || LibC.EPollControl(_epoll, LibC.EPollAdd, _wake, LibC.EPollIn, unchecked((uint)WakeToken)) < 0)
+        {
+            throw new InvalidOperationException("cannot create the epoll and event descriptors of an event loop: the limit of open files is too low");
+        }
+
+        _listeners = listeners;
+        _listenDescriptors = [.. listeners.Select(listener => (int)listener.Handle)];
+        WatchListeners(LibC.EPollAdd, LibC.EPollIn);
+        _thread.Start();
+    }
+
+    /// <summary>Has the loop carry out a command; at once on this thread when the loop has ended.</summary>
+    public void Post(Action<EventLoop> command)
+    {
+        lock (_inboxLock)
+        {
+            if (!_ended)
+            {
+                _inbox.Enqueue(command);
+                Ring();
+                return;
+            }
+        }
+
+        command(this);
+    }
+
+    /// <summary>Accepts who has already come, then closes the listeners.</summary>
+    public void StopAccepting()
+    {
+        _acceptPaused = false;
+        for (int i = 0; i < _listeners.Length; i++)
+        {
+            // A bound, because new clients could come as fast as they are accepted.
+            for (int turns = 0; turns < 128 && Accept(i); turns++)
+            {
+            }
+
+            _listeners[i].Dispose();
+        }
+
+        _listeners = [];
+        _listenDescriptors = [];
+        _acceptPaused = false;
+    }
+
+    /// <summary>Lets the loop end after this round: it resets what sessions there are.</summary>
+    public void Stop() => _stopping = true;
+
+    public void Join() => _thread.Join();
+
+    /// <summary>Adds the sessions of this loop.</summary>
+    public void List(List<SessionInfo> sessions)
+    {
+        for (int index = 0; index < _usedSessions; index++)
+        {
+            ref Session session = ref _sessions[index];
+            if (session.State != SessionState.None)
+            {
+                sessions.Add(new SessionInfo
+                {
+                    Id = session.Id,
+                    Client = session.Client,
+                    Node = session.State is SessionState.Open or SessionState.Connecting ? NodeOf(index) : null,
+                    State = session.State,
+                    Accepted = new DateTimeOffset(session.AcceptedUtc, TimeSpan.Zero),
+                    QuietMilliseconds = _now - session.ActiveAt,
+                    BytesIn = _endpoints[2 * index].Received,
+                    BytesOut = _endpoints[(2 * index) + 1].Received,
+                });
+            }
+        }
+    }
+
+    /// <summary>Resets the matching sessions of this loop; those already being refused are left to end.</summary>
+    public int EndSessions(long? id, UInt128? source, int? node)
+    {
+        int count = 0;
+        for (int index = 0; index < _usedSessions; index++)
+        {
+            ref Session session = ref _sessions[index];
+            bool connected = session.State is SessionState.Open or SessionState.Connecting;
+            if ((connected || session.State == SessionState.Parked)
+                && (id is null || session.Id == id)
+                && (source is null || session.Client.Address == source)
+                && (node is null || (connected && session.Node == node)))
+            {
+                End(index, SessionEnd.Operator, reset: true);
+                count++;
+            }
+        }
+
+        return count;
+    }
+
+    private static long Milliseconds(TimeSpan limit) => limit == TimeSpan.Zero ? long.MaxValue : (long)Math.Ceiling(limit.TotalMilliseconds);
+
+    private void Live()
+    {
+        try
+        {
+            Run();
+        }
+        catch (Exception e)
+        {
+            LogDied(_logger, e, _index); // and the process with it: half a data plane must not look alive
+            throw;
+        }
+
+        CleanUp();
+    }
+
+    private void CleanUp()
+    {
+        foreach (Socket listener in _listeners)
+        {
+            listener.Dispose();
+        }
+
+        for (int index = 0; index < _usedSessions; index++)
+        {
+            if (_sessions[index].State != SessionState.None)
+            {
+                SessionState state = _sessions[index].State;
+                End(index, state == SessionState.Refused ? _sessions[index].End : SessionEnd.Operator, reset: state != SessionState.Refused);
+            }
+        }
+
+        while (_freePipeCount > 0)
+        {
+            (int read, int write) = _freePipes[--_freePipeCount];
+            LibC.Close(read);
+            LibC.Close(write);
+        }
+
+        while (_freeBlockCount > 0)
+        {
+            NativeMemory.AlignedFree(_freeBlocks[--_freeBlockCount]);
+        }
+
+        NativeMemory.AlignedFree(_buffer);
+        NativeMemory.Free(_events);
+        LibC.Close(_epoll);
+        lock (_inboxLock)
+        {
+            _ended = true;
+            LibC.Close(_wake);
+        }
+
+        RunInbox();
+    }
+
+    private void ReadInbox()
+    {
+        long rings;
+        LibC.Read(_wake, &rings, sizeof(long));
+        RunInbox();
+    }
+
+    private void RunInbox()
+    {
+        while (true)
+        {
+            Action<EventLoop>? command;
+            lock (_inboxLock)
+            {
+                if (!_inbox.TryDequeue(out command))
+                {
+                    return;
+                }
+            }
+
+            command(this);
+        }
+    }
+
+    private void Ring()
+    {
+        long one = 1;
+        LibC.Write(_wake, &one, sizeof(long));
+    }
+
+    private void WatchListeners(int operation, uint events)
+    {
+        for (int i = 0; i < _listenDescriptors.Length; i++)
+        {
+            LibC.EPollControl(_epoll, operation, _listenDescriptors[i], events, (uint)i);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise LimitNOFILE or lower limits.connections.")]
+    private static partial void LogExhausted(ILogger logger, int loop, int errno, string message);
+
+    [LoggerMessage(2, LogLevel.Information, "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.")]
+    private static partial void LogRecovered(ILogger logger, int loop);
+
+    [LoggerMessage(3, LogLevel.Critical, "Event loop {Loop} died of a defect; the process ends.")]
+    private static partial void LogDied(ILogger logger, Exception exception, int loop);
+}

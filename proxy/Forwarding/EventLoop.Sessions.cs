@@ -1,0 +1,354 @@
+// A session's life outside of the data path: accept, the limits, refusal, time-outs, end.
+
+using System.ComponentModel;
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Forwarding;
+
+internal sealed unsafe partial class EventLoop
+{
+    private const int AcceptsPerTurn = 64;
+
+    /// <summary>Slots beyond limits.connections, for sessions that are just being told that the limit is reached.</summary>
+    private const int RefusalSlots = 256;
+
+    /// <summary>How long a refused client may take to read the refusal and close.</summary>
+    private const int RefusalMilliseconds = 1000;
+
+    /// <summary>How long a client may stay, silent, after the node has closed and the client was told. Redis never half-closes.</summary>
+    private const int HalfClosedMilliseconds = 30_000;
+
+    /// <summary>How long accepting rests when descriptors or memory are exhausted.</summary>
+    private const int AcceptPauseMilliseconds = 100;
+
+    /// <summary>How long nothing may have been exhausted before it is reported as over.</summary>
+    private const int ExhaustionEpisodeMilliseconds = 5000;
+
+    // What a refused client reads as the answer to its first command. LOADING is what Redis itself says when it will be able
+    // to serve soon, and what client libraries therefore retry (go-redis, redis-py and ioredis by this prefix); the limit's
+    // text is Redis' own (networking.c), which they know as well.
+    private static ReadOnlySpan<byte> NoMasterText => "-LOADING no Redis master is available yet, try again later\r\n"u8;
+
+    private static ReadOnlySpan<byte> LimitText => "-ERR max number of clients reached\r\n"u8;
+
+    private int _freeSession = -1;
+    private int _usedSessions;
+    private long _nextId;
+    private bool _acceptPaused;
+    private long _acceptPausedUntil;
+    private bool _exhausted;
+    private long _exhaustedUntil;
+
+    /// <summary>Accepts one turn's worth of clients. True when more may be waiting.</summary>
+    private bool Accept(int listener)
+    {
+        if (listener >= _listenDescriptors.Length)
+        {
+            return false; // closed earlier in this batch
+        }
+
+        byte* address = stackalloc byte[LibC.MaxAddressLength];
+        for (int i = 0; i < AcceptsPerTurn && !_acceptPaused; i++)
+        {
+            uint length = LibC.MaxAddressLength;
+            int descriptor = LibC.Accept(
+                _listenDescriptors[listener], address, &length, LibC.SocketNonBlocking | LibC.SocketCloseOnExec);
+            if (descriptor >= 0)
+            {
+                Admit(descriptor, ClientAddress.FromNative(new ReadOnlySpan<byte>(address, (int)length)));
+                continue;
+            }
+
+            switch (LibC.Errno)
+            {
+                case LibC.EAGAIN:
+                    return false;
+                case var errno and (LibC.EMFILE or LibC.ENFILE or LibC.ENOBUFS or LibC.ENOMEM):
+                    PauseAccepting(errno);
+                    return false;
+                default:
+                    break; // an error of that one connection, which is gone (accept(2)); the next may be well
+            }
+        }
+
+        return !_acceptPaused;
+    }
+
+    private void Admit(int descriptor, ClientAddress client)
+    {
+        _accepted++;
+        bool counted = _limits.TryEnter(client.Address);
+        int index = TakeSlot();
+        if (index < 0)
+        {
+            // Even the slots for refusals are taken: say it and close without waiting for the client to read it.
+            Send(descriptor, LimitText);
+            LibC.Close(descriptor);
+            _ends[(int)SessionEnd.Limit]++;
+            return;
+        }
+
+        ref Session session = ref _sessions[index];
+        session.Id = (++_nextId * _loopCount) + _index;
+        session.Client = client;
+        session.AcceptedUtc = _timeProvider.GetUtcNow().UtcTicks;
+        session.AcceptedAt = session.ActiveAt = _now;
+        session.FailedGeneration = -1;
+        session.Node = -1;
+        session.Counted = counted;
+        OpenEndpoint(2 * index, descriptor);
+        if (!counted)
+        {
+            Refuse(index, SessionEnd.Limit, LimitText);
+        }
+        else if (_order.Mode == GateMode.Closed)
+        {
+            Refuse(index, SessionEnd.NoMaster, NoMasterText);
+        }
+        else if (MayConnect && _parked.Count == 0)
+        {
+            Connect(index);
+        }
+        else
+        {
+            Park(index);
+        }
+    }
+
+    /// <summary>Tells the client why, closes our direction, and waits a moment for its close: closing at once over unread bytes would send RST, which may overtake the text.</summary>
+    private void Refuse(int index, SessionEnd end, ReadOnlySpan<byte> text)
+    {
+        Decide(index, end);
+        _sessions[index].State = SessionState.Refused;
+        int client = _endpoints[2 * index].Descriptor;
+        Send(client, text);
+        LibC.Shutdown(client, LibC.ShutdownWrite);
+        _timers.Arm(index, _now + RefusalMilliseconds);
+        Discard(2 * index);
+    }
+
+    /// <summary>Reads and forgets what a refused client sends, until it closes.</summary>
+    private void Discard(int index)
+    {
+        ref Endpoint client = ref _endpoints[index];
+        for (int reads = 0; reads < ReadsPerTurn; reads++)
+        {
+            nint length = LibC.Receive(client.Descriptor, _buffer, BlockSize, 0);
+            if (length > 0)
+            {
+                continue;
+            }
+
+            if (length == 0 || LibC.Errno != LibC.EAGAIN)
+            {
+                End(index >> 1, _sessions[index >> 1].End, reset: false);
+            }
+
+            return;
+        }
+
+        QueueAgain(index);
+    }
+
+    private void OnDeadline(int index)
+    {
+        ref Session session = ref _sessions[index];
+        switch (session.State)
+        {
+            case SessionState.Parked:
+                Unpark(index);
+                RefuseWaiting(index);
+                break;
+            case SessionState.Connecting:
+                OnConnectTimeout(index);
+                break;
+            case SessionState.Open:
+                OnSilence(index);
+                break;
+            case SessionState.Refused:
+                End(index, session.End, reset: false);
+                break;
+        }
+    }
+
+    private void OnSilence(int index)
+    {
+        if (_now - _sessions[index].ActiveAt < OpenLimit(index))
+        {
+            ArmOpenTimer(index); // there were bytes since the timer was set; setting it with each of them would cost more
+            return;
+        }
+
+        Decide(index, SessionEnd.Idle);
+        End(index, _sessions[index].End, reset: _endpoints[2 * index].IsOwed || _endpoints[(2 * index) + 1].IsOwed);
+    }
+
+    /// <summary>Milliseconds of silence that an open session may keep; <see cref="long.MaxValue"/> without a limit.</summary>
+    private long OpenLimit(int index)
+    {
+        bool serverClosed = _endpoints[(2 * index) + 1].Has(EndpointFlags.ReadClosed);
+        return serverClosed ? Math.Min(HalfClosedMilliseconds, _idleMilliseconds) : _idleMilliseconds;
+    }
+
+    private void ArmOpenTimer(int index)
+    {
+        long limit = OpenLimit(index);
+        if (limit == long.MaxValue)
+        {
+            _timers.Cancel(index);
+        }
+        else
+        {
+            _timers.Arm(index, _sessions[index].ActiveAt + limit);
+        }
+    }
+
+    /// <summary>Ends a session: its sockets are closed, by RST where asked, and its slot is free.</summary>
+    private void End(int index, SessionEnd end, bool reset)
+    {
+        ref Session session = ref _sessions[index];
+        _ends[(int)end]++;
+        switch (session.State)
+        {
+            case SessionState.Parked:
+                Unpark(index);
+                break;
+            case SessionState.Connecting:
+                _connecting--;
+                break;
+            case SessionState.Open:
+                _limits.LeaveNode(session.Node);
+                break;
+        }
+
+        _journal.Write(new SessionRecord
+        {
+            Id = session.Id,
+            Client = session.Client,
+            Node = NodeOf(index),
+            Accepted = new DateTimeOffset(session.AcceptedUtc, TimeSpan.Zero),
+            ConnectedAfterMilliseconds = session.ConnectedAt > 0 ? session.ConnectedAt - session.AcceptedAt : null,
+            EndedAfterMilliseconds = _now - session.AcceptedAt,
+            BytesIn = _endpoints[2 * index].Received,
+            BytesOut = _endpoints[(2 * index) + 1].Received,
+            End = end,
+        });
+        _timers.Cancel(index);
+        CloseEndpoint(2 * index, reset);
+        CloseEndpoint((2 * index) + 1, reset);
+        if (session.Counted)
+        {
+            _limits.Leave(session.Client.Address);
+        }
+
+        session.State = SessionState.None;
+        session.Next = _freeSession;
+        _freeSession = index;
+    }
+
+    private RedisNode? NodeOf(int index) => _sessions[index].Node >= 0 ? _nodes[_sessions[index].Node].Node : null;
+
+    private int TakeSlot()
+    {
+        int index = _freeSession;
+        if (index >= 0)
+        {
+            _freeSession = _sessions[index].Next;
+        }
+        else if (_usedSessions < _sessions.Length)
+        {
+            index = _usedSessions++;
+            _endpoints[2 * index].Descriptor = _endpoints[(2 * index) + 1].Descriptor = -1;
+        }
+        else
+        {
+            return -1;
+        }
+
+        _sessions[index] = new Session { TimerBucket = -1 };
+        return index;
+    }
+
+    /// <summary>Puts a socket into its place and has epoll watch it, once and for all.</summary>
+    private void OpenEndpoint(int index, int descriptor)
+    {
+        ref Endpoint endpoint = ref _endpoints[index];
+        uint generation = endpoint.Generation == uint.MaxValue ? 1 : endpoint.Generation + 1;
+        endpoint = new Endpoint { Descriptor = descriptor, Generation = generation };
+        const uint Events = LibC.EPollIn | LibC.EPollOut | LibC.EPollReadHangUp | LibC.EPollEdgeTriggered;
+        if (LibC.EPollControl(_epoll, LibC.EPollAdd, descriptor, Events, ((ulong)generation << 32) | (uint)index) < 0)
+        {
+            // Only the user's epoll quota or kernel memory can be the cause. Unwatched it would hang for ever; shut down, its
+            // session ends by the next read or write, or by its timer.
+            LibC.Shutdown(descriptor, LibC.ShutdownBoth);
+            endpoint.Flags = EndpointFlags.Readable | EndpointFlags.Hung;
+            QueueAgain(index);
+        }
+    }
+
+    private void CloseEndpoint(int index, bool reset)
+    {
+        ref Endpoint endpoint = ref _endpoints[index];
+        if (endpoint.Descriptor < 0)
+        {
+            return;
+        }
+
+        ReturnOwed(ref endpoint);
+        ClosePipe(ref endpoint);
+        if (reset)
+        {
+            LibC.ResetOnClose(endpoint.Descriptor);
+        }
+
+        LibC.Close(endpoint.Descriptor);
+        endpoint.Descriptor = -1;
+        endpoint.Generation = endpoint.Generation == uint.MaxValue ? 1 : endpoint.Generation + 1;
+        endpoint.Flags = EndpointFlags.None;
+    }
+
+    private static void Send(int socket, ReadOnlySpan<byte> text)
+    {
+        fixed (byte* bytes = text)
+        {
+            LibC.Send(socket, bytes, text.Length, LibC.MessageNoSignal); // a socket that has sent nothing yet takes all or is dead
+        }
+    }
+
+    /// <summary>Descriptors or kernel memory are exhausted: clients wait in the backlog instead of a loop that spins.</summary>
+    private void PauseAccepting(int errno)
+    {
+        ReportExhaustion(errno);
+        _acceptPaused = true;
+        _acceptPausedUntil = _now + AcceptPauseMilliseconds;
+        WatchListeners(LibC.EPollModify, 0);
+    }
+
+    private void ResumeAccepting()
+    {
+        if (_acceptPaused && _now >= _acceptPausedUntil)
+        {
+            _acceptPaused = false;
+            WatchListeners(LibC.EPollModify, LibC.EPollIn);
+        }
+        else if (_exhausted && _now >= _exhaustedUntil)
+        {
+            _exhausted = false;
+            Report(loop => LogRecovered(loop._logger, loop._index));
+        }
+    }
+
+    // One line when it begins and one when it has been well for a while, however often it happens in between.
+    private void ReportExhaustion(int errno)
+    {
+        _exhaustedUntil = _now + ExhaustionEpisodeMilliseconds;
+        if (!_exhausted)
+        {
+            _exhausted = true;
+            Report(loop => LogExhausted(loop._logger, loop._index, errno, new Win32Exception(errno).Message));
+        }
+    }
+
+    // A log sink may block; the loop must not.
+    private void Report(Action<EventLoop> log) => ThreadPool.UnsafeQueueUserWorkItem(log, this, preferLocal: false);
+}

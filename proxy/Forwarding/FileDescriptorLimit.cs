@@ -1,0 +1,37 @@
+// The number of files the process may open. A session needs two descriptors, bulk transfers borrow two more for a moment.
+
+using System.ComponentModel;
+
+namespace RedisHaProxy.Forwarding;
+
+/// <summary>RLIMIT_NOFILE of this process.</summary>
+public static class FileDescriptorLimit
+{
+    /// <summary>Descriptors that listeners, probes, the admin server and the runtime need besides sessions.</summary>
+    public const int Reserve = 512;
+
+    /// <summary>Raises the soft limit to the hard limit, which needs no privilege, and returns it.</summary>
+    /// <exception cref="Win32Exception">The kernel refused.</exception>
+    public static unsafe long RaiseToHardLimit()
+    {
+        ulong* limit = stackalloc ulong[2];
+        if (LibC.GetLimit(LibC.LimitOpenFiles, limit) < 0)
+        {
+            throw new Win32Exception(LibC.Errno);
+        }
+
+        if (limit[0] < limit[1])
+        {
+            limit[0] = limit[1];
+            if (LibC.SetLimit(LibC.LimitOpenFiles, limit) < 0)
+            {
+                throw new Win32Exception(LibC.Errno);
+            }
+        }
+
+        return (long)Math.Min(limit[0], long.MaxValue);
+    }
+
+    /// <summary>Descriptors needed for so many sessions at once.</summary>
+    public static long NeededFor(int connections) => (2L * connections) + Reserve;
+}

@@ -1,0 +1,91 @@
+// An EpollForwarder on a free loopback port in front of plain servers.
+
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Tests.Forwarding;
+
+internal sealed class ForwarderUnderTest : IAsyncDisposable
+{
+    private readonly List<SessionRecord> _records = [];
+    private long _generation;
+
+    public ForwarderUnderTest(
+        IEnumerable<System.Net.IPEndPoint> nodes,
+        TimeoutConfiguration? timeouts = null,
+        LimitConfiguration? limits = null,
+        int loops = 1,
+        ILoggerFactory? loggerFactory = null)
+    {
+        Nodes = [.. nodes.Select((endPoint, i) => new RedisNode($"redis{i + 1}", endPoint))];
+        Forwarder = new EpollForwarder(
+            new ProxyConfiguration
+            {
+                Listen = [new(System.Net.IPAddress.Loopback, 0)],
+                Redis = new RedisConfiguration { Nodes = Nodes },
+                Timeouts = timeouts ?? new TimeoutConfiguration(),
+                Limits = limits ?? new LimitConfiguration(),
+            },
+            loggerFactory ?? NullLoggerFactory.Instance,
+            TimeProvider.System,
+            loops);
+        Forwarder.Start();
+    }
+
+    public IReadOnlyList<RedisNode> Nodes { get; }
+
+    public EpollForwarder Forwarder { get; }
+
+    public static async Task<ForwarderUnderTest> OpenAsync(
+        PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1)
+    {
+        var forwarder = new ForwarderUnderTest([server.EndPoint], timeouts, limits, loops);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        return forwarder;
+    }
+
+    /// <summary>Gives the next order; a null node means no target.</summary>
+    public async Task OrderAsync(GateMode mode, int? node = null) =>
+        await Forwarder.ApplyAsync(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation)).AsTask().WaitAsync(Eventually.Limit);
+
+    public async Task<Socket> ConnectAsync()
+    {
+        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await client.ConnectAsync(Forwarder.ListenEndPoints[0]).WaitAsync(Eventually.Limit);
+        return client;
+    }
+
+    /// <summary>A client that the forwarder has parked.</summary>
+    public async Task<Socket> ConnectAndParkAsync()
+    {
+        int parked = Forwarder.Snapshot().Parked;
+        Socket client = await ConnectAsync();
+        await Eventually.True(() => Forwarder.Snapshot().Parked == parked + 1, "the session is parked");
+        return client;
+    }
+
+    /// <summary>Waits until no session is left.</summary>
+    public Task NoSessionsAsync() => Eventually.True(() => Forwarder.Snapshot().Sessions == 0, "all sessions have ended");
+
+    /// <summary>Waits until so many sessions have ended, and gives their records in the order of their ends.</summary>
+    public async Task<IReadOnlyList<SessionRecord>> RecordsAsync(int count)
+    {
+        await Eventually.True(
+            () =>
+            {
+                while (Forwarder.Journal.TryRead(out SessionRecord record))
+                {
+                    _records.Add(record);
+                }
+
+                return _records.Count >= count;
+            },
+            $"{count} sessions have ended");
+        return _records;
+    }
+
+    public async ValueTask DisposeAsync() => await Forwarder.DisposeAsync();
+}

@@ -1,0 +1,66 @@
+// Reading and writing whole messages on test sockets, with a limit on every wait.
+
+using System.Net.Sockets;
+using System.Text;
+
+namespace RedisHaProxy.Tests.Forwarding;
+
+internal static class SocketExtensions
+{
+    public static async Task SendAllAsync(this Socket socket, ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[await socket.SendAsync(bytes)..];
+        }
+    }
+
+    public static Task SendAllAsync(this Socket socket, string text) => socket.SendAllAsync(Encoding.ASCII.GetBytes(text));
+
+    /// <summary>Reads until the end of the stream.</summary>
+    public static async Task<string> ReadToEndAsync(this Socket socket)
+    {
+        var text = new StringBuilder();
+        var buffer = new byte[4096];
+        for (int length; (length = await socket.ReceiveAsync(buffer).WaitAsync(Eventually.Limit)) > 0;)
+        {
+            text.Append(Encoding.ASCII.GetString(buffer, 0, length));
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Reads exactly this many characters.</summary>
+    public static async Task<string> ReadTextAsync(this Socket socket, int length)
+    {
+        var buffer = new byte[length];
+        for (int read = 0; read < length;)
+        {
+            int count = await socket.ReceiveAsync(buffer.AsMemory(read)).AsTask().WaitAsync(Eventually.Limit);
+            Assert.True(count > 0, $"the stream ended after {read} of {length} bytes");
+            read += count;
+        }
+
+        return Encoding.ASCII.GetString(buffer);
+    }
+
+    /// <summary>Closes by RST.</summary>
+    public static void Reset(this Socket socket)
+    {
+        socket.LingerState = new LingerOption(true, 0);
+        socket.Close();
+    }
+
+    /// <summary>Asserts that the connection was reset by the other side.</summary>
+    public static async Task AssertResetAsync(this Socket socket)
+    {
+        var buffer = new byte[4096];
+        var error = await Assert.ThrowsAsync<SocketException>(async () =>
+        {
+            while (await socket.ReceiveAsync(buffer).WaitAsync(Eventually.Limit) > 0)
+            {
+            }
+        });
+        Assert.Equal(SocketError.ConnectionReset, error.SocketErrorCode);
+    }
+}
