@@ -5,7 +5,7 @@
 root=${REDIS_HA_ROOT:-}
 state=$root/var/lib/redis-ha
 log=$root/var/log/redis-ha-apply.log
-readonly root state log
+readonly state log
 
 current_step='start' failure='' failed_command='' failed_line=''
 # Set by install_file when it replaced something; the caller resets it.
