@@ -1,3 +1,6 @@
 // Entry point of `pulumi up`: runs the stack.
 
-return 0;
+using Pulumi;
+using RedisHaInfra;
+
+return await Deployment.RunAsync<RedisHaStack>();

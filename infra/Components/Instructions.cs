@@ -1,0 +1,27 @@
+// Lines to paste, as stack outputs: how to reach what was built. No password is in any of them.
+
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>Writes command lines for a deployment.</summary>
+/// <param name="User">The machines' user.</param>
+/// <param name="Bastion">The bastion's public address.</param>
+public sealed record Instructions(string User, string Bastion)
+{
+    /// <summary>Opens a tunnel to Redis on this machine's port 6379.</summary>
+    public string Tunnel(string endpoint) => $"ssh -N -L {Ports.Redis}:{endpoint} {User}@{Bastion}";
+
+    /// <summary>Opens a tunnel to a proxy's stats page on this machine's port 1936.</summary>
+    public string StatsTunnel(NodeAddress proxy) => $"ssh -N -L {Ports.Admin}:{proxy.Address}:{Ports.Admin} {User}@{Bastion}";
+
+    /// <summary>A shell on a node.</summary>
+    public string Shell(NodeAddress node) => $"ssh -J {User}@{Bastion} {User}@{node.Address}";
+
+    /// <summary>redis-cli through the tunnel; the password goes from Pulumi to redis-cli without being shown.</summary>
+    public static string RedisCli => $"REDISCLI_AUTH=\"$(pulumi stack output password --show-secrets)\" redis-cli -h 127.0.0.1 -p {Ports.Redis}";
+
+    /// <summary>The stats page through its tunnel.</summary>
+    public static string StatsPage => $"http://127.0.0.1:{Ports.Admin}/stats";
+}

@@ -1,0 +1,96 @@
+// The network load balancer: the one address that clients know. It spreads sessions over the proxies; the proxies find the master.
+
+using Pulumi;
+using RedisHaInfra.Settings;
+using Nlb = Pulumi.Oci.NetworkLoadBalancer;
+using NI = Pulumi.Oci.NetworkLoadBalancer.Inputs;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>The load balancer.</summary>
+public sealed class LoadBalancer : ComponentResource
+{
+    // Quiet connections are dropped after 360 s by default (Network Load Balancing, "Changing a Listener's Idle Timeout"). Proxies
+    // and Redis send keep-alives every 60 s; this is for clients between which and us something swallows them.
+    private const int IdleTimeoutSeconds = 1200;
+
+    // A stopped proxy leaves within about 2 x 2 + 1.5 s instead of the default 3 x 10 s.
+    private const int CheckIntervalMilliseconds = 2_000;
+    private const int CheckTimeoutMilliseconds = 1_500;
+    private const int CheckRetries = 2;
+
+    /// <summary>The private address.</summary>
+    public Output<string> Address { get; }
+
+    /// <summary>OCID of the load balancer.</summary>
+    public Output<string> Id { get; }
+
+    /// <summary>Builds the load balancer.</summary>
+    public LoadBalancer(string name, Deployed deployed, NetworkSettings settings, Network network, SecurityGroups groups, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:LoadBalancer", name, options)
+    {
+        var child = new CustomResourceOptions { Parent = this };
+        var balancer = new Nlb.NetworkLoadBalancer("load-balancer", new Nlb.NetworkLoadBalancerArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            DisplayName = deployed.DisplayName("endpoint"),
+            SubnetId = network.PrivateSubnetId,
+            IsPrivate = true,
+            AssignedPrivateIpv4 = settings.LoadBalancerAddress,
+            NetworkSecurityGroupIds = { groups[SecurityGroup.LoadBalancer] },
+            IsPreserveSourceDestination = false,
+            FreeformTags = deployed.Tags,
+        }, new CustomResourceOptions { Parent = this, DependsOn = { groups } });
+
+        var backendSet = new Nlb.NetworkLoadBalancersBackendSetsUnified("proxies", new Nlb.NetworkLoadBalancersBackendSetsUnifiedArgs
+        {
+            NetworkLoadBalancerId = balancer.Id,
+            Name = "proxies",
+            Policy = "FIVE_TUPLE",
+            // Sessions come to the proxies from the balancer's address: a proxy can then be its own client, and a replaced proxy,
+            // known by address only, never touches the balancer.
+            IsPreserveSource = false,
+            // With no proxy green, try them all: a wrong check must not cut off a right proxy.
+            IsFailOpen = true,
+            IsInstantFailoverEnabled = true,
+            IsInstantFailoverTcpResetEnabled = true,
+            HealthChecker = new NI.NetworkLoadBalancersBackendSetsUnifiedHealthCheckerArgs
+            {
+                // "This proxy can serve", never "a master exists": a failover must not turn all proxies red at once.
+                Protocol = "HTTP",
+                Port = Ports.Admin,
+                UrlPath = "/healthz",
+                ReturnCode = 200,
+                IntervalInMillis = CheckIntervalMilliseconds,
+                TimeoutInMillis = CheckTimeoutMilliseconds,
+                Retries = CheckRetries,
+            },
+            Backends = settings.Proxies.Select(proxy => new NI.NetworkLoadBalancersBackendSetsUnifiedBackendArgs
+            {
+                Name = proxy.Name,
+                IpAddress = proxy.Address,
+                Port = Ports.Redis,
+                Weight = 1,
+                IsBackup = false,
+                IsDrain = false,
+                IsOffline = false,
+            }).ToList(),
+        }, child);
+
+        _ = new Nlb.Listener("redis", new Nlb.ListenerArgs
+        {
+            NetworkLoadBalancerId = balancer.Id,
+            Name = "redis",
+            DefaultBackendSetName = backendSet.Name,
+            Port = Ports.Redis,
+            Protocol = "TCP",
+            TcpIdleTimeout = IdleTimeoutSeconds,
+            IsPpv2enabled = false,
+        }, child);
+
+        Id = balancer.Id;
+        Address = balancer.IpAddresses.Apply(addresses =>
+            (addresses.IsDefault ? null : addresses.FirstOrDefault(address => address.IsPublic != true)?.IpAddress) ?? settings.LoadBalancerAddress);
+        RegisterOutputs();
+    }
+}

@@ -1,0 +1,137 @@
+// One virtual machine, and what the rest of the program knows of it. All machines are made here, so all are made alike.
+
+using Pulumi;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+using Core = Pulumi.Oci.Core;
+using CI = Pulumi.Oci.Core.Inputs;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>What makes a machine.</summary>
+public sealed record MachineArgs
+{
+    /// <summary>Name and private address.</summary>
+    public required NodeAddress Node { get; init; }
+
+    /// <summary>Number among its kind, 0 for the first: decides its place.</summary>
+    public required int Index { get; init; }
+
+    /// <summary>What it is for, in the node table.</summary>
+    public required string Role { get; init; }
+
+    /// <summary>Shape and size.</summary>
+    public required MachineSize Size { get; init; }
+
+    /// <summary>The subnet.</summary>
+    public required Input<string> SubnetId { get; init; }
+
+    /// <summary>The security group.</summary>
+    public required Input<string> SecurityGroupId { get; init; }
+
+    /// <summary>Whether it gets a public address.</summary>
+    public bool IsPublic { get; init; }
+
+    /// <summary>cloud-init user data, base64.</summary>
+    public required Input<string> UserData { get; init; }
+}
+
+/// <summary>A virtual machine.</summary>
+public sealed class Machine
+{
+    // Changes of these would take the machine's disk with them: the provider replaces an instance whose metadata changed, and
+    // wipes the boot volume in place when the image did. Three machines at once would take the data. New payloads arrive by
+    // Rollout instead, one machine after the other.
+    private static readonly string[] AcceptedDrift = ["metadata", "sourceDetails.sourceId"];
+
+    /// <summary>Name and private address.</summary>
+    public NodeAddress Node { get; }
+
+    /// <summary>The instance.</summary>
+    public Core.Instance Instance { get; }
+
+    /// <summary>Its line in the node table.</summary>
+    public Output<NodeDescription> Description { get; }
+
+    /// <summary>Creates the machine.</summary>
+    public Machine(Deployed deployed, ComputeSettings settings, SshSettings ssh, Region region, MachineArgs args, Resource parent, InputList<Resource> dependsOn)
+    {
+        Node = args.Node;
+        Output<MachineImage> image = region.ImageFor(args.Size.Shape);
+        Output<Placement> place = region.AvailabilityDomains.Apply(domains => Placement.Of(args.Index, domains));
+        Instance = new Core.Instance(args.Node.Name, new Core.InstanceArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            DisplayName = deployed.DisplayName(args.Node.Name),
+            AvailabilityDomain = place.Apply(where => where.AvailabilityDomain),
+            FaultDomain = place.Apply(where => where.FaultDomain),
+            Shape = args.Size.Shape,
+            ShapeConfig = ShapeConfig(args.Size),
+            CreateVnicDetails = new CI.InstanceCreateVnicDetailsArgs
+            {
+                SubnetId = args.SubnetId,
+                PrivateIp = args.Node.Address,
+                HostnameLabel = args.Node.Name,
+                NsgIds = { args.SecurityGroupId },
+                AssignPublicIp = args.IsPublic ? "true" : "false",
+                DisplayName = deployed.DisplayName(args.Node.Name),
+                FreeformTags = deployed.Tags,
+            },
+            SourceDetails = new CI.InstanceSourceDetailsArgs
+            {
+                SourceType = "image",
+                SourceId = image.Apply(found => found.Id),
+                BootVolumeSizeInGbs = settings.BootVolumeGb.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            },
+            Metadata =
+            {
+                ["ssh_authorized_keys"] = ssh.PublicKey,
+                ["user_data"] = args.UserData,
+            },
+            // Version 1 of the metadata service answers any process that can be talked into a plain GET.
+            InstanceOptions = new CI.InstanceInstanceOptionsArgs { AreLegacyImdsEndpointsDisabled = true },
+            AvailabilityConfig = new CI.InstanceAvailabilityConfigArgs { IsLiveMigrationPreferred = true, RecoveryAction = "RESTORE_INSTANCE" },
+            AgentConfig = new CI.InstanceAgentConfigArgs { IsMonitoringDisabled = false, IsManagementDisabled = false },
+            IsPvEncryptionInTransitEnabled = true,
+            PreserveBootVolume = false,
+            FreeformTags = deployed.Tags,
+        }, new CustomResourceOptions
+        {
+            Parent = parent,
+            DependsOn = dependsOn,
+            // The successor takes the same address.
+            DeleteBeforeReplace = true,
+            IgnoreChanges = [.. AcceptedDrift],
+            AdditionalSecretOutputs = { "metadata" },
+        });
+
+        // The image that it really runs: older than the newest one as soon as Oracle publishes another.
+        Output<string?> running = Instance.SourceDetails.Apply(details => (string?)details?.SourceId);
+        Description = Output.Tuple(place, image, running).Apply(known =>
+        {
+            (Placement where, MachineImage newest, string? current) = known;
+            if (current is not null && current != newest.Id)
+            {
+                Log.Info($"{args.Node.Name} runs image {current}; a newer one exists: {newest.Name} ({newest.Id}).", Instance);
+            }
+            return new NodeDescription(args.Node, args.Role, where, current is null || current == newest.Id ? newest.Name : current);
+        });
+    }
+
+    // OCI refuses it for shapes of a fixed size.
+    private static Input<CI.InstanceShapeConfigArgs>? ShapeConfig(MachineSize size)
+    {
+        if (!size.IsFlexible)
+        {
+            return null;
+        }
+        return new CI.InstanceShapeConfigArgs { Ocpus = size.Ocpus, MemoryInGbs = size.MemoryGb };
+    }
+}
+
+/// <summary>A line of the node table.</summary>
+/// <param name="Node">Name and private address.</param>
+/// <param name="Role">What it is for.</param>
+/// <param name="Place">Where it runs.</param>
+/// <param name="Image">What it booted.</param>
+public sealed record NodeDescription(NodeAddress Node, string Role, Placement Place, string Image);

@@ -1,0 +1,162 @@
+// The virtual cloud network: gateways, routes, and a public and a private subnet, both across the whole region.
+
+using Pulumi;
+using RedisHaInfra.Settings;
+using Core = Pulumi.Oci.Core;
+using CI = Pulumi.Oci.Core.Inputs;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>The network.</summary>
+public sealed class Network : ComponentResource
+{
+    /// <summary>OCID of the VCN.</summary>
+    public Output<string> VcnId { get; }
+
+    /// <summary>OCID of the bastion's subnet.</summary>
+    public Output<string> PublicSubnetId { get; }
+
+    /// <summary>OCID of everything else's subnet.</summary>
+    public Output<string> PrivateSubnetId { get; }
+
+    /// <summary>Builds the network.</summary>
+    public Network(string name, Deployed deployed, NetworkSettings settings, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:Network", name, options)
+    {
+        var child = new CustomResourceOptions { Parent = this };
+
+        var vcn = new Core.Vcn("vcn", new Core.VcnArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            CidrBlocks = { settings.VcnCidr },
+            DnsLabel = settings.DnsLabel,
+            DisplayName = deployed.DisplayName("vcn"),
+            FreeformTags = deployed.Tags,
+        }, child);
+
+        var internet = new Core.InternetGateway("internet-gateway", new Core.InternetGatewayArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("internet"),
+            FreeformTags = deployed.Tags,
+        }, child);
+        var nat = new Core.NatGateway("nat-gateway", new Core.NatGatewayArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("nat"),
+            FreeformTags = deployed.Tags,
+        }, child);
+
+        // "All services in the region": Object Storage, from which the proxies fetch their bundle, without the Internet.
+        var services = Core.GetServices.Invoke().Apply(result =>
+            result.Services.FirstOrDefault(service => service.CidrBlock.StartsWith("all-", StringComparison.Ordinal))
+            ?? throw new RunException("OCI lists no service network 'all-...-services-in-oracle-services-network' for this region, which the service gateway needs."));
+        var service = new Core.ServiceGateway("service-gateway", new Core.ServiceGatewayArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            Services = { new CI.ServiceGatewayServiceArgs { ServiceId = services.Apply(all => all.Id) } },
+            DisplayName = deployed.DisplayName("services"),
+            FreeformTags = deployed.Tags,
+        }, child);
+
+        // The service route belongs to the private table only: in a table with an internet gateway it cuts off the service's answers.
+        var publicRoutes = new Core.RouteTable("public-routes", new Core.RouteTableArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("public"),
+            FreeformTags = deployed.Tags,
+            RouteRules =
+            {
+                new CI.RouteTableRouteRuleArgs
+                {
+                    Description = "The Internet",
+                    Destination = "0.0.0.0/0",
+                    DestinationType = "CIDR_BLOCK",
+                    NetworkEntityId = internet.Id,
+                },
+            },
+        }, child);
+        var privateRoutes = new Core.RouteTable("private-routes", new Core.RouteTableArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("private"),
+            FreeformTags = deployed.Tags,
+            RouteRules =
+            {
+                new CI.RouteTableRouteRuleArgs
+                {
+                    Description = "The Internet, outwards only",
+                    Destination = "0.0.0.0/0",
+                    DestinationType = "CIDR_BLOCK",
+                    NetworkEntityId = nat.Id,
+                },
+                new CI.RouteTableRouteRuleArgs
+                {
+                    Description = "Oracle's services, without the Internet",
+                    Destination = services.Apply(all => all.CidrBlock),
+                    DestinationType = "SERVICE_CIDR_BLOCK",
+                    NetworkEntityId = service.Id,
+                },
+            },
+        }, child);
+
+        // A subnet without a list of its own gets the VCN's default one, which lets everybody in by SSH. Ours carries path MTU
+        // discovery only (ICMP type 3, code 4); the security groups open the rest.
+        var securityList = new Core.SecurityList("security-list", new Core.SecurityListArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("minimal"),
+            FreeformTags = deployed.Tags,
+            IngressSecurityRules =
+            {
+                new CI.SecurityListIngressSecurityRuleArgs
+                {
+                    Description = "Path MTU discovery",
+                    Protocol = "1",
+                    Source = "0.0.0.0/0",
+                    SourceType = "CIDR_BLOCK",
+                    Stateless = false,
+                    IcmpOptions = new CI.SecurityListIngressSecurityRuleIcmpOptionsArgs { Type = 3, Code = 4 },
+                },
+            },
+        }, child);
+
+        var publicSubnet = new Core.Subnet("public-subnet", new Core.SubnetArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            CidrBlock = settings.PublicSubnetCidr,
+            DnsLabel = "public",
+            DisplayName = deployed.DisplayName("public"),
+            RouteTableId = publicRoutes.Id,
+            SecurityListIds = { securityList.Id },
+            ProhibitPublicIpOnVnic = false,
+            ProhibitInternetIngress = false,
+            FreeformTags = deployed.Tags,
+        }, child);
+        var privateSubnet = new Core.Subnet("private-subnet", new Core.SubnetArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            CidrBlock = settings.PrivateSubnetCidr,
+            DnsLabel = "private",
+            DisplayName = deployed.DisplayName("private"),
+            RouteTableId = privateRoutes.Id,
+            SecurityListIds = { securityList.Id },
+            ProhibitPublicIpOnVnic = true,
+            ProhibitInternetIngress = true,
+            FreeformTags = deployed.Tags,
+        }, child);
+
+        VcnId = vcn.Id;
+        PublicSubnetId = publicSubnet.Id;
+        PrivateSubnetId = privateSubnet.Id;
+        RegisterOutputs();
+    }
+}

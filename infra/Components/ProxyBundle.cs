@@ -1,0 +1,76 @@
+// The proxy's program in Object Storage, and the address that the proxy nodes fetch it from.
+
+using System.Security.Cryptography;
+using System.Text;
+using Pulumi;
+using RedisHaInfra.Settings;
+using Os = Pulumi.Oci.ObjectStorage;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>Puts a published proxy where the nodes can fetch it.</summary>
+public sealed class ProxyBundle : ComponentResource
+{
+    /// <summary>SHA-256 of the file, 64 lower-case hexadecimal digits.</summary>
+    public string Sha256 { get; }
+
+    /// <summary>The pre-authenticated address: whoever knows it can fetch the file. A secret.</summary>
+    public Output<string> Url { get; }
+
+    /// <summary>Uploads a file.</summary>
+    /// <param name="name">The component's name.</param>
+    /// <param name="deployed">The deployment.</param>
+    /// <param name="settings">The proxies' settings.</param>
+    /// <param name="file">The published proxy, a single file.</param>
+    /// <param name="now">The time, to warn of an address that has expired.</param>
+    /// <param name="options">Pulumi's options.</param>
+    public ProxyBundle(string name, Deployed deployed, ProxySettings settings, string file, DateTimeOffset now, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:ProxyBundle", name, options)
+    {
+        using (FileStream stream = File.OpenRead(file))
+        {
+            Sha256 = Convert.ToHexStringLower(SHA256.HashData(stream));
+        }
+        if (settings.BundleExpires <= now)
+        {
+            Log.Warn($"{SettingsSource.Namespace}:{Setting.ProxyBundleExpires.Key} = {settings.BundleExpires:yyyy-MM-dd} has passed: new proxy nodes cannot fetch their bundle. "
+                + "Set a later date; it reaches the running nodes by the rollout, and none is replaced.", this);
+        }
+
+        Output<string> space = Os.GetNamespace.Invoke(new Os.GetNamespaceInvokeArgs { CompartmentId = deployed.CompartmentId }).Apply(result => result.Namespace);
+        var bucket = new Os.Bucket("bundles", new Os.BucketArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            Namespace = space,
+            // One name space for a whole tenancy and region: the same stack name may exist in another compartment.
+            Name = $"{deployed.Name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(deployed.CompartmentId)))[..8]}",
+            AccessType = "NoPublicAccess",
+            FreeformTags = deployed.Tags,
+        }, new CustomResourceOptions { Parent = this });
+
+        // The content's hash is in the names, so other content is another object. The provider would compare path and time of the
+        // file, which differ from machine to machine, and a new object name alone would rename the old bytes.
+        string version = Sha256[..12];
+        var bundle = new Os.StorageObject($"proxy-{version}", new Os.StorageObjectArgs
+        {
+            Namespace = space,
+            Bucket = bucket.Name,
+            Object = $"redis-ha-proxy-{version}",
+            Source = file,
+            ContentType = "application/octet-stream",
+        }, new CustomResourceOptions { Parent = this, IgnoreChanges = { "source" } });
+
+        // Every field replaces the request, and a new one has another address: so nothing here depends on the time of the run.
+        var access = new Os.Preauthrequest($"proxy-{version}", new Os.PreauthrequestArgs
+        {
+            Namespace = space,
+            Bucket = bucket.Name,
+            Name = $"redis-ha-proxy-{version}",
+            ObjectName = bundle.Object,
+            AccessType = "ObjectRead",
+            TimeExpires = settings.BundleExpires.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture),
+        }, new CustomResourceOptions { Parent = this, AdditionalSecretOutputs = { "fullPath", "accessUri" } });
+        Url = Output.CreateSecret(access.FullPath);
+        RegisterOutputs();
+    }
+}

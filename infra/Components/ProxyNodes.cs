@@ -1,0 +1,47 @@
+// The proxy nodes: each routes every session to the one master; the load balancer spreads clients over them.
+
+using System.Collections.Immutable;
+using Pulumi;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>The proxy nodes.</summary>
+public sealed class ProxyNodes : ComponentResource
+{
+    /// <summary>The machines, proxy1 first.</summary>
+    public ImmutableArray<ConfiguredMachine> Machines { get; }
+
+    /// <summary>Builds the nodes.</summary>
+    public ProxyNodes(string name, Deployed deployed, StackSettings settings, Region region, Network network, SecurityGroups groups,
+        Output<NodePasswords> passwords, ProxyBundle bundle, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:ProxyNodes", name, options)
+    {
+        Machines = settings.Network.Proxies.Select((node, index) =>
+        {
+            Output<ProxyNodeInputs> inputs = Output.Tuple(passwords, bundle.Url).Apply(known => new ProxyNodeInputs
+            {
+                Node = node,
+                RedisNodes = settings.Network.Redis,
+                Sentinel = settings.Sentinel,
+                Passwords = known.Item1,
+                BundleUrl = known.Item2,
+                BundleSha256 = bundle.Sha256,
+                MaxConnections = settings.Proxy.MaxConnections,
+            });
+            var machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
+            {
+                Node = node,
+                Index = index,
+                Role = "proxy",
+                Size = settings.Compute.Proxy,
+                SubnetId = network.PrivateSubnetId,
+                SecurityGroupId = groups[SecurityGroup.Proxy],
+                UserData = inputs.Apply(NodePayload.UserData),
+            }, this, new InputList<Resource> { network, groups });
+            return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
+        }).ToImmutableArray();
+        RegisterOutputs();
+    }
+}

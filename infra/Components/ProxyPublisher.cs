@@ -1,0 +1,151 @@
+// Publishes proxy/ for the nodes' platform: one self-contained file, from whatever system this program runs on.
+
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using Pulumi;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>Runs <c>dotnet publish</c>, unless the same sources were published before.</summary>
+public sealed class ProxyPublisher
+{
+    private const string Project = "proxy/RedisHaProxy.csproj";
+    private const string Program = "redis-ha-proxy";
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+
+    // Build settings that reach the proxy; the sources are all of proxy/.
+    private static readonly string[] SharedFiles = ["Directory.Build.props", "Directory.Packages.props", "global.json"];
+
+    private readonly string _root;
+
+    /// <summary>Publishes from a checkout.</summary>
+    /// <param name="root">The checkout's top folder.</param>
+    public ProxyPublisher(string root) => _root = root;
+
+    /// <summary>The checkout that the running program belongs to: the first folder upwards that has the proxy's project.</summary>
+    /// <exception cref="RunException">There is none.</exception>
+    public static ProxyPublisher FromCheckout()
+    {
+        for (DirectoryInfo? folder = new(Environment.CurrentDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, Project)))
+            {
+                return new ProxyPublisher(folder.FullName);
+            }
+        }
+        throw new RunException($"No folder above {Environment.CurrentDirectory} has {Project}. Run from a checkout, or set {SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key} to a published proxy.");
+    }
+
+    /// <summary>Publishes for a platform.</summary>
+    /// <param name="runtime">linux-x64 or linux-arm64.</param>
+    /// <returns>Path of the published file.</returns>
+    /// <exception cref="RunException">The publish failed; the message has the compiler's errors.</exception>
+    public string Publish(string runtime)
+    {
+        // Named by what goes in: the same sources give the same file, and with it the same nodes, without building again.
+        string folder = Path.Combine(_root, "artifacts", "bundles", $"{runtime}-{HashOfSources(runtime)[..16]}");
+        string file = Path.Combine(folder, Program);
+        if (File.Exists(file))
+        {
+            return file;
+        }
+        Log.Info($"Publishing the proxy for {runtime} (once for each change of proxy/; half a minute or so).");
+        var watch = Stopwatch.StartNew();
+        string output = folder + ".new";
+        if (Directory.Exists(output))
+        {
+            Directory.Delete(output, recursive: true);
+        }
+        Run(runtime, output);
+        if (!File.Exists(Path.Combine(output, Program)))
+        {
+            throw new RunException($"dotnet publish of {Project} left no {Program} in {output}: {string.Join(", ", Directory.EnumerateFiles(output).Select(Path.GetFileName))}.");
+        }
+        Directory.Move(output, folder);
+        Log.Info($"Published the proxy for {runtime} in {watch.Elapsed.TotalSeconds:0} s: {new FileInfo(file).Length / (1024 * 1024)} MB.");
+        return file;
+    }
+
+    private void Run(string runtime, string output)
+    {
+        var start = new ProcessStartInfo("dotnet")
+        {
+            WorkingDirectory = _root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            ArgumentList =
+            {
+                "publish", Project, "--configuration", "Release", "--runtime", runtime, "--self-contained", "true", "--output", output,
+                "--artifacts-path", Path.Combine(_root, "artifacts", "publish"), "--nologo", "--verbosity", "quiet",
+                "-p:PublishSingleFile=true", "-p:DebugType=none",
+                // No trace of this machine, or of a commit that changed something else, in the file.
+                "-p:ContinuousIntegrationBuild=true", "-p:IncludeSourceRevisionInInformationalVersion=false", $"-p:PathMap={_root}=/_",
+            },
+        };
+        // `dotnet run`, by which Pulumi starts this program, leaves its own MSBuild's settings in the environment.
+        foreach (string variable in start.Environment.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
+        {
+            start.Environment.Remove(variable);
+        }
+        start.Environment["DOTNET_NOLOGO"] = "1";
+        start.Environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
+
+        var text = new StringBuilder();
+        Process process;
+        try
+        {
+            process = Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception error)
+        {
+            throw new RunException($"The proxy cannot be published: 'dotnet' cannot be started ({error.Message}). Put the .NET SDK on the PATH, or set {SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key}.", error);
+        }
+        using (process)
+        {
+            void Collect(object sender, DataReceivedEventArgs line)
+            {
+                lock (text)
+                {
+                    text.AppendLine(line.Data);
+                }
+            }
+            process.OutputDataReceived += Collect;
+            process.ErrorDataReceived += Collect;
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+            if (!process.WaitForExit(Limit))
+            {
+                process.Kill(entireProcessTree: true);
+                throw new RunException($"dotnet publish of {Project} did not end within {Limit.TotalMinutes:0} minutes and was stopped.");
+            }
+            // Without a limit: waits for the last lines of output.
+            process.WaitForExit();
+            if (process.ExitCode != 0)
+            {
+                throw new RunException($"dotnet publish of {Project} for {runtime} ended with exit code {process.ExitCode}:\n{text.ToString().Trim()}");
+            }
+        }
+    }
+
+    private string HashOfSources(string runtime)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(runtime));
+        string proxy = Path.Combine(_root, "proxy");
+        IEnumerable<string> sources = Directory.EnumerateFiles(proxy, "*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(_root, file).Replace('\\', '/'))
+            .Where(file => !file.StartsWith("proxy/bin/", StringComparison.Ordinal) && !file.StartsWith("proxy/obj/", StringComparison.Ordinal));
+        foreach (string file in SharedFiles.Concat(sources.Order(StringComparer.Ordinal)))
+        {
+            string path = Path.Combine(_root, file);
+            if (File.Exists(path))
+            {
+                hash.AppendData(Encoding.UTF8.GetBytes($"\n{file}\n"));
+                hash.AppendData(SHA256.HashData(File.ReadAllBytes(path)));
+            }
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}

@@ -1,0 +1,59 @@
+// The data nodes: Redis and a Sentinel on each, spread so that no single failure takes two.
+
+using System.Collections.Immutable;
+using Pulumi;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>A machine and the payload that configures it.</summary>
+/// <param name="Machine">The machine.</param>
+/// <param name="Payload">The payload, a secret: sent again whenever it changes.</param>
+public sealed record ConfiguredMachine(Machine Machine, Output<Payload> Payload);
+
+/// <summary>What a machine is to run.</summary>
+/// <param name="Identifier">Names the content; no secret by itself.</param>
+/// <param name="Script">The apply script with everything in it.</param>
+public sealed record Payload(string Identifier, string Script)
+{
+    /// <summary>Hides the script.</summary>
+    public override string ToString() => Identifier;
+}
+
+/// <summary>The Redis nodes.</summary>
+public sealed class RedisNodes : ComponentResource
+{
+    /// <summary>The machines, redis1 first.</summary>
+    public ImmutableArray<ConfiguredMachine> Machines { get; }
+
+    /// <summary>Builds the nodes.</summary>
+    public RedisNodes(string name, Deployed deployed, StackSettings settings, Region region, Network network, SecurityGroups groups,
+        Output<NodePasswords> passwords, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:RedisNodes", name, options)
+    {
+        Machines = settings.Network.Redis.Select((node, index) =>
+        {
+            Output<RedisNodeInputs> inputs = passwords.Apply(known => new RedisNodeInputs
+            {
+                Node = node,
+                Nodes = settings.Network.Redis,
+                Redis = settings.Redis,
+                Sentinel = settings.Sentinel,
+                Passwords = known,
+            });
+            var machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
+            {
+                Node = node,
+                Index = index,
+                Role = "redis",
+                Size = settings.Compute.Redis,
+                SubnetId = network.PrivateSubnetId,
+                SecurityGroupId = groups[SecurityGroup.Redis],
+                UserData = inputs.Apply(NodePayload.UserData),
+            }, this, new InputList<Resource> { network, groups });
+            return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
+        }).ToImmutableArray();
+        RegisterOutputs();
+    }
+}

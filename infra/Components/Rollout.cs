@@ -1,0 +1,169 @@
+// Brings every machine to its payload and proves it, one machine after the other: nothing else changes a running node.
+//
+// The first `up` waits for each first boot. A later change of a payload reaches the nodes here, because machines ignore changes
+// of their user data: the changed standard input runs the command again, replicas first, the master after a switchover.
+
+using System.Collections.Immutable;
+using System.Globalization;
+using Pulumi;
+using Pulumi.Command.Remote;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+using ConnectionArgs = Pulumi.Command.Remote.Inputs.ConnectionArgs;
+using ProxyConnectionArgs = Pulumi.Command.Remote.Inputs.ProxyConnectionArgs;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>What a rollout needs.</summary>
+public sealed record RolloutArgs
+{
+    /// <summary>The key that the program connects with.</summary>
+    public required SshSettings Ssh { get; init; }
+
+    /// <summary>The machines' user.</summary>
+    public required string User { get; init; }
+
+    /// <summary>The way in.</summary>
+    public required Bastion Bastion { get; init; }
+
+    /// <summary>The Redis nodes, in order.</summary>
+    public required ImmutableArray<ConfiguredMachine> Redis { get; init; }
+
+    /// <summary>The proxies, in order.</summary>
+    public required ImmutableArray<ConfiguredMachine> Proxies { get; init; }
+
+    /// <summary>The endpoint that the last step goes through.</summary>
+    public required LoadBalancer LoadBalancer { get; init; }
+
+    /// <summary>The passwords.</summary>
+    public required Output<NodePasswords> Passwords { get; init; }
+}
+
+/// <summary>The chain of commands that make and prove the cluster.</summary>
+public sealed class Rollout : ComponentResource
+{
+    // The provider doubles its pause between attempts up to 5 s, so the default of 10 attempts is over after 11 s; a machine takes minutes.
+    private const int DialErrorLimit = 120;
+
+    // A script has no limit of its own at the provider. Each wait inside it is shorter than the limit around it.
+    private const int WaitSeconds = 900;
+    private const int CommandSeconds = 3 * WaitSeconds;
+
+    private readonly RolloutArgs _args;
+    private Command? _last;
+
+    /// <summary>Builds the chain.</summary>
+    public Rollout(string name, RolloutArgs args, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:Rollout", name, options)
+    {
+        _args = args;
+        OnBastion("bastion-ready", args.Bastion.Machine, Scripts.Read("bastion-ready.sh"), WaitSeconds);
+        foreach (ConfiguredMachine node in args.Redis)
+        {
+            WaitForSsh(node);
+            Apply($"{node.Machine.Node.Name}-ready", node, pass: "replicas");
+        }
+        foreach (ConfiguredMachine node in args.Redis)
+        {
+            Apply($"{node.Machine.Node.Name}-complete", node, pass: "all");
+        }
+        foreach (ConfiguredMachine node in args.Proxies)
+        {
+            WaitForSsh(node);
+            Apply($"{node.Machine.Node.Name}-ready", node, pass: "all");
+        }
+        CheckThroughBalancer();
+        RegisterOutputs();
+    }
+
+    // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.
+    private void WaitForSsh(ConfiguredMachine node) =>
+        OnBastion($"{node.Machine.Node.Name}-reachable", node.Machine, Scripts.Read("wait-for-ssh.sh"), node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds);
+
+    private void OnBastion(string name, Machine subject, string script, params object[] arguments) =>
+        Run(name, BastionConnection(), $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(arguments)}", script,
+            [subject.Instance.Id], subject);
+
+    private void Apply(string name, ConfiguredMachine node, string pass)
+    {
+        string script = Scripts.Read("node-rollout.sh");
+        Run(name, NodeConnection(node.Machine.Node.Address), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
+            node.Payload.Apply(payload =>
+                $"set -- {Words(node.Machine.Node.Name, payload.Identifier, WaitSeconds, pass)}\n"
+                + script.Replace("@PAYLOAD@", payload.Script.TrimEnd('\n'), StringComparison.Ordinal)),
+            [node.Machine.Instance.Id], node.Machine);
+    }
+
+    private void CheckThroughBalancer()
+    {
+        string script = Scripts.Read("balancer-check.sh");
+        Output<string> input = Output.Tuple(_args.Passwords, Output.All(_args.Redis.Concat(_args.Proxies).Select(node => node.Payload))).Apply(known =>
+            // The identifiers make the check run again whenever a node has changed.
+            $"# {Words(known.Item2.Select(payload => payload.Identifier).ToArray<object>())}\npassword={Quote(known.Item1.Client)}\n{script}");
+        Run("endpoint-check", BastionConnection(),
+            _args.LoadBalancer.Address.Apply(address => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(address, Ports.Redis, WaitSeconds)}"),
+            input, [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)], _args.Bastion.Machine,
+            _args.LoadBalancer);
+    }
+
+    private void Run(string name, ConnectionArgs connection, Input<string> create, Input<string> input, ImmutableArray<Output<string>> triggers,
+        Machine deletedWith, params Resource[] alsoAfter)
+    {
+        var options = new CustomResourceOptions
+        {
+            Parent = this,
+            // There is nothing to undo on a machine that goes away, and nobody to tell it to.
+            DeletedWith = deletedWith.Instance,
+            AdditionalSecretOutputs = { "stdin", "stdout", "stderr" },
+        };
+        options.DependsOn.Add(deletedWith.Instance);
+        foreach (Resource before in alsoAfter)
+        {
+            options.DependsOn.Add(before);
+        }
+        if (_last is not null)
+        {
+            options.DependsOn.Add(_last);
+        }
+        _last = new Command(name, new CommandArgs
+        {
+            Connection = connection,
+            // A failing command's text is shown, its standard input never: secrets travel by the latter. Without "Update", changed
+            // inputs run "Create" again.
+            Create = create,
+            Stdin = input,
+            Triggers = triggers.Select(id => (object)id).ToArray(),
+            Logging = Logging.None,
+            // Needs a server that accepts variables, and is of no use here.
+            AddPreviousOutputInEnv = false,
+        }, options);
+    }
+
+    private ConnectionArgs BastionConnection() => new()
+    {
+        Host = _args.Bastion.PublicAddress,
+        User = _args.User,
+        PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
+        DialErrorLimit = DialErrorLimit,
+    };
+
+    private ConnectionArgs NodeConnection(string address) => new()
+    {
+        Host = address,
+        User = _args.User,
+        PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
+        DialErrorLimit = DialErrorLimit,
+        Proxy = new ProxyConnectionArgs
+        {
+            Host = _args.Bastion.PublicAddress,
+            User = _args.User,
+            PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
+            DialErrorLimit = DialErrorLimit,
+        },
+    };
+
+    private static string Words(params object[] words) =>
+        string.Join(' ', words.Select(word => Quote(Convert.ToString(word, CultureInfo.InvariantCulture)!)));
+
+    private static string Quote(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+}

@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# On a node, as root: waits for the first boot, applies the payload unless the node has it already, and waits until the node does
+# its job. Rollout puts the arguments before this text and the payload, a script of its own, in place of its mark.
+# arguments: NAME PAYLOAD-IDENTIFIER SECONDS PASS
+#   PASS "replicas": the master is left as it is, for the second pass. PASS "all": it is switched over first where that is needed.
+set -euo pipefail
+name=$1 payload=$2 limit=$3 pass=$4
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+markers=/var/lib/redis-ha
+umask 077
+
+say() {
+  echo "$name: $1"
+}
+
+give_up() {
+  say "$1" >&2
+  exit 1
+}
+
+role() {
+  redis-ha-cli redis -- INFO replication 2>/dev/null </dev/null | tr -d '\r' | sed -n 's/^role://p'
+}
+
+apply() {
+  bash -s <<'@PAYLOAD-END@'
+@PAYLOAD@
+@PAYLOAD-END@
+}
+
+# Another node becomes master and this one its replica, in step with it.
+switch_over() {
+  local reply='' until=$((SECONDS + 120))
+  # shellcheck disable=SC1091
+  . /etc/redis-ha/node.env
+  say 'is the master; switching over'
+  while [ "$(role)" = master ]; do
+    ((SECONDS < until)) || give_up "the switchover has not happened within 120 s; Sentinel says: ${reply:-nothing}"
+    # OK starts it; INPROG and NOGOODSLAVE pass, and the next try tells.
+    reply=$(redis-ha-cli sentinel -- SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME" 2>&1 </dev/null) || true
+    sleep 2
+  done
+  redis-ha-wait-ready "$limit" </dev/null
+}
+
+# cloud-init runs the same payload at the first boot and leaves one of two markers; its end without either shows that it never came so far.
+SECONDS=0
+until [ -e "$markers/ready" ] || [ -e "$markers/failed" ] || [ -e /run/cloud-init/result.json ]; do
+  if ((SECONDS >= limit)); then
+    tail -n 20 /var/log/cloud-init-output.log >&2 || true
+    give_up "cloud-init has not ended after $limit s; the end of its log is above"
+  fi
+  sleep 0.5
+done
+
+if [ "$(cat "$markers/ready" 2>/dev/null)" != "$payload" ]; then
+  if [ "$pass" = replicas ] && [ -x /usr/local/sbin/redis-ha-cli ] && [ "$(role)" = master ]; then
+    say 'is the master: left for the second pass'
+    exit 0
+  fi
+  if ! apply; then
+    grep -q 'switch the master over first' "$markers/failed" 2>/dev/null || give_up 'the payload could not be applied; the reason is above'
+    switch_over
+    apply || give_up 'the payload could not be applied; the reason is above'
+  fi
+fi
+redis-ha-wait-ready "$limit" "$payload" </dev/null

@@ -1,0 +1,67 @@
+// The network security groups: one for each kind of machine, with the rules of the table in SecurityRules.
+
+using Pulumi;
+using RedisHaInfra.Settings;
+using Core = Pulumi.Oci.Core;
+using CI = Pulumi.Oci.Core.Inputs;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>The security groups and their rules.</summary>
+public sealed class SecurityGroups : ComponentResource
+{
+    // IANA's number of TCP, as OCI wants it.
+    private const string Tcp = "6";
+
+    private readonly Dictionary<SecurityGroup, Core.NetworkSecurityGroup> _groups = [];
+
+    /// <summary>OCID of a group.</summary>
+    public Output<string> this[SecurityGroup group] => _groups[group].Id;
+
+    /// <summary>Builds groups and rules.</summary>
+    public SecurityGroups(string name, Deployed deployed, NetworkSettings settings, Input<string> vcnId, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:SecurityGroups", name, options)
+    {
+        var child = new CustomResourceOptions { Parent = this };
+        foreach ((SecurityGroup group, string resource) in new[]
+        {
+            (SecurityGroup.Bastion, "bastion-group"),
+            (SecurityGroup.LoadBalancer, "load-balancer-group"),
+            (SecurityGroup.Proxy, "proxy-group"),
+            (SecurityGroup.Redis, "redis-group"),
+        })
+        {
+            _groups[group] = new Core.NetworkSecurityGroup(resource, new Core.NetworkSecurityGroupArgs
+            {
+                CompartmentId = deployed.CompartmentId,
+                VcnId = vcnId,
+                DisplayName = deployed.DisplayName(resource),
+                FreeformTags = deployed.Tags,
+            }, child);
+        }
+
+        foreach (SecurityRule rule in SecurityRules.For(settings))
+        {
+            Input<string> peer = rule.Peer.Group is { } group ? this[group] : rule.Peer.Cidr!;
+            Input<string> peerType = rule.Peer.Group is null ? "CIDR_BLOCK" : "NETWORK_SECURITY_GROUP";
+            bool inwards = rule.Direction == TrafficDirection.In;
+            _ = new Core.NetworkSecurityGroupSecurityRule(rule.Name, new Core.NetworkSecurityGroupSecurityRuleArgs
+            {
+                NetworkSecurityGroupId = this[rule.Group],
+                Description = rule.Description,
+                Direction = inwards ? "INGRESS" : "EGRESS",
+                Protocol = Tcp,
+                Stateless = false,
+                Source = inwards ? peer : null,
+                SourceType = inwards ? peerType : null,
+                Destination = inwards ? null : peer,
+                DestinationType = inwards ? null : peerType,
+                TcpOptions = new CI.NetworkSecurityGroupSecurityRuleTcpOptionsArgs
+                {
+                    DestinationPortRange = new CI.NetworkSecurityGroupSecurityRuleTcpOptionsDestinationPortRangeArgs { Min = rule.Port, Max = rule.Port },
+                },
+            }, child);
+        }
+        RegisterOutputs();
+    }
+}

@@ -1,0 +1,120 @@
+// The whole deployment, as the picture in the README draws it: settings, then components from the network inwards, then outputs.
+
+using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
+using Pulumi;
+using RedisHaInfra.Components;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra;
+
+/// <summary>A Redis that survives the loss of any machine, at one private address for plain clients.</summary>
+[SuppressMessage("Naming", "CA1711:Identifiers should not have incorrect suffix", Justification = "Stack is Pulumi's term.")]
+public class RedisHaStack : Stack
+{
+    // Field initialisers run before Stack's constructor registers anything: a bad configuration ends here.
+    private readonly StackSettings _settings = StackSettings.Read(SettingsSource.FromPulumi());
+
+    /// <summary>Builds the deployment of the running Pulumi program.</summary>
+    public RedisHaStack()
+        : this(null)
+    {
+    }
+
+    /// <summary>Builds the deployment.</summary>
+    /// <param name="transformations">Transformations of all resources besides the stack's own; tests observe by them.</param>
+    protected RedisHaStack(IEnumerable<ResourceTransformation>? transformations)
+        : base(new StackOptions { ResourceTransformations = [Deployed.AcceptTenancyTags, .. transformations ?? []] })
+    {
+        Deployed deployed = Deployed.Current(_settings.CompartmentId);
+        var region = new Region(deployed, _settings.Compute);
+        string bundleFile = _settings.Proxy.BundlePath ?? ProxyPublisher.FromCheckout().Publish(_settings.Compute.Proxy.RuntimeIdentifier);
+
+        var network = new Network("network", deployed, _settings.Network);
+        var groups = new SecurityGroups("security-groups", deployed, _settings.Network, network.VcnId);
+        var bastion = new Bastion("bastion", deployed, _settings, region, network, groups);
+        var credentials = new Credentials("credentials", _settings.ClientPassword);
+        var bundle = new ProxyBundle("proxy-bundle", deployed, _settings.Proxy, bundleFile, TimeProvider.System.GetUtcNow());
+        var redis = new RedisNodes("redis-nodes", deployed, _settings, region, network, groups, credentials.Passwords);
+        var proxies = new ProxyNodes("proxy-nodes", deployed, _settings, region, network, groups, credentials.Passwords, bundle);
+        var loadBalancer = new LoadBalancer("load-balancer", deployed, _settings.Network, network, groups);
+        _ = new Rollout("rollout", new RolloutArgs
+        {
+            Ssh = _settings.Ssh,
+            User = _settings.Compute.OperatingSystem.User,
+            Bastion = bastion,
+            Redis = redis.Machines,
+            Proxies = proxies.Machines,
+            LoadBalancer = loadBalancer,
+            Passwords = credentials.Passwords,
+        });
+
+        Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(_settings.Compute.OperatingSystem.User, address));
+        Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
+        Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
+        BastionAddress = bastion.PublicAddress;
+        SshUser = Output.Create(_settings.Compute.OperatingSystem.User);
+        Nodes = Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine).Select(machine => machine.Description))
+            .Apply(all => all.Select(Row).ToImmutableArray());
+        Tunnel = Output.Tuple(lines, Endpoint).Apply(known => known.Item1.Tunnel(known.Item2));
+        RedisCli = Output.Create(Instructions.RedisCli);
+        Shell = lines.Apply(known => known.Shell(_settings.Network.Redis[0]));
+        StatsTunnel = lines.Apply(known => known.StatsTunnel(_settings.Network.Proxies[0]));
+        StatsPage = Output.Create(Instructions.StatsPage);
+        AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
+    }
+
+    /// <summary>Where clients connect: ADDRESS:PORT.</summary>
+    [Output("endpoint")]
+    public Output<string> Endpoint { get; private set; }
+
+    /// <summary>The clients' password, a secret.</summary>
+    [Output("password")]
+    public Output<string> Password { get; private set; }
+
+    /// <summary>The bastion's public address.</summary>
+    [Output("bastionAddress")]
+    public Output<string> BastionAddress { get; private set; }
+
+    /// <summary>The machines' user.</summary>
+    [Output("sshUser")]
+    public Output<string> SshUser { get; private set; }
+
+    /// <summary>The machines: name, role, address, availabilityDomain, faultDomain, image.</summary>
+    [Output("nodes")]
+    public Output<ImmutableArray<ImmutableDictionary<string, string>>> Nodes { get; private set; }
+
+    /// <summary>Opens a tunnel to Redis.</summary>
+    [Output("tunnel")]
+    public Output<string> Tunnel { get; private set; }
+
+    /// <summary>redis-cli through the tunnel.</summary>
+    [Output("redisCli")]
+    public Output<string> RedisCli { get; private set; }
+
+    /// <summary>A shell on the first Redis node.</summary>
+    [Output("shell")]
+    public Output<string> Shell { get; private set; }
+
+    /// <summary>Opens a tunnel to the first proxy's stats page.</summary>
+    [Output("statsTunnel")]
+    public Output<string> StatsTunnel { get; private set; }
+
+    /// <summary>The stats page through its tunnel; the user is admin.</summary>
+    [Output("statsPage")]
+    public Output<string> StatsPage { get; private set; }
+
+    /// <summary>The stats page's password, a secret.</summary>
+    [Output("adminPassword")]
+    public Output<string> AdminPassword { get; private set; }
+
+    private static ImmutableDictionary<string, string> Row(NodeDescription node) => new Dictionary<string, string>
+    {
+        ["name"] = node.Node.Name,
+        ["role"] = node.Role,
+        ["address"] = node.Node.Address,
+        ["availabilityDomain"] = node.Place.AvailabilityDomain,
+        ["faultDomain"] = node.Place.FaultDomain,
+        ["image"] = node.Image,
+    }.ToImmutableDictionary();
+}

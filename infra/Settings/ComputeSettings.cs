@@ -1,0 +1,104 @@
+// The machines: where they run, what image they boot, what size they have.
+
+using System.Collections.Immutable;
+using System.Text.RegularExpressions;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>An operating system that the nodes can run.</summary>
+/// <param name="Key">Its name in the settings.</param>
+/// <param name="Name">OCI's "operating system" of its platform images.</param>
+/// <param name="Version">OCI's "operating system version".</param>
+/// <param name="User">The user that cloud-init gives the SSH key to.</param>
+public sealed record NodeOperatingSystem(string Key, string Name, string Version, string User)
+{
+    /// <summary>All that are supported; the first is the default.</summary>
+    public static IReadOnlyList<NodeOperatingSystem> All { get; } =
+    [
+        new("ubuntu-24.04", "Canonical Ubuntu", "24.04", "ubuntu"),
+        new("oracle-linux-9", "Oracle Linux", "9", "opc"),
+    ];
+}
+
+/// <summary>A machine's size.</summary>
+/// <param name="Shape">OCI's shape name.</param>
+/// <param name="Ocpus">OCPUs; used by flexible shapes.</param>
+/// <param name="MemoryGb">Memory in GB; used by flexible shapes.</param>
+public sealed partial record MachineSize(string Shape, int Ocpus, int MemoryGb)
+{
+    /// <summary>Whether OCPUs and memory are chosen apart from the shape.</summary>
+    public bool IsFlexible => Shape.EndsWith(".Flex", StringComparison.Ordinal);
+
+    /// <summary>Whether the processor is Ampere's: 64-bit Arm instead of x86.</summary>
+    public bool IsArm => AmpereShape().IsMatch(Shape);
+
+    /// <summary>.NET's name of the platform, which the proxy is published for.</summary>
+    public string RuntimeIdentifier => IsArm ? "linux-arm64" : "linux-x64";
+
+    // VM.Standard.A1.Flex, A2, A4: OCI's Ampere families. E is AMD; digits, Optimized and DenseIO are x86.
+    [GeneratedRegex(@"^VM\.Standard\.A[0-9]+\.")]
+    private static partial Regex AmpereShape();
+}
+
+/// <summary>Where machines run and what they are.</summary>
+public sealed partial record ComputeSettings
+{
+    /// <summary>Numbers (1 to 3) of the availability domains to use; empty means all of the region.</summary>
+    public required ImmutableArray<int> AvailabilityDomains { get; init; }
+
+    /// <summary>The nodes' operating system.</summary>
+    public required NodeOperatingSystem OperatingSystem { get; init; }
+
+    /// <summary>An image to boot instead of the newest platform image; null for none.</summary>
+    public required string? ImageId { get; init; }
+
+    /// <summary>Size of a Redis node.</summary>
+    public required MachineSize Redis { get; init; }
+
+    /// <summary>Size of a proxy node.</summary>
+    public required MachineSize Proxy { get; init; }
+
+    /// <summary>Size of the bastion.</summary>
+    public required MachineSize Bastion { get; init; }
+
+    /// <summary>Boot volume of each machine in GB.</summary>
+    public required int BootVolumeGb { get; init; }
+
+    internal static ComputeSettings Read(SettingsReader reader)
+    {
+        ImmutableArray<int> domains = reader.Integers(Setting.AvailabilityDomains);
+        reader.Require(domains.All(number => number is >= 1 and <= 3) && domains.Distinct().Count() == domains.Length,
+            Setting.AvailabilityDomains, "numbers of availability domains, 1 to 3, each once; an empty list for all");
+        string system = reader.Choice(Setting.OperatingSystem, NodeOperatingSystem.All.Select(item => item.Key).ToArray());
+        var settings = new ComputeSettings
+        {
+            AvailabilityDomains = domains,
+            OperatingSystem = NodeOperatingSystem.All.First(item => item.Key == system),
+            ImageId = reader.OptionalText(Setting.ImageId, ImageIdForm(), "the OCID of an image of the chosen operatingSystem, or nothing for the newest"),
+            Redis = Size(reader, Setting.RedisShape, Setting.RedisOcpus, Setting.RedisMemoryGb),
+            Proxy = Size(reader, Setting.ProxyShape, Setting.ProxyOcpus, Setting.ProxyMemoryGb),
+            Bastion = Size(reader, Setting.BastionShape, Setting.BastionOcpus, Setting.BastionMemoryGb),
+            BootVolumeGb = reader.Integer(Setting.BootVolumeGb, 50, 32_768),
+        };
+        // One image cannot boot on both architectures.
+        reader.Require(settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm && settings.Redis.IsArm == settings.Bastion.IsArm),
+            Setting.ImageId, "needs all shapes to be of one architecture: redisShape, proxyShape and bastionShape mix x86 and Ampere");
+        return settings;
+    }
+
+    private static MachineSize Size(SettingsReader reader, Setting shapeSetting, Setting ocpusSetting, Setting memorySetting)
+    {
+        string shape = reader.Text(shapeSetting, ShapeForm(), "a virtual machine shape such as VM.Standard.E5.Flex or VM.Standard.A1.Flex (bare metal and GPU shapes are not supported)");
+        var size = new MachineSize(shape, reader.Integer(ocpusSetting, 1, 114), reader.Integer(memorySetting, 1, 1_776));
+        // OCI: 1 to 64 GB for each OCPU of a flexible shape (Compute Shapes, "Flexible Shapes").
+        reader.Require(!size.IsFlexible || (size.MemoryGb >= size.Ocpus && size.MemoryGb <= 64 * size.Ocpus),
+            memorySetting, $"1 to 64 GB for each of the {size.Ocpus} OCPUs of {ocpusSetting.Key}", ocpusSetting, shapeSetting);
+        return size;
+    }
+
+    [GeneratedRegex(@"^VM\.(Standard|Optimized|DenseIO)[0-9]*(\.[A-Za-z0-9]+)+$")]
+    private static partial Regex ShapeForm();
+
+    [GeneratedRegex(@"^ocid1\.image\.[A-Za-z0-9._-]+$")]
+    private static partial Regex ImageIdForm();
+}

@@ -1,0 +1,106 @@
+// The network: the VCN, its two subnets, and a fixed address for everything in them.
+
+using System.Collections.Immutable;
+using System.Net;
+using System.Text.RegularExpressions;
+using RedisHaInfra.Nodes;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>Networks and addresses. Every machine and the load balancer have a fixed address, so that none can take another's.</summary>
+public sealed partial record NetworkSettings
+{
+    /// <summary>The VCN's network.</summary>
+    public required string VcnCidr { get; init; }
+
+    /// <summary>The subnet of the bastion, the only machine with a public address.</summary>
+    public required string PublicSubnetCidr { get; init; }
+
+    /// <summary>The subnet of everything else.</summary>
+    public required string PrivateSubnetCidr { get; init; }
+
+    /// <summary>The VCN's label in the VCN's own DNS names.</summary>
+    public required string DnsLabel { get; init; }
+
+    /// <summary>Networks that may reach the bastion by SSH.</summary>
+    public required ImmutableArray<string> AdminCidrs { get; init; }
+
+    /// <summary>Networks whose clients may reach Redis at the load balancer.</summary>
+    public required ImmutableArray<string> ClientCidrs { get; init; }
+
+    /// <summary>The bastion.</summary>
+    public required NodeAddress Bastion { get; init; }
+
+    /// <summary>The Redis nodes, redis1 first.</summary>
+    public required ImmutableArray<NodeAddress> Redis { get; init; }
+
+    /// <summary>The proxy nodes, proxy1 first.</summary>
+    public required ImmutableArray<NodeAddress> Proxies { get; init; }
+
+    /// <summary>The load balancer's address: where clients connect.</summary>
+    public required string LoadBalancerAddress { get; init; }
+
+    // Fewer than three Sentinels cannot outvote a lost one; more than nine only lengthen the vote.
+    private const int MinimumRedisNodes = 3;
+    private const int MaximumRedisNodes = 9;
+    private const int MinimumProxies = 2;
+    private const int MaximumProxies = 8;
+
+    // Places in a subnet when no address is given, those of the reference architecture: .131-.133, .141-.142 and .188 of a subnet .128/25.
+    private const uint BastionOffset = 2;
+    private const uint FirstRedisOffset = 3;
+    private const uint FirstProxyOffset = 13;
+    private const uint LoadBalancerOffset = 60;
+
+    internal static NetworkSettings Read(SettingsReader reader)
+    {
+        // OCI: a VCN is /16 to /30 (Networking, "Allowed VCN Size and Address Ranges"); two subnets with our machines need at least a /25.
+        IPNetwork vcn = Network(reader, Setting.VcnCidr, "172.31.235.0/24", 16, 25);
+        IPNetwork publicSubnet = Network(reader, Setting.PublicSubnetCidr, vcn.Half(0).ToString(), 16, 30);
+        IPNetwork privateSubnet = Network(reader, Setting.PrivateSubnetCidr, vcn.Half(1).ToString(), 16, 28);
+        reader.Require(vcn.Contains(publicSubnet), Setting.PublicSubnetCidr, $"must lie within vcnCidr, {vcn}", Setting.VcnCidr);
+        reader.Require(vcn.Contains(privateSubnet), Setting.PrivateSubnetCidr, $"must lie within vcnCidr, {vcn}", Setting.VcnCidr);
+        reader.Require(!publicSubnet.Overlaps(privateSubnet), Setting.PrivateSubnetCidr, $"must not overlap with the public subnet, {publicSubnet}",
+            Setting.VcnCidr, Setting.PublicSubnetCidr);
+
+        ImmutableArray<string> adminCidrs = reader.Networks(Setting.AdminCidrs);
+        reader.Require(!adminCidrs.IsEmpty, Setting.AdminCidrs, "at least one IPv4 network from which the bastion may be reached by SSH");
+        reader.Require(!adminCidrs.Contains("0.0.0.0/0"), Setting.AdminCidrs, "not the whole Internet: name the networks that you administer from");
+        ImmutableArray<string> clientCidrs = reader.Networks(Setting.ClientCidrs);
+
+        var plan = new AddressPlan(reader);
+        string bastion = plan.Take(Setting.BastionAddress, publicSubnet, Setting.PublicSubnetCidr, BastionOffset);
+        ImmutableArray<string> redis = plan.Take(Setting.RedisAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstRedisOffset, MinimumRedisNodes, MaximumRedisNodes);
+        ImmutableArray<string> proxies = plan.Take(Setting.ProxyAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstProxyOffset, MinimumProxies, MaximumProxies);
+        string loadBalancer = plan.Take(Setting.LoadBalancerAddress, privateSubnet, Setting.PrivateSubnetCidr, LoadBalancerOffset);
+
+        return new NetworkSettings
+        {
+            VcnCidr = vcn.ToString(),
+            PublicSubnetCidr = publicSubnet.ToString(),
+            PrivateSubnetCidr = privateSubnet.ToString(),
+            DnsLabel = reader.Text(Setting.DnsLabel, DnsLabelForm(), "1 to 15 letters and digits, a letter first (changing it replaces the VCN)"),
+            AdminCidrs = adminCidrs,
+            ClientCidrs = clientCidrs.IsEmpty ? [vcn.ToString()] : clientCidrs,
+            Bastion = new NodeAddress("bastion", bastion),
+            Redis = redis.Select((address, index) => new NodeAddress($"redis{index + 1}", address)).ToImmutableArray(),
+            Proxies = proxies.Select((address, index) => new NodeAddress($"proxy{index + 1}", address)).ToImmutableArray(),
+            LoadBalancerAddress = loadBalancer,
+        };
+    }
+
+    private static IPNetwork Network(SettingsReader reader, Setting setting, string derived, int shortest, int longest)
+    {
+        string text = reader.Text(setting) ?? derived;
+        IPNetwork? network = SettingsReader.ParseNetwork(text);
+        if (network is null || network.Value.PrefixLength < shortest || network.Value.PrefixLength > longest)
+        {
+            reader.Reject(setting, $"an IPv4 network as ADDRESS/LENGTH, /{shortest} to /{longest}, with all bits after the length zero");
+            return IPNetwork.Parse(derived);
+        }
+        return network.Value;
+    }
+
+    [GeneratedRegex("^[A-Za-z][A-Za-z0-9]{0,14}$")]
+    private static partial Regex DnsLabelForm();
+}

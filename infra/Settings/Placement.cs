@@ -1,0 +1,25 @@
+// Which availability domain and fault domain a machine goes to: no single failure may take two of the first three.
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>A place in a region.</summary>
+/// <param name="AvailabilityDomain">The domain's name, as OCI gives it.</param>
+/// <param name="FaultDomain">FAULT-DOMAIN-1 to FAULT-DOMAIN-3.</param>
+public sealed record Placement(string AvailabilityDomain, string FaultDomain)
+{
+    // Every availability domain has three (Regions and Availability Domains, "Fault Domains").
+    private const int FaultDomains = 3;
+
+    /// <summary>
+    /// The place of the machine with this number among its kind. With three availability domains the first three machines
+    /// differ in availability and fault domain, with one they differ in fault domain.
+    /// </summary>
+    /// <param name="index">0 for the first.</param>
+    /// <param name="domains">The availability domains to use; at least one. Order does not matter: names are sorted, or a machine could move.</param>
+    public static Placement Of(int index, IEnumerable<string> domains)
+    {
+        string[] sorted = domains.Order(StringComparer.Ordinal).ToArray();
+        int fault = (index + index / FaultDomains) % FaultDomains;
+        return new Placement(sorted[index % sorted.Length], $"FAULT-DOMAIN-{fault + 1}");
+    }
+}

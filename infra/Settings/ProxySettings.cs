@@ -1,0 +1,35 @@
+// The proxies, and the bundle that they are installed from.
+
+using System.Globalization;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>Settings of the proxies.</summary>
+public sealed record ProxySettings
+{
+    /// <summary>Client connections that one proxy accepts.</summary>
+    public required int MaxConnections { get; init; }
+
+    /// <summary>A published proxy to install; null to publish proxy/ at each run.</summary>
+    public required string? BundlePath { get; init; }
+
+    /// <summary>Until when nodes can fetch the bundle. Fixed, not counted from now: a changed date would renew the address.</summary>
+    public required DateTimeOffset BundleExpires { get; init; }
+
+    internal static ProxySettings Read(SettingsReader reader)
+    {
+        string? path = reader.Text(Setting.ProxyBundlePath);
+        reader.Require(path is null || File.Exists(path), Setting.ProxyBundlePath,
+            $"a published proxy (a single file), or nothing to have it published; the path is taken from {Environment.CurrentDirectory}");
+        string expires = reader.Text(Setting.ProxyBundleExpires)!;
+        bool parsed = DateTimeOffset.TryParseExact(expires, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset date);
+        reader.Require(parsed, Setting.ProxyBundleExpires, "a time in UTC, as 2036-01-01T00:00:00Z");
+        return new ProxySettings
+        {
+            MaxConnections = reader.Integer(Setting.ProxyMaxConnections, 10, 1_000_000),
+            BundlePath = path is null ? null : Path.GetFullPath(path),
+            BundleExpires = date,
+        };
+    }
+}

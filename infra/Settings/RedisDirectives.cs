@@ -1,0 +1,54 @@
+// Which redis.conf directives a stack may override, and which belong to the cluster.
+
+using System.Collections.Frozen;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>Directives of redis.conf, by who decides them.</summary>
+internal static class RedisDirectives
+{
+    /// <summary>Directives that tune one node and that both 6.2 and 7.0 know (redis.conf of either).</summary>
+    public static FrozenSet<string> Tunable { get; } = FrozenSet.ToFrozenSet(
+    [
+        "active-defrag-cycle-max", "active-defrag-cycle-min", "active-defrag-ignore-bytes", "active-defrag-max-scan-fields",
+        "active-defrag-threshold-lower", "active-defrag-threshold-upper", "active-expire-effort", "activedefrag", "activerehashing",
+        "aof-rewrite-incremental-fsync", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage", "client-query-buffer-limit",
+        "databases", "dynamic-hz", "hash-max-ziplist-entries", "hash-max-ziplist-value", "hll-sparse-max-bytes", "hz", "io-threads",
+        "io-threads-do-reads", "jemalloc-bg-thread", "latency-monitor-threshold", "lazyfree-lazy-eviction", "lazyfree-lazy-expire",
+        "lazyfree-lazy-server-del", "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "lfu-decay-time", "lfu-log-factor",
+        "list-compress-depth", "list-max-ziplist-size", "loglevel", "lua-time-limit", "maxmemory-eviction-tenacity", "maxmemory-samples",
+        "no-appendfsync-on-rewrite", "notify-keyspace-events", "proto-max-bulk-len", "rdb-save-incremental-fsync", "rdbchecksum",
+        "rdbcompression", "repl-diskless-load", "repl-timeout", "save", "set-max-intset-entries", "slowlog-log-slower-than",
+        "slowlog-max-len", "stream-node-max-bytes", "stream-node-max-entries", "stop-writes-on-bgsave-error", "tcp-backlog",
+        "tracking-table-max-keys", "zset-max-ziplist-entries", "zset-max-ziplist-value",
+    ], StringComparer.Ordinal);
+
+    private static readonly FrozenDictionary<string, string> Owners = new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["maxmemory"] = "use redisMaxMemory",
+        ["maxmemory-policy"] = "use redisMaxMemoryPolicy",
+        ["appendfsync"] = "use redisAppendFsync",
+        ["repl-backlog-size"] = "use redisReplicationBacklog",
+        ["maxclients"] = "use redisMaxClients",
+        ["min-replicas-to-write"] = "use redisMinReplicasToWrite",
+        ["min-slaves-to-write"] = "use redisMinReplicasToWrite",
+        ["min-replicas-max-lag"] = "use redisMinReplicasMaxLagSeconds",
+        ["min-slaves-max-lag"] = "use redisMinReplicasMaxLagSeconds",
+        ["requirepass"] = "use clientPassword",
+    }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    private static readonly FrozenSet<string> Cluster = FrozenSet.ToFrozenSet(
+    [
+        "acl-pubsub-default", "aclfile", "appenddirname", "appendfilename", "appendonly", "bind", "bind-source-addr", "client-output-buffer-limit",
+        "cluster-enabled", "daemonize", "dbfilename", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "pidfile", "port",
+        "protected-mode", "rename-command", "repl-diskless-sync", "repl-diskless-sync-delay", "replica-announce-ip", "replica-announce-port",
+        "replica-priority", "replica-read-only", "replica-serve-stale-data", "replicaof", "slave-priority", "slave-read-only", "slaveof",
+        "supervised", "tcp-keepalive", "timeout", "tls-port", "unixsocket", "user",
+    ], StringComparer.Ordinal);
+
+    /// <summary>Why a directive cannot be overridden; null when nothing else decides it.</summary>
+    public static string? OwnerOf(string directive) =>
+        Owners.TryGetValue(directive, out string? owner) ? owner
+        : Cluster.Contains(directive) ? "failover depends on it"
+        : null;
+}

@@ -1,0 +1,111 @@
+// Reads the settings of Redis and Sentinel, with the rules that tie them to each other and to the machines.
+
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace RedisHaInfra.Settings;
+
+internal static partial class RedisSettingsReader
+{
+    private static readonly string[] EvictionPolicies =
+        ["noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"];
+
+    public static RedisSettings Redis(SettingsReader reader, NetworkSettings network, ComputeSettings compute, ProxySettings proxy)
+    {
+        int replicas = Math.Max(1, network.Redis.Length - 1);
+        const string sizeRule = "a size as redis.conf writes it: a number and b, k, kb, m, mb, g or gb";
+        var settings = new RedisSettings
+        {
+            MinReplicasToWrite = reader.Integer(Setting.RedisMinReplicasToWrite, 0, replicas),
+            MinReplicasMaxLagSeconds = reader.Integer(Setting.RedisMinReplicasMaxLagSeconds, 1, 3_600),
+            MaxMemory = reader.OptionalText(Setting.RedisMaxMemory, SizeForm(), sizeRule + "; nothing for three quarters of the machine's memory"),
+            MaxMemoryPolicy = reader.Choice(Setting.RedisMaxMemoryPolicy, EvictionPolicies),
+            AppendFsync = reader.Choice(Setting.RedisAppendFsync, ["always", "everysec", "no"]),
+            ReplicationBacklog = reader.Text(Setting.RedisReplicationBacklog, SizeForm(), sizeRule),
+            MaxClients = reader.Integer(Setting.RedisMaxClients, 100, 1_000_000),
+            Overrides = Overrides(reader),
+        };
+
+        // The fence must close before the Sentinels promote another node; one second is the resolution of Redis' clock here.
+        int downAfter = reader.Integer(Setting.SentinelDownAfterMilliseconds, 1_000, 600_000);
+        reader.Require(settings.MinReplicasToWrite == 0 || (settings.MinReplicasMaxLagSeconds + 1) * 1_000 < downAfter,
+            Setting.RedisMinReplicasMaxLagSeconds,
+            $"with one second more it must stay below sentinelDownAfterMilliseconds, {downAfter}: a lost master must stop taking writes before another takes over",
+            Setting.SentinelDownAfterMilliseconds, Setting.RedisMinReplicasToWrite);
+        // Every proxy may bring all its sessions to the one master; the rest is for replicas, Sentinels, probes and operators.
+        int needed = (network.Proxies.Length * proxy.MaxConnections) + 100;
+        reader.Require(settings.MaxClients >= needed, Setting.RedisMaxClients,
+            $"at least {needed}: {network.Proxies.Length} proxies x proxyMaxConnections ({proxy.MaxConnections}) + 100 for replicas, Sentinels and probes",
+            Setting.ProxyMaxConnections, Setting.ProxyAddresses);
+        if (compute.Redis.IsFlexible && settings.MaxMemory is not null)
+        {
+            reader.Require(Bytes(settings.MaxMemory) <= compute.Redis.MemoryGb * 0.9 * (1L << 30), Setting.RedisMaxMemory,
+                $"at most nine tenths of redisMemoryGb, {compute.Redis.MemoryGb}: the system and the fork for replication need room", Setting.RedisMemoryGb);
+            reader.Require(Bytes(settings.MaxMemory) >= 1 << 20, Setting.RedisMaxMemory, "at least 1mb");
+        }
+        return settings;
+    }
+
+    public static SentinelSettings Sentinel(SettingsReader reader, NetworkSettings network)
+    {
+        var settings = new SentinelSettings
+        {
+            MasterName = reader.Text(Setting.SentinelMasterName, NameForm(), "letters, digits and . _ - characters"),
+            Quorum = reader.Integer(Setting.SentinelQuorum, 1, int.MaxValue),
+            // Read once already, for the fence: its own problem is not told twice.
+            DownAfterMilliseconds = reader.Failed(Setting.SentinelDownAfterMilliseconds)
+                ? (int)Setting.SentinelDownAfterMilliseconds.Default!
+                : reader.Integer(Setting.SentinelDownAfterMilliseconds, 1_000, 600_000),
+            FailoverTimeoutMilliseconds = reader.Integer(Setting.SentinelFailoverTimeoutMilliseconds, 1_000, 3_600_000),
+            ParallelSyncs = reader.Integer(Setting.SentinelParallelSyncs, 1, Math.Max(1, network.Redis.Length - 1)),
+        };
+        reader.Require(settings.Quorum <= network.Redis.Length, Setting.SentinelQuorum,
+            $"at most the number of Sentinels, {network.Redis.Length}, or no failover can ever begin", Setting.RedisAddresses);
+        reader.Require(settings.FailoverTimeoutMilliseconds >= settings.DownAfterMilliseconds, Setting.SentinelFailoverTimeoutMilliseconds,
+            $"at least sentinelDownAfterMilliseconds, {settings.DownAfterMilliseconds}", Setting.SentinelDownAfterMilliseconds);
+        return settings;
+    }
+
+    private static Dictionary<string, string> Overrides(SettingsReader reader)
+    {
+        var overrides = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string line in reader.List(Setting.RedisOverrides))
+        {
+            string[] parts = line.Split(' ', 2, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            string directive = parts.Length > 0 ? parts[0] : string.Empty;
+            string? owner = RedisDirectives.OwnerOf(directive);
+            string? rule =
+                parts.Length < 2 ? $"a directive and its value, as in redis.conf; '{line}' is not"
+                : line.Any(char.IsControl) ? $"one line each; the value of {directive} has control characters"
+                : owner is not null ? $"{directive} cannot be set here: {owner}"
+                : !RedisDirectives.Tunable.Contains(directive) ? $"a directive that can be tuned ({string.Join(", ", RedisDirectives.Tunable.Order(StringComparer.Ordinal))}); '{directive}' is none"
+                : !overrides.TryAdd(directive, parts[1]) ? $"each directive once; {directive} is there twice"
+                : null;
+            reader.Require(rule is null, Setting.RedisOverrides, rule ?? string.Empty);
+        }
+        return overrides;
+    }
+
+    // Redis, memtoull() in src/util.c: k is 1000, kb is 1024.
+    private static double Bytes(string size)
+    {
+        Match match = SizeForm().Match(size);
+        double number = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+        return number * match.Groups[2].Value.ToLowerInvariant() switch
+        {
+            "k" => 1e3,
+            "kb" => 1L << 10,
+            "m" => 1e6,
+            "mb" => 1L << 20,
+            "g" => 1e9,
+            "gb" => 1L << 30,
+            _ => 1,
+        };
+    }
+
+    [GeneratedRegex("^([0-9]{1,15})(b|k|kb|m|mb|g|gb)?$", RegexOptions.IgnoreCase)]
+    private static partial Regex SizeForm();
+
+    [GeneratedRegex("^[A-Za-z0-9._-]{1,64}$")]
+    private static partial Regex NameForm();
+}

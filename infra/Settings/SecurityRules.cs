@@ -1,0 +1,133 @@
+// The firewall as a table: who may talk to whom. SecurityGroups turns each row into a rule; nothing else opens anything.
+
+using System.Collections.Immutable;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>The groups of machines that rules are written for.</summary>
+public enum SecurityGroup
+{
+    /// <summary>The bastion.</summary>
+    Bastion,
+
+    /// <summary>The network load balancer.</summary>
+    LoadBalancer,
+
+    /// <summary>The proxies.</summary>
+    Proxy,
+
+    /// <summary>The Redis and Sentinel nodes.</summary>
+    Redis,
+}
+
+/// <summary>Directions, seen from the group.</summary>
+public enum TrafficDirection
+{
+    /// <summary>Into the group.</summary>
+    In,
+
+    /// <summary>Out of the group.</summary>
+    Out,
+}
+
+/// <summary>The other side of a rule: a group, or a network.</summary>
+/// <param name="Group">The group, or null.</param>
+/// <param name="Cidr">The network, or null.</param>
+public sealed record TrafficPeer(SecurityGroup? Group, string? Cidr)
+{
+    /// <summary>A group as the other side.</summary>
+    public static implicit operator TrafficPeer(SecurityGroup group) => new(group, null);
+
+    /// <summary>A network as the other side.</summary>
+    public static implicit operator TrafficPeer(string cidr) => new(null, cidr);
+
+    /// <summary>The group's name or the network.</summary>
+    public override string ToString() => Group?.ToString().ToLowerInvariant() ?? Cidr!;
+}
+
+/// <summary>One rule: TCP to one port.</summary>
+/// <param name="Group">The group that it belongs to.</param>
+/// <param name="Direction">Into or out of the group.</param>
+/// <param name="Peer">The other side.</param>
+/// <param name="Port">The destination port.</param>
+/// <param name="Description">What it is for.</param>
+public sealed record SecurityRule(SecurityGroup Group, TrafficDirection Direction, TrafficPeer Peer, int Port, string Description)
+{
+    /// <summary>A name that depends on the rule only, so that no rule moves when another goes.</summary>
+    public string Name => $"{Group}-{Direction}-{Port}-{Peer}".ToLowerInvariant().Replace('/', '-');
+}
+
+/// <summary>The table.</summary>
+public static class SecurityRules
+{
+    private const string Anywhere = "0.0.0.0/0";
+
+    /// <summary>All rules of a stack.</summary>
+    public static ImmutableArray<SecurityRule> For(NetworkSettings network)
+    {
+        var rules = ImmutableArray.CreateBuilder<SecurityRule>();
+        void In(SecurityGroup group, TrafficPeer from, int port, string description) => rules.Add(new(group, TrafficDirection.In, from, port, description));
+        void Out(SecurityGroup group, TrafficPeer to, int port, string description) => rules.Add(new(group, TrafficDirection.Out, to, port, description));
+        void Packages(SecurityGroup group)
+        {
+            Out(group, Anywhere, 80, "System packages and updates (signed), by HTTP");
+            Out(group, Anywhere, 443, "System packages, Oracle's services and the proxy bundle, by HTTPS");
+        }
+
+        foreach (string admin in network.AdminCidrs)
+        {
+            In(SecurityGroup.Bastion, admin, Ports.Ssh, "Administrators by SSH");
+        }
+        Out(SecurityGroup.Bastion, SecurityGroup.Redis, Ports.Ssh, "Administration of the Redis nodes");
+        Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Ssh, "Administration of the proxies");
+        Out(SecurityGroup.Bastion, SecurityGroup.LoadBalancer, Ports.Redis, "Redis through the load balancer, for tunnels and the end-to-end check");
+        Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Admin, "The proxies' stats page, for tunnels");
+        Packages(SecurityGroup.Bastion);
+
+        foreach (string client in network.ClientCidrs)
+        {
+            In(SecurityGroup.LoadBalancer, client, Ports.Redis, "Redis clients");
+        }
+        In(SecurityGroup.LoadBalancer, SecurityGroup.Bastion, Ports.Redis, "Redis through a tunnel, and the end-to-end check");
+        Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, Ports.Redis, "Sessions to the proxies");
+        Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, Ports.Admin, "Health checks of the proxies");
+
+        // Sessions and checks come from the balancer's addresses, which its group covers; the subnet covers those that it may not.
+        foreach (TrafficPeer balancer in new TrafficPeer[] { SecurityGroup.LoadBalancer, network.PrivateSubnetCidr })
+        {
+            In(SecurityGroup.Proxy, balancer, Ports.Redis, "Sessions from the load balancer");
+            In(SecurityGroup.Proxy, balancer, Ports.Admin, "Health checks from the load balancer");
+        }
+        In(SecurityGroup.Proxy, SecurityGroup.Bastion, Ports.Ssh, "Administration from the bastion");
+        In(SecurityGroup.Proxy, SecurityGroup.Bastion, Ports.Admin, "The stats page through a tunnel");
+        Out(SecurityGroup.Proxy, SecurityGroup.Redis, Ports.Redis, "Sessions and role probes to Redis");
+        Out(SecurityGroup.Proxy, SecurityGroup.Redis, Ports.Sentinel, "Questions to the Sentinels");
+        Packages(SecurityGroup.Proxy);
+
+        In(SecurityGroup.Redis, SecurityGroup.Redis, Ports.Redis, "Replication, and Sentinels watching Redis");
+        In(SecurityGroup.Redis, SecurityGroup.Redis, Ports.Sentinel, "Sentinels among themselves");
+        In(SecurityGroup.Redis, SecurityGroup.Proxy, Ports.Redis, "Sessions and role probes from the proxies");
+        In(SecurityGroup.Redis, SecurityGroup.Proxy, Ports.Sentinel, "Questions from the proxies to the Sentinels");
+        In(SecurityGroup.Redis, SecurityGroup.Bastion, Ports.Ssh, "Administration from the bastion");
+        Out(SecurityGroup.Redis, SecurityGroup.Redis, Ports.Redis, "Replication, and Sentinels watching Redis");
+        Out(SecurityGroup.Redis, SecurityGroup.Redis, Ports.Sentinel, "Sentinels among themselves");
+        Packages(SecurityGroup.Redis);
+        return rules.ToImmutable();
+    }
+}
+
+/// <summary>The TCP ports of the system, fixed by convention.</summary>
+public static class Ports
+{
+    /// <summary>SSH.</summary>
+    public const int Ssh = 22;
+
+    /// <summary>Redis, at the nodes, the proxies and the load balancer.</summary>
+    public const int Redis = 6379;
+
+    /// <summary>Sentinel.</summary>
+    public const int Sentinel = 26379;
+
+    /// <summary>The proxies' stats page and health answer.</summary>
+    public const int Admin = 1936;
+}

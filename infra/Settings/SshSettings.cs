@@ -1,0 +1,137 @@
+// The key pair that administers the machines, and by which the program itself reaches them.
+
+using System.Buffers.Binary;
+using System.Text;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>The SSH key pair.</summary>
+public sealed record SshSettings
+{
+    /// <summary>Public keys in authorized_keys form, one a line.</summary>
+    public required string PublicKey { get; init; }
+
+    /// <summary>The private key of one of them, without passphrase.</summary>
+    public required SecretText PrivateKey { get; init; }
+
+    private static readonly string[] KeyTypes = ["ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
+
+    internal static SshSettings Read(SettingsReader reader)
+    {
+        string publicKey = reader.Text(Setting.SshPublicKey)?.Trim() ?? string.Empty;
+        List<byte[]?> publicBlobs = publicKey.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(PublicBlob).ToList();
+        reader.Require(publicBlobs.Count > 0 && !publicBlobs.Contains(null), Setting.SshPublicKey,
+            $"OpenSSH public keys, one a line: TYPE BASE64 COMMENT, the type being one of {string.Join(", ", KeyTypes)}");
+        return new SshSettings { PublicKey = publicKey, PrivateKey = new SecretText(ReadPrivateKey(reader, publicBlobs)) };
+    }
+
+    private static string ReadPrivateKey(SettingsReader reader, List<byte[]?> publicBlobs)
+    {
+        string? key = reader.Secret(Setting.SshPrivateKey);
+        string? path = reader.Text(Setting.SshPrivateKeyPath);
+        Setting setting = path is null ? Setting.SshPrivateKey : Setting.SshPrivateKeyPath;
+        if (key is null == path is null)
+        {
+            reader.Reject(Setting.SshPrivateKey, "exactly one of sshPrivateKey (encrypted) and sshPrivateKeyPath: the key by which the program reaches the machines");
+            return string.Empty;
+        }
+        if (path is not null)
+        {
+            string file = path.StartsWith("~/", StringComparison.Ordinal)
+                ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path[2..])
+                : path;
+            try
+            {
+                key = File.ReadAllText(file);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                reader.Reject(setting, $"a file that can be read: {error.Message}");
+                return string.Empty;
+            }
+        }
+        if (!key!.Contains("-----BEGIN ", StringComparison.Ordinal) || !key.Contains("PRIVATE KEY-----", StringComparison.Ordinal))
+        {
+            reader.Reject(setting, "a private key in PEM or OpenSSH form");
+        }
+        else if (key.Contains("ENCRYPTED", StringComparison.Ordinal))
+        {
+            reader.Reject(setting, "a key without passphrase, because nobody can be asked for it");
+        }
+        else if (OpenSshBody(key) is { } body)
+        {
+            // openssh/PROTOCOL.key: magic, cipher, KDF, its options, the number of keys, the public key, the encrypted part.
+            var reading = new SshStrings(body);
+            bool plain = Encoding.ASCII.GetString(reading.Next()) == "none";
+            reading.Next();
+            reading.Next();
+            reading.Skip(4);
+            byte[] publicBlob = reading.Next();
+            reader.Require(plain, setting, "a key without passphrase, because nobody can be asked for it");
+            reader.Require(publicBlobs.Any(blob => blob is not null && blob.AsSpan().SequenceEqual(publicBlob)), setting,
+                "the private half of one of the keys in sshPublicKey; it belongs to another", Setting.SshPublicKey);
+        }
+        // The last line of a key must end, or some readers refuse it; configuration loses it easily.
+        return key.Trim().ReplaceLineEndings("\n") + "\n";
+    }
+
+    private static byte[]? PublicBlob(string line)
+    {
+        string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        if (words.Length < 2 || !KeyTypes.Contains(words[0]))
+        {
+            return null;
+        }
+        var buffer = new byte[words[1].Length];
+        if (!Convert.TryFromBase64String(words[1], buffer, out int length))
+        {
+            return null;
+        }
+        byte[] blob = buffer[..length];
+        return Encoding.ASCII.GetString(new SshStrings(blob).Next()) == words[0] ? blob : null;
+    }
+
+    private static byte[]? OpenSshBody(string pem)
+    {
+        const string begin = "-----BEGIN OPENSSH PRIVATE KEY-----";
+        const string end = "-----END OPENSSH PRIVATE KEY-----";
+        int from = pem.IndexOf(begin, StringComparison.Ordinal);
+        int to = pem.IndexOf(end, StringComparison.Ordinal);
+        if (from < 0 || to < from)
+        {
+            return null;
+        }
+        string base64 = string.Concat(pem[(from + begin.Length)..to].Where(c => !char.IsWhiteSpace(c)));
+        var buffer = new byte[base64.Length];
+        byte[] magic = Encoding.ASCII.GetBytes("openssh-key-v1\0");
+        return Convert.TryFromBase64String(base64, buffer, out int length) && buffer.AsSpan(0, length).StartsWith(magic)
+            ? buffer[magic.Length..length]
+            : null;
+    }
+
+    /// <summary>Reads SSH's length-prefixed strings (RFC 4251, section 5); past the end all is empty.</summary>
+    private sealed class SshStrings(byte[] bytes)
+    {
+        private int _position;
+
+        public byte[] Next()
+        {
+            if (_position + 4 > bytes.Length)
+            {
+                return [];
+            }
+            uint length = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(_position));
+            _position += 4;
+            if (length > bytes.Length - _position)
+            {
+                _position = bytes.Length;
+                return [];
+            }
+            byte[] value = bytes[_position..(_position + (int)length)];
+            _position += (int)length;
+            return value;
+        }
+
+        public void Skip(int count) => _position += count;
+    }
+}

@@ -1,0 +1,70 @@
+// All settings of a stack: read once, checked together, before anything is registered.
+
+using System.Text.RegularExpressions;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>The stack's settings, complete and consistent.</summary>
+public sealed partial record StackSettings
+{
+    /// <summary>OCID of the compartment that everything goes into.</summary>
+    public required string CompartmentId { get; init; }
+
+    /// <summary>The administrators' key pair.</summary>
+    public required SshSettings Ssh { get; init; }
+
+    /// <summary>Networks and addresses.</summary>
+    public required NetworkSettings Network { get; init; }
+
+    /// <summary>The machines.</summary>
+    public required ComputeSettings Compute { get; init; }
+
+    /// <summary>redis-server.</summary>
+    public required RedisSettings Redis { get; init; }
+
+    /// <summary>redis-sentinel.</summary>
+    public required SentinelSettings Sentinel { get; init; }
+
+    /// <summary>The proxies.</summary>
+    public required ProxySettings Proxy { get; init; }
+
+    /// <summary>The clients' password when the stack sets one; null to generate it.</summary>
+    public required SecretText? ClientPassword { get; init; }
+
+    /// <summary>Reads and checks everything.</summary>
+    /// <exception cref="SettingsException">Something is wrong; the message lists every problem.</exception>
+    public static StackSettings Read(SettingsSource source)
+    {
+        var reader = new SettingsReader(source);
+        var network = NetworkSettings.Read(reader);
+        var compute = ComputeSettings.Read(reader);
+        var proxy = ProxySettings.Read(reader);
+        var settings = new StackSettings
+        {
+            CompartmentId = reader.Text(Setting.CompartmentId, CompartmentIdForm(), "the OCID of a compartment (or of the tenancy, its root)"),
+            Ssh = SshSettings.Read(reader),
+            Network = network,
+            Compute = compute,
+            Redis = RedisSettingsReader.Redis(reader, network, compute, proxy),
+            Sentinel = RedisSettingsReader.Sentinel(reader, network),
+            Proxy = proxy,
+            ClientPassword = Password(reader),
+        };
+        return reader.Problems.Count == 0 ? settings : throw new SettingsException(reader.Problems);
+    }
+
+    private static SecretText? Password(SettingsReader reader)
+    {
+        string? password = reader.Secret(Setting.ClientPassword);
+        // Clients carry it in URLs, command lines of their own and configuration files: characters that no quoting can spoil.
+        reader.Require(password is null || PasswordForm().IsMatch(password), Setting.ClientPassword,
+            "12 to 128 letters, digits and . _ ~ + = - characters; nothing to have one generated");
+        return password is null ? null : new SecretText(password);
+    }
+
+    [GeneratedRegex(@"^ocid1\.(compartment|tenancy)\.[A-Za-z0-9._-]+$")]
+    private static partial Regex CompartmentIdForm();
+
+    [GeneratedRegex("^[A-Za-z0-9._~+=-]{12,128}$")]
+    private static partial Regex PasswordForm();
+}
