@@ -1,0 +1,162 @@
+// A cloud that gives every resource what it asks for and writes down what it was asked: in what order, with which inputs.
+
+using System.Collections.Immutable;
+using Pulumi.Testing;
+
+namespace RedisHaInfra.Tests.Graph;
+
+/// <summary>A resource as the provider would have seen it.</summary>
+public sealed record RecordedResource(string Type, string Name, ImmutableDictionary<string, object> Inputs)
+{
+    /// <summary>An input by its path, such as "createVnicDetails.nsgIds.0"; null when there is none.</summary>
+    public object? this[string path] => path.Split('.').Aggregate<string, object?>(Inputs, (value, step) => value switch
+    {
+        ImmutableDictionary<string, object> map => map.GetValueOrDefault(step),
+        ImmutableArray<object> list => list[int.Parse(step, System.Globalization.CultureInfo.InvariantCulture)],
+        _ => null,
+    });
+
+    /// <summary>A textual input by its path.</summary>
+    public string Text(string path) => Assert.IsType<string>(this[path]);
+}
+
+/// <summary>The recording provider.</summary>
+public sealed class RecordedCloud : IMocks
+{
+    private readonly List<RecordedResource> _resources = [];
+    private readonly List<MockCallArgs> _calls = [];
+
+    /// <summary>Names of the region's availability domains, in the order in which it lists them.</summary>
+    public IReadOnlyList<string> AvailabilityDomains { get; init; } = ["lab:AD-1", "lab:AD-2", "lab:AD-3"];
+
+    /// <summary>Resources that fail, by name.</summary>
+    public Func<RecordedResource, bool> Fails { get; init; } = _ => false;
+
+    /// <summary>The image that instances report to run; null for the one that they asked for.</summary>
+    public string? RunningImage { get; init; }
+
+    /// <summary>Whether outputs that only the cloud knows are left out, as in a preview.</summary>
+    public bool IsPreview { get; init; }
+
+    /// <summary>All resources, in the order of registration.</summary>
+    public IReadOnlyList<RecordedResource> Resources => _resources;
+
+    /// <summary>All look-ups.</summary>
+    public IReadOnlyList<MockCallArgs> Calls => _calls;
+
+    /// <summary>The only resource with this type and name.</summary>
+    public RecordedResource One(string type, string name) => _resources.Single(resource => resource.Type == type && resource.Name == name);
+
+    /// <summary>All resources of a type.</summary>
+    public IReadOnlyList<RecordedResource> All(string type) => _resources.Where(resource => resource.Type == type).ToList();
+
+    public Task<(string? id, object state)> NewResourceAsync(MockResourceArgs args)
+    {
+        var resource = new RecordedResource(args.Type!, args.Name!, args.Inputs);
+        lock (_resources)
+        {
+            _resources.Add(resource);
+        }
+        if (Fails(resource))
+        {
+            throw new InvalidOperationException($"{args.Name} fails, as this test wants");
+        }
+        ImmutableDictionary<string, object> state = args.Inputs;
+        if (!IsPreview)
+        {
+            state = args.Type switch
+            {
+                Types.Instance => Instance(resource, state),
+                Types.LoadBalancer => state.SetItem("ipAddresses", new[]
+                {
+                    new Dictionary<string, object> { ["ipAddress"] = "203.0.113.9", ["isPublic"] = true },
+                    new Dictionary<string, object> { ["ipAddress"] = resource.Text("assignedPrivateIpv4"), ["isPublic"] = false },
+                }),
+                Types.Preauthrequest => state
+                    .SetItem("fullPath", $"https://objects.example/p/{Secrets.BundleToken}/{resource.Text("objectName")}")
+                    .SetItem("accessUri", $"/p/{Secrets.BundleToken}/{resource.Text("objectName")}"),
+                Types.Password => state.SetItem("result", Secrets.PasswordOf(resource.Name)),
+                Types.Command => state.SetItem("stdout", string.Empty).SetItem("stderr", string.Empty),
+                _ => state,
+            };
+        }
+        return Task.FromResult<(string?, object)>((IsPreview ? null : $"{args.Name}-id", state));
+    }
+
+    public Task<object> CallAsync(MockCallArgs args)
+    {
+        lock (_calls)
+        {
+            _calls.Add(args);
+        }
+        object result = args.Token switch
+        {
+            "oci:Identity/getAvailabilityDomains:getAvailabilityDomains" => new Dictionary<string, object>
+            {
+                ["availabilityDomains"] = AvailabilityDomains.Select(name => new Dictionary<string, object> { ["name"] = name, ["id"] = name, ["compartmentId"] = "root" }).ToArray(),
+            },
+            "oci:Core/getServices:getServices" => new Dictionary<string, object>
+            {
+                ["services"] = new[]
+                {
+                    new Dictionary<string, object> { ["id"] = "service-objects", ["cidrBlock"] = "oci-fra-objectstorage", ["name"] = "Object Storage", ["description"] = "" },
+                    new Dictionary<string, object> { ["id"] = "service-all", ["cidrBlock"] = "all-fra-services-in-oracle-services-network", ["name"] = "All", ["description"] = "" },
+                },
+            },
+            "oci:Core/getImages:getImages" => new Dictionary<string, object>
+            {
+                ["images"] = new[] { "GPU-2026", "2026", "2025" }.Select(version => new Dictionary<string, object>
+                {
+                    ["id"] = $"ocid1.image.{args.Args["operatingSystem"]}.{args.Args["shape"]}.{version}",
+                    ["displayName"] = $"{args.Args["operatingSystem"]}-{args.Args["operatingSystemVersion"]}-{version}",
+                }).ToArray(),
+            },
+            "oci:ObjectStorage/getNamespace:getNamespace" => new Dictionary<string, object> { ["namespace"] = "namespace" },
+            _ => throw new InvalidOperationException($"the program asks {args.Token}, which this cloud does not know"),
+        };
+        return Task.FromResult(result);
+    }
+
+    private ImmutableDictionary<string, object> Instance(RecordedResource resource, ImmutableDictionary<string, object> state)
+    {
+        if (RunningImage is not null)
+        {
+            var source = (ImmutableDictionary<string, object>)resource["sourceDetails"]!;
+            state = state.SetItem("sourceDetails", source.SetItem("sourceId", RunningImage));
+        }
+        return state
+            .SetItem("privateIp", resource.Text("createVnicDetails.privateIp"))
+            .SetItem("publicIp", resource.Text("createVnicDetails.assignPublicIp") == "true" ? "198.51.100.4" : string.Empty);
+    }
+}
+
+/// <summary>Pulumi's names of the resource types used.</summary>
+public static class Types
+{
+    public const string Vcn = "oci:Core/vcn:Vcn";
+    public const string InternetGateway = "oci:Core/internetGateway:InternetGateway";
+    public const string NatGateway = "oci:Core/natGateway:NatGateway";
+    public const string ServiceGateway = "oci:Core/serviceGateway:ServiceGateway";
+    public const string RouteTable = "oci:Core/routeTable:RouteTable";
+    public const string SecurityList = "oci:Core/securityList:SecurityList";
+    public const string Subnet = "oci:Core/subnet:Subnet";
+    public const string Group = "oci:Core/networkSecurityGroup:NetworkSecurityGroup";
+    public const string Rule = "oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule";
+    public const string Instance = "oci:Core/instance:Instance";
+    public const string LoadBalancer = "oci:NetworkLoadBalancer/networkLoadBalancer:NetworkLoadBalancer";
+    public const string BackendSet = "oci:NetworkLoadBalancer/networkLoadBalancersBackendSetsUnified:NetworkLoadBalancersBackendSetsUnified";
+    public const string Listener = "oci:NetworkLoadBalancer/listener:Listener";
+    public const string Bucket = "oci:ObjectStorage/bucket:Bucket";
+    public const string StorageObject = "oci:ObjectStorage/storageObject:StorageObject";
+    public const string Preauthrequest = "oci:ObjectStorage/preauthrequest:Preauthrequest";
+    public const string Password = "random:index/randomPassword:RandomPassword";
+    public const string Command = "command:remote:Command";
+}
+
+/// <summary>The secrets that this cloud hands out, each recognisable wherever it turns up.</summary>
+public static class Secrets
+{
+    public const string BundleToken = "Tok3nOfTheBundle0123456789";
+
+    public static string PasswordOf(string name) => $"Passw0rd{name.Replace("-", "", StringComparison.Ordinal)}".PadRight(32, 'x');
+}
