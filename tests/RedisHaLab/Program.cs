@@ -1,3 +1,3 @@
 // Entry point of the lab.
 
-return 0;
+return await RedisHaLab.Commands.CommandLineProgram.RunAsync(args);

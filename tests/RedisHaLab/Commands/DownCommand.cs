@@ -1,0 +1,58 @@
+// `lab down`: takes the lab away and says what went.
+
+using System.CommandLine;
+using System.Globalization;
+using RedisHaLab.Host;
+using RedisHaLab.Instance;
+
+namespace RedisHaLab.Commands;
+
+/// <summary>down.</summary>
+internal static class DownCommand
+{
+    /// <summary>down [--cache].</summary>
+    public static Command Create()
+    {
+        var cache = new Option<bool>("--cache") { Description = $"Remove the cached base root as well ({LabPaths.CacheDirectory})" };
+        var command = new Command("down", "Remove the lab: machines, networks, rules, disks") { cache };
+        command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
+        {
+            var progress = new Progress(Console.Error);
+            using (InstanceLock.Take(paths))
+            {
+                var removed = await Teardown.RunAsync(paths);
+                foreach (var line in removed)
+                {
+                    Console.WriteLine("removed " + line);
+                }
+
+                Console.WriteLine(removed.Count == 0
+                    ? $"there was no lab \"{paths.Name}\""
+                    : string.Create(CultureInfo.InvariantCulture, $"the lab \"{paths.Name}\" is gone, {progress.Elapsed.TotalSeconds:0.0} s"));
+            }
+
+            RemoveIfEmpty(Path.GetDirectoryName(paths.LockFile)!);
+            if (parsed.GetValue(cache) && Directory.Exists(LabPaths.CacheDirectory))
+            {
+                if (LabPaths.AllInstances() is { Count: > 0 } others)
+                {
+                    throw new LabException($"The cached base root is in use by {string.Join(", ", others)}; take them down first.");
+                }
+
+                Directory.Delete(LabPaths.CacheDirectory, recursive: true);
+                Console.WriteLine("removed " + LabPaths.CacheDirectory);
+            }
+
+            return 0;
+        }));
+        return command;
+    }
+
+    private static void RemoveIfEmpty(string directory)
+    {
+        if (Directory.Exists(directory) && !Directory.EnumerateFileSystemEntries(directory).Any())
+        {
+            Directory.Delete(directory);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+// What an instance is, on disk: the resources that the program registered with what they returned, and the network,
+// machines and objects made of them. Secrets are in it; only root can read it.
+
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using RedisHaLab.Host;
+using RedisHaLab.Machines;
+using RedisHaLab.Network;
+
+namespace RedisHaLab.Instance;
+
+/// <summary>A registered resource.</summary>
+internal sealed record ResourceRecord
+{
+    /// <summary>Its id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>SHA-256 of its inputs, which may be secret.</summary>
+    public required string InputsHash { get; init; }
+
+    /// <summary>SHA-256 of the inputs whose change replaces the resource.</summary>
+    public required string ReplaceHash { get; init; }
+
+    /// <summary>What it returned beyond its inputs.</summary>
+    public required JsonObject Outputs { get; init; }
+}
+
+/// <summary>An uploaded object.</summary>
+/// <param name="Bucket">Its bucket.</param>
+/// <param name="Name">Its name.</param>
+/// <param name="File">Its file below the objects' directory.</param>
+/// <param name="ContentType">Its content type.</param>
+internal sealed record StoredObject(string Bucket, string Name, string File, string? ContentType);
+
+/// <summary>A pre-authenticated request: whoever knows the token reads the object.</summary>
+internal sealed record ObjectPermit(string Token, string Bucket, string ObjectName, DateTimeOffset? Expires);
+
+/// <summary>The state of an instance; immutable, replaced as a whole.</summary>
+internal sealed record LabState
+{
+    /// <summary>Resources by type and name.</summary>
+    public IReadOnlyDictionary<string, ResourceRecord> Resources { get; init; } = new Dictionary<string, ResourceRecord>();
+
+    /// <summary>The network.</summary>
+    public NetworkModel Network { get; init; } = new();
+
+    /// <summary>The machines.</summary>
+    public IReadOnlyList<MachineSpec> Machines { get; init; } = [];
+
+    /// <summary>Objects.</summary>
+    public IReadOnlyList<StoredObject> Objects { get; init; } = [];
+
+    /// <summary>Pre-authenticated requests.</summary>
+    public IReadOnlyList<ObjectPermit> Permits { get; init; } = [];
+
+    /// <summary>Where the machines' packages come from.</summary>
+    public string? PackagesDirectory { get; init; }
+
+    /// <summary>The program's outputs, once it has run to its end.</summary>
+    public JsonObject? StackOutputs { get; init; }
+
+    /// <summary>The interface of this name.</summary>
+    public Vnic? Vnic(string name) => Network.Vnics.FirstOrDefault(vnic => vnic.Name == name);
+}
+
+/// <summary>Keeps the state on disk; every change is written before it returns.</summary>
+internal sealed class StateStore
+{
+    private static readonly JsonSerializerOptions Format = new()
+    {
+        WriteIndented = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        Converters = { new JsonStringEnumConverter() },
+    };
+
+    private readonly LabPaths _paths;
+    private readonly Lock _lock = new();
+    private LabState _state;
+
+    private StateStore(LabPaths paths, LabState state)
+    {
+        _paths = paths;
+        _state = state;
+    }
+
+    /// <summary>The present state.</summary>
+    public LabState State
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _state;
+            }
+        }
+    }
+
+    /// <summary>Whether the instance exists on disk.</summary>
+    public static bool Exists(LabPaths paths) => File.Exists(paths.StateFile);
+
+    /// <summary>Opens the instance's state; an empty one where there is none.</summary>
+    /// <exception cref="LabException">The file is not readable as state.</exception>
+    public static StateStore Open(LabPaths paths) => new(paths, Exists(paths) ? Read(paths) : new LabState());
+
+    /// <summary>Reads the state without the intention to change it.</summary>
+    public static LabState Read(LabPaths paths)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<LabState>(File.ReadAllText(paths.StateFile), Format) ?? new LabState();
+        }
+        catch (JsonException e)
+        {
+            throw new LabException($"{paths.StateFile} is not a state of this lab ({e.Message}). `scripts/lab down` removes the lab with it.", LabException.Failed, e);
+        }
+    }
+
+    /// <summary>Changes the state and writes it.</summary>
+    public LabState Update(Func<LabState, LabState> change)
+    {
+        lock (_lock)
+        {
+            _state = change(_state);
+            Directory.CreateDirectory(_paths.StateDirectory, FileModes.SecretDirectory);
+            FileModes.WriteSecret(_paths.StateFile, JsonSerializer.Serialize(_state, Format));
+            return _state;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+// The cloud's own services, in one process for each instance: Object Storage behind pre-authenticated requests, the
+// package mirror, instance metadata, and the balancers' health checks. The process lives in the host's namespace, its
+// sockets in the lab's: each service is where the cloud has it, so that routes and rules decide who reaches it.
+
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using RedisHaLab.Instance;
+using RedisHaLab.Network;
+
+namespace RedisHaLab.Services;
+
+/// <summary>The services of one instance.</summary>
+internal sealed class CloudServices
+{
+    private readonly LabPaths _paths;
+    private readonly StateFeed _feed;
+
+    public CloudServices(LabPaths paths)
+    {
+        _paths = paths;
+        _feed = new StateFeed(paths);
+    }
+
+    /// <summary>Serves until the process is asked to end.</summary>
+    public async Task RunAsync()
+    {
+        var sockets = new[]
+        {
+            NamespaceSockets.Listen(_paths.Namespace(VcnNetwork.NetworkRole), IPEndPoint.Parse($"{Addresses.LinkLocalService}:80")),
+            NamespaceSockets.Listen(_paths.Namespace(VcnNetwork.OutsideRole), IPEndPoint.Parse($"{Addresses.ObjectStorage}:80")),
+            NamespaceSockets.Listen(_paths.Namespace(VcnNetwork.OutsideRole), IPEndPoint.Parse($"{Addresses.PackageMirror}:80")),
+        };
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = "/" });
+        builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            foreach (var socket in sockets)
+            {
+                kestrel.ListenHandle((ulong)socket.Handle);
+            }
+        });
+        await using var application = builder.Build();
+        application.Run(AnswerAsync);
+        await application.StartAsync();
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(application.Lifetime.ApplicationStopping);
+        var health = new HealthChecker(_paths, _feed).RunAsync(ending.Token);
+        await application.WaitForShutdownAsync();
+        await ending.CancelAsync();
+        await health;
+        GC.KeepAlive(sockets);
+    }
+
+    // The address that was asked says which service is meant: each has its own.
+    private Task AnswerAsync(HttpContext context) => context.Connection.LocalIpAddress?.ToString() switch
+    {
+        Addresses.LinkLocalService => MetadataAsync(context),
+        Addresses.ObjectStorage => ObjectAsync(context),
+        _ => PackageAsync(context),
+    };
+
+    private async Task ObjectAsync(HttpContext context)
+    {
+        // /p/TOKEN/n/NAMESPACE/b/BUCKET/o/OBJECT
+        var path = (context.Request.Path.Value ?? "").Split('/', 9, StringSplitOptions.RemoveEmptyEntries);
+        var state = _feed.Current;
+        var permit = path is ["p", var token, "n", _, "b", _, "o", ..]
+            ? state.Permits.FirstOrDefault(permit => CryptographicEquals(permit.Token, token) && permit.Bucket == path[5])
+            : null;
+        var name = path.Length > 7 ? string.Join('/', path[7..]) : "";
+        var stored = permit is null || permit.Expires < DateTimeOffset.UtcNow || permit.ObjectName != name
+            ? null
+            : state.Objects.FirstOrDefault(item => item.Bucket == permit.Bucket && item.Name == name);
+        if (stored is null)
+        {
+            // As Object Storage answers: whether the object exists is not said.
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            await context.Response.WriteAsync("{\"code\":\"BucketNotFound\",\"message\":\"Either the bucket does not exist or you are not authorized to access it\"}");
+            return;
+        }
+
+        context.Response.ContentType = stored.ContentType ?? "application/octet-stream";
+        await SendAsync(context, Path.Combine(_paths.ObjectsDirectory, stored.File));
+    }
+
+    private async Task PackageAsync(HttpContext context)
+    {
+        var directory = _feed.Current.PackagesDirectory;
+        var name = Path.GetFileName(context.Request.Path.Value ?? "");
+        var file = directory is null || name.Length == 0 ? null : Path.Combine(directory, name);
+        if (file is null || !File.Exists(file))
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
+        await SendAsync(context, file);
+    }
+
+    private async Task MetadataAsync(HttpContext context)
+    {
+        var caller = context.Connection.RemoteIpAddress?.ToString();
+        var state = _feed.Current;
+        var vnic = state.Network.Vnics.FirstOrDefault(vnic => vnic.Address == caller);
+        var machine = state.Machines.FirstOrDefault(machine => machine.Name == vnic?.Name);
+        const string root = "/opc/v2/instance";
+        var path = (context.Request.Path.Value ?? "").TrimEnd('/');
+        // Version 2 answers only to who asks on purpose.
+        if (machine is null || !path.StartsWith(root, StringComparison.Ordinal) || context.Request.Headers.Authorization != "Bearer Oracle")
+        {
+            context.Response.StatusCode = machine is null || path.StartsWith(root, StringComparison.Ordinal) ? StatusCodes.Status403Forbidden : StatusCodes.Status404NotFound;
+            return;
+        }
+
+        object? answer = new Dictionary<string, object>(machine.Facts.Select(fact => KeyValuePair.Create(fact.Key, (object)fact.Value)))
+        {
+            ["id"] = machine.InstanceId,
+            ["hostname"] = machine.Name,
+            ["metadata"] = machine.Metadata,
+        };
+        foreach (var part in path[root.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            answer = answer switch
+            {
+                Dictionary<string, object> all => all.GetValueOrDefault(part),
+                IReadOnlyDictionary<string, string> metadata => metadata.GetValueOrDefault(part),
+                _ => null,
+            };
+        }
+
+        if (answer is null)
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
+        await context.Response.WriteAsync(answer as string ?? JsonSerializer.Serialize(answer));
+    }
+
+    private static async Task SendAsync(HttpContext context, string file)
+    {
+        var info = new FileInfo(file);
+        context.Response.ContentLength = info.Length;
+        context.Response.Headers.LastModified = info.LastWriteTimeUtc.ToString("R", CultureInfo.InvariantCulture);
+        if (!HttpMethods.IsHead(context.Request.Method))
+        {
+            await context.Response.SendFileAsync(file);
+        }
+    }
+
+    private static bool CryptographicEquals(string left, string right) => System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(
+        System.Text.Encoding.UTF8.GetBytes(left), System.Text.Encoding.UTF8.GetBytes(right));
+}
