@@ -29,6 +29,19 @@ public sealed record ProxyConfiguration
 
     /// <summary>What is logged, and how.</summary>
     public LogConfiguration Log { get; init; } = new();
+
+    /// <summary>Recording of observations and decisions for replay; null (the default) records nothing.</summary>
+    public RecordingConfiguration? Recording { get; init; }
+}
+
+/// <summary>Section "recording".</summary>
+public sealed record RecordingConfiguration
+{
+    /// <summary>Path of the file, overwritten at start; an older part goes to the same path with ".1" appended.</summary>
+    public required string File { get; init; }
+
+    /// <summary>Most bytes of both files together; 64 MB by default (about an hour), 1 MB to 10 GB.</summary>
+    public long MaxBytes { get; init; } = 64 * 1024 * 1024;
 }
 
 /// <summary>A named Redis data node. The name is the operator's (redis1), used in logs, metrics and pages.</summary>

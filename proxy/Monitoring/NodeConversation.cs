@@ -1,0 +1,186 @@
+// What is asked of a data node: PING, ROLE and INFO replication in one packet, and once per connection the run id.
+//
+// PING tells a loading server, which answers ROLE and INFO as if nothing were wrong. ROLE gives role, master and link in one
+// small reply. The run id cannot change within a connection, so INFO server is asked only when it is new. All this is within
+// the rights "+ping +role +info", and INFO with a single section works on every version.
+
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Monitoring;
+
+/// <summary>The conversation with one data node.</summary>
+internal sealed class NodeConversation : IConversation
+{
+    private readonly int _index;
+    private readonly NodeDirectory _directory;
+    private readonly IReportSink _sink;
+    private readonly bool _authenticates;
+
+    private string? _runId;
+    private string? _replicationId;
+    private string? _masterAddress;
+    private byte[] _masterHost = [];
+    private long _masterPort;
+    private int _master = -1;
+
+    public NodeConversation(int index, RedisCredentials? credentials, NodeDirectory directory, IReportSink sink)
+    {
+        _index = index;
+        _directory = directory;
+        _sink = sink;
+        _authenticates = credentials is not null;
+        Greeting = credentials is null
+            ? (RespSocket.Command("INFO", "server"), 1)
+            : ((byte[])[.. Authentication(credentials), .. RespSocket.Command("INFO", "server")], 2);
+        Question = ((byte[])[.. RespSocket.Command("PING"), .. RespSocket.Command("ROLE"), .. RespSocket.Command("INFO", "replication")], 3);
+    }
+
+    /// <inheritdoc/>
+    public (ReadOnlyMemory<byte> Bytes, int Replies) Greeting { get; }
+
+    /// <inheritdoc/>
+    public (ReadOnlyMemory<byte> Bytes, int Replies) Question { get; }
+
+    /// <summary>AUTH with user and password, or with a password alone.</summary>
+    internal static byte[] Authentication(RedisCredentials credentials) =>
+        credentials.User is null ? RespSocket.Command("AUTH", credentials.Password) : RespSocket.Command("AUTH", credentials.User, credentials.Password);
+
+    /// <summary>An error reply as the outcome that it means.</summary>
+    internal static Outcome ErrorOutcome(ref RespReader reader)
+    {
+        ReadOnlySpan<byte> error = reader.ReadError();
+        return new Outcome(ServerErrors.Classify(error), RespReader.Printable(error));
+    }
+
+    /// <inheritdoc/>
+    public Outcome Greeted(ReadOnlySpan<byte> replies)
+    {
+        var reader = new RespReader(replies);
+        if (_authenticates)
+        {
+            if (reader.NextType == RespType.Error)
+            {
+                return ErrorOutcome(ref reader);
+            }
+
+            reader.Skip();
+        }
+
+        if (reader.NextType == RespType.Error)
+        {
+            return ErrorOutcome(ref reader);
+        }
+
+        if (!InfoReader.TryGet(reader.ReadString(), "run_id:"u8, out ReadOnlySpan<byte> runId))
+        {
+            return new Outcome(ServerHealth.ProtocolError, "INFO server has no run_id");
+        }
+
+        _runId = RespReader.Printable(runId);
+        return Outcome.Up;
+    }
+
+    /// <inheritdoc/>
+    public Outcome Answered(ReadOnlySpan<byte> replies, TimeSpan sentAt, TimeSpan at)
+    {
+        var reader = new RespReader(replies);
+        string? complaint = null;
+        if (reader.NextType == RespType.Error)
+        {
+            Outcome ping = ErrorOutcome(ref reader);
+            if (ping.Health != ServerHealth.Up)
+            {
+                return ping;
+            }
+
+            complaint = ping.Error;
+        }
+        else
+        {
+            reader.Skip();
+        }
+
+        if (reader.NextType == RespType.Error)
+        {
+            return ErrorOutcome(ref reader);
+        }
+
+        NodeReport report = new() { Node = _index, SentAt = sentAt, At = at, Health = ServerHealth.Up, RunId = _runId, Error = complaint, Master = -1 };
+        Outcome role = ReadRole(ref reader, ref report);
+        if (role.Health != ServerHealth.Up)
+        {
+            return role;
+        }
+
+        if (reader.NextType == RespType.Error)
+        {
+            return ErrorOutcome(ref reader);
+        }
+
+        ReadReplication(reader.ReadString(), ref report);
+        _sink.Report(report);
+        return Outcome.Up;
+    }
+
+    /// <inheritdoc/>
+    public void Failed(Outcome outcome, TimeSpan sentAt, TimeSpan at) =>
+        _sink.Report(new NodeReport { Node = _index, SentAt = sentAt, At = at, Health = outcome.Health, Error = outcome.Error });
+
+    // ROLE: [master, offset, [[ip, port, offset]...]] or [slave, ip, port, state, offset]. (Redis replication.c, roleCommand)
+    private Outcome ReadRole(ref RespReader reader, ref NodeReport report)
+    {
+        int count = reader.ReadArray();
+        ReadOnlySpan<byte> role = count > 0 ? reader.ReadString() : default;
+        if (role.SequenceEqual("master"u8) && count == 3)
+        {
+            long offset = reader.ReadNumber();
+            int replicas = reader.ReadArray();
+            for (int i = 0; i < replicas; i++)
+            {
+                reader.Skip();
+            }
+
+            report = report with { IsMaster = true, Offset = offset, Replicas = Math.Max(replicas, 0) };
+            return Outcome.Up;
+        }
+
+        if (role.SequenceEqual("slave"u8) && count == 5)
+        {
+            FindMaster(reader.ReadString(), reader.ReadNumber());
+            bool linkUp = reader.ReadString().SequenceEqual("connected"u8);
+            report = report with { Master = _master, MasterAddress = _masterAddress, LinkUp = linkUp, Offset = reader.ReadNumber() };
+            return Outcome.Up;
+        }
+
+        return new Outcome(ServerHealth.ProtocolError, $"ROLE says \"{RespReader.Printable(role)}\" with {count} fields; is this address a Redis data node?");
+    }
+
+    private void FindMaster(ReadOnlySpan<byte> host, long port)
+    {
+        if (_masterAddress is not null && port == _masterPort && host.SequenceEqual(_masterHost))
+        {
+            return;
+        }
+
+        _masterHost = host.ToArray();
+        _masterPort = port;
+        _master = _directory.Find(host, port);
+        _masterAddress = $"{RespReader.Printable(host)}:{port}";
+    }
+
+    private void ReadReplication(ReadOnlySpan<byte> info, ref NodeReport report)
+    {
+        if (InfoReader.TryGet(info, "master_replid:"u8, out ReadOnlySpan<byte> id))
+        {
+            if (_replicationId is null || !System.Text.Ascii.Equals(id, _replicationId))
+            {
+                _replicationId = RespReader.Printable(id);
+            }
+
+            report = report with { ReplicationId = _replicationId };
+        }
+
+        long lastIo = InfoReader.Number(info, "master_last_io_seconds_ago:"u8, -1);
+        report = report with { LastIoSeconds = (int)Math.Clamp(lastIo, -1, int.MaxValue) };
+    }
+}

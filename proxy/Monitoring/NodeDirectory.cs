@@ -1,0 +1,34 @@
+// Which configured node an address belongs to, as Redis and Sentinel write addresses.
+
+using System.Net;
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Monitoring;
+
+/// <summary>Maps the addresses that servers report to indexes of configured nodes.</summary>
+internal sealed class NodeDirectory(IReadOnlyList<RedisNode> nodes)
+{
+    /// <summary>The node at an address; -1 when it is none of the configured ones.</summary>
+    /// <param name="host">An IP address as text. A host name is never one of ours: nodes announce addresses (resolve-hostnames no).</param>
+    /// <param name="port">Its port.</param>
+    public int Find(ReadOnlySpan<byte> host, long port)
+    {
+        if (!IPAddress.TryParse(host, out IPAddress? address))
+        {
+            return -1;
+        }
+
+        for (int i = 0; i < nodes.Count; i++)
+        {
+            if (nodes[i].EndPoint.Port == port && Same(nodes[i].EndPoint.Address, address))
+            {
+                return i;
+            }
+        }
+
+        return -1;
+    }
+
+    private static bool Same(IPAddress a, IPAddress b) =>
+        a.Equals(b) || (a.IsIPv4MappedToIPv6 && a.MapToIPv4().Equals(b)) || (b.IsIPv4MappedToIPv6 && b.MapToIPv4().Equals(a));
+}

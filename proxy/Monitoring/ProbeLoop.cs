@@ -1,0 +1,184 @@
+// The life of one probe: connect, greet, ask again and again, and after a failure try anew at a pace that fits the failure.
+// One connection at a time, kept for as long as it answers.
+
+using System.Net;
+using System.Net.Sockets;
+
+namespace RedisHaProxy.Monitoring;
+
+/// <summary>What is said on a probe's connection.</summary>
+internal interface IConversation
+{
+    /// <summary>Commands sent once after connecting, and how many replies they have.</summary>
+    (ReadOnlyMemory<byte> Bytes, int Replies) Greeting { get; }
+
+    /// <summary>Commands sent each time, and how many replies they have.</summary>
+    (ReadOnlyMemory<byte> Bytes, int Replies) Question { get; }
+
+    /// <summary>Reads the replies to the greeting.</summary>
+    /// <exception cref="RespException">They are not what the commands answer.</exception>
+    Outcome Greeted(ReadOnlySpan<byte> replies);
+
+    /// <summary>Reads the replies to a question, and reports them if they are an answer.</summary>
+    /// <exception cref="RespException">They are not what the commands answer.</exception>
+    Outcome Answered(ReadOnlySpan<byte> replies, TimeSpan sentAt, TimeSpan at);
+
+    /// <summary>Reports that there is no answer.</summary>
+    void Failed(Outcome outcome, TimeSpan sentAt, TimeSpan at);
+}
+
+/// <summary>How a step of a conversation went.</summary>
+/// <param name="Health">The state that it means.</param>
+/// <param name="Error">What the server or the system said.</param>
+internal readonly record struct Outcome(ServerHealth Health, string? Error = null)
+{
+    public static Outcome Up => new(ServerHealth.Up);
+}
+
+/// <summary>Runs a conversation for ever.</summary>
+internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation, TimeSpan interval, MonotonicClock clock) : IDisposable
+{
+    /// <summary>Bound of a connection attempt: Linux repeats a lost SYN after 1 s, so that a second attempt is no worse.</summary>
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Silence after which the connection is given up. A machine that lost its power answers again only on a new connection,
+    /// and the old one's retransmissions back off to minutes.
+    /// </summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(2);
+
+    private readonly Pacer _pacer = new(clock.Time);
+    private int _failures;
+
+    /// <summary>Asks at once instead of at the end of the interval.</summary>
+    public void Poke() => _pacer.Poke();
+
+    /// <inheritdoc/>
+    public void Dispose() => _pacer.Dispose();
+
+    /// <summary>Runs until cancelled; never throws for a server's failure.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            TimeSpan startedAt = clock.Now;
+            // Every wait for the network below ends with this source: when the program stops, or when the server is silent.
+            using var limit = new CancellationTokenSource(ConnectTimeout, clock.Time);
+            using CancellationTokenRegistration registration = stop.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), limit);
+            RespSocket? connection = null;
+            Outcome outcome;
+            try
+            {
+                connection = await RespSocket.ConnectAsync(endPoint, limit.Token);
+                outcome = await ConverseAsync(connection, limit, stop);
+            }
+            catch (SocketException e)
+            {
+                outcome = new Outcome(HealthOf(e.SocketErrorCode), e.Message);
+            }
+            catch (OperationCanceledException)
+            {
+                outcome = connection is null
+                    ? new Outcome(ServerHealth.ConnectTimeout, $"no connection within {ConnectTimeout.TotalSeconds:0} s")
+                    : new Outcome(ServerHealth.Disconnected, $"no answer within {SilenceLimit.TotalSeconds:0} s");
+            }
+            catch (RespException e)
+            {
+                outcome = new Outcome(ServerHealth.ProtocolError, e.Message);
+            }
+            finally
+            {
+                connection?.Dispose();
+            }
+
+            if (stop.IsCancellationRequested)
+            {
+                return;
+            }
+
+            conversation.Failed(outcome, startedAt, clock.Now);
+            await BackOffAsync(outcome.Health, stop);
+        }
+    }
+
+    private async ValueTask<Outcome> ConverseAsync(RespSocket connection, CancellationTokenSource limit, CancellationToken stop)
+    {
+        limit.CancelAfter(SilenceLimit);
+        (ReadOnlyMemory<byte> greeting, int greetingReplies) = conversation.Greeting;
+        (ReadOnlyMemory<byte> question, int questionReplies) = conversation.Question;
+        TimeSpan sentAt = clock.Now;
+        if (greetingReplies > 0)
+        {
+            await connection.SendAsync(greeting, limit.Token);
+            ReadOnlyMemory<byte> replies = await connection.ReceiveAsync(greetingReplies, limit.Token);
+            Outcome greeted = conversation.Greeted(replies.Span);
+            if (greeted.Health != ServerHealth.Up)
+            {
+                return greeted;
+            }
+        }
+
+        while (!stop.IsCancellationRequested)
+        {
+            limit.CancelAfter(SilenceLimit);
+            sentAt = clock.Now;
+            await connection.SendAsync(question, limit.Token);
+            ReadOnlyMemory<byte> replies = await connection.ReceiveAsync(questionReplies, limit.Token);
+            Outcome outcome = conversation.Answered(replies.Span, sentAt, clock.Now);
+            switch (outcome.Health)
+            {
+                case ServerHealth.Up:
+                    _failures = 0;
+                    break;
+                case ServerHealth.Loading or ServerHealth.Busy:
+                    // It will pass; the same connection will see it pass.
+                    conversation.Failed(outcome, sentAt, clock.Now);
+                    break;
+                default:
+                    return outcome;
+            }
+
+            limit.CancelAfter(Timeout.InfiniteTimeSpan);
+            await _pacer.WaitAsync(interval - (clock.Now - sentAt), stop);
+        }
+
+        return Outcome.Up;
+    }
+
+    // How long to wait before the next attempt. What may end at any moment (a restart, a promotion that killed all
+    // connections) is tried at once or nearly so: it costs one packet. What needs a person is tried ever more rarely.
+    private async ValueTask BackOffAsync(ServerHealth health, CancellationToken stop)
+    {
+        int doublings = Math.Min(_failures++, 6);
+        TimeSpan delay = health switch
+        {
+            ServerHealth.ConnectTimeout => TimeSpan.Zero,
+            ServerHealth.Refused => TimeSpan.FromMilliseconds(50),
+            ServerHealth.Disconnected when doublings == 0 => TimeSpan.Zero,
+            ServerHealth.Disconnected => TimeSpan.FromMilliseconds(50),
+            ServerHealth.Unreachable => TimeSpan.FromMilliseconds(250),
+            _ when health.NeedsOperator() => TimeSpan.FromSeconds(Math.Min(1 << doublings, 15)),
+            _ => TimeSpan.FromMilliseconds(Math.Min(100 << doublings, 2000)),
+        };
+        if (health.NeedsOperator())
+        {
+            // A poke must not undo this back-off: it would turn a flood of events into a flood of failed logins.
+            for (TimeSpan end = clock.Now + delay; clock.Now < end && !stop.IsCancellationRequested;)
+            {
+                await _pacer.WaitAsync(end - clock.Now, stop);
+            }
+        }
+        else
+        {
+            await _pacer.WaitAsync(delay, stop);
+        }
+    }
+
+    private static ServerHealth HealthOf(SocketError error) => error switch
+    {
+        SocketError.ConnectionRefused => ServerHealth.Refused,
+        SocketError.HostUnreachable or SocketError.NetworkUnreachable or SocketError.HostDown or SocketError.NetworkDown => ServerHealth.Unreachable,
+        SocketError.TimedOut => ServerHealth.ConnectTimeout,
+        _ => ServerHealth.Disconnected,
+    };
+}

@@ -1,0 +1,114 @@
+// What a probe reports after each conversation: plain values, the input of all routing and of its replay.
+
+namespace RedisHaProxy.Monitoring;
+
+/// <summary>One answer of a data node, or the news that there is none.</summary>
+public readonly record struct NodeReport
+{
+    /// <summary>Index of the node in the configuration.</summary>
+    public required int Node { get; init; }
+
+    /// <summary>When the question was sent, since the router's start: what the answer says was true at some moment after that.</summary>
+    public required TimeSpan SentAt { get; init; }
+
+    /// <summary>When the answer came, or the failure was noticed.</summary>
+    public required TimeSpan At { get; init; }
+
+    /// <summary><see cref="ServerHealth.Up"/> for an answer; all fields below are only then meaningful.</summary>
+    public required ServerHealth Health { get; init; }
+
+    /// <summary>The process's run id: a new one after each start.</summary>
+    public string? RunId { get; init; }
+
+    /// <summary>ROLE said master.</summary>
+    public bool IsMaster { get; init; }
+
+    /// <summary>For a replica: index of its master; -1 when that address is not among the configured nodes.</summary>
+    public int Master { get; init; }
+
+    /// <summary>For a replica: its master's address as it reports it.</summary>
+    public string? MasterAddress { get; init; }
+
+    /// <summary>For a replica: ROLE said "connected", which is INFO's master_link_status:up.</summary>
+    public bool LinkUp { get; init; }
+
+    /// <summary>Replication offset: of a master what it has written, of a replica what it has received, in bytes.</summary>
+    public long Offset { get; init; }
+
+    /// <summary>For a master: replicas connected to it.</summary>
+    public int Replicas { get; init; }
+
+    /// <summary>For a replica: seconds since it last heard from its master; -1 when never or disconnected.</summary>
+    public int LastIoSeconds { get; init; }
+
+    /// <summary>The replication id: equal on nodes with one history.</summary>
+    public string? ReplicationId { get; init; }
+
+    /// <summary>The server's or the system's error text, for states other than Up, and for an Up server that also complains (-MISCONF, -MASTERDOWN).</summary>
+    public string? Error { get; init; }
+}
+
+/// <summary>One answer of a Sentinel, or the news that there is none.</summary>
+public readonly record struct SentinelReport
+{
+    /// <summary>Index of the Sentinel in the configuration.</summary>
+    public required int Sentinel { get; init; }
+
+    /// <summary>When the question was sent, since the router's start.</summary>
+    public required TimeSpan SentAt { get; init; }
+
+    /// <summary>When the answer came, or the failure was noticed.</summary>
+    public required TimeSpan At { get; init; }
+
+    /// <summary><see cref="ServerHealth.Up"/> for an answer; all fields below are only then meaningful.</summary>
+    public required ServerHealth Health { get; init; }
+
+    /// <summary>Index of the node that it names as master; <see cref="Routing.SentinelVote.Foreign"/> for an unknown address.</summary>
+    public int Named { get; init; }
+
+    /// <summary>The address that it names.</summary>
+    public string? NamedAddress { get; init; }
+
+    /// <summary>config-epoch of what it names: grows with each failover that it learnt of.</summary>
+    public long ConfigEpoch { get; init; }
+
+    /// <summary>last-ok-ping-reply: how long ago the named master last answered its ping, when it answered us.</summary>
+    public TimeSpan LastOkPingReply { get; init; }
+
+    /// <summary>down-after-milliseconds as it has it.</summary>
+    public TimeSpan DownAfter { get; init; }
+
+    /// <summary>quorum as it has it.</summary>
+    public int Quorum { get; init; }
+
+    /// <summary>It has marked the named master down, subjectively (s_down) or in agreement with others (o_down).</summary>
+    public bool MarkedDown { get; init; }
+
+    /// <summary>A failover is in progress, as far as this Sentinel knows (flag failover_in_progress).</summary>
+    public bool FailoverInProgress { get; init; }
+
+    /// <summary>It is in TILT: its clock or its machine stalled, and for 30 s it decides nothing.</summary>
+    public bool Tilt { get; init; }
+
+    /// <summary>num-other-sentinels.</summary>
+    public int OtherSentinels { get; init; }
+
+    /// <summary>num-slaves.</summary>
+    public int Replicas { get; init; }
+
+    /// <summary>The error text for states other than Up.</summary>
+    public string? Error { get; init; }
+}
+
+/// <summary>Takes the probes' reports. Called from any thread; must not block.</summary>
+public interface IReportSink
+{
+    /// <summary>News of a data node.</summary>
+    void Report(in NodeReport report);
+
+    /// <summary>News of a Sentinel.</summary>
+    void Report(in SentinelReport report);
+
+    /// <summary>A Sentinel published an event: something may have changed, ask everybody at once.</summary>
+    void Hint();
+}

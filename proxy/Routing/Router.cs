@@ -1,0 +1,294 @@
+// The control plane: starts the probes, takes their reports, applies the rule after each of them and whenever time has passed,
+// and hands decisions to the gate.
+//
+// Reports are handled on the thread that received them, under one lock, to the end: from the bytes of an answer to the gate's
+// signal there is no queue. A decision takes a few microseconds and about 150 of them are made a second.
+
+using System.Net;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Monitoring;
+
+namespace RedisHaProxy.Routing;
+
+/// <summary>Finds the one true master and tells the forwarder.</summary>
+public sealed partial class Router : IReportSink, IDisposable
+{
+    /// <summary>How often evidence is checked for having expired; the precision of all bounds in <see cref="RoutingTiming"/>.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Events of Sentinels cause at most one round of questions in this time, however many they send.</summary>
+    private static readonly TimeSpan HintSpacing = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>How long the first decision waits for the first answer of everybody; a dead machine is known after a second.</summary>
+    private static readonly TimeSpan FirstRound = TimeSpan.FromSeconds(1.1);
+
+    private readonly ProxyConfiguration _configuration;
+    private readonly IReadOnlyList<IPEndPoint> _sentinels;
+    private readonly RoutingTiming _timing;
+    private readonly MonotonicClock _clock;
+    private readonly ILogger _logger;
+    private readonly EvidenceNames _names;
+    private readonly Gate _gate;
+    private readonly ObservationLog? _recording;
+    private readonly ProbeLoop[] _nodeProbes;
+    private readonly ProbeLoop[] _sentinelProbes;
+    private readonly SentinelEvents[] _events;
+
+    private readonly Lock _lock = new();
+    private readonly RoutingState _state;
+    private readonly HealthMemory[] _nodeHealth;
+    private readonly HealthMemory[] _sentinelHealth;
+    private RoutingDecision _decision;
+    private DateTimeOffset _decisionSince;
+    private bool _firstRoundOver;
+    private TimeSpan _lastHint = -HintSpacing;
+
+    /// <summary>Prepares everything; nothing runs before <see cref="RunAsync"/>.</summary>
+    /// <param name="configuration">A valid configuration.</param>
+    /// <param name="forwarder">The data plane, started.</param>
+    /// <param name="time">Where all time comes from.</param>
+    /// <param name="loggers">For the log lines.</param>
+    public Router(ProxyConfiguration configuration, IForwarder forwarder, TimeProvider time, ILoggerFactory loggers)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(forwarder);
+        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(loggers);
+        _configuration = configuration;
+        _sentinels = configuration.Sentinel?.Nodes ?? [];
+        _timing = RoutingTiming.From(configuration);
+        _clock = new MonotonicClock(time);
+        _logger = loggers.CreateLogger("RedisHaProxy.Routing");
+        _names = new EvidenceNames(configuration.Redis.Nodes);
+        _gate = new Gate(configuration, forwarder, _clock, _logger);
+        _state = new RoutingState(configuration.Redis.Nodes.Count, _sentinels.Count, _timing);
+        _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
+        _decisionSince = time.GetUtcNow();
+        _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
+
+        var directory = new NodeDirectory(configuration.Redis.Nodes);
+        _nodeProbes = [.. configuration.Redis.Nodes.Select((node, i) => new ProbeLoop(
+            node.EndPoint, new NodeConversation(i, configuration.Redis.Credentials, directory, this), configuration.Redis.ProbeInterval, _clock))];
+        _sentinelProbes = [.. _sentinels.Select((endPoint, i) => new ProbeLoop(
+            endPoint, new SentinelConversation(i, configuration.Sentinel!, directory, this), configuration.Sentinel!.PollInterval, _clock))];
+        _events = [.. _sentinels.Select(endPoint => new SentinelEvents(endPoint, configuration.Sentinel!.Credentials, this, _clock))];
+        _nodeHealth = [.. configuration.Redis.Nodes.Select(_ => new HealthMemory { Since = _decisionSince })];
+        _sentinelHealth = [.. _sentinels.Select(_ => new HealthMemory { Since = _decisionSince })];
+    }
+
+    /// <summary>Observes, decides and drives the gate until cancelled.</summary>
+    /// <exception cref="Exception">
+    /// A defect, or the data plane's failure: traffic could no longer be vouched for, the process should end. No server's
+    /// behaviour causes one.
+    /// </exception>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        List<Task> tasks =
+        [
+            _gate.RunAsync(ended.Token),
+            TickAsync(ended.Token),
+            .. _nodeProbes.Concat(_sentinelProbes).Select(probe => probe.RunAsync(ended.Token)),
+            .. _events.Select(events => events.RunAsync(ended.Token)),
+        ];
+        if (_recording is not null)
+        {
+            tasks.Add(_recording.RunAsync(ended.Token));
+        }
+
+        try
+        {
+            await await Task.WhenAny(tasks);
+        }
+        finally
+        {
+            await ended.CancelAsync();
+            await Task.WhenAll(tasks);
+        }
+    }
+
+    /// <summary>Everything that is known and decided now. Cheap enough for every request of a page; callable from any thread.</summary>
+    public RoutingSnapshot Snapshot()
+    {
+        lock (_lock)
+        {
+            TimeSpan now = _clock.Now;
+            DateTimeOffset time = _clock.Time.GetUtcNow();
+            Situation situation = _state.At(now);
+            (GateOrder order, TimeSpan orderAt) = _gate.Current;
+            TimeSpan? lease = _decision.Node >= 0 ? _state.LeaseUntil(_decision.Node, situation) : null;
+            return new RoutingSnapshot
+            {
+                At = now,
+                Time = time,
+                HasHeardAll = _state.HasHeardAll,
+                Nodes = [.. _configuration.Redis.Nodes.Select((node, i) => NodeAt(i, node, situation, now))],
+                Sentinels = [.. _sentinels.Select((endPoint, i) => SentinelAt(i, endPoint, situation, now))],
+                Decision = _decision,
+                Evidence = _names.Describe(_decision.Situation),
+                DecisionSince = _decisionSince,
+                LeaseLeft = lease - now,
+                Gate = order,
+                GateSince = time - (now - orderAt),
+                Events = _gate.Events.ToList(),
+                Switchovers = _gate.Switchovers.ToList(),
+            };
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _gate.Dispose();
+        foreach (ProbeLoop probe in _nodeProbes.Concat(_sentinelProbes))
+        {
+            probe.Dispose();
+        }
+    }
+
+    void IReportSink.Report(in NodeReport report)
+    {
+        lock (_lock)
+        {
+            TimeSpan now = _clock.Now;
+            NodeTrack before = _state.Node(report.Node);
+            _state.Apply(report);
+            _recording?.Write(now, report);
+            NoteHealth(report, before);
+            Evaluate(now, isTick: false);
+        }
+    }
+
+    void IReportSink.Report(in SentinelReport report)
+    {
+        lock (_lock)
+        {
+            TimeSpan now = _clock.Now;
+            SentinelTrack before = _state.Sentinel(report.Sentinel);
+            _state.Apply(report);
+            _recording?.Write(now, report);
+            NoteHealth(report, before);
+            Evaluate(now, isTick: false);
+        }
+    }
+
+    void IReportSink.Hint()
+    {
+        lock (_lock)
+        {
+            TimeSpan now = _clock.Now;
+            if (now - _lastHint < HintSpacing)
+            {
+                return;
+            }
+
+            _lastHint = now;
+        }
+
+        AskEverybody();
+    }
+
+    private void AskEverybody()
+    {
+        foreach (ProbeLoop probe in _nodeProbes)
+        {
+            probe.Poke();
+        }
+
+        foreach (ProbeLoop probe in _sentinelProbes)
+        {
+            probe.Poke();
+        }
+    }
+
+    private async Task TickAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(Tick, _clock.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stop))
+            {
+                lock (_lock)
+                {
+                    TimeSpan now = _clock.Now;
+                    NoteSilence(now);
+                    Evaluate(now, isTick: true);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end.
+        }
+    }
+
+    // The gate hears every decision, also an unchanged one: its policy depends on how long a decision has stood.
+    private void Evaluate(TimeSpan now, bool isTick)
+    {
+        RoutingDecision decision = RoutingRule.Decide(_state.At(now));
+        if (!decision.IsSameAs(_decision))
+        {
+            _decisionSince = _clock.Time.GetUtcNow();
+            _recording?.Write(now, decision, isTick);
+            NoteDecision(decision);
+        }
+
+        _decision = decision;
+        if (!_firstRoundOver)
+        {
+            // Half of the answers are no situation: Sentinels that have not been heard yet are not Sentinels without an opinion.
+            _firstRoundOver = _state.HasHeardAll || now >= FirstRound;
+            if (!_firstRoundOver)
+            {
+                return;
+            }
+        }
+
+        TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
+        _gate.Take(decision, _names, promotionSeenAt);
+    }
+
+    private NodeSnapshot NodeAt(int index, RedisNode node, Situation situation, TimeSpan now)
+    {
+        NodeTrack track = _state.Node(index);
+        NodeReport? answer = track.HasAnswer ? track.Answer : null;
+        long? lag = null;
+        if (answer is { IsMaster: false, Master: >= 0 } replica && _state.Node(replica.Master) is { HasAnswer: true, Answer.IsMaster: true } master)
+        {
+            lag = Math.Max(0, master.Answer.Offset - replica.Offset);
+        }
+
+        return new NodeSnapshot
+        {
+            Node = node,
+            Health = _nodeHealth[index].Silent && track.Health == ServerHealth.Up ? ServerHealth.Silent : track.Health,
+            Since = _nodeHealth[index].Since,
+            State = situation.Nodes[index],
+            StateText = _names.Describe(situation.Nodes[index]),
+            Answer = answer,
+            Age = now - answer?.SentAt,
+            Latency = answer?.At - answer?.SentAt,
+            LagBytes = lag,
+            Error = track.Error,
+        };
+    }
+
+    private SentinelSnapshot SentinelAt(int index, IPEndPoint endPoint, Situation situation, TimeSpan now)
+    {
+        SentinelTrack track = _state.Sentinel(index);
+        SentinelReport? answer = track.HasAnswer ? track.Answer : null;
+        return new SentinelSnapshot
+        {
+            Address = endPoint.ToString(),
+            Health = _sentinelHealth[index].Silent && track.Health == ServerHealth.Up ? ServerHealth.Silent : track.Health,
+            Since = _sentinelHealth[index].Since,
+            Vote = situation.Votes[index],
+            VoteText = _names.Node(situation.Votes[index].Node),
+            Answer = answer,
+            Age = now - answer?.SentAt,
+            Error = track.Error,
+        };
+    }
+}

@@ -1,0 +1,112 @@
+// Everything the control plane knows at one moment, immutable, for pages, metrics, the control socket and explain.
+
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Monitoring;
+
+namespace RedisHaProxy.Routing;
+
+/// <summary>One data node.</summary>
+public sealed record NodeSnapshot
+{
+    /// <summary>The configured node.</summary>
+    public required RedisNode Node { get; init; }
+
+    /// <summary>How the conversation with it goes.</summary>
+    public required ServerHealth Health { get; init; }
+
+    /// <summary>When the health last changed, by the wall clock.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>What it is for the rule.</summary>
+    public required NodeState State { get; init; }
+
+    /// <summary>The same in words.</summary>
+    public required string StateText { get; init; }
+
+    /// <summary>Its last answer; null before the first, and when it is void (process not running, loading, credentials refused).</summary>
+    public required NodeReport? Answer { get; init; }
+
+    /// <summary>Age of the last answer, counted from its question.</summary>
+    public required TimeSpan? Age { get; init; }
+
+    /// <summary>From the last answered question to its answer.</summary>
+    public required TimeSpan? Latency { get; init; }
+
+    /// <summary>For a replica whose master is known: bytes by which it is behind, as far as both last answers say; never negative.</summary>
+    public required long? LagBytes { get; init; }
+
+    /// <summary>The last error text, if the node is not well.</summary>
+    public required string? Error { get; init; }
+}
+
+/// <summary>One Sentinel.</summary>
+public sealed record SentinelSnapshot
+{
+    /// <summary>Its address, as configured.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>How the conversation with it goes.</summary>
+    public required ServerHealth Health { get; init; }
+
+    /// <summary>When the health last changed, by the wall clock.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>Its vote as the rule sees it now.</summary>
+    public required SentinelVote Vote { get; init; }
+
+    /// <summary>The name of the node that it votes for, "nobody" or "an unknown address".</summary>
+    public required string VoteText { get; init; }
+
+    /// <summary>Its last answer; null before the first.</summary>
+    public required SentinelReport? Answer { get; init; }
+
+    /// <summary>Age of the last answer, counted from its question.</summary>
+    public required TimeSpan? Age { get; init; }
+
+    /// <summary>The last error text, if it is not well.</summary>
+    public required string? Error { get; init; }
+}
+
+/// <summary>The control plane at one moment.</summary>
+public sealed record RoutingSnapshot
+{
+    /// <summary>The moment, since the router's start.</summary>
+    public required TimeSpan At { get; init; }
+
+    /// <summary>The moment by the wall clock.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>Every node and Sentinel has answered or failed at least once.</summary>
+    public required bool HasHeardAll { get; init; }
+
+    /// <summary>The data nodes, in configuration order.</summary>
+    public required IReadOnlyList<NodeSnapshot> Nodes { get; init; }
+
+    /// <summary>The Sentinels, in configuration order.</summary>
+    public required IReadOnlyList<SentinelSnapshot> Sentinels { get; init; }
+
+    /// <summary>The rule's answer.</summary>
+    public required RoutingDecision Decision { get; init; }
+
+    /// <summary>Its evidence in words.</summary>
+    public required string Evidence { get; init; }
+
+    /// <summary>When this decision was first made, by the wall clock.</summary>
+    public required DateTimeOffset DecisionSince { get; init; }
+
+    /// <summary>When the leases that name the routed node end; null when none hold.</summary>
+    public required TimeSpan? LeaseLeft { get; init; }
+
+    /// <summary>The gate's newest order.</summary>
+    public required GateOrder Gate { get; init; }
+
+    /// <summary>When it was given, by the wall clock.</summary>
+    public required DateTimeOffset GateSince { get; init; }
+
+    /// <summary>The newest orders, oldest first; at most 256.</summary>
+    public required IReadOnlyList<GateEvent> Events { get; init; }
+
+    /// <summary>The newest interruptions, oldest first; at most 256.</summary>
+    public required IReadOnlyList<Switchover> Switchovers { get; init; }
+}

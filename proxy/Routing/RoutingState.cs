@@ -1,0 +1,265 @@
+// What is known: the last reports of every node and Sentinel, and the promotions seen. At any moment it yields the symbols
+// for the rule. Time comes in as a value, so that a recorded sequence of reports gives the same decisions again, and so that
+// the model check can run this very code through all interleavings. One thread at a time.
+
+using RedisHaProxy.Monitoring;
+
+namespace RedisHaProxy.Routing;
+
+/// <summary>Turns reports into situations.</summary>
+internal sealed class RoutingState
+{
+    private readonly RoutingTiming _timing;
+    private readonly NodeTrack[] _nodes;
+    private readonly SentinelTrack[] _sentinels;
+
+    /// <summary>Knows nothing yet.</summary>
+    public RoutingState(int nodes, int sentinels, RoutingTiming timing)
+    {
+        _timing = timing;
+        _nodes = new NodeTrack[nodes];
+        _sentinels = new SentinelTrack[sentinels];
+    }
+
+    private RoutingState(RoutingState other)
+    {
+        _timing = other._timing;
+        _nodes = (NodeTrack[])other._nodes.Clone();
+        _sentinels = (SentinelTrack[])other._sentinels.Clone();
+    }
+
+    /// <summary>Every node and Sentinel has answered or failed at least once.</summary>
+    public bool HasHeardAll =>
+        Array.TrueForAll(_nodes, n => n.Health != ServerHealth.Unknown) && Array.TrueForAll(_sentinels, s => s.Health != ServerHealth.Unknown);
+
+    /// <summary>An independent copy.</summary>
+    public RoutingState Clone() => new(this);
+
+    /// <summary>What is known of a node.</summary>
+    public NodeTrack Node(int index) => _nodes[index];
+
+    /// <summary>What is known of a Sentinel.</summary>
+    public SentinelTrack Sentinel(int index) => _sentinels[index];
+
+    /// <summary>Takes a node's report.</summary>
+    public void Apply(in NodeReport report)
+    {
+        ref NodeTrack node = ref _nodes[report.Node];
+        node.Health = report.Health;
+        node.Error = report.Error;
+        if (report.Health != ServerHealth.Up)
+        {
+            if (report.Health.VoidsAnswers())
+            {
+                node.HasAnswer = false;
+            }
+
+            return;
+        }
+
+        if (!report.IsMaster)
+        {
+            node.ReplicaRunId = report.RunId;
+            node.ReplicaSentAt = report.SentAt;
+            node.PromotedRunId = null;
+        }
+        else if (node.ReplicaRunId is not null)
+        {
+            // The first claim after a time as a replica. The promotion happened after the last question that was answered
+            // "replica" was sent: its validity counts from there, on the safe side.
+            if (node.ReplicaRunId == report.RunId && report.At - node.ReplicaSentAt <= _timing.PromotionWindow)
+            {
+                node.PromotedRunId = report.RunId;
+                node.PromotedAfter = node.ReplicaSentAt;
+                node.PromotionSeenAt = report.At;
+                node.EpochAtPromotion = NewestEpoch();
+            }
+
+            node.ReplicaRunId = null;
+        }
+
+        node.HasAnswer = true;
+        node.Answer = report;
+    }
+
+    /// <summary>Takes a Sentinel's report.</summary>
+    public void Apply(in SentinelReport report)
+    {
+        ref SentinelTrack sentinel = ref _sentinels[report.Sentinel];
+        sentinel.Health = report.Health;
+        sentinel.Error = report.Error;
+        if (report.Health == ServerHealth.Up)
+        {
+            sentinel.HasAnswer = true;
+            sentinel.Answer = report;
+        }
+    }
+
+    /// <summary>The symbols at a moment.</summary>
+    public Situation At(TimeSpan now)
+    {
+        var votes = new SentinelVote[_sentinels.Length];
+        int quorum = 0;
+        for (int i = 0; i < votes.Length; i++)
+        {
+            votes[i] = VoteAt(_sentinels[i], now);
+            int reported = _sentinels[i].HasAnswer ? _sentinels[i].Answer.Quorum : 0;
+            quorum = quorum == 0 ? reported : reported == 0 ? quorum : Math.Min(quorum, reported);
+        }
+
+        var nodes = new NodeState[_nodes.Length];
+        for (int i = 0; i < nodes.Length; i++)
+        {
+            nodes[i] = NodeAt(i, votes, now);
+        }
+
+        return new Situation(nodes, votes, quorum);
+    }
+
+    /// <summary>When the leases that name this node stop excluding a failover, if they do now; null otherwise.</summary>
+    public TimeSpan? LeaseUntil(int node, Situation situation)
+    {
+        if (!situation.LeaseHolds(node))
+        {
+            return null;
+        }
+
+        var expiries = new List<TimeSpan>(_sentinels.Length);
+        for (int i = 0; i < _sentinels.Length; i++)
+        {
+            if (situation.Votes[i].Leased && situation.Votes[i].Node == node)
+            {
+                expiries.Add(LeaseOf(_sentinels[i].Answer));
+            }
+        }
+
+        // Of three leases two are needed: they hold until the second longest ends, the median.
+        expiries.Sort();
+        return expiries[^situation.LeasesNeeded];
+    }
+
+    private NodeState NodeAt(int index, SentinelVote[] votes, TimeSpan now)
+    {
+        ref readonly NodeTrack node = ref _nodes[index];
+        if (!node.HasAnswer)
+        {
+            return NodeState.Unknown;
+        }
+
+        TimeSpan age = now - node.Answer.SentAt;
+        bool current = age <= _timing.NodeEvidence;
+        if (!node.Answer.IsMaster)
+        {
+            return current ? NodeState.Follows(node.Answer.Master, node.Answer.LinkUp) : NodeState.Unknown;
+        }
+
+        if (!current && age > _timing.SilentHold)
+        {
+            return NodeState.Unknown;
+        }
+
+        NodeRole role = IsPromotedAt(index, votes, now) ? NodeRole.Promoted : NodeRole.Claims;
+        return new NodeState(role, Silent: !current);
+    }
+
+    private bool IsPromotedAt(int index, SentinelVote[] votes, TimeSpan now)
+    {
+        ref readonly NodeTrack node = ref _nodes[index];
+        return node.PromotedRunId is not null
+            && node.PromotedRunId == node.Answer.RunId
+            && now - node.PromotedAfter < _timing.PromotionValidity
+            && !IsReplacedByNewerEpoch(index, votes);
+    }
+
+    // A promotion is no evidence any more once Sentinels have decided for another node after it: a majority names that node
+    // with an epoch newer than any that was known when the promotion was seen.
+    private bool IsReplacedByNewerEpoch(int index, SentinelVote[] votes)
+    {
+        int newer = 0;
+        for (int i = 0; i < votes.Length; i++)
+        {
+            if (votes[i].Fresh && votes[i].Node != index && _sentinels[i].Answer.ConfigEpoch > _nodes[index].EpochAtPromotion)
+            {
+                newer++;
+            }
+        }
+
+        return newer > votes.Length / 2;
+    }
+
+    private SentinelVote VoteAt(in SentinelTrack sentinel, TimeSpan now)
+    {
+        if (!sentinel.HasAnswer || sentinel.Answer.Tilt)
+        {
+            return SentinelVote.None;
+        }
+
+        SentinelReport answer = sentinel.Answer;
+        bool fresh = sentinel.Health == ServerHealth.Up && now - answer.SentAt <= _timing.VoteEvidence;
+        bool leased = !answer.MarkedDown && !answer.FailoverInProgress && now < LeaseOf(answer);
+        return fresh || leased ? new SentinelVote(answer.Named, fresh, leased) : SentinelVote.None;
+    }
+
+    private TimeSpan LeaseOf(in SentinelReport answer) => _timing.LeaseExpiry(answer.SentAt, answer.DownAfter, answer.LastOkPingReply);
+
+    private long NewestEpoch()
+    {
+        long newest = -1;
+        foreach (ref readonly SentinelTrack sentinel in _sentinels.AsSpan())
+        {
+            newest = sentinel.HasAnswer ? Math.Max(newest, sentinel.Answer.ConfigEpoch) : newest;
+        }
+
+        return newest;
+    }
+}
+
+/// <summary>What is known of a node.</summary>
+internal struct NodeTrack
+{
+    /// <summary>How the last conversation went.</summary>
+    public ServerHealth Health;
+
+    /// <summary>The last error text.</summary>
+    public string? Error;
+
+    /// <summary>Whether <see cref="Answer"/> says anything.</summary>
+    public bool HasAnswer;
+
+    /// <summary>The last answer.</summary>
+    public NodeReport Answer;
+
+    /// <summary>While it is a replica: its run id; null once it claimed to be master.</summary>
+    public string? ReplicaRunId;
+
+    /// <summary>When the last question was sent that it answered as a replica.</summary>
+    public TimeSpan ReplicaSentAt;
+
+    /// <summary>The process whose promotion was seen; null when none was.</summary>
+    public string? PromotedRunId;
+
+    /// <summary>The promotion happened after this moment.</summary>
+    public TimeSpan PromotedAfter;
+
+    /// <summary>When the promotion was seen.</summary>
+    public TimeSpan PromotionSeenAt;
+
+    /// <summary>The newest config-epoch known when the promotion was seen.</summary>
+    public long EpochAtPromotion;
+}
+
+/// <summary>What is known of a Sentinel.</summary>
+internal struct SentinelTrack
+{
+    /// <summary>How the last conversation went.</summary>
+    public ServerHealth Health;
+
+    /// <summary>The last error text.</summary>
+    public string? Error;
+
+    /// <summary>Whether <see cref="Answer"/> says anything.</summary>
+    public bool HasAnswer;
+
+    /// <summary>The last answer.</summary>
+    public SentinelReport Answer;
+}

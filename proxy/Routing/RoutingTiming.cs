@@ -1,0 +1,81 @@
+// Every time bound of the routing, derived in one place from the configuration, each with its reason.
+
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Routing;
+
+/// <summary>
+/// The bounds within which an observation is evidence. Ages count from the moment a question was sent, never from the moment
+/// its answer came: what an answer says was true at some moment after that.
+/// </summary>
+public sealed record RoutingTiming
+{
+    /// <summary>
+    /// Age up to which a node's answer counts as its state now: 300 ms, or three probe intervals where those are longer.
+    /// Six probes of 50 ms: a busy machine may lose a few of them in its scheduler without a decision changing.
+    /// </summary>
+    public TimeSpan NodeEvidence { get; init; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>
+    /// Age up to which the claim of a master that does not answer, but whose machine has not refused or reset us either, is
+    /// held: its sessions live, new ones wait. A slow script, a fork or a paused machine looks like this, and so does a power
+    /// cut. Three quarters of down-after less one second (3 s of 5 s).
+    /// <para>
+    /// Upper bound: Sentinels promote nobody before down-after has passed since the first unanswered ping, which was sent
+    /// after our last answered question. Held for less than that, the old claim is gone before the new master claims, and
+    /// R5 follows the promotion at once; held longer, P1 would park until Sentinels agree.
+    /// Lower bound: 500 ms (half of down-after where that is less), so that a stall which no Sentinel notices cuts nobody.
+    /// </para>
+    /// </summary>
+    public TimeSpan SilentHold { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// How long an observed promotion (M1) is evidence of its own: down-after less one second, within 2 s and 4 s.
+    /// Sentinels confirm a promotion after 0.9-1.2 s (measured; they learn it from INFO once a second), so less than 2 s would
+    /// let M1 end before they speak. The next automatic failover cannot finish before down-after has passed again, so M1 that
+    /// is shorter never speaks for a node that has itself been replaced (down-after from 3 s on; below, the overlap is
+    /// at most 2 s less down-after, and only in a partition of that node and this proxy alone).
+    /// </summary>
+    public TimeSpan PromotionValidity { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>A claim counts as a promotion only if the same process was seen as a replica at most this long before.</summary>
+    public TimeSpan PromotionWindow { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Age up to which a Sentinel's answer is its vote: 500 ms, or five poll intervals where those are longer.</summary>
+    public TimeSpan VoteEvidence { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The configured down-after; a Sentinel that reports less is believed.</summary>
+    public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Derives the bounds.</summary>
+    public static RoutingTiming From(ProxyConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        TimeSpan downAfter = configuration.Sentinel?.DownAfter ?? TimeSpan.FromSeconds(5);
+        TimeSpan poll = configuration.Sentinel?.PollInterval ?? TimeSpan.FromMilliseconds(100);
+        TimeSpan second = TimeSpan.FromSeconds(1);
+        return new RoutingTiming
+        {
+            DownAfter = downAfter,
+            NodeEvidence = Max(TimeSpan.FromMilliseconds(300), configuration.Redis.ProbeInterval * 3),
+            SilentHold = Max((downAfter - second) * 0.75, Min(TimeSpan.FromMilliseconds(500), downAfter / 2)),
+            PromotionValidity = Min(TimeSpan.FromSeconds(4), Max(TimeSpan.FromSeconds(2), downAfter - second)),
+            VoteEvidence = Max(TimeSpan.FromMilliseconds(500), poll * 5),
+        };
+    }
+
+    /// <summary>
+    /// The moment until which a Sentinel that has just answered cannot have marked its master down: down-after counts from
+    /// the last reply to its pings, and the answer says how long ago that was, at the earliest when we asked.
+    /// (Redis 7.0 sentinel.c, sentinelCheckSubjectivelyDown and addReplySentinelRedisInstance.)
+    /// </summary>
+    /// <param name="sentAt">When the question was sent.</param>
+    /// <param name="downAfter">down-after-milliseconds as that Sentinel reports it.</param>
+    /// <param name="lastOkPingReply">last-ok-ping-reply as it reports it.</param>
+    public TimeSpan LeaseExpiry(TimeSpan sentAt, TimeSpan downAfter, TimeSpan lastOkPingReply) =>
+        sentAt + Min(downAfter, DownAfter) - lastOkPingReply;
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
+}

@@ -1,0 +1,200 @@
+// What the rule looks at: the state of every data node and the vote of every Sentinel at one moment, as symbols.
+// Time has been taken out already (RoutingState does that), so that the rule is a pure function of finitely many symbols.
+
+namespace RedisHaProxy.Routing;
+
+/// <summary>What a data node is, as far as is known now. The symbols are those of docs/routing.md.</summary>
+public enum NodeRole : byte
+{
+    /// <summary>X: unreachable, refused, loading, or its last answer is too old.</summary>
+    Unknown,
+
+    /// <summary>S(x, up|down): a replica of x, with the state of its link.</summary>
+    Follows,
+
+    /// <summary>M0: claims to be master.</summary>
+    Claims,
+
+    /// <summary>M1: claims to be master, and this proxy saw the same process as a replica right before.</summary>
+    Promoted,
+}
+
+/// <summary>One data node's state.</summary>
+/// <param name="Role">The symbol.</param>
+/// <param name="Master">For a replica: index of the node that it follows; -1 when that is none of the configured ones.</param>
+/// <param name="LinkUp">For a replica: its link to the master is up.</param>
+/// <param name="Silent">For a claimant: the claim is held although the node has not answered for a while (see <see cref="RoutingTiming.SilentHold"/>).</param>
+public readonly record struct NodeState(NodeRole Role, int Master = -1, bool LinkUp = false, bool Silent = false)
+{
+    /// <summary>X.</summary>
+    public static NodeState Unknown => default;
+
+    /// <summary>M0.</summary>
+    public static NodeState Claims => new(NodeRole.Claims);
+
+    /// <summary>M1.</summary>
+    public static NodeState Promoted => new(NodeRole.Promoted);
+
+    /// <summary>M0 or M1.</summary>
+    public bool IsClaimant => Role is NodeRole.Claims or NodeRole.Promoted;
+
+    /// <summary>S(master, up or down).</summary>
+    public static NodeState Follows(int master, bool linkUp) => new(NodeRole.Follows, master, linkUp);
+}
+
+/// <summary>One Sentinel's vote.</summary>
+/// <param name="Node">Index of the node that it names; <see cref="Nobody"/> or <see cref="Foreign"/>.</param>
+/// <param name="Fresh">Whether the vote counts now: recent, and the Sentinel is not in TILT.</param>
+/// <param name="Leased">Whether the Sentinel cannot have marked the node down yet (see <see cref="RoutingTiming.LeaseExpiry"/>).</param>
+public readonly record struct SentinelVote(int Node, bool Fresh, bool Leased)
+{
+    /// <summary>The Sentinel names no node.</summary>
+    public const int Nobody = -1;
+
+    /// <summary>The Sentinel names an address that is not among the configured nodes.</summary>
+    public const int Foreign = -2;
+
+    /// <summary>No usable vote.</summary>
+    public static SentinelVote None => new(Nobody, false, false);
+}
+
+/// <summary>All symbols of one moment, and the words in which the rule's rows are written.</summary>
+public sealed class Situation
+{
+    /// <summary>Takes the symbols as they are.</summary>
+    /// <param name="nodes">One state per configured node, at least one.</param>
+    /// <param name="votes">One vote per configured Sentinel; empty without Sentinels.</param>
+    /// <param name="quorum">The quorum that the Sentinels report; 0 when unknown.</param>
+    public Situation(IReadOnlyList<NodeState> nodes, IReadOnlyList<SentinelVote> votes, int quorum = 0)
+    {
+        ArgumentNullException.ThrowIfNull(nodes);
+        ArgumentNullException.ThrowIfNull(votes);
+        Nodes = nodes;
+        Votes = votes;
+        SentinelMajority = (votes.Count / 2) + 1;
+        // A failover begins when `quorum` Sentinels have marked the master down. As long as so many leases hold that fewer
+        // than `quorum` Sentinels are left, none can begin; with the usual quorum that is the majority.
+        LeasesNeeded = quorum is 0 ? SentinelMajority : Math.Max(SentinelMajority, votes.Count - quorum + 1);
+        Named = FreshMajority();
+        LoneClaimant = -1;
+        for (int i = 0; i < nodes.Count; i++)
+        {
+            if (nodes[i].IsClaimant)
+            {
+                LoneClaimant = Claimants == 0 ? i : -1;
+                Claimants++;
+            }
+        }
+    }
+
+    /// <summary>State of each node, in configuration order.</summary>
+    public IReadOnlyList<NodeState> Nodes { get; }
+
+    /// <summary>Vote of each Sentinel, in configuration order.</summary>
+    public IReadOnlyList<SentinelVote> Votes { get; }
+
+    /// <summary>More than half of all configured Sentinels.</summary>
+    public int SentinelMajority { get; }
+
+    /// <summary>How many leases exclude an automatic failover.</summary>
+    public int LeasesNeeded { get; }
+
+    /// <summary>How many nodes claim to be master.</summary>
+    public int Claimants { get; }
+
+    /// <summary>The claimant if there is exactly one; otherwise -1.</summary>
+    public int LoneClaimant { get; }
+
+    /// <summary>
+    /// maj(n): the node that a majority of all configured Sentinels names in fresh votes; <see cref="SentinelVote.Nobody"/>
+    /// when the votes are split or missing, <see cref="SentinelVote.Foreign"/> when a majority names unknown addresses.
+    /// </summary>
+    public int Named { get; }
+
+    /// <summary>fol(n): how many nodes report S(n, up).</summary>
+    public int Followers(int node)
+    {
+        int count = 0;
+        for (int i = 0; i < Nodes.Count; i++)
+        {
+            count += Follows(i, node) ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>Node <paramref name="replica"/> reports S(<paramref name="master"/>, up).</summary>
+    public bool Follows(int replica, int master) =>
+        Nodes[replica].Role == NodeRole.Follows && Nodes[replica].Master == master && Nodes[replica].LinkUp;
+
+    /// <summary>Every other node reports S(<paramref name="node"/>, up); true for a deployment of one node.</summary>
+    public bool AllOthersFollow(int node) => Followers(node) == Nodes.Count - 1;
+
+    /// <summary>The node and its followers are more than half of all nodes (of three: itself and one).</summary>
+    public bool HoldsDataMajority(int node) => (Followers(node) + 1) * 2 > Nodes.Count;
+
+    /// <summary>Some other claimant has followers.</summary>
+    public bool AnotherClaimantHasFollowers(int node)
+    {
+        for (int i = 0; i < Nodes.Count; i++)
+        {
+            if (i != node && Nodes[i].IsClaimant && Followers(i) > 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Some claimant other than <paramref name="node"/> (which may be negative: any) is M1.</summary>
+    public bool AnotherIsPromoted(int node)
+    {
+        for (int i = 0; i < Nodes.Count; i++)
+        {
+            if (i != node && Nodes[i].Role == NodeRole.Promoted)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>So many Sentinels name the node and cannot have marked it down that no automatic failover can have begun.</summary>
+    public bool LeaseHolds(int node)
+    {
+        int count = 0;
+        for (int i = 0; i < Votes.Count; i++)
+        {
+            count += Votes[i].Leased && Votes[i].Node == node ? 1 : 0;
+        }
+
+        return Votes.Count > 0 && count >= LeasesNeeded;
+    }
+
+    /// <summary>How many fresh votes name the node.</summary>
+    public int FreshVotes(int node)
+    {
+        int count = 0;
+        for (int i = 0; i < Votes.Count; i++)
+        {
+            count += Votes[i].Fresh && Votes[i].Node == node ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private int FreshMajority()
+    {
+        for (int i = 0; i < Votes.Count; i++)
+        {
+            if (Votes[i].Fresh && Votes[i].Node != SentinelVote.Nobody && FreshVotes(Votes[i].Node) >= SentinelMajority)
+            {
+                return Votes[i].Node;
+            }
+        }
+
+        return SentinelVote.Nobody;
+    }
+}

@@ -1,0 +1,93 @@
+// What the gate did and why, for "why is it shut?" and "how long did the failover take?": two bounded rings.
+
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Routing;
+
+/// <summary>One order that the data plane has carried out.</summary>
+public sealed record GateEvent
+{
+    /// <summary>The order's generation.</summary>
+    public required long Generation { get; init; }
+
+    /// <summary>When it was given, since the router's start.</summary>
+    public required TimeSpan At { get; init; }
+
+    /// <summary>The same by the wall clock, for people.</summary>
+    public required DateTimeOffset Time { get; init; }
+
+    /// <summary>What new sessions meet from then on.</summary>
+    public required GateMode Mode { get; init; }
+
+    /// <summary>Name of the node whose sessions may live; null for none.</summary>
+    public required string? Target { get; init; }
+
+    /// <summary>The rule that caused it.</summary>
+    public required string Rule { get; init; }
+
+    /// <summary>The evidence in words.</summary>
+    public required string Evidence { get; init; }
+
+    /// <summary>How long the data plane took to carry it out.</summary>
+    public required TimeSpan Took { get; init; }
+}
+
+/// <summary>One interruption: from the moment the gate left a master to the moment it opened to the same or another one.</summary>
+public sealed record Switchover
+{
+    /// <summary>Name of the node that was routed to before; null at the start.</summary>
+    public required string? From { get; init; }
+
+    /// <summary>Name of the node that is routed to now.</summary>
+    public required string To { get; init; }
+
+    /// <summary>When the gate shut, by the wall clock.</summary>
+    public required DateTimeOffset ShutTime { get; init; }
+
+    /// <summary>The rule that shut it.</summary>
+    public required string ShutRule { get; init; }
+
+    /// <summary>When it opened, by the wall clock.</summary>
+    public required DateTimeOffset OpenTime { get; init; }
+
+    /// <summary>The rule that opened it.</summary>
+    public required string OpenRule { get; init; }
+
+    /// <summary>How long it was shut.</summary>
+    public required TimeSpan Shut { get; init; }
+
+    /// <summary>From the answer in which the proxy saw the promotion to the open gate; null when it saw none.</summary>
+    public required TimeSpan? PromotionToOpen { get; init; }
+
+    /// <summary>The sessions of the old master lived on (it was only silent for a while).</summary>
+    public required bool SessionsKept { get; init; }
+}
+
+/// <summary>The last entries of something that goes on for ever.</summary>
+internal sealed class Ring<T>(int capacity)
+{
+    private readonly Queue<T> _items = new(capacity);
+
+    /// <summary>Adds an entry; the oldest goes when it is full.</summary>
+    public void Add(T item)
+    {
+        lock (_items)
+        {
+            if (_items.Count == capacity)
+            {
+                _items.Dequeue();
+            }
+
+            _items.Enqueue(item);
+        }
+    }
+
+    /// <summary>The entries, oldest first.</summary>
+    public IReadOnlyList<T> ToList()
+    {
+        lock (_items)
+        {
+            return [.. _items];
+        }
+    }
+}

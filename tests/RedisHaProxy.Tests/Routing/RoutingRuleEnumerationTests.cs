@@ -1,0 +1,119 @@
+// Proof 1: every combination of three nodes' states and the Sentinels' verdict, 7^3 x 5 = 1715 of them.
+
+using RedisHaProxy.Routing;
+using Xunit.Abstractions;
+
+namespace RedisHaProxy.Tests.Routing;
+
+public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
+{
+    /// <summary>The Sentinels' verdict: a majority for a node, votes for different nodes, or no vote.</summary>
+    internal const int Split = 3;
+    internal const int NoVote = 4;
+
+    [Fact]
+    public void All_1715_combinations_are_decided_and_counted_as_the_table_says()
+    {
+        var actions = new Dictionary<RoutingAction, int>();
+        var rules = new Dictionary<RuleId, int>();
+        int total = 0;
+        foreach (Situation situation in AllSituations())
+        {
+            RoutingDecision decision = RoutingRule.Decide(situation);
+            Assert.True(decision.IsSameAs(RoutingRule.Decide(situation)), "deterministic");
+            actions[decision.Action] = actions.GetValueOrDefault(decision.Action) + 1;
+            rules[decision.Rule] = rules.GetValueOrDefault(decision.Rule) + 1;
+            total++;
+        }
+
+        string counts = string.Join(", ", actions.OrderByDescending(a => a.Key).Select(a => $"{a.Key} {a.Value}"));
+        string perRule = string.Join(", ", rules.OrderBy(r => r.Key).Select(r => $"{RoutingDecision.Name(r.Key)} {r.Value}"));
+        output.WriteLine($"{total} combinations: {counts}");
+        output.WriteLine(perRule);
+        Assert.Equal("Route 588, Park 852, Closed 275", counts);
+        Assert.Equal("0 625, R1 150, R2 24, R3 96, R4 48, R5 216, C1 216, R6 54, P1 227, C2 59", perRule);
+        Assert.Equal(1715, total);
+    }
+
+    [Fact]
+    public void No_combination_violates_an_invariant()
+    {
+        Assert.Empty(Violations(RoutingRule.Table));
+    }
+
+    /// <summary>The invariants, checked over all combinations with any table; what is broken, in words.</summary>
+    internal static IEnumerable<string> Violations(IReadOnlyList<RoutingRow> table)
+    {
+        var names = new EvidenceNames(["A", "B", "C"]);
+        foreach (Situation situation in AllSituations())
+        {
+            RoutingDecision decision = RoutingRule.Decide(situation, table);
+            if (decision.Action != RoutingAction.Route)
+            {
+                continue;
+            }
+
+            int m = decision.Node;
+            string where = $"{decision.RuleName} routes {names.Node(m)}: {names.Describe(situation)}";
+            if (m < 0 || !situation.Nodes[m].IsClaimant)
+            {
+                yield return $"I0 routes to a node that does not claim: {where}";
+                continue;
+            }
+
+            if (situation.AnotherIsPromoted(m))
+            {
+                yield return $"I1 another claimant is M1: {where}";
+            }
+
+            if (situation.Named >= 0 && situation.Named != m && situation.Nodes[situation.Named].IsClaimant)
+            {
+                yield return $"I2 a Sentinel majority names another claimant: {where}";
+            }
+
+            if (situation.Claimants == 1 && situation.Named != m && situation.Followers(m) == 0 && situation.Nodes[m].Role != NodeRole.Promoted)
+            {
+                yield return $"I3 a lone claimant with no majority, no follower and no promotion: {where}";
+            }
+        }
+    }
+
+    /// <summary>All combinations.</summary>
+    internal static IEnumerable<Situation> AllSituations()
+    {
+        foreach (NodeState a in States(0))
+        {
+            foreach (NodeState b in States(1))
+            {
+                foreach (NodeState c in States(2))
+                {
+                    for (int verdict = 0; verdict <= NoVote; verdict++)
+                    {
+                        yield return new Situation([a, b, c], Votes(verdict), quorum: 2);
+                    }
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<NodeState> States(int node)
+    {
+        yield return NodeState.Unknown;
+        yield return NodeState.Claims;
+        yield return NodeState.Promoted;
+        foreach (int master in Enumerable.Range(0, 3).Where(other => other != node))
+        {
+            yield return NodeState.Follows(master, linkUp: true);
+            yield return NodeState.Follows(master, linkUp: false);
+        }
+    }
+
+    private static SentinelVote[] Votes(int verdict) => verdict switch
+    {
+        Split => [Vote(0), Vote(1), Vote(2)],
+        NoVote => [SentinelVote.None, SentinelVote.None, SentinelVote.None],
+        _ => [Vote(verdict), Vote(verdict), SentinelVote.None],
+    };
+
+    private static SentinelVote Vote(int node) => new(node, Fresh: true, Leased: true);
+}
