@@ -9,11 +9,21 @@ public sealed class OutputAttribute(string? name = null) : Attribute
 }
 
 [AttributeUsage(AttributeTargets.Field | AttributeTargets.Property)]
-public sealed class InputAttribute(string name, bool required = false) : Attribute
+public sealed class InputAttribute : Attribute
 {
-    internal string Name { get; } = name;
+    public InputAttribute(string name, bool required = false, bool json = false)
+    {
+        Name = name;
+        IsRequired = required;
+        if (json)
+        {
+            throw new NotSupportedException("The stand-in for Pulumi's packages has no inputs that are sent as JSON text.");
+        }
+    }
 
-    internal bool IsRequired { get; } = required;
+    internal string Name { get; }
+
+    internal bool IsRequired { get; }
 }
 
 [AttributeUsage(AttributeTargets.Class)]
