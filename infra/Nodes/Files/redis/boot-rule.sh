@@ -12,12 +12,13 @@ library=$(dirname "$(readlink -f "$0")")
 
 mkdir -p "$runtime_directory"
 answers=$(mktemp -d "$runtime_directory/answers.XXXXXX")
-trap 'rm -rf "$answers"' EXIT
+errors=$answers.errors
+trap 'rm -rf "$answers" "$answers".*' EXIT
 
 # vote_of ADDRESS: one "vote" line if the Sentinel there answers.
 vote_of() {
   local reply named epoch
-  reply=$(ask_timeout=1 ask "$1" 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME") || return 0
+  reply=$(ask_timeout=1 ask "$1" 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME" 2>>"$errors") || return 0
   named=$(pair ip <<<"$reply")
   epoch=$(pair config-epoch <<<"$reply")
   if [[ $named =~ ^[0-9.]+$ && $epoch =~ ^[0-9]+$ ]]; then
@@ -36,7 +37,7 @@ vote_on_disk() {
 # peer_of ADDRESS: one "peer" line, always. A replica that never finished its first synchronisation has replica-priority 0.
 peer_of() {
   local reply role since
-  reply=$(ask_timeout=1 ask "$1" 6379 INFO replication) || reply=''
+  reply=$(ask_timeout=1 ask "$1" 6379 INFO replication 2>>"$errors") || reply=''
   role=$(field role <<<"$reply")
   case $role in
     master) echo "peer $1 master" ;;
@@ -61,6 +62,7 @@ facts() {
   echo "downafter $(((REDIS_HA_DOWN_AFTER_MS + 999) / 1000))"
   echo "waited $((SECONDS))"
   rm -f "$answers"/*
+  : >"$errors"
   for entry in $REDIS_HA_NODES; do
     address=${entry#*=}
     number=$((number + 1))
@@ -127,6 +129,10 @@ while true; do
       sleep 0.5
       ;;
     wait)
+      # A refused connection is what a node that is down looks like; a refused password is a fault that waiting does not mend.
+      if grep -q 'AUTH failed' "$errors"; then
+        reason="$reason; a node refuses the operator's password ($(grep -m 1 'AUTH failed' "$errors"))"
+      fi
       if [ "$rule $reason" != "$reported" ]; then
         reported="$rule $reason"
         report "$rule waiting: $reason"
@@ -139,4 +145,3 @@ while true; do
       ;;
   esac
 done
-rm -f "$answers.facts"
