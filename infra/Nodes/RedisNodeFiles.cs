@@ -71,8 +71,9 @@ internal static class RedisNodeFiles
     /// <summary>Open files of a process that accepts this many clients: at least 65,536, and room for everything else.</summary>
     public static string FileLimit(int clients) => Text(Math.Max(65_536, 2 * clients + 1_024));
 
-    private static PayloadFile Settings(RedisNodeInputs inputs, string address) =>
-        PayloadFile.Rendered(
+    private static PayloadFile Settings(RedisNodeInputs inputs, string address)
+    {
+        PayloadFile settings = PayloadFile.Rendered(
             "redis/settings.conf",
             ("address", address),
             ("maxclients", Text(inputs.Redis.MaxClients)),
@@ -82,8 +83,14 @@ internal static class RedisNodeFiles
             ("min-replicas-max-lag", Text(inputs.Redis.MinReplicasMaxLagSeconds)),
             ("appendfsync", PayloadRules.Word(inputs.Redis.AppendFsync, "appendfsync")),
             ("maxmemory", inputs.Redis.MaxMemory is { } memory ? $"maxmemory {PayloadRules.Word(memory, "maxmemory")}" : "# maxmemory: three quarters of this machine's memory, added by the boot rule"),
-            ("maxmemory-policy", PayloadRules.Word(inputs.Redis.MaxMemoryPolicy, "maxmemory-policy")),
-            ("overrides", string.Join('\n', inputs.Redis.Overrides.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(Override))));
+            ("maxmemory-policy", PayloadRules.Word(inputs.Redis.MaxMemoryPolicy, "maxmemory-policy")));
+
+        // Each directive once: an override takes the place of our line.
+        IEnumerable<string> lines = settings.Content.TrimEnd('\n').Split('\n')
+            .Where(line => !inputs.Redis.Overrides.ContainsKey(line.Split(' ')[0]))
+            .Concat(inputs.Redis.Overrides.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(Override));
+        return settings with { Content = string.Join('\n', lines) + "\n" };
+    }
 
     private static string Override(KeyValuePair<string, string> pair) =>
         Reserved.Contains(pair.Key)

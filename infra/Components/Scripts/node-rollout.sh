@@ -40,7 +40,8 @@ switch_over() {
     reply=$(redis-ha-cli sentinel -- SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME" 2>&1 </dev/null) || true
     sleep 2
   done
-  redis-ha-wait-ready "$limit" </dev/null
+  # Its payload is not applied yet, so its health is all that counts here.
+  redis-ha-wait-ready --health "$limit" </dev/null
 }
 
 # cloud-init runs the same payload at the first boot and leaves one of two markers; its end without either shows that it never came so far.

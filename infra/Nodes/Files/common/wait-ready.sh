@@ -4,16 +4,22 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: redis-ha-wait-ready SECONDS [PAYLOAD]
+usage: redis-ha-wait-ready [--health] SECONDS [PAYLOAD]
 
 Waits at most SECONDS until this node is ready, as root:
-  every node   the payload is applied (the one with the identifier PAYLOAD, when given)
+  every node   the payload is applied (the one with the identifier PAYLOAD, when given); a failed apply ends the wait at once
   Redis node   redis-server is master, or a replica whose link is up; its Sentinel sees the master
   proxy node   the proxy serves (its /healthz answers 200)
+--health asks for the second and third only: the node does its job, whatever became of the newest payload.
 Exit code 0 with one line on what the node is, 1 with one line on what is missing, 2 for bad usage.
 TEXT
 }
 
+health=no
+if [ "${1:-}" = --health ]; then
+  health=yes
+  shift
+fi
 case ${1:-} in
   -h | --help) usage && exit 0 ;;
   '' | *[!0-9]*) usage >&2 && exit 2 ;;
@@ -75,12 +81,15 @@ proxy_missing() {
 
 while true; do
   missing='' found=''
-  if [ -f "$state/failed" ]; then
-    missing="the apply script failed, step $(sed -n 's/^step: //p' "$state/failed"): $(sed -n 's/^reason: //p' "$state/failed") (all of it in $state/failed)"
-  elif [ ! -f "$state/ready" ]; then
+  if [ "$health" = no ] && [ -f "$state/failed" ]; then
+    echo "not ready: the apply script failed, step \"$(sed -n 's/^step: //p' "$state/failed")\": $(sed -n 's/^reason: //p' "$state/failed") (all of it in $state/failed)" >&2
+    exit 1
+  elif [ "$health" = no ] && [ ! -f "$state/ready" ]; then
     missing='the apply script has not finished (see /var/log/redis-ha-apply.log)'
-  elif [ -n "$payload" ] && [ "$(cat "$state/ready")" != "$payload" ]; then
+  elif [ "$health" = no ] && [ -n "$payload" ] && [ "$(cat "$state/ready")" != "$payload" ]; then
     missing="the node has applied payload $(cat "$state/ready"), not $payload"
+  elif [ ! -f "$root/etc/redis-ha/node.env" ]; then
+    missing='nothing has been applied to this machine yet'
   else
     # shellcheck disable=SC1091
     . "$root/etc/redis-ha/node.env"

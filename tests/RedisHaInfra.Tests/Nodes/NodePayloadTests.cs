@@ -1,0 +1,215 @@
+// What the payloads hold, and what they refuse.
+
+using System.IO.Compression;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Tests.Nodes;
+
+public sealed class NodePayloadTests
+{
+    [Fact]
+    public void User_data_is_the_apply_script_compressed_and_nothing_else()
+    {
+        using var gzip = new GZipStream(new MemoryStream(Convert.FromBase64String(NodePayload.UserData(PayloadInputs.Redis()))), CompressionMode.Decompress);
+        using var reader = new StreamReader(gzip, Encoding.UTF8);
+        string text = reader.ReadToEnd();
+
+        Assert.Equal(NodePayload.ApplyScript(PayloadInputs.Redis()), text);
+        Assert.StartsWith("#!/usr/bin/env bash\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_largest_configuration_fits_into_the_metadata()
+    {
+        var random = new Random(1);
+        string Secret(int length) => string.Concat(Enumerable.Range(0, length).Select(_ => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[random.Next(62)]));
+        NodeAddress[] nodes = [.. Enumerable.Range(1, 9).Select(number => new NodeAddress($"{Secret(60).ToLowerInvariant()}-{number}", $"172.31.235.{130 + number}"))];
+        var passwords = new NodePasswords
+        {
+            Client = Secret(512),
+            Replication = Secret(128),
+            Sentinel = Secret(128),
+            Health = Secret(512),
+            SentinelWatch = Secret(512),
+            Operator = Secret(128),
+            Admin = Secret(512),
+        };
+        var sentinel = new SentinelSettings { MasterName = Secret(64) };
+        var overrides = Enumerable.Range(0, 60).ToDictionary(number => $"some-directive-{number}", _ => Secret(60));
+
+        int redis = NodePayload.UserData(new RedisNodeInputs { Node = nodes[8], Nodes = nodes, Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords }).Length;
+        int proxy = NodePayload.UserData(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords, BundleUrl = $"https://example/{Secret(2_000)}" }).Length;
+
+        // 32,000 bytes of metadata in all, of which a few keys for SSH take up to 4,000.
+        Assert.InRange(redis, 1_000, 28_000);
+        Assert.InRange(proxy, 1_000, 28_000);
+    }
+
+    [Fact]
+    public void The_identifier_names_the_content()
+    {
+        RedisNodeInputs inputs = PayloadInputs.Redis();
+        string identifier = NodePayload.Identifier(inputs);
+
+        Assert.Matches("^[0-9a-f]{16}$", identifier);
+        Assert.Equal(identifier, NodePayload.Identifier(PayloadInputs.Redis()));
+        Assert.Contains($"REDIS_HA_PAYLOAD={identifier}\n", NodePayload.ApplyScript(inputs), StringComparison.Ordinal);
+        Assert.NotEqual(identifier, NodePayload.Identifier(inputs with { Sentinel = new SentinelSettings { Quorum = 3 } }));
+        Assert.NotEqual(identifier, NodePayload.Identifier(inputs with { Passwords = inputs.Passwords with { Client = "another one" } }));
+        Assert.NotEqual(identifier, NodePayload.Identifier(PayloadInputs.Redis(2)));
+    }
+
+    [Fact]
+    public void Passwords_are_where_they_are_needed_and_only_hashes_elsewhere()
+    {
+        string redis = NodePayload.ApplyScript(PayloadInputs.Redis());
+        string proxy = NodePayload.ApplyScript(PayloadInputs.Proxy());
+        NodePasswords all = PayloadInputs.Passwords;
+
+        foreach (string elsewhere in new[] { all.Client, all.Health, all.SentinelWatch, all.Admin })
+        {
+            Assert.DoesNotContain(elsewhere, redis, StringComparison.Ordinal);
+        }
+        foreach (string elsewhere in new[] { all.Client, all.Replication, all.Sentinel, all.Operator })
+        {
+            Assert.DoesNotContain(elsewhere, proxy, StringComparison.Ordinal);
+        }
+        string hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(all.Client)));
+        Assert.Contains($"user default on #{hash} ", PayloadInputs.FileOf(redis, "users.acl"), StringComparison.Ordinal);
+        Assert.Equal(all.Operator + "\n", PayloadInputs.FileOf(redis, "operator.password"));
+        Assert.Equal(all.Health + "\n", PayloadInputs.FileOf(proxy, "redis.password"));
+        Assert.Equal(all.SentinelWatch + "\n", PayloadInputs.FileOf(proxy, "sentinel.password"));
+        Assert.Equal(all.Admin + "\n", PayloadInputs.FileOf(proxy, "admin.password"));
+    }
+
+    [Theory]
+    [InlineData("bind 172.31.235.131 127.0.0.1")]
+    [InlineData("protected-mode yes")]
+    [InlineData("aclfile /etc/redis/ha/users.acl")]
+    [InlineData("masteruser replication")]
+    [InlineData("masterauth replication-password")]
+    [InlineData("min-replicas-to-write 1")]
+    [InlineData("min-replicas-max-lag 3")]
+    [InlineData("appendonly yes")]
+    [InlineData("appendfsync everysec")]
+    [InlineData("repl-backlog-size 256mb")]
+    [InlineData("repl-diskless-sync yes")]
+    [InlineData("client-output-buffer-limit replica 512mb 128mb 60")]
+    [InlineData("client-output-buffer-limit pubsub 32mb 8mb 60")]
+    [InlineData("tcp-keepalive 60")]
+    [InlineData("timeout 0")]
+    [InlineData("maxclients 20200")]
+    [InlineData("maxmemory-policy noeviction")]
+    public void Redis_settings_hold(string line) =>
+        Assert.Contains(line, PayloadInputs.FileOf(NodePayload.ApplyScript(PayloadInputs.Redis()), "settings.conf").Split('\n'));
+
+    [Fact]
+    public void An_override_takes_the_place_of_our_line_and_maxmemory_is_left_to_the_node()
+    {
+        RedisNodeInputs inputs = PayloadInputs.Redis() with
+        {
+            Redis = new RedisSettings { Overrides = new Dictionary<string, string> { ["tcp-backlog"] = "8192", ["hz"] = "50" } },
+        };
+        string[] lines = PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "settings.conf").Split('\n');
+
+        Assert.Equal(["tcp-backlog 8192"], lines.Where(line => line.StartsWith("tcp-backlog", StringComparison.Ordinal)));
+        Assert.Contains("hz 50", lines);
+        Assert.DoesNotContain(lines, line => line.StartsWith("maxmemory ", StringComparison.Ordinal));
+        inputs = inputs with { Redis = new RedisSettings { MaxMemory = "6gb" } };
+        Assert.Contains("maxmemory 6gb", PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "settings.conf").Split('\n'));
+    }
+
+    [Fact]
+    public void Sentinel_settings_follow_the_reference_architecture_when_asked()
+    {
+        RedisNodeInputs inputs = PayloadInputs.Redis(2) with
+        {
+            Sentinel = new SentinelSettings { MasterName = "main", Quorum = 2, DownAfterMilliseconds = 30_000, FailoverTimeoutMilliseconds = 180_000, ParallelSyncs = 2 },
+        };
+        string[] lines = PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "sentinel-settings.conf").Split('\n');
+
+        Assert.Contains("sentinel monitor main - 6379 2", lines);
+        Assert.Contains("sentinel down-after-milliseconds main 30000", lines);
+        Assert.Contains("sentinel failover-timeout main 180000", lines);
+        Assert.Contains("sentinel parallel-syncs main 2", lines);
+        Assert.Contains("sentinel auth-pass main sentinel-password", lines);
+        Assert.Contains("sentinel announce-ip 172.31.235.132", lines);
+        Assert.Contains("@7.0 sentinel master-reboot-down-after-period main 30000", lines);
+        Assert.Single(lines, line => System.Text.RegularExpressions.Regex.IsMatch(line, "^sentinel myid [0-9a-f]{40}$"));
+    }
+
+    [Fact]
+    public void The_proxy_configuration_is_the_agreed_file()
+    {
+        using JsonDocument json = JsonDocument.Parse(PayloadInputs.FileOf(NodePayload.ApplyScript(PayloadInputs.Proxy() with { MaxConnections = 1234 }), "proxy.json"));
+        JsonElement root = json.RootElement;
+
+        Assert.Equal(["172.31.235.141:6379"], root.GetProperty("listen").EnumerateArray().Select(item => item.GetString()));
+        Assert.Equal("172.31.235.132:6379", root.GetProperty("redis").GetProperty("nodes").GetProperty("redis2").GetString());
+        Assert.Equal("rp-health", root.GetProperty("redis").GetProperty("user").GetString());
+        Assert.Equal("mymaster", root.GetProperty("sentinel").GetProperty("master").GetString());
+        Assert.Equal("5s", root.GetProperty("sentinel").GetProperty("downAfter").GetString());
+        Assert.Equal(3, root.GetProperty("sentinel").GetProperty("nodes").GetArrayLength());
+        Assert.Equal("0.0.0.0:1936", root.GetProperty("admin").GetProperty("listen").GetString());
+        Assert.Equal("/run/redis-ha-proxy/control.sock", root.GetProperty("admin").GetProperty("socket").GetString());
+        Assert.Equal(1234, root.GetProperty("limits").GetProperty("connections").GetInt32());
+    }
+
+    [Fact]
+    public void The_bundle_address_is_read_from_a_file_by_curl()
+    {
+        string script = NodePayload.ApplyScript(PayloadInputs.Proxy());
+
+        Assert.Equal($"url = \"{PayloadInputs.Proxy().BundleUrl}\"\n", PayloadInputs.FileOf(script, "bundle.curl"));
+        Assert.Equal(1, script.Split("very-secret-token").Length - 1);
+    }
+
+    [Theory]
+    [InlineData("replicaof")]
+    [InlineData("aclfile")]
+    [InlineData("replica-priority")]
+    [InlineData("maxmemory")]
+    public void An_override_of_what_the_cluster_depends_on_is_refused(string directive)
+    {
+        RedisNodeInputs inputs = PayloadInputs.Redis() with { Redis = new RedisSettings { Overrides = new Dictionary<string, string> { [directive] = "1" } } };
+
+        Assert.Contains(directive, Assert.Throws<ArgumentException>(() => NodePayload.ApplyScript(inputs)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Values_that_would_break_out_of_their_file_are_refused()
+    {
+        RedisNodeInputs redis = PayloadInputs.Redis();
+        ProxyNodeInputs proxy = PayloadInputs.Proxy();
+
+        Refused(() => NodePayload.ApplyScript(redis with { Redis = new RedisSettings { Overrides = new Dictionary<string, string> { ["hz"] = "50\nreplicaof x 1" } } }));
+        Refused(() => NodePayload.ApplyScript(redis with { Redis = new RedisSettings { MaxMemory = "1gb\nuser" } }));
+        Refused(() => NodePayload.ApplyScript(redis with { Sentinel = new SentinelSettings { MasterName = "a b" } }));
+        Refused(() => NodePayload.ApplyScript(redis with { Node = new NodeAddress("redis9", "172.31.235.139") }));
+        Refused(() => NodePayload.ApplyScript(redis with { Nodes = [redis.Node, new NodeAddress("x'; reboot", "172.31.235.132")] }));
+        Refused(() => NodePayload.ApplyScript(proxy with { Node = new NodeAddress("proxy1", "172.31.235.0141") }));
+        Refused(() => NodePayload.ApplyScript(proxy with { BundleSha256 = "BA78" }));
+
+        string secret = Refused(() => NodePayload.ApplyScript(redis with { Passwords = redis.Passwords with { Sentinel = "short \"secret\"" } }));
+        Assert.DoesNotContain("short", secret, StringComparison.Ordinal);
+        secret = Refused(() => NodePayload.ApplyScript(redis with { Passwords = redis.Passwords with { Client = "line\nbreak" } }));
+        Assert.DoesNotContain("break", secret, StringComparison.Ordinal);
+        secret = Refused(() => NodePayload.ApplyScript(proxy with { BundleUrl = "https://host/token\"\noutput = \"/etc/passwd" }));
+        Assert.DoesNotContain("token", secret, StringComparison.Ordinal);
+
+        static string Refused(Func<string> render) => Assert.Throws<ArgumentException>(render).Message;
+    }
+
+    [Fact]
+    public void A_placeholder_without_a_value_or_a_value_without_a_placeholder_is_an_error()
+    {
+        Assert.Contains("file-limit", Assert.Throws<InvalidOperationException>(() => Template.Render("redis/redis.dropin.conf")).Message, StringComparison.Ordinal);
+        Assert.Contains("other", Assert.Throws<InvalidOperationException>(() => Template.Render("redis/redis.dropin.conf", ("file-limit", "1"), ("other", "2"))).Message, StringComparison.Ordinal);
+        Assert.Contains("no/such", Assert.Throws<InvalidOperationException>(() => Template.Read("no/such")).Message, StringComparison.Ordinal);
+        Assert.Contains("LimitNOFILE={{x}}", Template.Render("redis/redis.dropin.conf", ("file-limit", "{{x}}")), StringComparison.Ordinal);
+    }
+}
