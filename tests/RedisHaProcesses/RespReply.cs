@@ -1,0 +1,41 @@
+// A reply of Redis or Sentinel, read whole.
+
+using System.Globalization;
+
+namespace RedisHaProcesses;
+
+/// <summary>A RESP2 reply.</summary>
+/// <param name="Type">The type byte: + - : $ *.</param>
+/// <param name="Text">Text of a line or a bulk string; empty for arrays and nil.</param>
+/// <param name="Items">Items of an array; null for all else and for nil.</param>
+public sealed record RespReply(char Type, string Text, IReadOnlyList<RespReply>? Items)
+{
+    /// <summary>Whether it is an error reply.</summary>
+    public bool IsError => Type == '-';
+
+    /// <summary>The integer it says.</summary>
+    public long Number => long.Parse(Text, CultureInfo.InvariantCulture);
+
+    /// <summary>An item of an array.</summary>
+    public RespReply this[int index] => Items![index];
+
+    /// <summary>An array of alternating names and values as a dictionary: HGETALL, CONFIG GET, SENTINEL MASTER.</summary>
+    public Dictionary<string, string> ToDictionary()
+    {
+        var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
+        for (var i = 0; Items is not null && i + 1 < Items.Count; i += 2)
+        {
+            pairs[Items[i].Text] = Items[i + 1].Text;
+        }
+
+        return pairs;
+    }
+
+    /// <summary>The fields of INFO.</summary>
+    public Dictionary<string, string> ToInfo()
+        => Text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Where(l => l.Contains(':', StringComparison.Ordinal))
+            .Select(l => l.Split(':', 2))
+            .GroupBy(p => p[0], StringComparer.Ordinal)
+            .ToDictionary(g => g.Key, g => g.Last()[1], StringComparer.Ordinal);
+}

@@ -1,0 +1,87 @@
+// A small network of our own: one router namespace, one namespace a machine, and a cut that isolates some of them.
+
+using System.Net;
+
+namespace RedisHaProcesses;
+
+/// <summary>
+/// Machines as network namespaces, each with one address, behind a router that can cut an island off: packets between the island
+/// and the rest are dropped silently, as in a real partition (no reset, no ICMP). Needs root; nothing of it is visible outside.
+/// </summary>
+public sealed class RoutedNetwork : IDisposable
+{
+    private readonly WorkDirectory _directory;
+    private readonly NetworkNamespace _router;
+    private readonly List<NetworkNamespace> _machines = [];
+
+    private RoutedNetwork(WorkDirectory directory, NetworkNamespace router)
+    {
+        _directory = directory;
+        _router = router;
+    }
+
+    /// <summary>Makes the router.</summary>
+    public static async Task<RoutedNetwork> CreateAsync(WorkDirectory directory)
+    {
+        var router = await NetworkNamespace.CreateAsync("router", directory);
+        try
+        {
+            // Writing "all" also sets every interface that comes later.
+            Shell.Run(
+                router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
+                "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0");
+            Shell.RunWithInput(
+                router,
+                """
+                table ip cut {
+                  set island { type ipv4_addr; }
+                  chain forward {
+                    type filter hook forward priority 0;
+                    ip saddr @island ip daddr != @island drop;
+                    ip saddr != @island ip daddr @island drop;
+                  }
+                }
+                """,
+                "nft", "-f", "-");
+            return new RoutedNetwork(directory, router);
+        }
+        catch
+        {
+            router.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Adds a machine.</summary>
+    /// <param name="name">At most 10 characters.</param>
+    /// <param name="address">Its address; the router answers for all others.</param>
+    public async Task<NetworkNamespace> AddAsync(string name, IPAddress address)
+    {
+        var machine = await NetworkNamespace.CreateAsync(name, _directory);
+        _machines.Add(machine);
+        var port = $"v-{name}";
+        Shell.Run(_router, "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", machine.Holder);
+        Shell.Run(_router, "ip", "link", "set", port, "up");
+        Shell.Run(_router, "ip", "addr", "add", "169.254.0.1/32", "dev", port);
+        Shell.Run(_router, "ip", "route", "add", $"{address}/32", "dev", port);
+        Shell.Run(machine, "ip", "addr", "add", $"{address}/32", "dev", "eth0");
+        Shell.Run(machine, "ip", "link", "set", "eth0", "up");
+        Shell.Run(machine, "ip", "route", "add", "169.254.0.1/32", "dev", "eth0");
+        Shell.Run(machine, "ip", "route", "add", "default", "via", "169.254.0.1", "src", address.ToString());
+        return machine;
+    }
+
+    /// <summary>Cuts the machines with these addresses off from all others, at once.</summary>
+    public void Cut(params IEnumerable<IPAddress> island)
+        => Shell.Run(_router, "nft", "add", "element", "ip", "cut", "island", $"{{ {string.Join(", ", island)} }}");
+
+    /// <summary>Ends every cut.</summary>
+    public void Heal() => Shell.Run(_router, "nft", "flush", "set", "ip", "cut", "island");
+
+    /// <summary>Ends the namespaces. The processes in them must have ended.</summary>
+    public void Dispose()
+    {
+        _machines.ForEach(m => m.Dispose());
+        _router.Dispose();
+    }
+}
