@@ -1,0 +1,102 @@
+// The proxies that are compared.
+
+using System.Globalization;
+using System.Net;
+using System.Text;
+using RedisHaProcesses;
+
+namespace RedisHaBench.Failover;
+
+/// <summary>A proxy with a configuration.</summary>
+/// <param name="Name">Name on the command line and in tables.</param>
+/// <param name="Description">What its configuration is.</param>
+/// <param name="IsOurs">Whether the bars apply to it.</param>
+/// <param name="Start">Starts it for a cluster on an address, in a namespace or ours.</param>
+internal sealed record Contender(
+    string Name, string Description, bool IsOurs, Func<RedisCluster, IPEndPoint, NetworkNamespace?, RunningContender> Start);
+
+/// <summary>A proxy that runs.</summary>
+internal sealed record RunningContender(ChildProcess Process) : IDisposable
+{
+    /// <summary>Ends it.</summary>
+    public void Dispose() => Process.Dispose();
+}
+
+/// <summary>All contenders.</summary>
+internal static class Contenders
+{
+    /// <summary>Name of our own proxy.</summary>
+    public const string Ours = "redis-ha-proxy";
+
+    /// <param name="program">Path of redis-ha-proxy.</param>
+    public static IReadOnlyList<Contender> All(string program) =>
+    [
+        new(Ours, "this project's proxy, default settings, sentinel.downAfter as the Sentinels'", true,
+            (cluster, listen, network) => new(ProxyProcess.Start(program, cluster, listen, network).Process)),
+        new("haproxy-reference", "HAProxy with the role check of the reference architecture: check inter 3s, client and server timeouts 6 s", false,
+            (cluster, listen, network) => StartHaProxy(cluster, listen, network, "inter 3s", fast: false)),
+        new("haproxy-tuned", "the same with inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", false,
+            (cluster, listen, network) => StartHaProxy(cluster, listen, network, "inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", fast: false)),
+        new("haproxy-fast",
+            "beyond the tuned one: inter 100ms, a check that does not wait on a replica, connect timeout 300ms and redispatch, and backup servers with on-marked-up shutdown-backup-sessions, so that one server is used at a time",
+            false,
+            (cluster, listen, network) => StartHaProxy(
+                cluster, listen, network, "inter 100ms fall 1 rise 1 on-marked-down shutdown-sessions", fast: true)),
+    ];
+
+    /// <summary>haproxy.cfg of a contender.</summary>
+    internal static string HaProxyConfiguration(RedisCluster cluster, IPEndPoint listen, string checks, bool fast)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"""
+            global
+              maxconn 4000
+            defaults
+              mode tcp
+              timeout connect {(fast ? "300ms" : "3s")}
+              timeout client 6s
+              timeout server 6s
+              {(fast ? "timeout check 500ms" : "")}
+              {(fast ? "retries 2" : "")}
+              {(fast ? "option redispatch 1" : "")}
+            frontend redis
+              bind {listen}
+              default_backend redis
+            backend redis
+              option tcp-check
+
+            """);
+        text.Append(CultureInfo.InvariantCulture, $"""
+              tcp-check send "AUTH rp-health {cluster.Passwords.Health}\r\n"
+              tcp-check expect string +OK
+              tcp-check send "PING\r\n"
+              tcp-check expect string +PONG
+
+            """);
+
+        // HAProxy goes on waiting for its string on a replica until the check's time is over; a QUIT sent along ends that wait at once.
+        text.Append(fast
+            ? """
+              tcp-check send "info replication\r\nQUIT\r\n"
+              tcp-check expect string role:master
+
+            """
+            : """
+              tcp-check send "info replication\r\n"
+              tcp-check expect string role:master
+              tcp-check send "QUIT\r\n"
+              tcp-check expect string +OK
+
+            """);
+        foreach (var (index, node) in cluster.Nodes.Index())
+        {
+            var backup = !fast ? "" : index == 0 ? " on-marked-up shutdown-backup-sessions" : " backup";
+            text.Append(CultureInfo.InvariantCulture, $"  server {node.Name} {node.EndPoint} check {checks}{backup}\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static RunningContender StartHaProxy(RedisCluster cluster, IPEndPoint listen, NetworkNamespace? network, string checks, bool fast)
+        => new(HaProxyProcess.Start(HaProxyConfiguration(cluster, listen, checks, fast), cluster.Directory, network).Process);
+}

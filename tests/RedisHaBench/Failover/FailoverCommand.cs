@@ -1,0 +1,238 @@
+// The verb "failover": all scenarios with all contenders, in turns, and the tables.
+
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime;
+using RedisHaProcesses;
+
+namespace RedisHaBench.Failover;
+
+/// <summary>Options of the verb.</summary>
+internal sealed record FailoverOptions
+{
+    public required int Rounds { get; init; }
+
+    public required IReadOnlyList<Scenario> Scenarios { get; init; }
+
+    public required IReadOnlyList<Contender> Contenders { get; init; }
+
+    public required RedisClusterSettings Cluster { get; init; }
+
+    public required string Out { get; init; }
+}
+
+/// <summary>The verb "failover".</summary>
+internal static class FailoverCommand
+{
+    public static Command Create()
+    {
+        var contenderNames = Contenders.All("").Select(c => c.Name).ToArray();
+        var scenarioNames = Scenarios.All.Select(s => s.Name).ToArray();
+        var quick = new Option<bool>("--quick") { Description = "One round of the three main scenarios." };
+        var rounds = new Option<int?>("--rounds") { Description = "Rounds of each scenario with each contender: 1 to 100; 3 by default, 1 with --quick." };
+        var scenario = new Option<string[]>("--scenario") { Description = $"Only these: {string.Join(", ", scenarioNames)}.", AllowMultipleArgumentsPerToken = true };
+        var contender = new Option<string[]>("--contender") { Description = $"Only these: {string.Join(", ", contenderNames)}.", AllowMultipleArgumentsPerToken = true };
+        var output = new Option<string>("--out") { Description = "Directory for failover.md and failover.json.", DefaultValueFactory = _ => "artifacts/failover-bench" };
+        var downAfter = new Option<int>("--down-after") { Description = "The Sentinels' down-after-milliseconds, and the proxy's: 1500 to 60000. The product's default is 5000; less makes a run short.", DefaultValueFactory = _ => 2000 };
+        var minReplicas = new Option<int>("--min-replicas") { Description = "min-replicas-to-write: 0 or 1. The product's default is 1; 0 shows what a proxy does where Redis does not fence.", DefaultValueFactory = _ => 1 };
+        var proxy = new Option<string>("--proxy") { Description = "The redis-ha-proxy to measure; the one built with the bench by default.", DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy") };
+        rounds.Validators.Add(r => Check(r.GetValueOrDefault<int?>() is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
+        scenario.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), scenarioNames));
+        contender.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), contenderNames));
+        downAfter.Validators.Add(r => Check(r.GetValueOrDefault<int>() is >= 1500 and <= 60_000, r, "--down-after must be from 1500 to 60000 milliseconds"));
+        minReplicas.Validators.Add(r => Check(r.GetValueOrDefault<int>() is 0 or 1, r, "--min-replicas must be 0 or 1"));
+        proxy.Validators.Add(r => Check(File.Exists(r.GetValueOrDefault<string>()), r, $"--proxy: there is no file {r.GetValueOrDefault<string>()}"));
+
+        var command = new Command("failover", "What clients see of each kind of failover through our proxy and through HAProxy, on real Redis and Sentinel processes. Exits 1 when our proxy misses a bar.")
+        {
+            quick, rounds, scenario, contender, output, downAfter, minReplicas, proxy,
+        };
+        command.SetAction((parse, cancellationToken) =>
+        {
+            var isQuick = parse.GetValue(quick);
+            var only = parse.GetValue(scenario) ?? [];
+            var against = parse.GetValue(contender) ?? [];
+            return RunAsync(
+                new FailoverOptions
+                {
+                    Rounds = parse.GetValue(rounds) ?? (isQuick ? 1 : 3),
+                    Scenarios = [.. Scenarios.All.Where(s => only.Length > 0 ? only.Contains(s.Name) : !isQuick || s.Quick)],
+                    Contenders = [.. Contenders.All(Path.GetFullPath(parse.GetValue(proxy)!)).Where(c => against.Length == 0 || against.Contains(c.Name))],
+                    Cluster = new RedisClusterSettings { DownAfter = TimeSpan.FromMilliseconds(parse.GetValue(downAfter)), MinReplicas = parse.GetValue(minReplicas) },
+                    Out = parse.GetValue(output)!,
+                },
+                cancellationToken);
+        });
+        return command;
+    }
+
+    /// <summary>Runs the benchmark.</summary>
+    /// <returns>Exit code.</returns>
+    internal static async Task<int> RunAsync(FailoverOptions options, CancellationToken cancellationToken)
+    {
+        string[] programs = ["redis-server", "redis-sentinel", .. options.Contenders.Any(c => !c.IsOurs) ? new[] { "haproxy" } : []];
+        if (Installed.Missing(programs) is { } missing)
+        {
+            Console.Error.WriteLine($"failover-bench: {missing} (Debian, Ubuntu: apt-get install redis-server redis-sentinel haproxy util-linux)");
+            return 1;
+        }
+
+        var scenarios = options.Scenarios;
+        if (scenarios.Any(s => s.Namespaces) && Installed.MissingForNamespaces() is { } missingForNamespaces)
+        {
+            Console.Error.WriteLine($"failover-bench: without {string.Join(", ", scenarios.Where(s => s.Namespaces).Select(s => s.Name))}: {missingForNamespaces}");
+            scenarios = [.. scenarios.Where(s => !s.Namespaces)];
+        }
+
+        GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
+        var begun = DateTimeOffset.UtcNow;
+        var environment = await DescribeEnvironmentAsync(options.Cluster, cancellationToken);
+        var all = new Dictionary<(string, string), List<Measurements>>();
+        var total = options.Rounds * scenarios.Count * options.Contenders.Count;
+        var done = 0;
+        var stageFailures = 0;
+        var start = Stopwatch.GetTimestamp();
+
+        // Rounds outside, contenders inside: whatever the machine does meanwhile meets all contenders alike.
+        for (var round = 1; round <= options.Rounds; round++)
+        {
+            foreach (var scenario in scenarios)
+            {
+                foreach (var contender in options.Contenders)
+                {
+                    var elapsed = Stopwatch.GetElapsedTime(start);
+                    var left = done == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", about {elapsed.TotalMinutes / done * (total - done):0.0} min left");
+                    Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"[{++done}/{total}{left}] round {round}: {scenario.Name} with {contender.Name} ... "));
+                    if (await TryMeasureAsync(scenario, contender, options.Cluster, cancellationToken) is not { } figures)
+                    {
+                        stageFailures++;
+                        continue;
+                    }
+
+                    Console.Error.WriteLine(Brief(figures));
+                    if (!all.TryGetValue((scenario.Name, contender.Name), out var list))
+                    {
+                        all.Add((scenario.Name, contender.Name), list = []);
+                    }
+
+                    list.Add(figures);
+                }
+            }
+        }
+
+        var result = new FailoverResult
+        {
+            Begun = begun,
+            Environment = environment,
+            Contenders = options.Contenders.ToDictionary(c => c.Name, c => c.Description),
+            Scenarios = scenarios.ToDictionary(s => s.Name, s => s.Description),
+            Cases = [.. all.Select(c => new CaseResult
+            {
+                Scenario = c.Key.Item1,
+                Contender = c.Key.Item2,
+                Rounds = c.Value,
+                Bars = options.Contenders.Any(x => x.Name == c.Key.Item2 && x.IsOurs) ? Bars.Check(scenarios.First(s => s.Name == c.Key.Item1), c.Value) : [],
+            })],
+        };
+        return Conclude(result, options.Out, stageFailures);
+    }
+
+    /// <summary>One run, and one more try when the stage itself failed: a cluster that did not start, fail over or converge.</summary>
+    private static async Task<Measurements?> TryMeasureAsync(Scenario scenario, Contender contender, RedisClusterSettings settings, CancellationToken cancellationToken)
+    {
+        for (var tries = 1; tries <= 2; tries++)
+        {
+            try
+            {
+                return Analysis.Measure(await FailoverRun.RunAsync(scenario, contender, settings, new LoadSettings(), cancellationToken), scenario.LastSwitch);
+            }
+            catch (Exception e) when (e is TimeoutException or InvalidOperationException)
+            {
+                Console.Error.WriteLine($"no result: {e.Message}");
+            }
+        }
+
+        return null;
+    }
+
+    private static int Conclude(FailoverResult result, string directory, int stageFailures)
+    {
+        Directory.CreateDirectory(directory);
+        var markdown = FailoverReport.ToMarkdown(result);
+        File.WriteAllText(Path.Combine(directory, "failover.md"), markdown);
+        File.WriteAllText(Path.Combine(directory, "failover.json"), FailoverReport.ToJson(result));
+        Console.WriteLine(markdown);
+        var failed = 0;
+        foreach (var c in result.Cases.Where(c => c.Bars.Count > 0))
+        {
+            Console.WriteLine($"Bars of {c.Contender} in {c.Scenario}:");
+            foreach (var bar in c.Bars)
+            {
+                Console.WriteLine($"  {bar}");
+                failed += bar.Passes ? 0 : 1;
+            }
+        }
+
+        Console.WriteLine($"Written: {Path.Combine(directory, "failover.md")} and failover.json");
+        if (failed > 0)
+        {
+            Console.WriteLine($"{failed.ToString(CultureInfo.InvariantCulture)} bars missed");
+        }
+
+        if (stageFailures > 0)
+        {
+            Console.WriteLine($"{stageFailures.ToString(CultureInfo.InvariantCulture)} runs gave no result twice: see the messages above");
+        }
+
+        return failed == 0 && stageFailures == 0 ? 0 : 1;
+    }
+
+    private static string Brief(Measurements m) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"outage {m.Persistent.Outage:0}{(m.Persistent.OutageLasts ? "+" : "")}/{m.New.Outage:0}{(m.New.OutageLasts ? "+" : "")} ms, answer {m.Persistent.PromotionToAnswer:0}/{m.New.PromotionToAnswer:0} ms, lost {m.Lost} of {m.Acknowledged}, READONLY {m.ReadOnly}, two targets {m.TwoTargets:0} ms");
+
+    private static async Task<Dictionary<string, string>> DescribeEnvironmentAsync(RedisClusterSettings settings, CancellationToken cancellationToken)
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["CPUs"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture),
+            ["kernel"] = Environment.OSVersion.Version.ToString(),
+            ["Redis"] = await FirstLineAsync("redis-server", cancellationToken),
+            ["down-after"] = string.Create(CultureInfo.InvariantCulture, $"{settings.DownAfter.TotalMilliseconds} ms"),
+            ["min-replicas-to-write"] = settings.MinReplicas.ToString(CultureInfo.InvariantCulture),
+        };
+        if (Installed.Path("haproxy") is not null)
+        {
+            environment["HAProxy"] = await FirstLineAsync("haproxy", cancellationToken);
+        }
+
+        return environment;
+    }
+
+    /// <summary>The version a program prints.</summary>
+    private static async Task<string> FirstLineAsync(string program, CancellationToken cancellationToken)
+    {
+        using var process = Process.Start(new ProcessStartInfo(Installed.Path(program)!, "-v") { RedirectStandardOutput = true })!;
+        var line = await process.StandardOutput.ReadLineAsync(cancellationToken) ?? "";
+        await process.StandardOutput.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        return line.Split(' ').FirstOrDefault(w => w.Any(char.IsAsciiDigit) && w.Contains('.', StringComparison.Ordinal))?.Replace("v=", "", StringComparison.Ordinal) ?? line;
+    }
+
+    private static void Check(bool holds, System.CommandLine.Parsing.OptionResult result, string message)
+    {
+        if (!holds)
+        {
+            result.AddError(message);
+        }
+    }
+
+    private static void CheckNames(System.CommandLine.Parsing.OptionResult result, string[]? given, string[] known)
+    {
+        foreach (var name in (given ?? []).Except(known))
+        {
+            result.AddError($"{result.Option.Name}: there is no '{name}'; there are {string.Join(", ", known)}");
+        }
+    }
+}

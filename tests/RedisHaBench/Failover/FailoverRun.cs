@@ -1,0 +1,164 @@
+// One run: a fresh cluster, one proxy, clients under load, one scenario, and the data of all nodes afterwards.
+
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using RedisHaProcesses;
+
+namespace RedisHaBench.Failover;
+
+/// <summary>The load and the times of a run.</summary>
+internal sealed record LoadSettings
+{
+    /// <summary>Clients that keep their connection.</summary>
+    public int PersistentWriters { get; init; } = 4;
+
+    /// <summary>Clients that connect for each write.</summary>
+    public int NewWriters { get; init; } = 4;
+
+    /// <summary>Clients blocked in BLPOP.</summary>
+    public int Blocked { get; init; } = 2;
+
+    /// <summary>Subscribed clients.</summary>
+    public int Subscribed { get; init; } = 2;
+
+    /// <summary>Pause of a client between two writes, milliseconds.</summary>
+    public int Pause { get; init; } = 5;
+
+    /// <summary>
+    /// A client's timeout for connecting and for each reply. Short for a client library, in HAProxy's favour: it holds a session that met the
+    /// dead server for seconds, and a client that gives up early finds the new master earlier.
+    /// </summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long after the failover clients may stay unserved before the run ends.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(8);
+}
+
+/// <summary>Runs a scenario.</summary>
+internal static class FailoverRun
+{
+    /// <summary>The proxy's address when the scenario needs namespaces.</summary>
+    public static IPAddress ProxyAddress { get; } = new([10, 79, 0, 100]);
+
+    /// <summary>Runs a scenario with a proxy on a fresh cluster, and gives what was seen.</summary>
+    /// <exception cref="TimeoutException">Something other than the proxy under test failed: the cluster did not start, fail over or converge.</exception>
+    public static async Task<RunRecord> RunAsync(
+        Scenario scenario, Contender contender, RedisClusterSettings settings, LoadSettings load, CancellationToken cancellationToken = default)
+    {
+        await using var cluster = await RedisCluster.StartAsync(settings with { Namespaces = scenario.Namespaces }, cancellationToken);
+        if (scenario.Prepare is { } prepare)
+        {
+            await prepare(cluster);
+        }
+
+        var network = scenario.Namespaces ? await cluster.Network!.AddAsync("proxy", ProxyAddress) : null;
+        var listen = new IPEndPoint(network is null ? IPAddress.Loopback : ProxyAddress, network is null ? FreePorts.Take() : 6379);
+        using var proxy = contender.Start(cluster, listen, network);
+        try
+        {
+            return await UnderLoadAsync(scenario, cluster, new Destination(listen, network, cluster), proxy, load, cancellationToken);
+        }
+        catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or RedisErrorException)
+        {
+            throw new InvalidOperationException(
+                $"{scenario.Name} with {contender.Name}: {e.Message}\n{cluster.Describe()}\nThe proxy's last lines:\n{proxy.Process.LogTail()}", e);
+        }
+    }
+
+    private static async Task<RunRecord> UnderLoadAsync(
+        Scenario scenario, RedisCluster cluster, Destination destination, RunningContender proxy, LoadSettings load, CancellationToken cancellationToken)
+    {
+        await ServesAsync(destination, proxy, cancellationToken);
+        var probes = cluster.Nodes.Select(n => new NodeProbe(n)).ToArray();
+        var writers = Enumerable.Range(1, load.PersistentWriters).Select(i => Writer($"persistent:{i}", ClientKind.Persistent))
+            .Concat(Enumerable.Range(1, load.NewWriters).Select(i => Writer($"new:{i}", ClientKind.New)))
+            .ToArray();
+        var waiting = Enumerable.Range(1, load.Blocked).Select(i => WaitingClient.Blocked($"blocked:{i}", destination))
+            .Concat(Enumerable.Range(1, load.Subscribed).Select(i => WaitingClient.Subscribed($"subscribed:{i}", destination)))
+            .ToArray();
+        var stage = new Stage(cluster, probes, writers);
+        long begin, acted, end;
+        try
+        {
+            Array.ForEach(probes, p => p.Start());
+            Array.ForEach(writers, w => w.Start());
+            Array.ForEach(waiting, w => w.Start());
+            await Until.TrueAsync(
+                "all clients to be served", TimeSpan.FromSeconds(15),
+                () => writers.All(w => w.Acknowledged >= 100) && stage.AllServed(0) && waiting.All(w => w.Waiting),
+                cancellationToken: cancellationToken);
+            GC.Collect();
+            begin = Stopwatch.GetTimestamp();
+            await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+            acted = Stopwatch.GetTimestamp();
+            await scenario.Act(stage);
+            await stage.SettledAsync(load.Patience);
+            end = Stopwatch.GetTimestamp();
+        }
+        finally
+        {
+            Array.ForEach(writers, w => w.Stop());
+            Array.ForEach(waiting, w => w.Stop());
+            Array.ForEach(probes, p => p.Stop());
+        }
+
+        var written = writers.Select(w => w.Join()).ToArray();
+        var waits = waiting.SelectMany(w => w.Join()).ToArray();
+        var nodes = probes.Select(p => p.Join()).ToArray();
+        scenario.Heal?.Invoke(cluster);
+        await cluster.ConvergedAsync(TimeSpan.FromSeconds(60), cancellationToken);
+        return new RunRecord
+        {
+            OldMaster = 0,
+            Begin = begin,
+            Acted = acted,
+            End = end,
+            Marks = stage.Marks,
+            Phases = stage.Phases,
+            Writers = written,
+            Waits = waits,
+            Nodes = nodes,
+            FinalMaster = cluster.Nodes.Index().First(n => n.Item == cluster.OnlyMaster()).Index,
+            Data = ReadData(cluster, written),
+        };
+
+        WriterClient Writer(string name, ClientKind kind) => new(name, kind, destination, load.Timeout, load.Pause);
+    }
+
+    /// <summary>
+    /// Waits until the proxy sends session after session to the master. HAProxy takes every server for good until its first checks fail.
+    /// </summary>
+    private static Task ServesAsync(Destination destination, RunningContender proxy, CancellationToken cancellationToken)
+        => Until.TrueAsync("the proxy to send sessions to the master only", TimeSpan.FromSeconds(20), () =>
+        {
+            if (proxy.Process.HasExited)
+            {
+                throw new InvalidOperationException("the proxy ended");
+            }
+
+            for (var i = 0; i < 12; i++)
+            {
+                using var connection = RespConnection.Connect(destination.EndPoint, TimeSpan.FromSeconds(1), destination.Network);
+                connection.Send(destination.Hello);
+                if (destination.ReadHello(connection) != 0 || connection.Call("SET", "hello", "1").IsError)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }, TimeSpan.FromMilliseconds(50), cancellationToken: cancellationToken);
+
+    private static Dictionary<int, IReadOnlyDictionary<string, HashSet<int>>> ReadData(RedisCluster cluster, IReadOnlyList<WriterRecord> writers)
+        => cluster.Nodes.Index().Where(n => n.Item.Runs).ToDictionary(
+            n => n.Index,
+            n =>
+            {
+                using var connection = n.Item.Connect(TimeSpan.FromSeconds(10));
+                return (IReadOnlyDictionary<string, HashSet<int>>)writers.ToDictionary(
+                    w => w.Name,
+                    w => connection.Call("HKEYS", w.Name).Items!.Select(i => int.Parse(i.Text, CultureInfo.InvariantCulture)).ToHashSet(),
+                    StringComparer.Ordinal);
+            });
+}

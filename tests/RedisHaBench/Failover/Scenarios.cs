@@ -1,0 +1,322 @@
+// What is done to the cluster: each scenario with the bars that our proxy must meet in it.
+
+using System.Diagnostics;
+using RedisHaProcesses;
+
+namespace RedisHaBench.Failover;
+
+/// <summary>Which bars on the time of the switch apply.</summary>
+internal enum SwitchBar
+{
+    /// <summary>No switch of master in this scenario.</summary>
+    None,
+
+    /// <summary>The old master is gone or has stepped down: median at most 100 ms, worst at most 300 ms.</summary>
+    Fast,
+
+    /// <summary>The old master is alive and claims to be master: at most 1.5 s, until the Sentinels agree.</summary>
+    Claiming,
+}
+
+/// <summary>A scenario.</summary>
+internal sealed record Scenario
+{
+    /// <summary>Name on the command line and in tables.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>What is done, in one line.</summary>
+    public required string Description { get; init; }
+
+    /// <summary>Does it.</summary>
+    public required Func<Stage, Task> Act { get; init; }
+
+    /// <summary>The bars on the time of the switch.</summary>
+    public required SwitchBar Switch { get; init; }
+
+    /// <summary>Whether the last switch is measured instead of the first.</summary>
+    public bool LastSwitch { get; init; }
+
+    /// <summary>Done before clients start.</summary>
+    public Func<RedisCluster, Task>? Prepare { get; init; }
+
+    /// <summary>Undoes what is left of it after the clients have stopped, so that the nodes can converge.</summary>
+    public Action<RedisCluster>? Heal { get; init; }
+
+    /// <summary>Bar on <see cref="Measurements.Recovery"/>.</summary>
+    public TimeSpan? RecoveryBar { get; init; }
+
+    /// <summary>
+    /// Writes that the island acknowledged before anybody was promoted are lost by Redis' asynchronous replication, whatever a proxy does;
+    /// then only those acknowledged after the promotion count.
+    /// </summary>
+    public bool OnlyLossAfterPromotion { get; init; }
+
+    /// <summary>Needs network namespaces, so root.</summary>
+    public bool Namespaces { get; init; }
+
+    /// <summary>Part of --quick.</summary>
+    public bool Quick { get; init; }
+}
+
+/// <summary>All scenarios.</summary>
+internal static class Scenarios
+{
+    private static readonly TimeSpan PromotionTimeout = TimeSpan.FromSeconds(30);
+
+    /// <summary>In the order in which they run.</summary>
+    public static IReadOnlyList<Scenario> All { get; } =
+    [
+        new()
+        {
+            Name = "failover-to",
+            Description = "FAILOVER TO a replica; the old master steps down",
+            Switch = SwitchBar.Fast,
+            Quick = true,
+            Act = async stage =>
+            {
+                stage.FailoverToTarget();
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+            },
+        },
+        new()
+        {
+            Name = "sentinel-failover",
+            Description = "SENTINEL FAILOVER; the old master is healthy and goes on claiming until Sentinels convert it",
+            Switch = SwitchBar.Claiming,
+            Quick = true,
+            Act = async stage =>
+            {
+                stage.Mark("SENTINEL FAILOVER");
+                stage.Cluster.Sentinels[0].Call("SENTINEL", "FAILOVER", stage.Cluster.Settings.Master);
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+            },
+        },
+        new()
+        {
+            Name = "crash",
+            Description = "kill -9 of the master, which stays away",
+            Switch = SwitchBar.Fast,
+            Quick = true,
+            Act = async stage =>
+            {
+                stage.Mark("kill -9");
+                stage.Master.Kill();
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+            },
+        },
+        new()
+        {
+            Name = "crash-restart",
+            Description = "kill -9 of the master; after the failover it is started again as a master, without replicaof",
+            Switch = SwitchBar.Fast,
+            Act = async stage =>
+            {
+                stage.Mark("kill -9");
+                stage.Master.Kill();
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+                await Task.Delay(TimeSpan.FromSeconds(3));
+                stage.Mark("started again as master");
+                stage.Master.Start(replicaOf: null);
+                await stage.StateAsync(stage.Master, NodeState.Master, TimeSpan.FromSeconds(10));
+            },
+        },
+        new()
+        {
+            Name = "stop-continue",
+            Description = "SIGSTOP of the master; 3 s after the failover SIGCONT: it wakes and still takes itself for the master",
+            Switch = SwitchBar.Fast,
+            Act = async stage =>
+            {
+                stage.Mark("SIGSTOP");
+                stage.Master.Process.Send(Signal.Stop);
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+                await Task.Delay(TimeSpan.FromSeconds(3));
+                stage.Mark("SIGCONT");
+                stage.Master.Process.Send(Signal.Continue);
+                await stage.StateAsync(stage.Master, NodeState.Master, TimeSpan.FromSeconds(10));
+            },
+        },
+        new()
+        {
+            Name = "failover-aftermath",
+            Description = "FAILOVER TO, and then what follows from it: about 30 s later the Sentinels promote the third node while the second is master and healthy",
+            Switch = SwitchBar.Claiming,
+            LastSwitch = true,
+            Act = async stage =>
+            {
+                stage.FailoverToTarget();
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+                await stage.PromotedAsync(TimeSpan.FromSeconds(90), stage.Master, stage.Target);
+                stage.Mark("second promotion");
+            },
+        },
+        new()
+        {
+            Name = "sentinels-down",
+            Description = "all Sentinels dead for 5 s, then FAILOVER TO without them",
+            Switch = SwitchBar.Fast,
+            Act = async stage =>
+            {
+                stage.Mark("Sentinels killed");
+                foreach (var sentinel in stage.Cluster.Sentinels)
+                {
+                    sentinel.Process.Kill();
+                }
+
+                await stage.PhaseAsync("all Sentinels dead", TimeSpan.FromSeconds(5));
+                stage.FailoverToTarget();
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+            },
+        },
+        new()
+        {
+            Name = "sentinel-minority",
+            Description = "two of three Sentinels dead for 4 s, then FAILOVER TO",
+            Switch = SwitchBar.Fast,
+            Act = async stage =>
+            {
+                stage.Mark("two Sentinels killed");
+                stage.Cluster.Sentinels[0].Process.Kill();
+                stage.Cluster.Sentinels[1].Process.Kill();
+                await stage.PhaseAsync("Sentinels in minority", TimeSpan.FromSeconds(4));
+                stage.FailoverToTarget();
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+            },
+        },
+        new()
+        {
+            Name = "tilt",
+            Description = "all Sentinels held for 3 s and released, so that they are in TILT; FAILOVER TO meanwhile",
+            Switch = SwitchBar.Fast,
+            Act = TiltAsync,
+        },
+        new()
+        {
+            Name = "wrong-password",
+            Description = "the probe account's password is changed on a replica, then on all nodes, then put back",
+            Switch = SwitchBar.None,
+            RecoveryBar = TimeSpan.FromSeconds(2),
+            Act = WrongPasswordAsync,
+        },
+        new()
+        {
+            Name = "loading",
+            Description = "a replica restarts and loads for about 2 s; then the master is killed, restarts at once and loads",
+            Switch = SwitchBar.None,
+            RecoveryBar = TimeSpan.FromMilliseconds(300),
+            Prepare = FillAsync,
+            Act = LoadingAsync,
+        },
+        new()
+        {
+            Name = "partition",
+            Description = "{master, one Sentinel, proxy and its clients} cut off from the rest until 4 s after the other side's failover, then healed",
+            Switch = SwitchBar.None,
+            OnlyLossAfterPromotion = true,
+            RecoveryBar = TimeSpan.FromSeconds(5),
+            Namespaces = true,
+            Act = async stage =>
+            {
+                stage.Mark("cut");
+                stage.Cluster.Network!.Cut(stage.Master.EndPoint.Address, FailoverRun.ProxyAddress);
+                await stage.PromotedAsync(PromotionTimeout, stage.Master);
+                await Task.Delay(TimeSpan.FromSeconds(4));
+                stage.Cluster.Network.Heal();
+                stage.Mark(Analysis.Recovered);
+            },
+            Heal = cluster => cluster.Network!.Heal(),
+        },
+    ];
+
+    private static async Task TiltAsync(Stage stage)
+    {
+        // A Sentinel whose timer is 2 s late (SENTINEL_TILT_TRIGGER in sentinel.c) distrusts its own view for 30 s.
+        stage.Mark("Sentinels held");
+        var from = Stopwatch.GetTimestamp();
+        foreach (var sentinel in stage.Cluster.Sentinels)
+        {
+            sentinel.Process.Send(Signal.Stop);
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        foreach (var sentinel in stage.Cluster.Sentinels)
+        {
+            sentinel.Process.Send(Signal.Continue);
+        }
+
+        await Until.TrueAsync("all Sentinels to be in TILT", TimeSpan.FromSeconds(10), () => stage.Cluster.Sentinels.All(s => s.InTilt));
+        stage.Mark("TILT");
+        await stage.PhaseAsync("Sentinels held, then in TILT", TimeSpan.FromSeconds(3), from);
+        stage.FailoverToTarget();
+        await stage.PromotedAsync(PromotionTimeout, stage.Master);
+    }
+
+    private static async Task WrongPasswordAsync(Stage stage)
+    {
+        static void Set(RedisServer node, string password)
+        {
+            node.Call("ACL", "SETUSER", "rp-health", "resetpass", $">{password}");
+            node.Call("CLIENT", "KILL", "USER", "rp-health");
+        }
+
+        stage.Mark("wrong on a replica");
+        Set(stage.Target, "another");
+        await stage.PhaseAsync("a replica refuses the probe", TimeSpan.FromSeconds(3));
+        stage.Mark("wrong everywhere");
+        foreach (var node in stage.Cluster.Nodes.Where(n => n != stage.Target))
+        {
+            Set(node, "another");
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        foreach (var node in stage.Cluster.Nodes)
+        {
+            Set(node, stage.Cluster.Passwords.Health);
+        }
+
+        stage.Mark(Analysis.Recovered);
+    }
+
+    private static async Task LoadingAsync(Stage stage)
+    {
+        // Slow loading by configuration, as Redis' own tests do it: microseconds a key, and a look at clients every 1 kB.
+        string[] slow = ["key-load-delay 500", "loading-process-events-interval-bytes 1024"];
+        stage.Mark("replica restarts");
+        var from = Stopwatch.GetTimestamp();
+        stage.Target.Kill();
+        stage.Target.Start(stage.Master, slow);
+        await stage.StateAsync(stage.Target, NodeState.Loading, TimeSpan.FromSeconds(10));
+        await stage.StateAsync(stage.Target, NodeState.Replica, TimeSpan.FromSeconds(20));
+        await stage.PhaseAsync("a replica loads", TimeSpan.FromSeconds(1), from);
+        await stage.Cluster.LinkedAsync(TimeSpan.FromSeconds(30));
+
+        stage.Mark("master restarts");
+        stage.Master.Kill();
+        stage.Master.Start(replicaOf: null, slow);
+        await stage.StateAsync(stage.Master, NodeState.Loading, TimeSpan.FromSeconds(10));
+        await stage.WritableAsync(stage.Master, TimeSpan.FromSeconds(30));
+        stage.Mark(Analysis.Recovered);
+    }
+
+    /// <summary>Enough keys that loading takes long, in a base file (the incremental one is read without looking at clients).</summary>
+    private static async Task FillAsync(RedisCluster cluster)
+    {
+        using (var connection = cluster.Nodes[0].Connect())
+        {
+            var value = new string('x', 1000);
+            for (var i = 0; i < 2500; i++)
+            {
+                connection.Call("SET", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"fill:{i}"), value);
+            }
+        }
+
+        await cluster.ConvergedAsync(TimeSpan.FromSeconds(10));
+        foreach (var node in cluster.Nodes)
+        {
+            node.Call("BGREWRITEAOF");
+        }
+
+        await Until.TrueAsync("AOF rewrites", TimeSpan.FromSeconds(20), () => cluster.Nodes.All(n =>
+            n.Info("persistence") is var info && info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0"));
+    }
+}

@@ -1,0 +1,12 @@
+// Entry point of the benchmarks: one verb each.
+
+using System.CommandLine;
+using RedisHaBench.Failover;
+
+var root = new RootCommand("Benchmarks of redis-ha-proxy against HAProxy, on real processes on this machine.")
+{
+    FailoverCommand.Create(),
+};
+var parse = root.Parse(args);
+var exitCode = await parse.InvokeAsync();
+return parse.Errors.Count > 0 ? 2 : exitCode;
