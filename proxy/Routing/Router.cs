@@ -250,7 +250,7 @@ public sealed partial class Router : IReportSink, IDisposable
         _gate.Take(decision, _names, promotionSeenAt);
     }
 
-    private NodeSnapshot NodeAt(int index, RedisNode node, Situation situation, TimeSpan now)
+    private NodeStatus NodeAt(int index, RedisNode node, Situation situation, TimeSpan now)
     {
         NodeTrack track = _state.Node(index);
         NodeReport? answer = track.HasAnswer ? track.Answer : null;
@@ -260,7 +260,7 @@ public sealed partial class Router : IReportSink, IDisposable
             lag = Math.Max(0, master.Answer.Offset - replica.Offset);
         }
 
-        return new NodeSnapshot
+        return new NodeStatus
         {
             Node = node,
             Health = _nodeHealth[index].Silent && track.Health == ServerHealth.Up ? ServerHealth.Silent : track.Health,
@@ -275,11 +275,11 @@ public sealed partial class Router : IReportSink, IDisposable
         };
     }
 
-    private SentinelSnapshot SentinelAt(int index, IPEndPoint endPoint, Situation situation, TimeSpan now)
+    private SentinelStatus SentinelAt(int index, IPEndPoint endPoint, Situation situation, TimeSpan now)
     {
         SentinelTrack track = _state.Sentinel(index);
         SentinelReport? answer = track.HasAnswer ? track.Answer : null;
-        return new SentinelSnapshot
+        return new SentinelStatus
         {
             Address = endPoint.ToString(),
             Health = _sentinelHealth[index].Silent && track.Health == ServerHealth.Up ? ServerHealth.Silent : track.Health,

@@ -7,7 +7,7 @@ using RedisHaProxy.Monitoring;
 namespace RedisHaProxy.Routing;
 
 /// <summary>One data node.</summary>
-public sealed record NodeSnapshot
+public sealed record NodeStatus
 {
     /// <summary>The configured node.</summary>
     public required RedisNode Node { get; init; }
@@ -41,7 +41,7 @@ public sealed record NodeSnapshot
 }
 
 /// <summary>One Sentinel.</summary>
-public sealed record SentinelSnapshot
+public sealed record SentinelStatus
 {
     /// <summary>Its address, as configured.</summary>
     public required string Address { get; init; }
@@ -81,10 +81,10 @@ public sealed record RoutingSnapshot
     public required bool HasHeardAll { get; init; }
 
     /// <summary>The data nodes, in configuration order.</summary>
-    public required IReadOnlyList<NodeSnapshot> Nodes { get; init; }
+    public required IReadOnlyList<NodeStatus> Nodes { get; init; }
 
     /// <summary>The Sentinels, in configuration order.</summary>
-    public required IReadOnlyList<SentinelSnapshot> Sentinels { get; init; }
+    public required IReadOnlyList<SentinelStatus> Sentinels { get; init; }
 
     /// <summary>The rule's answer.</summary>
     public required RoutingDecision Decision { get; init; }
