@@ -49,6 +49,9 @@ public sealed class Rollout : ComponentResource
     private const int WaitSeconds = 900;
     private const int CommandSeconds = 3 * WaitSeconds;
 
+    // All nodes are well by then; what is left is the balancer's first round of health checks.
+    private const int EndpointSeconds = 300;
+
     private readonly RolloutArgs _args;
     private Command? _last;
 
@@ -101,7 +104,7 @@ public sealed class Rollout : ComponentResource
             // The identifiers make the check run again whenever a node has changed.
             $"# {Words(known.Item2.Select(payload => payload.Identifier).ToArray<object>())}\npassword={Quote(known.Item1.Client)}\n{script}");
         Run("endpoint-check", BastionConnection(),
-            _args.LoadBalancer.Address.Apply(address => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(address, Ports.Redis, WaitSeconds)}"),
+            _args.LoadBalancer.Address.Apply(address => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(address, Ports.Redis, EndpointSeconds)}"),
             input, [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)], _args.Bastion.Machine,
             _args.LoadBalancer);
     }

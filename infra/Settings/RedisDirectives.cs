@@ -1,6 +1,7 @@
 // Which redis.conf directives a stack may override, and which belong to the cluster.
 
 using System.Collections.Frozen;
+using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Settings;
 
@@ -37,18 +38,9 @@ internal static class RedisDirectives
         ["requirepass"] = "use clientPassword",
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
-    private static readonly FrozenSet<string> Cluster = FrozenSet.ToFrozenSet(
-    [
-        "acl-pubsub-default", "aclfile", "appenddirname", "appendfilename", "appendonly", "bind", "bind-source-addr", "client-output-buffer-limit",
-        "cluster-enabled", "daemonize", "dbfilename", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "pidfile", "port",
-        "protected-mode", "rename-command", "repl-diskless-sync", "repl-diskless-sync-delay", "replica-announce-ip", "replica-announce-port",
-        "replica-priority", "replica-read-only", "replica-serve-stale-data", "replicaof", "slave-priority", "slave-read-only", "slaveof",
-        "supervised", "tcp-keepalive", "timeout", "tls-port", "unixsocket", "user",
-    ], StringComparer.Ordinal);
-
     /// <summary>Why a directive cannot be overridden; null when nothing else decides it.</summary>
     public static string? OwnerOf(string directive) =>
         Owners.TryGetValue(directive, out string? owner) ? owner
-        : Cluster.Contains(directive) ? "failover depends on it"
+        : NodePayload.ReservedDirectives.Contains(directive) ? "the cluster depends on it"
         : null;
 }

@@ -76,7 +76,7 @@ internal static partial class RedisSettingsReader
             string? owner = RedisDirectives.OwnerOf(directive);
             string? rule =
                 parts.Length < 2 ? $"a directive and its value, as in redis.conf; '{line}' is not"
-                : line.Any(char.IsControl) ? $"one line each; the value of {directive} has control characters"
+                : line.Length > 512 || line.Any(c => c is < ' ' or > '~') ? $"one line each of at most 512 printable ASCII characters; that of {directive} has others"
                 : owner is not null ? $"{directive} cannot be set here: {owner}"
                 : !RedisDirectives.Tunable.Contains(directive) ? $"a directive that can be tuned ({string.Join(", ", RedisDirectives.Tunable.Order(StringComparer.Ordinal))}); '{directive}' is none"
                 : !overrides.TryAdd(directive, parts[1]) ? $"each directive once; {directive} is there twice"

@@ -5,8 +5,11 @@
 #   PASS "replicas": the master is left as it is, for the second pass. PASS "all": it is switched over first where that is needed.
 set -euo pipefail
 name=$1 payload=$2 limit=$3 pass=$4
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-markers=/var/lib/redis-ha
+# Empty on a node; a test rolls out into a directory.
+root=${REDIS_HA_ROOT:-}
+# sudo's own path lacks /usr/local on Oracle Linux.
+export PATH=$root/usr/local/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+markers=$root/var/lib/redis-ha
 umask 077
 
 say() {
@@ -32,7 +35,7 @@ apply() {
 switch_over() {
   local reply='' until=$((SECONDS + 120))
   # shellcheck disable=SC1091
-  . /etc/redis-ha/node.env
+  . "$root/etc/redis-ha/node.env"
   say 'is the master; switching over'
   while [ "$(role)" = master ]; do
     ((SECONDS < until)) || give_up "the switchover has not happened within 120 s; Sentinel says: ${reply:-nothing}"
@@ -46,16 +49,16 @@ switch_over() {
 
 # cloud-init runs the same payload at the first boot and leaves one of two markers; its end without either shows that it never came so far.
 SECONDS=0
-until [ -e "$markers/ready" ] || [ -e "$markers/failed" ] || [ -e /run/cloud-init/result.json ]; do
+until [ -e "$markers/ready" ] || [ -e "$markers/failed" ] || [ -e "$root/run/cloud-init/result.json" ]; do
   if ((SECONDS >= limit)); then
-    tail -n 20 /var/log/cloud-init-output.log >&2 || true
+    tail -n 20 "$root/var/log/cloud-init-output.log" >&2 || true
     give_up "cloud-init has not ended after $limit s; the end of its log is above"
   fi
   sleep 0.5
 done
 
 if [ "$(cat "$markers/ready" 2>/dev/null)" != "$payload" ]; then
-  if [ "$pass" = replicas ] && [ -x /usr/local/sbin/redis-ha-cli ] && [ "$(role)" = master ]; then
+  if [ "$pass" = replicas ] && command -v redis-ha-cli >/dev/null && [ "$(role)" = master ]; then
     say 'is the master: left for the second pass'
     exit 0
   fi

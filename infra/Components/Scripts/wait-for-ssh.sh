@@ -6,7 +6,8 @@ name=$1 address=$2 limit=$3
 
 answers() {
   # The banner, not just the port: a machine that is still coming up may accept before it serves.
-  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/22" && IFS= read -r banner <&3 && [[ $banner == SSH-* ]]' "$address" 2>/dev/null
+  # shellcheck disable=SC2016 # the inner shell's variables
+  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/22" && IFS= read -r banner <&3 && [[ $banner == SSH-* ]]' "$address" </dev/null 2>/dev/null
 }
 
 SECONDS=0
