@@ -87,7 +87,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        CompartmentId, SshPublicKey, SshPrivateKey, SshPrivateKeyPath, AdminCidrs, ClientCidrs, ClientPassword,
+        CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword,
         VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel,
         AvailabilityDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,

@@ -75,7 +75,11 @@ internal sealed class SettingsReader
     }
 
     /// <summary>Text that may be absent, but must match when it is there.</summary>
-    public string? OptionalText(Setting setting, Regex form, string rule) => Text(setting) is null ? null : Text(setting, form, rule);
+    public string? OptionalText(Setting setting, Regex form, string rule)
+    {
+        string? value = Text(setting) is null ? null : Text(setting, form, rule);
+        return Failed(setting) ? null : value;
+    }
 
     /// <summary>One of a few words.</summary>
     public string Choice(Setting setting, IReadOnlyCollection<string> choices)
