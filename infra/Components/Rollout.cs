@@ -87,22 +87,25 @@ public sealed class Rollout : ComponentResource
         Run(name, BastionConnection(), $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(arguments)}", script,
             [subject.Instance.Id], subject);
 
-    private void Apply(string name, ConfiguredMachine node, string pass)
-    {
-        string script = Scripts.Read("node-rollout.sh");
+    private void Apply(string name, ConfiguredMachine node, string pass) =>
         Run(name, NodeConnection(node.Machine.Node.Address), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
-            node.Payload.Apply(payload =>
-                $"set -- {Words(node.Machine.Node.Name, payload.Identifier, WaitSeconds, pass)}\n"
-                + script.Replace("@PAYLOAD@", payload.Script.TrimEnd('\n'), StringComparison.Ordinal)),
+            node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, WaitSeconds, pass)),
             [node.Machine.Instance.Id], node.Machine);
-    }
+
+    /// <summary>What a node runs, as root, from its standard input.</summary>
+    internal static string NodeScript(string name, Payload payload, int waitSeconds, string pass) =>
+        $"set -- {Words(name, payload.Identifier, waitSeconds, pass)}\n"
+        + Scripts.Read("node-rollout.sh").Replace("@PAYLOAD@", payload.Script.TrimEnd('\n'), StringComparison.Ordinal);
+
+    /// <summary>What the bastion runs at the end, from its standard input.</summary>
+    internal static string EndpointScript(string password, IEnumerable<string> payloadIdentifiers) =>
+        // The identifiers make the check run again whenever a node has changed.
+        $"# payloads: {string.Join(' ', payloadIdentifiers)}\npassword={Quote(password)}\n{Scripts.Read("balancer-check.sh")}";
 
     private void CheckThroughBalancer()
     {
-        string script = Scripts.Read("balancer-check.sh");
-        Output<string> input = Output.Tuple(_args.Passwords, Output.All(_args.Redis.Concat(_args.Proxies).Select(node => node.Payload))).Apply(known =>
-            // The identifiers make the check run again whenever a node has changed.
-            $"# {Words(known.Item2.Select(payload => payload.Identifier).ToArray<object>())}\npassword={Quote(known.Item1.Client)}\n{script}");
+        Output<string> input = Output.Tuple(_args.Passwords, Output.All(_args.Redis.Concat(_args.Proxies).Select(node => node.Payload)))
+            .Apply(known => EndpointScript(known.Item1.Client, known.Item2.Select(payload => payload.Identifier)));
         Run("endpoint-check", BastionConnection(),
             _args.LoadBalancer.Address.Apply(address => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(address, Ports.Redis, EndpointSeconds)}"),
             input, [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)], _args.Bastion.Machine,
