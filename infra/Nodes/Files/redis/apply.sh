@@ -129,7 +129,7 @@ set_live() {
 
 restart_replica() {
   local role
-  role=$(ask_redis INFO replication | field role)
+  role=$(ask_redis INFO replication | field role) || role=''
   if [ "$role" != slave ]; then
     fail "the change needs a restart of redis-server, and this node is ${role:-not answering} (only a replica is restarted): switch the master over first, then apply again"
   fi
@@ -154,7 +154,12 @@ configure_redis() {
     say 'users loaded'
   fi
   settings >"$payload/wanted.conf"
-  changed_settings "$running" "$payload/wanted.conf" >"$payload/changed.conf" || restart=yes
+  if [ -f "$running" ]; then
+    changed_settings "$running" "$payload/wanted.conf" >"$payload/changed.conf" || restart=yes
+  else
+    : >"$payload/changed.conf"
+    restart=yes
+  fi
   while read -r line; do
     set_live "$line" || restart=yes
   done <"$payload/changed.conf"

@@ -1,0 +1,322 @@
+// The apply scripts on both image families, against stand-ins of the system's commands: what they install, in which order, that
+// a second run changes nothing, and what they leave behind when a step fails.
+
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Tests.Nodes;
+
+public sealed class ApplyTests
+{
+    private const string Bundle = "#!/bin/bash\n[ ! -e \"$MACHINE/refuse\" ] || { echo 'proxy.json: listen: \"x\" is no address' >&2; exit 2; }\n";
+
+    [Theory]
+    [InlineData("ubuntu", "redis-server.service")]
+    [InlineData("debian", "redis-server.service")]
+    [InlineData("ol", "redis.service")]
+    public async Task A_redis_node_is_applied_once_and_a_second_time_changes_nothing(string distribution, string unit)
+    {
+        using var machine = new Machine(distribution);
+        RedisNodeInputs inputs = PayloadInputs.Redis(2);
+        string script = NodePayload.ApplyScript(inputs);
+
+        Succeeds(await machine.ApplyAsync(script), machine);
+        Assert.Equal(NodePayload.Identifier(inputs) + "\n", machine.InRoot("/var/lib/redis-ha/ready"));
+        Assert.Contains("boot-rule.sh", machine.InRoot($"/etc/systemd/system/{unit}.d/redis-ha.conf"), StringComparison.Ordinal);
+        Assert.Contains("sentinel monitor mymaster 172.31.235.131 6379 2", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
+        Assert.Contains("sentinel master-reboot-down-after-period mymaster 5000", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
+        Assert.Equal("1\n", machine.InRoot("/proc/sys/vm/swappiness"));
+        Assert.True(machine.Exists($"active/{unit}") && machine.Exists("active/redis-sentinel.service"), machine.Calls);
+
+        // Nothing runs with the distribution's own configuration, not even for a moment.
+        string[] calls = machine.Calls.Split('\n');
+        int masked = Array.IndexOf(calls, $"systemctl mask {unit}");
+        int installed = Array.FindIndex(calls, call => Regex.IsMatch(call, "^(apt-get|dnf) .*install "));
+        int unmasked = Array.FindIndex(calls, call => call.StartsWith("systemctl unmask ", StringComparison.Ordinal));
+        int started = Array.FindIndex(calls, call => Regex.IsMatch(call, $"^systemctl start --no-block {unit}$"));
+        Assert.True(0 <= masked && masked < installed && installed < unmasked && unmasked < started, machine.Calls);
+
+        machine.Write("replication", "role:slave\nmaster_link_status:up\n");
+        var before = machine.Files();
+        await BootAsync(machine);
+        Succeeds(await machine.ApplyAsync(script), machine);
+        Assert.Equal(before.Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)), machine.Files().Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)));
+        Assert.DoesNotMatch("(?m)^systemctl (re)?start .*redis(-server)?.service|^systemctl (stop|mask|restart)|^(apt-get|dnf) |CONFIG SET|--add-port|iptables -w 30 -I", machine.Calls);
+    }
+
+    [Fact]
+    public async Task Ubuntu_ports_are_opened_before_the_rule_that_rejects_and_saved()
+    {
+        using var machine = new Machine("ubuntu");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+
+        string[] rules = machine.Read("rules/INPUT").TrimEnd('\n').Split('\n');
+        Assert.Equal("-A INPUT -j REJECT", rules[^1]);
+        Assert.Equal(
+            ["-A INPUT -p tcp -m tcp --dport 6379 -m conntrack --ctstate NEW -j ACCEPT", "-A INPUT -p tcp -m tcp --dport 26379 -m conntrack --ctstate NEW -j ACCEPT"],
+            rules.Where(rule => rule.Contains("6379", StringComparison.Ordinal)));
+        Assert.Equal(5, rules.Length);
+        Assert.Contains("netfilter-persistent save", machine.Calls, StringComparison.Ordinal);
+        Assert.DoesNotContain(" -F", machine.Calls, StringComparison.Ordinal);
+        Assert.DoesNotContain("firewall-cmd", machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Oracle_Linux_takes_the_module_stream_firewalld_and_selinux_contexts()
+    {
+        using var machine = new Machine("ol");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+
+        Assert.Contains("dnf -q -y module enable redis:7\n", machine.Calls, StringComparison.Ordinal);
+        Assert.Matches("(?m)^dnf -q -y install redis( |$)", machine.Calls);
+        Assert.Equal("6379/tcp\n26379/tcp\n", machine.Read("rules/permanent"));
+        Assert.Equal("6379/tcp\n26379/tcp\n", machine.Read("rules/runtime"));
+        Assert.Matches("(?m)^restorecon -F .*/etc/redis/ha/sentinel.conf$", machine.Calls);
+        Assert.DoesNotMatch("(?m)^(apt-get|dpkg-query|iptables) ", machine.Calls);
+    }
+
+    [Fact]
+    public async Task Oracle_Linux_without_the_module_stream_takes_6_2_and_leaves_out_what_only_7_knows()
+    {
+        using var machine = new Machine("ol");
+        machine.StandIn("dnf", "case \" $* \" in *' module list '*) exit 1 ;; *' install '*) for package; do touch \"$MACHINE/packages/$package\"; done ;; esac");
+        machine.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+
+        Assert.DoesNotContain("module enable", machine.Calls, StringComparison.Ordinal);
+        Assert.DoesNotContain("master-reboot-down-after-period", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
+        Assert.DoesNotContain("@7.0", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Chrony_may_step_the_clock_only_at_its_start()
+    {
+        using var machine = new Machine("ol");
+        machine.Write("root/etc/chrony.conf", "server 169.254.169.254 iburst\nmakestep 1.0 -1\n");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+
+        string[] lines = machine.InRoot("/etc/chrony.conf").Split('\n');
+        Assert.Equal(["makestep 1 3"], lines.Where(line => line.StartsWith("makestep", StringComparison.Ordinal)));
+        Assert.Contains("systemctl try-restart chronyd.service", machine.Calls, StringComparison.Ordinal);
+        await BootAsync(machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Assert.DoesNotContain("chronyd", machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_mirror_that_is_not_there_yet_is_tried_again()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("fail", "1\n2\n");
+        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+
+        Succeeds(result, machine);
+        Assert.Contains("attempt 2 of 6 failed", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_mirror_that_never_comes_leaves_a_clear_reason_and_the_next_run_clears_it()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("fail", string.Concat(Enumerable.Repeat("1\n", 6)));
+        string script = NodePayload.ApplyScript(PayloadInputs.Redis());
+        ShellResult result = await machine.ApplyAsync(script);
+
+        Assert.Equal(1, result.ExitCode);
+        string failed = machine.InRoot("/var/lib/redis-ha/failed");
+        Assert.StartsWith("step: packages\nreason: cannot install redis-server redis-sentinel redis-tools nftables: no configured mirror", failed, StringComparison.Ordinal);
+        Assert.Contains("cannot reach the mirror", failed, StringComparison.Ordinal);
+        Assert.Contains("FAILED while \"packages\": cannot install", result.Output, StringComparison.Ordinal);
+        Assert.False(machine.Exists("root/var/lib/redis-ha/ready"));
+        Assert.Empty(Directory.GetDirectories(Path.Combine(machine.Root, "var/lib/redis-ha")));
+
+        ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "5"], NodePayload.WaitReadyScript);
+        Assert.Equal(1, wait.ExitCode);
+        Assert.Contains("the apply script failed, step \"packages\": cannot install", wait.Error, StringComparison.Ordinal);
+
+        Succeeds(await machine.ApplyAsync(script), machine);
+        Assert.False(machine.Exists("root/var/lib/redis-ha/failed"));
+    }
+
+    [Fact]
+    public async Task A_command_that_fails_is_named_with_its_step()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.StandIn("netfilter-persistent", "echo 'no space left' >&2; exit 3");
+        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+
+        Assert.Equal(3, result.ExitCode);
+        string failed = machine.InRoot("/var/lib/redis-ha/failed");
+        Assert.StartsWith("step: host firewall\nreason: \"netfilter-persistent save\" ended with exit code 3", failed, StringComparison.Ordinal);
+        Assert.Contains("no space left", failed, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_kernel_setting_that_fails_outside_a_container_is_an_error()
+    {
+        using var machine = new Machine("ubuntu");
+        File.Delete(Path.Combine(machine.Root, "proc/sys/vm/swappiness"));
+        Directory.CreateDirectory(Path.Combine(machine.Root, "proc/sys/vm/swappiness"));
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+        Assert.Contains("reason: cannot set vm.swappiness to 1", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+
+        machine.StandIn("systemd-detect-virt", "exit 0");
+        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        Succeeds(result, machine);
+        Assert.Contains("vm.swappiness is not settable in this machine", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_unknown_distribution_is_refused()
+    {
+        using var machine = new Machine("arch");
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+        Assert.Contains("says ID=arch", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.DoesNotContain("systemctl", machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_changed_setting_is_taken_live_and_what_needs_a_restart_waits_for_a_switchover()
+    {
+        using var machine = new Machine("ubuntu");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        await BootAsync(machine);
+        machine.Write("replication", "role:master\n");
+
+        RedisNodeInputs live = PayloadInputs.Redis() with { Redis = new RedisSettings { MinReplicasToWrite = 0, AppendFsync = "always" } };
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(live)), machine);
+        Assert.Contains("CONFIG SET min-replicas-to-write \"0\"\nCONFIG SET appendfsync \"always\"\n", machine.Read("stdin"), StringComparison.Ordinal);
+        Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
+
+        // An override that goes away: its default is Redis' own, so only a restart brings it back, and this node is the master.
+        RedisNodeInputs more = live with { Redis = live.Redis with { Overrides = new Dictionary<string, string> { ["hz"] = "50" } } };
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(more)), machine);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(live))).ExitCode);
+        Assert.Contains("this node is master", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.Contains("switch the master over first", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
+
+        machine.Write("replication", "role:slave\n");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(live)), machine);
+        Assert.Matches("(?m)^systemctl restart redis-server.service$", machine.Calls);
+    }
+
+    [Fact]
+    public async Task Changed_Sentinel_settings_keep_what_Sentinel_has_learned()
+    {
+        using var machine = new Machine("ubuntu");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        await BootAsync(machine);
+        string learned = """
+            sentinel myid ffffffffffffffffffffffffffffffffffffffff
+            sentinel monitor mymaster 172.31.235.133 6379 2
+            sentinel config-epoch mymaster 7
+            sentinel leader-epoch mymaster 7
+            sentinel current-epoch 7
+            sentinel known-replica mymaster 172.31.235.131 6379
+            sentinel known-sentinel mymaster 172.31.235.132 26379 2222222222222222222222222222222222222222
+            """;
+        machine.Write("root/etc/redis/ha/sentinel.conf", learned + "\n");
+
+        RedisNodeInputs inputs = PayloadInputs.Redis() with { Sentinel = new SentinelSettings { Quorum = 3, DownAfterMilliseconds = 9_000 } };
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(inputs)), machine);
+
+        string[] lines = machine.InRoot("/etc/redis/ha/sentinel.conf").Split('\n');
+        Assert.Contains("sentinel monitor mymaster 172.31.235.133 6379 3", lines);
+        Assert.Contains("sentinel down-after-milliseconds mymaster 9000", lines);
+        foreach (string line in learned.Split('\n').Skip(2))
+        {
+            Assert.Contains(line, lines);
+        }
+        Assert.Single(lines, line => line.StartsWith("sentinel myid", StringComparison.Ordinal));
+        Assert.Single(lines, line => line.StartsWith("sentinel monitor", StringComparison.Ordinal));
+        string[] calls = machine.Calls.Split('\n');
+        Assert.True(Array.IndexOf(calls, "systemctl stop redis-sentinel.service") < Array.IndexOf(calls, "systemctl start redis-sentinel.service"), machine.Calls);
+    }
+
+    [Theory]
+    [InlineData("ubuntu")]
+    [InlineData("ol")]
+    public async Task A_proxy_node_is_applied_once_and_a_second_time_changes_nothing(string distribution)
+    {
+        using var machine = new Machine(distribution);
+        machine.Write("bundle", Bundle);
+        string script = NodePayload.ApplyScript(Proxy());
+
+        Succeeds(await machine.ApplyAsync(script), machine);
+        Assert.Equal(Bundle, machine.InRoot("/usr/local/bin/redis-ha-proxy"));
+        Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
+        Assert.Contains("/very-secret-token/", machine.Read("curl-config"), StringComparison.Ordinal);
+        Assert.DoesNotContain("very-secret-token", machine.Calls + machine.InRoot("/var/log/redis-ha-apply.log"), StringComparison.Ordinal);
+        Assert.Matches("(?m)^runuser -u redis-ha-proxy -- .*/usr/local/bin/redis-ha-proxy.redis-ha-new check .*/proxy.json$", machine.Calls);
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));
+        }
+
+        var before = machine.Files();
+        Succeeds(await machine.ApplyAsync(script), machine);
+        Assert.Equal(before, machine.Files());
+        Assert.DoesNotMatch("(?m)^curl |^systemctl restart redis-ha-proxy", machine.Calls);
+    }
+
+    [Fact]
+    public async Task A_configuration_that_the_proxy_refuses_leaves_the_running_one_alone()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(Proxy())), machine);
+        string before = machine.InRoot("/etc/redis-ha-proxy/proxy.json");
+
+        machine.Write("refuse", "1");
+        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(Proxy() with { MaxConnections = 77 }));
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("the running proxy is left as it is: proxy.json: listen:", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.Equal(before, machine.InRoot("/etc/redis-ha-proxy/proxy.json"));
+        Assert.DoesNotMatch("(?m)^systemctl restart redis-ha-proxy", machine.Calls);
+        Assert.Empty(Directory.GetDirectories(Path.Combine(machine.Root, "etc/redis-ha-proxy")));
+    }
+
+    [Fact]
+    public async Task A_bundle_that_is_not_the_one_is_never_used()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", "#!/bin/bash\ntouch \"$MACHINE/run\"\n");
+        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(Proxy()));
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("has SHA-256", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.False(machine.Exists("run"));
+        Assert.False(machine.Exists("root/usr/local/bin/redis-ha-proxy") || machine.Exists("root/usr/local/bin/redis-ha-proxy.redis-ha-new"));
+    }
+
+    [Fact]
+    public async Task A_truncated_payload_does_nothing()
+    {
+        using var machine = new Machine("ubuntu");
+        string script = NodePayload.ApplyScript(PayloadInputs.Redis());
+        ShellResult result = await machine.ApplyAsync(script[..(script.Length * 2 / 3)]);
+
+        Assert.NotEqual(0, result.ExitCode);
+        Assert.Empty(machine.Calls);
+        Assert.False(Directory.Exists(Path.Combine(machine.Root, "var")));
+    }
+
+    private static ProxyNodeInputs Proxy() =>
+        PayloadInputs.Proxy() with { BundleSha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Bundle))) };
+
+    // What the boot rule leaves when redis-server has started: the settings it runs with.
+    private static async Task BootAsync(Machine machine)
+    {
+        Directory.CreateDirectory(Path.Combine(machine.Root, "run/redis-ha"));
+        ShellResult result = await machine.RunAsync("bash", ["-c", ". \"$REDIS_HA_ROOT/usr/local/lib/redis-ha/node.sh\" && settings >\"$REDIS_HA_ROOT/run/redis-ha/running.conf\""]);
+        Assert.True(result.ExitCode == 0, result.ToString());
+    }
+
+    private static void Succeeds(ShellResult result, Machine machine) =>
+        Assert.True(result.ExitCode == 0, $"{result}\n{machine.InRoot("/var/log/redis-ha-apply.log")}\n{machine.InRoot("/var/lib/redis-ha/failed")}");
+}
