@@ -53,6 +53,7 @@ internal static class ProxyCommandLine
             "Routes every Redis session to the one true master.\n\n"
             + "Exit codes: 0 done, 1 failed, 2 wrong command line or configuration.")
         {
+            RunCommand.Create(),
             CheckCommand.Create(),
             VersionCommand.Create(),
         };

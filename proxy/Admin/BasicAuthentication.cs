@@ -1,0 +1,163 @@
+// HTTP basic authentication (RFC 7617): compares in constant time, and gives up listening to a source that guesses.
+
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace RedisHaProxy.Admin;
+
+/// <summary>What a request's credentials are worth.</summary>
+internal enum AuthenticationResult
+{
+    /// <summary>User and password are right, or none are asked for.</summary>
+    Accepted,
+
+    /// <summary>None or wrong ones: 401.</summary>
+    Refused,
+
+    /// <summary>Too many wrong ones from this source: 429, whatever they are now.</summary>
+    TooManyGuesses,
+}
+
+/// <summary>Checks the Authorization header.</summary>
+internal sealed class BasicAuthentication(TimeProvider timeProvider)
+{
+    /// <summary>Wrong passwords a source may send in a burst.</summary>
+    public const int Burst = 10;
+
+    /// <summary>Time after which a source may guess once more: a password of 20 letters outlives any such search.</summary>
+    public static readonly TimeSpan Refill = TimeSpan.FromSeconds(3);
+
+    // Sources remembered; an attacker with more addresses shares the last place.
+    private const int MaxSources = 1024;
+
+    // A random key per process: equal digests prove equal credentials, and the digest of a guess says nothing about the secret.
+    private readonly byte[] _key = RandomNumberGenerator.GetBytes(32);
+    private readonly ConcurrentDictionary<IPAddress, Guesses> _guesses = new();
+    private readonly long _start = timeProvider.GetTimestamp();
+    private volatile byte[]? _expected;
+
+    /// <summary>Sets user and password; null for either serves everybody. Callable at any time.</summary>
+    public void Require(string? user, string? password) =>
+        _expected = user is null || password is null ? null : Digest(Encoding.UTF8.GetBytes($"{user}:{password}"));
+
+    /// <summary>Judges the header of one request.</summary>
+    /// <param name="header">The Authorization header; null when there is none.</param>
+    /// <param name="source">Where it came from.</param>
+    public AuthenticationResult Check(string? header, IPAddress source)
+    {
+        if (_expected is not { } expected)
+        {
+            return AuthenticationResult.Accepted;
+        }
+
+        // A browser asks first without credentials: that is no guess.
+        if (string.IsNullOrEmpty(header))
+        {
+            return AuthenticationResult.Refused;
+        }
+
+        var key = Key(source);
+        var now = timeProvider.GetElapsedTime(_start);
+        if (_guesses.TryGetValue(key, out var guesses) && guesses.Exhausted(now))
+        {
+            return AuthenticationResult.TooManyGuesses;
+        }
+
+        if (CryptographicOperations.FixedTimeEquals(Digest(Decode(header)), expected))
+        {
+            return AuthenticationResult.Accepted;
+        }
+
+        if (guesses is null)
+        {
+            Forget(now);
+            guesses = _guesses.GetOrAdd(_guesses.Count < MaxSources ? key : IPAddress.None, _ => new Guesses());
+        }
+
+        guesses.Add(now);
+        return AuthenticationResult.Refused;
+    }
+
+    private byte[] Digest(byte[] credentials) => HMACSHA256.HashData(_key, credentials);
+
+    private static byte[] Decode(string header)
+    {
+        const string Scheme = "Basic ";
+        if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return [];
+        }
+
+        var text = header.AsSpan(Scheme.Length).Trim();
+        var bytes = new byte[text.Length];
+        return Convert.TryFromBase64Chars(text, bytes, out int length) ? bytes[..length] : [];
+    }
+
+    // An IPv6 client owns its whole /64.
+    private static IPAddress Key(IPAddress source)
+    {
+        if (source.IsIPv4MappedToIPv6)
+        {
+            return source.MapToIPv4();
+        }
+
+        if (source.AddressFamily != AddressFamily.InterNetworkV6)
+        {
+            return source;
+        }
+
+        var bytes = source.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return new IPAddress(bytes);
+    }
+
+    private void Forget(TimeSpan now)
+    {
+        if (_guesses.Count < MaxSources)
+        {
+            return;
+        }
+
+        foreach (var (source, guesses) in _guesses)
+        {
+            if (guesses.Forgiven(now))
+            {
+                _guesses.TryRemove(source, out _);
+            }
+        }
+    }
+
+    // A bucket that leaks one guess every Refill: kept as the moment at which it will be empty.
+    private sealed class Guesses
+    {
+        private readonly Lock _lock = new();
+        private TimeSpan _emptyAt;
+
+        public bool Exhausted(TimeSpan now)
+        {
+            lock (_lock)
+            {
+                return _emptyAt - now > Refill * (Burst - 1);
+            }
+        }
+
+        public bool Forgiven(TimeSpan now)
+        {
+            lock (_lock)
+            {
+                return _emptyAt <= now;
+            }
+        }
+
+        public void Add(TimeSpan now)
+        {
+            lock (_lock)
+            {
+                _emptyAt = (_emptyAt > now ? _emptyAt : now) + Refill;
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+// Reads the data plane's journal of ended sessions: one log line each, thinned out under a flood, and the histograms.
+
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Admin;
+
+/// <summary>The one reader of <see cref="SessionJournal"/>.</summary>
+internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<SessionLog> log)
+{
+    /// <summary>Lines that may be written at once, and per second after that. A failover ends thousands of sessions in one moment.</summary>
+    public const int LinesPerSecond = 200;
+
+    private long _second = long.MinValue;
+    private int _lines;
+    private long _left;
+
+    /// <summary>Whether ends are written to the log; may be changed at any time.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Time from a session's accept to the connection with its node, waiting included.</summary>
+    public Histogram RouteTime { get; } = new(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000);
+
+    /// <summary>Time from accept to end.</summary>
+    public Histogram SessionTime { get; } = new(1, 10, 100, 1000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000);
+
+    /// <summary>Reads until cancelled, then what is left.</summary>
+    public async Task RunAsync(SessionJournal journal, CancellationToken cancellationToken)
+    {
+        await foreach (var record in journal.ReadAllAsync(cancellationToken))
+        {
+            Add(record);
+        }
+
+        while (journal.TryRead(out var record))
+        {
+            Add(record);
+        }
+
+        ReportLeft();
+    }
+
+    /// <summary>Takes one ended session.</summary>
+    public void Add(in SessionRecord record)
+    {
+        SessionTime.Add(record.EndedAfterMilliseconds);
+        if (record.ConnectedAfterMilliseconds is { } connected)
+        {
+            RouteTime.Add(connected);
+        }
+
+        if (!Enabled || !log.IsEnabled(LogLevel.Information))
+        {
+            return;
+        }
+
+        long second = timeProvider.GetUtcNow().ToUnixTimeSeconds();
+        if (second != _second)
+        {
+            ReportLeft();
+            _second = second;
+            _lines = 0;
+        }
+
+        if (++_lines > LinesPerSecond)
+        {
+            _left++;
+            return;
+        }
+
+        LogEnd(log, record.Id, record.Client.ToString(), record.Node?.Name ?? "-", EndCode.Of(record.End),
+            record.ConnectedAfterMilliseconds ?? -1, record.EndedAfterMilliseconds, record.BytesIn, record.BytesOut);
+    }
+
+    private void ReportLeft()
+    {
+        if (_left > 0)
+        {
+            LogLeft(log, _left);
+            _left = 0;
+        }
+    }
+
+    [LoggerMessage(20, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; routed after {RouteMs} ms, lasted {SessionMs} ms, {BytesIn} bytes in, {BytesOut} out", EventName = "SessionEnd")]
+    private static partial void LogEnd(ILogger log, long session, string client, string node, string code, long routeMs, long sessionMs, long bytesIn, long bytesOut);
+
+    [LoggerMessage(21, LogLevel.Information, "{Sessions} more sessions ended in that second; their lines were left out, their numbers are in the metrics", EventName = "SessionEndsLeftOut")]
+    private static partial void LogLeft(ILogger log, long sessions);
+}

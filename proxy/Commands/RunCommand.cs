@@ -1,0 +1,38 @@
+// The verb "run": the proxy itself.
+
+using System.CommandLine;
+using System.Net.Sockets;
+using RedisHaProxy.Hosting;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Runs the proxy until a signal ends it.</summary>
+internal static class RunCommand
+{
+    public static Command Create()
+    {
+        var config = new Option<string>("--config", "-c") { Description = "The configuration file.", HelpName = "FILE", Required = true };
+        var command = new Command("run", "Run the proxy until SIGTERM (which drains first) or SIGINT (which does not wait).") { config };
+        command.SetAction(async (parsed, _) =>
+        {
+            var configuration = await ConfigurationFile.ReadAsync(parsed.GetRequiredValue(config), parsed.InvocationConfiguration.Error);
+            if (configuration is null)
+            {
+                return ExitCode.Usage;
+            }
+
+            using var logging = new ProxyLogging(configuration.Log, TimeProvider.System);
+            using var notifier = ServiceNotifier.FromEnvironment();
+            await using var host = new ProxyHost(configuration, notifier, TimeProvider.System, logging.Factory);
+            try
+            {
+                return await host.RunAsync() ? ExitCode.Ok : ExitCode.Failed;
+            }
+            catch (Exception e) when (e is IOException or SocketException)
+            {
+                throw new CommandFailedException(ExitCode.Failed, e.Message);
+            }
+        });
+        return command;
+    }
+}

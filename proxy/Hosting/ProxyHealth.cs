@@ -1,0 +1,39 @@
+// The two health answers. /healthz is for the load balancer: can this process serve? It does not ask for a master, because
+// then every proxy would leave the balancer in every failover. /readyz adds the master.
+
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Hosting;
+
+/// <summary>An answer: yes or no, and why.</summary>
+internal readonly record struct HealthAnswer(bool Good, string Reason);
+
+/// <summary>Judges the process.</summary>
+internal static class ProxyHealth
+{
+    /// <summary>A loop goes round at least once a second; one that did not for this long is stuck.</summary>
+    public static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(4);
+
+    /// <summary>Whether this process can take sessions.</summary>
+    public static HealthAnswer Serving(LifecyclePhase phase, ForwarderSnapshot forwarder) => phase switch
+    {
+        LifecyclePhase.Starting => new(false, "starting"),
+        LifecyclePhase.Draining => new(false, "draining"),
+        LifecyclePhase.Stopping => new(false, "stopping"),
+        _ => forwarder.StalledMilliseconds > StallLimit.TotalMilliseconds
+            ? new(false, $"stalled: an event loop has not gone round for {forwarder.StalledMilliseconds} ms")
+            : new(true, "ok"),
+    };
+
+    /// <summary>Whether a session that comes now reaches a master at once.</summary>
+    public static HealthAnswer Ready(LifecyclePhase phase, ForwarderSnapshot forwarder)
+    {
+        var serving = Serving(phase, forwarder);
+        return !serving.Good ? serving : forwarder.Order switch
+        {
+            { Mode: GateMode.Open, Target: { } master } => new(true, $"ok, master {master.Name}"),
+            { Mode: GateMode.Park } => new(false, "no master now; one is expected, sessions wait"),
+            _ => new(false, "no master; sessions are refused"),
+        };
+    }
+}

@@ -1,0 +1,205 @@
+// One proxy process from start to end: what is created in which order, what a signal does, what ends the process.
+
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Admin;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Routing;
+
+namespace RedisHaProxy.Hosting;
+
+/// <summary>Runs a proxy.</summary>
+internal sealed partial class ProxyHost : IAsyncDisposable
+{
+    // Status text, watchdog and waits of a drain look this often.
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
+
+    private readonly ProxyConfiguration _configuration;
+    private readonly EpollForwarder _forwarder;
+    private readonly Router _router;
+    private readonly AdminServer? _admin;
+    private readonly Lifecycle _lifecycle;
+    private readonly ServiceNotifier _notifier;
+    private readonly TimeProvider _timeProvider;
+    private readonly ILogger _log;
+    private readonly TaskCompletionSource<StopReason> _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stopNow = new();
+
+    /// <summary>Creates all parts; nothing listens yet.</summary>
+    public ProxyHost(ProxyConfiguration configuration, ServiceNotifier notifier, TimeProvider timeProvider, ILoggerFactory loggers)
+    {
+        _configuration = configuration;
+        _notifier = notifier;
+        _timeProvider = timeProvider;
+        _log = loggers.CreateLogger<ProxyHost>();
+        _lifecycle = new Lifecycle(timeProvider);
+        _forwarder = new EpollForwarder(configuration, loggers, timeProvider);
+        _router = new Router(configuration, _forwarder, timeProvider, loggers);
+        if (configuration.Admin is { Listen: not null } or { Socket: not null })
+        {
+            var authentication = new BasicAuthentication(timeProvider);
+            authentication.Require(configuration.Admin.User, configuration.Admin.Password);
+            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, authentication);
+            _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, loggers);
+        }
+    }
+
+    private enum StopReason
+    {
+        Terminate,
+        Interrupt,
+        Failure,
+    }
+
+    /// <summary>Runs until a signal ends the process, or a part fails.</summary>
+    /// <returns>Whether the end was asked for.</returns>
+    /// <exception cref="IOException">An address for administration cannot be used.</exception>
+    /// <exception cref="SocketException">An address for clients cannot be used.</exception>
+    public async Task<bool> RunAsync()
+    {
+        RaiseFileLimit();
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Signalled(context, StopReason.Terminate));
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Signalled(context, StopReason.Interrupt));
+
+        // The admin server first: when its port is taken, no client has been accepted yet.
+        if (_admin is not null)
+        {
+            await _admin.StartAsync();
+        }
+
+        _forwarder.Start();
+        using var routingEnds = new CancellationTokenSource();
+        var routing = _router.RunAsync(routingEnds.Token);
+        var ending = routing.ContinueWith(_ => _stop.TrySetResult(StopReason.Failure), TaskScheduler.Default);
+        _lifecycle.Enter(LifecyclePhase.Serving);
+        LogServing(_log, string.Join(", ", _configuration.Listen), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
+        _notifier.Ready(StatusText());
+
+        using (var beating = new CancellationTokenSource())
+        {
+            var beats = BeatAsync(beating.Token);
+            var reason = await _stop.Task;
+            _lifecycle.Enter(LifecyclePhase.Stopping);
+            if (reason == StopReason.Failure)
+            {
+                LogRoutingFailed(_log, routing.Exception);
+            }
+            else
+            {
+                await DrainAsync(reason);
+            }
+
+            await beating.CancelAsync();
+            await beats;
+        }
+
+        await routingEnds.CancelAsync();
+        await ending;
+        return !routing.IsFaulted;
+    }
+
+    /// <summary>Ends what is left.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_admin is not null)
+        {
+            await _admin.DisposeAsync();
+        }
+
+        await _forwarder.DisposeAsync();
+        _stopNow.Dispose();
+    }
+
+    // The first signal begins the end, the second one hurries it.
+    private void Signalled(PosixSignalContext context, StopReason reason)
+    {
+        context.Cancel = true;
+        if (!_stop.TrySetResult(reason))
+        {
+            _stopNow.Cancel();
+        }
+    }
+
+    private async Task DrainAsync(StopReason reason)
+    {
+        var (delay, limit) = reason == StopReason.Terminate
+            ? (_configuration.Timeouts.DrainDelay, _configuration.Timeouts.Drain)
+            : (TimeSpan.Zero, TimeSpan.Zero);
+        LogDraining(_log, _forwarder.Snapshot().Sessions, Durations.Format(delay), Durations.Format(limit));
+        await WaitAsync(delay, () => false, delay + limit);
+        await _forwarder.StopAcceptingAsync();
+        await WaitAsync(limit, () => _forwarder.Snapshot().Sessions == 0, limit);
+        int ended = await _forwarder.EndSessionsAsync(default);
+        LogStopped(_log, ended);
+    }
+
+    private async Task WaitAsync(TimeSpan time, Func<bool> enough, TimeSpan announced)
+    {
+        long start = _timeProvider.GetTimestamp();
+        while (!enough() && !_stopNow.IsCancellationRequested && _timeProvider.GetElapsedTime(start) is var elapsed && elapsed < time)
+        {
+            _notifier.Stopping($"Stopping: {_forwarder.Snapshot().Sessions} sessions left, at most {(announced - elapsed).TotalSeconds:0} s", announced - elapsed + TimeSpan.FromSeconds(15));
+            var step = time - elapsed < Tick ? time - elapsed : Tick;
+            await Task.Delay(step, _timeProvider, _stopNow.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task BeatAsync(CancellationToken cancellationToken)
+    {
+        string last = "";
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            if (_notifier.Watchdog is not null && _forwarder.Snapshot().StalledMilliseconds <= ProxyHealth.StallLimit.TotalMilliseconds)
+            {
+                _notifier.FeedWatchdog();
+            }
+
+            if (_lifecycle.Phase != LifecyclePhase.Stopping && StatusText() is var status && status != last)
+            {
+                _notifier.Status(status);
+                last = status;
+            }
+
+            await Task.Delay(Tick, _timeProvider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private string StatusText()
+    {
+        var snapshot = _forwarder.Snapshot();
+        string route = snapshot.Order switch
+        {
+            { Mode: GateMode.Open, Target: { } master } => $"master {master.Name} ({master.EndPoint})",
+            { Mode: GateMode.Park } => $"no master; {snapshot.Parked} sessions wait",
+            _ => "no master; sessions are refused",
+        };
+        return (_lifecycle.Phase == LifecyclePhase.Draining ? "Draining, " : "Serving, ") + route + $", {snapshot.Sessions} sessions";
+    }
+
+    private void RaiseFileLimit()
+    {
+        long files = FileDescriptorLimit.RaiseToHardLimit();
+        long needed = FileDescriptorLimit.NeededFor(_configuration.Limits.Connections);
+        if (files < needed)
+        {
+            LogFewFiles(_log, files, needed, _configuration.Limits.Connections);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Serving clients on {Clients}; administration on {Admin}")]
+    private static partial void LogServing(ILogger log, string clients, string admin);
+
+    [LoggerMessage(2, LogLevel.Warning, "The process may open {Files} files; {Needed} are needed for limits.connections = {Connections}: raise LimitNOFILE, or lower the limit")]
+    private static partial void LogFewFiles(ILogger log, long files, long needed, int connections);
+
+    [LoggerMessage(3, LogLevel.Information, "Stopping: health checks fail from now on; {Sessions} sessions; new ones are taken for {Delay}, open ones may go on for {Limit} after that")]
+    private static partial void LogDraining(ILogger log, int sessions, string delay, string limit);
+
+    [LoggerMessage(4, LogLevel.Information, "Stopped; {Ended} sessions were ended")]
+    private static partial void LogStopped(ILogger log, int ended);
+
+    [LoggerMessage(5, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends")]
+    private static partial void LogRoutingFailed(ILogger log, Exception? exception);
+}
