@@ -55,8 +55,13 @@ internal static class ProxyCommandLine
         {
             RunCommand.Create(),
             CheckCommand.Create(),
-            VersionCommand.Create(),
         };
+        foreach (var command in ControlCommands.Create())
+        {
+            root.Add(command);
+        }
+
+        root.Add(VersionCommand.Create());
         return root;
     }
 }

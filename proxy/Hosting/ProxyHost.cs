@@ -20,6 +20,8 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     private readonly EpollForwarder _forwarder;
     private readonly Router _router;
     private readonly AdminServer? _admin;
+    private readonly TrafficRates _rates;
+    private readonly SessionLog _sessionLog;
     private readonly Lifecycle _lifecycle;
     private readonly ServiceNotifier _notifier;
     private readonly TimeProvider _timeProvider;
@@ -37,11 +39,15 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _lifecycle = new Lifecycle(timeProvider);
         _forwarder = new EpollForwarder(configuration, loggers, timeProvider);
         _router = new Router(configuration, _forwarder, timeProvider, loggers);
+        _rates = new TrafficRates(_forwarder, timeProvider);
+        _sessionLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         if (configuration.Admin is { Listen: not null } or { Socket: not null })
         {
             var authentication = new BasicAuthentication(timeProvider);
             authentication.Require(configuration.Admin.User, configuration.Admin.Password);
-            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, authentication);
+            var status = new StatusSource(() => _configuration, _lifecycle, _forwarder, _router.Snapshot, _rates);
+            var control = new ControlEndpoints(_lifecycle, _forwarder, status, loggers.CreateLogger<ControlEndpoints>());
+            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, authentication, status, control);
             _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, loggers);
         }
     }
@@ -79,7 +85,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
         using (var beating = new CancellationTokenSource())
         {
-            var beats = BeatAsync(beating.Token);
+            var beats = Task.WhenAll(BeatAsync(beating.Token), _rates.RunAsync(beating.Token), _sessionLog.RunAsync(_forwarder.Journal, beating.Token));
             var reason = await _stop.Task;
             _lifecycle.Enter(LifecyclePhase.Stopping);
             if (reason == StopReason.Failure)
@@ -109,6 +115,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         }
 
         await _forwarder.DisposeAsync();
+        _router.Dispose();
         _stopNow.Dispose();
     }
 

@@ -1,0 +1,110 @@
+// The orders of an operator: only on the control socket, whose permissions are the guard, and each with a log line.
+
+using System.Globalization;
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Hosting;
+
+namespace RedisHaProxy.Admin;
+
+/// <summary>Answers requests below /control/.</summary>
+internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions sessions, StatusSource status, ILogger<ControlEndpoints> log)
+{
+    /// <summary>The start of the paths.</summary>
+    public const string Prefix = "/control/";
+
+    /// <summary>Answers one request.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="order">The path after the prefix.</param>
+    public Task HandleAsync(HttpContext context, string order)
+    {
+        if (context.Features.Get<ControlPeer>() is not { } peer)
+        {
+            return context.AnswerTextAsync(HttpStatusCode.Forbidden, "orders are taken on the control socket only");
+        }
+
+        bool reads = HttpMethods.IsGet(context.Request.Method);
+        if (!reads && !HttpMethods.IsPost(context.Request.Method))
+        {
+            context.Response.Headers.Allow = "GET, POST";
+            return context.AnswerTextAsync(HttpStatusCode.MethodNotAllowed, "only GET and POST are answered here");
+        }
+
+        if (!reads)
+        {
+            LogOrder(log, order, context.Request.QueryString.Value ?? "", peer.ProcessId, peer.UserId);
+        }
+
+        return (order, reads) switch
+        {
+            ("sessions", true) => ListAsync(context),
+            ("sessions/end", false) => EndAsync(context),
+            ("drain", false) => DrainAsync(context),
+            ("ready", false) => ReadyAsync(context),
+            _ => context.AnswerTextAsync(HttpStatusCode.NotFound, $"there is no order '{order}' of that kind"),
+        };
+    }
+
+    private Task DrainAsync(HttpContext context) =>
+        lifecycle.Enter(LifecyclePhase.Draining)
+            ? SaidAsync(context, $"draining: /healthz fails from now on, so that the load balancer sends new sessions elsewhere; {status.Status().Sessions.Current} sessions go on. 'ready' takes it back")
+            : SaidAsync(context, $"nothing changed: the proxy is {Phase()} already", lifecycle.Phase == LifecyclePhase.Draining ? HttpStatusCode.OK : HttpStatusCode.Conflict);
+
+    private Task ReadyAsync(HttpContext context) =>
+        lifecycle.Phase == LifecyclePhase.Serving ? SaidAsync(context, "nothing changed: the proxy is serving already")
+        : lifecycle.Enter(LifecyclePhase.Serving) ? SaidAsync(context, "serving: /healthz succeeds again")
+        : SaidAsync(context, $"not possible: the proxy is {Phase()}", HttpStatusCode.Conflict);
+
+    private async Task ListAsync(HttpContext context)
+    {
+        var entries = new List<SessionEntry>();
+        foreach (var session in await sessions.ListSessionsAsync())
+        {
+            entries.Add(new SessionEntry
+            {
+                Id = session.Id,
+                Client = session.Client.ToString(),
+                Node = session.Node?.Name,
+                State = session.State.ToString().ToLowerInvariant(),
+                Accepted = session.Accepted,
+                QuietMs = session.QuietMilliseconds,
+                BytesIn = session.BytesIn,
+                BytesOut = session.BytesOut,
+            });
+        }
+
+        await context.AnswerJsonAsync(entries, AdminJson.Default.IReadOnlyListSessionEntry);
+    }
+
+    private async Task EndAsync(HttpContext context)
+    {
+        var query = context.Request.Query;
+        SessionFilter filter;
+        if (query["id"] is [{ } id] && long.TryParse(id, NumberStyles.None, CultureInfo.InvariantCulture, out long number))
+        {
+            filter = new SessionFilter { Id = number };
+        }
+        else if (query["source"] is [{ } source] && IPAddress.TryParse(source, out var address))
+        {
+            filter = new SessionFilter { Source = address };
+        }
+        else
+        {
+            await SaidAsync(context, "which sessions? id=NUMBER or source=ADDRESS is needed", HttpStatusCode.BadRequest);
+            return;
+        }
+
+        int ended = await sessions.EndSessionsAsync(filter);
+        await SaidAsync(context, ended == 0 ? "no session matches" : ended == 1 ? "1 session ended" : $"{ended} sessions ended", ended == 0 ? HttpStatusCode.NotFound : HttpStatusCode.OK);
+    }
+
+    private string Phase() => lifecycle.Phase.ToString().ToLowerInvariant();
+
+    private static Task SaidAsync(HttpContext context, string message, HttpStatusCode code = HttpStatusCode.OK) =>
+        context.AnswerJsonAsync(new ControlAnswer(message), AdminJson.Default.ControlAnswer, code);
+
+    [LoggerMessage(30, LogLevel.Information, "Order '{Order}{Arguments}' by process {ProcessId} of user {UserId}", EventName = "Order")]
+    private static partial void LogOrder(ILogger log, string order, string arguments, int processId, int userId);
+}

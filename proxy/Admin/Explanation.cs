@@ -1,0 +1,96 @@
+// The routing decision in sentences: what holds, by which rule, and what an operator can do about it.
+
+using RedisHaProxy.Routing;
+
+namespace RedisHaProxy.Admin;
+
+/// <summary>Explains a status.</summary>
+internal static class Explanation
+{
+    /// <summary>A row of the routing table in words.</summary>
+    public static string Meaning(RuleId rule) => rule switch
+    {
+        RuleId.Rule0 => "no node claims to be master",
+        RuleId.R1 => "one node claims to be master, and a majority of the Sentinels names it",
+        RuleId.R2 => "one node claims to be master, and all other nodes follow it",
+        RuleId.R3 => "one node claims to be master with a majority of the data nodes; the Sentinels have no verdict",
+        RuleId.R4 => "one node claims to be master, and the node that the Sentinels name follows it itself (FAILOVER TO)",
+        RuleId.R5 => "one node claims to be master, its promotion was seen, and the node that the Sentinels name claims nothing",
+        RuleId.C1 => "one node claims to be master, and nothing supports the claim",
+        RuleId.R6 => "several nodes claim to be master, and the Sentinels' majority with the replicas confirms one",
+        RuleId.P1 => "several nodes claim to be master, one was promoted just now, and the Sentinels have not confirmed it yet",
+        RuleId.C2 => "several nodes claim to be master, and the evidence decides for none",
+        _ => rule.ToString(),
+    };
+
+    /// <summary>The answer to "why is the gate as it is?" in a sentence.</summary>
+    public static string Summary(StatusDocument status) => status.Gate switch
+    {
+        { Mode: "open", Target: { } target } gate => $"Sessions go to {target} by rule {gate.Rule}: {gate.RuleMeaning}.",
+        { Mode: "park", Target: { } target } gate => $"New sessions wait, sessions to {target} go on. Rule {gate.Rule}: {gate.RuleMeaning}.",
+        { Mode: "park" } gate => $"New sessions wait for a master. Rule {gate.Rule}: {gate.RuleMeaning}.",
+        { } gate => $"The gate is shut, sessions are refused. Rule {gate.Rule}: {gate.RuleMeaning}.",
+    };
+
+    /// <summary>What deserves attention, most important first; empty on a normal day.</summary>
+    public static IReadOnlyList<string> Hints(StatusDocument status)
+    {
+        var hints = new List<string>();
+        var claimants = status.Nodes.Where(n => n.Role == "master").ToList();
+        if (claimants.Count > 1)
+        {
+            hints.Add($"{string.Join(" and ", claimants.Select(n => n.Name))} both claim to be master: a failover is under way, or an old master came back. "
+                + "Sentinels turn the wrong one into a replica within about 10 s; if not, compare SENTINEL MASTER on each Sentinel.");
+        }
+
+        if (claimants.Count == 0)
+        {
+            hints.Add("No node claims to be master: wait for the Sentinels' failover; if it does not come, look whether a majority of the Sentinels runs and sees a good replica.");
+        }
+
+        foreach (var node in status.Nodes.Where(n => !n.Up))
+        {
+            hints.Add($"{node.Name} ({node.Address}): {node.Health} since {Clock(node.Since)}{(node.Error is null ? "" : $" ({node.Error})")}.");
+        }
+
+        foreach (var node in status.Nodes.Where(n => n is { Up: true, LinkUp: false }))
+        {
+            hints.Add($"{node.Name} ({node.Address}): its link to its master {node.Follows} is down.");
+        }
+
+        foreach (var sentinel in status.Sentinels.Where(s => !s.Up))
+        {
+            hints.Add($"Sentinel {sentinel.Address}: {sentinel.Health} since {Clock(sentinel.Since)}{(sentinel.Error is null ? "" : $" ({sentinel.Error})")}.");
+        }
+
+        foreach (var sentinel in status.Sentinels.Where(s => s is { Up: true, Tilt: true }))
+        {
+            hints.Add($"Sentinel {sentinel.Address} is in TILT: its clock or machine stalled; it decides nothing for 30 s.");
+        }
+
+        var votes = status.Sentinels.Where(s => s.VoteCounts).Select(s => s.Vote).Distinct().ToList();
+        if (votes.Count > 1)
+        {
+            hints.Add($"The Sentinels disagree: {string.Join(", ", status.Sentinels.Where(s => s.VoteCounts).Select(s => $"{s.Address} names {s.Vote}"))}.");
+        }
+        else if (status.Gate is { Mode: "open", Target: { } target } && votes is [var vote] && vote != target)
+        {
+            hints.Add($"Sessions go to {target}, but the Sentinels still name {vote}: after a FAILOVER by hand they will promote another node in about 30 s. "
+                + "Run SENTINEL FAILOVER to prevent it.");
+        }
+
+        if (status.Process.Phase is "draining" or "stopping")
+        {
+            hints.Add($"This proxy is {status.Process.Phase} since {Clock(status.Process.PhaseSince)}: the load balancer sends new sessions elsewhere.");
+        }
+
+        if (status.Sessions.Current >= status.Sessions.Limit)
+        {
+            hints.Add($"limits.connections = {status.Sessions.Limit} is reached: new sessions are refused.");
+        }
+
+        return hints;
+    }
+
+    private static string Clock(DateTimeOffset time) => time.ToString("HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,183 @@
+// Makes the documents from the snapshots of both planes. Nothing here is kept: every answer is of its own moment.
+
+using RedisHaProxy.Commands;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Hosting;
+using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
+
+namespace RedisHaProxy.Admin;
+
+/// <summary>Reads the running proxy.</summary>
+internal sealed class StatusSource(
+    Func<ProxyConfiguration> configuration,
+    Lifecycle lifecycle,
+    IForwarder forwarder,
+    Func<RoutingSnapshot> routing,
+    TrafficRates rates)
+{
+    /// <summary>The whole document.</summary>
+    public StatusDocument Status()
+    {
+        var settings = configuration();
+        var data = forwarder.Snapshot();
+        var control = routing();
+        var health = ProxyHealth.Serving(lifecycle.Phase, data);
+        return new StatusDocument
+        {
+            Process = new ProcessStatus
+            {
+                Host = Environment.MachineName,
+                Version = VersionCommand.Version,
+                ProcessId = Environment.ProcessId,
+                Time = control.Time,
+                Started = lifecycle.Started,
+                Phase = Lower(lifecycle.Phase),
+                PhaseSince = lifecycle.Since,
+                Healthy = health.Good,
+                Health = health.Reason,
+                StalledMs = data.StalledMilliseconds,
+                Listen = [.. settings.Listen.Select(l => l.ToString())],
+            },
+            Gate = GateOf(control, data),
+            Sessions = SessionsOf(settings, data, rates.Current),
+            Nodes = [.. control.Nodes.Select((node, i) => NodeOf(node, data.Nodes.ElementAtOrDefault(i), data.Order))],
+            Sentinels = [.. control.Sentinels.Select(SentinelOf)],
+        };
+    }
+
+    /// <summary>What happened.</summary>
+    public TimelineDocument Timeline()
+    {
+        var control = routing();
+        return new TimelineDocument
+        {
+            Interruptions =
+            [
+                .. control.Switchovers.Reverse().Select(s => new InterruptionEntry
+                {
+                    From = s.From,
+                    To = s.To,
+                    Shut = s.ShutTime,
+                    ShutRule = s.ShutRule,
+                    Open = s.OpenTime,
+                    OpenRule = s.OpenRule,
+                    ShutMs = s.Shut.TotalMilliseconds,
+                    PromotionToOpenMs = s.PromotionToOpen?.TotalMilliseconds,
+                    SessionsKept = s.SessionsKept,
+                }),
+            ],
+            Orders =
+            [
+                .. control.Events.Reverse().Select(e => new GateEntry
+                {
+                    Time = e.Time,
+                    Generation = e.Generation,
+                    Mode = Lower(e.Mode),
+                    Target = e.Target,
+                    Rule = e.Rule,
+                    Evidence = e.Evidence,
+                    TookMs = e.Took.TotalMilliseconds,
+                }),
+            ],
+        };
+    }
+
+    /// <summary>The current decision.</summary>
+    public ExplainDocument Explain()
+    {
+        var status = Status();
+        return new ExplainDocument
+        {
+            Summary = Explanation.Summary(status),
+            Hints = Explanation.Hints(status),
+            Gate = status.Gate,
+            Nodes = status.Nodes,
+            Sentinels = status.Sentinels,
+        };
+    }
+
+    private static GateStatus GateOf(RoutingSnapshot control, ForwarderSnapshot data) => new()
+    {
+        // The order in force is the data plane's; the newest one may still be on its way.
+        Mode = Lower(data.Order.Mode),
+        Target = data.Order.Target?.Name,
+        Since = control.GateSince,
+        Generation = data.Order.Generation,
+        Rule = control.Decision.RuleName,
+        RuleMeaning = Explanation.Meaning(control.Decision.Rule),
+        RuleSince = control.DecisionSince,
+        Evidence = control.Evidence,
+        LeaseLeftMs = control.LeaseLeft?.TotalMilliseconds,
+    };
+
+    private static SessionStatus SessionsOf(ProxyConfiguration settings, ForwarderSnapshot data, Rates rates) => new()
+    {
+        Current = data.Sessions,
+        Max = data.SessionsMax,
+        Limit = settings.Limits.Connections,
+        Total = data.SessionsTotal,
+        Parked = data.Parked,
+        ParkedLimit = settings.Limits.Parked,
+        PerSecond = rates.SessionsPerSecond,
+        PerSecondMax = rates.SessionsPerSecondMax,
+        BytesIn = data.BytesIn,
+        BytesOut = data.BytesOut,
+        BytesInPerSecond = rates.BytesInPerSecond,
+        BytesOutPerSecond = rates.BytesOutPerSecond,
+        Ends = Enum.GetValues<SessionEnd>().ToDictionary(EndCode.Of, end => data.Ends[(int)end]),
+        RecordsDropped = data.RecordsDropped,
+    };
+
+    private static NodeStatus NodeOf(Routing.NodeSnapshot node, Forwarding.NodeSnapshot? traffic, GateOrder order) => new()
+    {
+        Name = node.Node.Name,
+        Address = node.Node.EndPoint.ToString(),
+        Role = node.State.Role switch
+        {
+            NodeRole.Claims or NodeRole.Promoted => "master",
+            NodeRole.Follows => "replica",
+            _ => "unknown",
+        },
+        State = node.StateText,
+        Routed = order.Target == node.Node,
+        Health = HealthText.Of(node.Health),
+        Up = node.Health == ServerHealth.Up,
+        Since = node.Since,
+        Error = node.Error,
+        CheckAgeMs = node.Age?.TotalMilliseconds,
+        CheckLatencyMs = node.Latency?.TotalMilliseconds,
+        LinkUp = node.Answer is { IsMaster: false } replica ? replica.LinkUp : null,
+        Follows = node.Answer is { IsMaster: false } follower ? follower.MasterAddress : null,
+        LagBytes = node.LagBytes,
+        Offset = node.Answer?.Offset,
+        Replicas = node.Answer is { IsMaster: true } master ? master.Replicas : null,
+        RunId = node.Answer?.RunId,
+        Sessions = traffic?.Sessions ?? 0,
+        SessionsMax = traffic?.SessionsMax ?? 0,
+        SessionsTotal = traffic?.SessionsTotal ?? 0,
+        ConnectFailures = traffic?.ConnectFailures ?? 0,
+        BytesIn = traffic?.BytesIn ?? 0,
+        BytesOut = traffic?.BytesOut ?? 0,
+    };
+
+    private static SentinelStatus SentinelOf(SentinelSnapshot sentinel) => new()
+    {
+        Address = sentinel.Address,
+        Health = HealthText.Of(sentinel.Health),
+        Up = sentinel.Health == ServerHealth.Up,
+        Since = sentinel.Since,
+        Error = sentinel.Error,
+        Vote = sentinel.VoteText,
+        VoteCounts = sentinel.Vote.Fresh,
+        Epoch = sentinel.Answer?.ConfigEpoch,
+        MarkedDown = sentinel.Answer?.MarkedDown ?? false,
+        FailoverInProgress = sentinel.Answer?.FailoverInProgress ?? false,
+        Tilt = sentinel.Answer?.Tilt ?? false,
+        CheckAgeMs = sentinel.Age?.TotalMilliseconds,
+    };
+
+    private static string Lower<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+}

@@ -1,0 +1,133 @@
+// The verbs that ask a running proxy: status, explain, timeline, sessions, drain, ready.
+
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Net;
+using RedisHaProxy.Admin;
+using Spectre.Console;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Creates the verbs of the control socket.</summary>
+internal static class ControlCommands
+{
+    /// <summary>Where the machines' unit has it.</summary>
+    public const string DefaultSocket = "/run/redis-ha-proxy/control.sock";
+
+    public static IEnumerable<Command> Create() =>
+    [
+        Show("status", "Show the master, the nodes, the Sentinels and the sessions.", "stats.json",
+            AdminJson.Default.StatusDocument, (console, document) => StatusText.Write(console, document)),
+        Show("explain", "Show why sessions go where they go, or why the gate is shut.", "explain",
+            AdminJson.Default.ExplainDocument, (console, document) => ExplainText.Write(console, document)),
+        Show("timeline", "Show the last failovers: when, why, how long.", "timeline",
+            AdminJson.Default.TimelineDocument, (console, document) => TimelineText.Write(console, document)),
+        Sessions(),
+        Order("drain", "Fail /healthz, so that the load balancer sends new sessions elsewhere; open sessions go on.", "control/drain"),
+        Order("ready", "Take a drain back.", "control/ready"),
+    ];
+
+    private static Command Show<T>(string name, string description, string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, Action<IAnsiConsole, T> write)
+        where T : class
+    {
+        var (socket, json) = (SocketOption(), JsonOption());
+        var command = new Command(name, description) { socket, json };
+        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
+        {
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(json))
+            {
+                await output.WriteAsync(await client.GetTextAsync(path, cancellationToken));
+            }
+            else
+            {
+                write(Terminal.Console(output), await client.GetAsync(path, type, cancellationToken));
+            }
+        }));
+        return command;
+    }
+
+    private static Command Order(string name, string description, string path)
+    {
+        var socket = SocketOption();
+        var command = new Command(name, description) { socket };
+        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(path, cancellationToken))));
+        return command;
+    }
+
+    private static Command Sessions()
+    {
+        var (socket, json) = (SocketOption(), JsonOption());
+        var end = new Option<long?>("--end") { Description = "End the session with this number.", HelpName = "ID" };
+        var source = new Option<IPAddress?>("--source")
+        {
+            Description = "End all sessions from this address.",
+            HelpName = "ADDRESS",
+            CustomParser = ParseAddress,
+        };
+        var command = new Command("sessions", "List the open sessions, or end some of them.") { end, source, socket, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(end) is not null && result.GetResult(source) is not null)
+            {
+                result.AddError("--end and --source exclude each other.");
+            }
+        });
+        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
+        {
+            var output = parsed.InvocationConfiguration.Output;
+            if (parsed.GetValue(end) is { } id)
+            {
+                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?id={id}", cancellationToken));
+            }
+            else if (parsed.GetValue(source) is { } address)
+            {
+                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?source={Uri.EscapeDataString(address.ToString())}", cancellationToken));
+            }
+            else if (parsed.GetValue(json))
+            {
+                await output.WriteAsync(await client.GetTextAsync("control/sessions", cancellationToken));
+            }
+            else
+            {
+                SessionsText.Write(Terminal.Console(output), await client.GetAsync("control/sessions", AdminJson.Default.IReadOnlyListSessionEntry, cancellationToken));
+            }
+        }));
+        return command;
+    }
+
+    private static IPAddress? ParseAddress(ArgumentResult result)
+    {
+        if (IPAddress.TryParse(result.Tokens[0].Value, out var address))
+        {
+            return address;
+        }
+
+        result.AddError($"'{result.Tokens[0].Value}' is no address; an IPv4 or IPv6 literal is expected.");
+        return null;
+    }
+
+    private static Option<string> SocketOption() => new("--socket", "-s")
+    {
+        Description = "The control socket of the proxy (admin.socket).",
+        HelpName = "PATH",
+        DefaultValueFactory = _ => DefaultSocket,
+    };
+
+    private static Option<bool> JsonOption() => new("--json") { Description = "Write JSON." };
+
+    private static async Task<int> AskAsync(string socket, Func<ControlClient, Task> ask)
+    {
+        using var client = new ControlClient(socket);
+        try
+        {
+            await ask(client);
+            return ExitCode.Ok;
+        }
+        catch (ControlException e)
+        {
+            throw new CommandFailedException(ExitCode.Failed, e.Message);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// How tables and times look on a terminal of 80 columns.
+
+using System.Globalization;
+using Spectre.Console;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Formats for people.</summary>
+internal static class Terminal
+{
+    private const int PlainWidth = 100;
+
+    /// <summary>A console over <paramref name="output"/>: colours and width of the terminal, plain text into a pipe or file.</summary>
+    public static IAnsiConsole Console(TextWriter output)
+    {
+        bool terminal = ReferenceEquals(output, System.Console.Out) && !System.Console.IsOutputRedirected;
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(output),
+            Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = terminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+        });
+        if (!terminal)
+        {
+            console.Profile.Width = PlainWidth;
+        }
+
+        return console;
+    }
+
+    /// <summary>A table without lines.</summary>
+    public static Table Table(params string[] columns)
+    {
+        var table = new Table().Border(TableBorder.None).Collapse();
+        foreach (string column in columns)
+        {
+            bool number = column.StartsWith('>');
+            table.AddColumn(new TableColumn($"[grey]{Markup.Escape(column.TrimStart('>'))}[/]") { NoWrap = true, Alignment = number ? Justify.Right : Justify.Left, Padding = new Padding(0, 0, 2, 0) });
+        }
+
+        return table;
+    }
+
+    /// <summary>A time of today as a time, an earlier one with its date; UTC.</summary>
+    public static string Clock(DateTimeOffset time, DateTimeOffset now) =>
+        time.ToString(time.UtcDateTime.Date == now.UtcDateTime.Date ? "HH:mm:ss" : "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    /// <summary>A length of time in its two largest units.</summary>
+    public static string Span(TimeSpan span) => span switch
+    {
+        { TotalDays: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{span.Days} d {span.Hours} h"),
+        { TotalHours: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{span.Hours} h {span.Minutes} min"),
+        { TotalMinutes: >= 1 } => string.Create(CultureInfo.InvariantCulture, $"{span.Minutes} min {span.Seconds} s"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, (int)span.TotalSeconds)} s"),
+    };
+
+    /// <summary>Milliseconds, as seconds from one second on.</summary>
+    public static string Milliseconds(double milliseconds) => milliseconds switch
+    {
+        >= 10_000 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000:0.0} s"),
+        >= 1000 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000:0.00} s"),
+        >= 10 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0} ms"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{milliseconds:0.0} ms"),
+    };
+
+    /// <summary>Bytes in units of 1000.</summary>
+    public static string Bytes(double bytes)
+    {
+        string[] units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+        int unit = 0;
+        while (bytes >= 1000 && unit < units.Length - 1)
+        {
+            bytes /= 1000;
+            unit++;
+        }
+
+        return string.Create(CultureInfo.InvariantCulture, $"{(unit == 0 ? bytes.ToString("0", CultureInfo.InvariantCulture) : bytes.ToString(bytes < 10 ? "0.0" : "0", CultureInfo.InvariantCulture))} {units[unit]}");
+    }
+}
