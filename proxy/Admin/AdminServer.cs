@@ -25,6 +25,7 @@ internal sealed class AdminServer : IAsyncDisposable
     private readonly AdminConfiguration _configuration;
     private readonly RequestDelegate _handler;
     private readonly KestrelServer _server;
+    private bool _started;
 
     /// <param name="configuration">Where to listen.</param>
     /// <param name="handler">Answers every request.</param>
@@ -87,6 +88,7 @@ internal sealed class AdminServer : IAsyncDisposable
             throw new IOException($"cannot listen for administration on {where}: {(socketError ?? e).Message}", e);
         }
 
+        _started = true;
         if (_configuration.Socket is { } bound)
         {
             // Whoever may connect may drain: the proxy's own user and group. Until here the process's umask kept others out.
@@ -103,7 +105,8 @@ internal sealed class AdminServer : IAsyncDisposable
         }
 
         _server.Dispose();
-        if (_configuration.Socket is { } socket)
+        // Not when the start failed: the socket may be another process's.
+        if (_started && _configuration.Socket is { } socket)
         {
             File.Delete(socket);
         }

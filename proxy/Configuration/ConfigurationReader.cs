@@ -84,6 +84,7 @@ internal static class ConfigurationReader
             Admin = ReadAdmin(top.Section(Setting.Admin), folder, listen, problems),
             Timeouts = ReadTimeouts(top.Section(Setting.Timeouts)),
             Limits = ReadLimits(top.Section(Setting.Limits)),
+            Recording = ReadRecording(top.Section(Setting.Recording), folder, problems),
             Log = ReadLog(top.Section(Setting.Log)),
         };
         return configuration;
@@ -193,10 +194,32 @@ internal static class ConfigurationReader
 
     private static LimitConfiguration ReadLimits(SectionReader section) => new()
     {
-        Connections = section.Integer(Setting.LimitsConnections),
-        PerSource = section.Integer(Setting.LimitsPerSource),
-        Parked = section.Integer(Setting.LimitsParked),
+        Connections = (int)section.Integer(Setting.LimitsConnections),
+        PerSource = (int)section.Integer(Setting.LimitsPerSource),
+        Parked = (int)section.Integer(Setting.LimitsParked),
     };
+
+    private static RecordingConfiguration? ReadRecording(SectionReader section, string folder, ProblemList problems)
+    {
+        if (!section.Present)
+        {
+            return null;
+        }
+
+        long maxBytes = section.Integer(Setting.RecordingMaxBytes);
+        if (section.FilePath(Setting.RecordingFile, required: true) is not var (path, position))
+        {
+            return null;
+        }
+
+        string file = Path.GetFullPath(path, folder);
+        if (Directory.Exists(file) || !Directory.Exists(Path.GetDirectoryName(file)))
+        {
+            problems.Error(position, Setting.RecordingFile.Path, Directory.Exists(file) ? $"{file} is a directory; a file is expected" : $"the folder of {file} does not exist; create it");
+        }
+
+        return new RecordingConfiguration { File = file, MaxBytes = maxBytes };
+    }
 
     private static LogConfiguration ReadLog(SectionReader section) => new()
     {

@@ -113,9 +113,9 @@ internal sealed class SectionReader
     }
 
     /// <summary>A path as written; null when absent or wrong.</summary>
-    public (string Path, FilePosition Position)? FilePath(Setting setting)
+    public (string Path, FilePosition Position)? FilePath(Setting setting, bool required = false)
     {
-        if (Scalar(setting, JsonTokenType.String, "a path", required: false) is not { } value)
+        if (Scalar(setting, JsonTokenType.String, "a path", required) is not { } value)
         {
             return null;
         }
@@ -188,9 +188,9 @@ internal sealed class SectionReader
     }
 
     /// <summary>A whole number within its range; the default when absent or wrong.</summary>
-    public int Integer(Setting setting)
+    public long Integer(Setting setting)
     {
-        int otherwise = int.Parse(setting.Default, CultureInfo.InvariantCulture);
+        long otherwise = long.Parse(setting.Default, CultureInfo.InvariantCulture);
         if (Scalar(setting, JsonTokenType.Number, "a whole number", required: false) is not { } value)
         {
             return otherwise;
@@ -203,7 +203,7 @@ internal sealed class SectionReader
             return otherwise;
         }
 
-        return (int)number;
+        return number;
     }
 
     /// <summary>An address with a port; null when absent or wrong.</summary>

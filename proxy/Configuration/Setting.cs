@@ -110,6 +110,9 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting LimitsConnections = Integer("limits.connections", 10_000, 1, 1_000_000, live: false);
     public static readonly Setting LimitsPerSource = Integer("limits.perSource", 0, 0, 1_000_000, live: false);
     public static readonly Setting LimitsParked = Integer("limits.parked", 10_000, 0, 1_000_000, live: false);
+    public static readonly Setting Recording = Plain("recording", SettingKind.Section, "", "optional");
+    public static readonly Setting RecordingFile = Plain("recording.file", SettingKind.Path, "", "required; in a folder that exists");
+    public static readonly Setting RecordingMaxBytes = Integer("recording.maxBytes", 64 * 1024 * 1024, 1_000_000, 10_000_000_000, live: false);
     public static readonly Setting Log = Plain("log", SettingKind.Section, "", "optional");
     public static readonly Setting LogLevel = Word("log.level", "info", live: true, "trace", "debug", "info", "warning", "error");
     public static readonly Setting LogFormat = Word("log.format", "auto", live: false, "auto", "text", "json", "journal");
@@ -124,6 +127,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
         Admin, AdminListen, AdminUser, AdminPasswordFile, AdminSocket,
         Timeouts, TimeoutsConnect, TimeoutsPark, TimeoutsIdle, TimeoutsDrainDelay, TimeoutsDrain,
         Limits, LimitsConnections, LimitsPerSource, LimitsParked,
+        Recording, RecordingFile, RecordingMaxBytes,
         Log, LogLevel, LogFormat, LogSessions,
     ];
 }

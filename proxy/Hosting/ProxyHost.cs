@@ -134,7 +134,9 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         var (delay, limit) = reason == StopReason.Terminate
             ? (_configuration.Timeouts.DrainDelay, _configuration.Timeouts.Drain)
             : (TimeSpan.Zero, TimeSpan.Zero);
-        LogDraining(_log, _forwarder.Snapshot().Sessions, Durations.Format(delay), Durations.Format(limit));
+        int sessions = _forwarder.Snapshot().Sessions;
+        LogDraining(_log, sessions, Durations.Format(delay), Durations.Format(limit));
+        AnnounceStopping(sessions, delay + limit);
         await WaitAsync(delay, () => false, delay + limit);
         await _forwarder.StopAcceptingAsync();
         await WaitAsync(limit, () => _forwarder.Snapshot().Sessions == 0, limit);
@@ -147,11 +149,14 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         long start = _timeProvider.GetTimestamp();
         while (!enough() && !_stopNow.IsCancellationRequested && _timeProvider.GetElapsedTime(start) is var elapsed && elapsed < time)
         {
-            _notifier.Stopping($"Stopping: {_forwarder.Snapshot().Sessions} sessions left, at most {(announced - elapsed).TotalSeconds:0} s", announced - elapsed + TimeSpan.FromSeconds(15));
+            AnnounceStopping(_forwarder.Snapshot().Sessions, announced - elapsed);
             var step = time - elapsed < Tick ? time - elapsed : Tick;
             await Task.Delay(step, _timeProvider, _stopNow.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    private void AnnounceStopping(int sessions, TimeSpan left) =>
+        _notifier.Stopping($"Stopping: {sessions} sessions left, at most {left.TotalSeconds:0} s", left + TimeSpan.FromSeconds(15));
 
     private async Task BeatAsync(CancellationToken cancellationToken)
     {

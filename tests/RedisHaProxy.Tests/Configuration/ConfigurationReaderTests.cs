@@ -15,6 +15,7 @@ public sealed class ConfigurationReaderTests : IDisposable
           "admin":    { "listen": "0.0.0.0:1936", "user": "operator", "passwordFile": "admin.password", "socket": "/run/redis-ha-proxy/control.sock" },
           "timeouts": { "connect": "2s", "park": "0s", "idle": "1h", "drainDelay": "5s", "drain": "1m" },
           "limits":   { "connections": 20000, "perSource": 100, "parked": 500 },
+          "recording": { "file": "record.jsonl", "maxBytes": 5000000000 },
           "log":      { "level": "debug", "format": "json", "sessions": false } }
         """;
 
@@ -46,6 +47,7 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Equal((IPEndPoint.Parse("0.0.0.0:1936"), "operator", "three", "/run/redis-ha-proxy/control.sock"), (c.Admin!.Listen, c.Admin.User, c.Admin.Password, c.Admin.Socket));
         Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(2), Park = TimeSpan.Zero, Idle = TimeSpan.FromHours(1), DrainDelay = TimeSpan.FromSeconds(5), Drain = TimeSpan.FromMinutes(1) }, c.Timeouts);
         Assert.Equal(new LimitConfiguration { Connections = 20000, PerSource = 100, Parked = 500 }, c.Limits);
+        Assert.Equal(new RecordingConfiguration { File = Path.Combine(_folder.Path, "record.jsonl"), MaxBytes = 5_000_000_000 }, c.Recording);
         Assert.Equal(new LogConfiguration { Level = LogLevel.Debug, Format = LogFormat.Json, Sessions = false }, c.Log);
     }
 
@@ -60,6 +62,7 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Null(c.Sentinel);
         Assert.Null(c.Admin);
         Assert.Null(c.Redis.Credentials);
+        Assert.Null(c.Recording);
         Assert.Equal(new TimeoutConfiguration(), c.Timeouts);
         Assert.Equal(new LimitConfiguration(), c.Limits);
         Assert.Equal(new LogConfiguration(), c.Log);
@@ -148,6 +151,10 @@ public sealed class ConfigurationReaderTests : IDisposable
     // Admin.
     [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"admin\": { \"listen\": \"127.0.0.1:1\" } }", "admin.listen: 127.0.0.1:1 is an address of listen, where the clients connect")]
     [InlineData("{ \"admin\": { \"socket\": \"/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012\" } }", "is longer than 107 bytes, the limit of a Unix socket's path")]
+    [InlineData("{ \"recording\": { } }", "recording.file: missing; it is required")]
+    [InlineData("{ \"recording\": { \"file\": \"absent/x\" } }", "recording.file: the folder of FOLDER/absent/x does not exist; create it")]
+    [InlineData("{ \"recording\": { \"file\": \".\" } }", "recording.file: FOLDER is a directory; a file is expected")]
+    [InlineData("{ \"recording\": { \"maxBytes\": 1 } }", "recording.maxBytes: 1 is not accepted; a whole number from 1000000 to 10000000000 is expected")]
     // Durations, numbers, words.
     [InlineData("{ \"timeouts\": { \"park\": 10 } }", "timeouts.park: a duration in quotes, such as \"250ms\", \"5s\" or \"1m\" is expected, found the number 10")]
     [InlineData("{ \"timeouts\": { \"park\": \"10\" } }", "timeouts.park: \"10\" is no duration; write a whole number and ms, s, m or h")]

@@ -1,0 +1,266 @@
+// The whole proxy as a process, in front of real Redis and Sentinel processes.
+
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using RedisHaProxy.Tests.Configuration;
+using RedisHaProxy.Tests.Real;
+
+namespace RedisHaProxy.Tests.Hosting;
+
+public sealed class RunTests
+{
+    [SkippableFact]
+    public async Task Sessions_reach_the_master_follow_a_failover_and_the_operator_sees_it()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync();
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await ReadyAsync(proxy, "redis1");
+
+        using (var client = await proxy.ConnectAsync())
+        {
+            Assert.Equal("OK", await client.CommandAsync("SET", "key", "value"));
+        }
+
+        Assert.Equal("value", await deployment.Nodes[0].CommandAsync("GET", "key"));
+
+        // FAILOVER by hand, and the Sentinels told at once.
+        var target = deployment.Nodes[1];
+        await deployment.Nodes[0].CommandAsync("FAILOVER", "TO", "127.0.0.1", target.EndPoint.Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        await ReadyAsync(proxy, "redis2");
+        using (var client = await proxy.ConnectAsync())
+        {
+            Assert.Equal("OK", await client.CommandAsync("SET", "key", "other"));
+        }
+
+        var timeline = JsonDocument.Parse(await proxy.GetAsync("timeline")).RootElement;
+        var newest = timeline.GetProperty("interruptions")[0];
+        Assert.Equal(("redis1", "redis2"), (newest.GetProperty("from").GetString(), newest.GetProperty("to").GetString()));
+
+        var status = JsonDocument.Parse(await proxy.GetAsync("stats.json")).RootElement;
+        Assert.Equal("redis2", status.GetProperty("gate").GetProperty("target").GetString());
+        Assert.Equal(2, status.GetProperty("sessions").GetProperty("total").GetInt64());
+
+        // The verbs over the control socket.
+        var text = await proxy.VerbAsync("status");
+        Assert.Equal((0, ""), (text.ExitCode, text.Error));
+        Assert.Contains("Sessions go to redis2", text.Output, StringComparison.Ordinal);
+        var explain = await proxy.VerbAsync("explain", "--json");
+        Assert.StartsWith("Sessions go to redis2", JsonDocument.Parse(explain.Output).RootElement.GetProperty("summary").GetString(), StringComparison.Ordinal);
+        Assert.Contains("redis1  redis2", (await proxy.VerbAsync("timeline")).Output, StringComparison.Ordinal);
+
+        proxy.Signal(PosixSignal.SIGTERM);
+        Assert.Equal(0, await proxy.ExitedAsync());
+        Assert.False(File.Exists(proxy.Socket));
+    }
+
+    [SkippableFact]
+    public async Task Without_a_master_the_process_is_healthy_and_not_ready()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await ReadyAsync(proxy, "redis1");
+
+        deployment.Nodes[0].Kill();
+
+        await Eventually.HoldsAsync(async () => await proxy.StatusAsync("readyz") == HttpStatusCode.ServiceUnavailable, () => proxy.Log);
+        Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
+        var explain = await proxy.VerbAsync("explain");
+        Assert.Contains("no node claims to be master", explain.Output, StringComparison.Ordinal);
+        Assert.Contains("connection refused", explain.Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task SIGTERM_fails_the_health_check_takes_sessions_for_the_delay_and_ends_the_last_ones_at_the_limit()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "3s", "drain": "1s" }""");
+        await ReadyAsync(proxy, "redis1");
+        using var old = await proxy.ConnectAsync();
+        Assert.Equal("PONG", await old.CommandAsync("PING"));
+
+        proxy.Signal(PosixSignal.SIGTERM);
+
+        await Eventually.HoldsAsync(async () => await proxy.StatusAsync("healthz") == HttpStatusCode.ServiceUnavailable, () => proxy.Log);
+        using (var late = await proxy.ConnectAsync())
+        {
+            Assert.Equal("PONG", await late.CommandAsync("PING"));
+        }
+
+        await Eventually.HoldsAsync(async () => !await AcceptsAsync(proxy.EndPoint), () => $"the listener closes; {proxy.Log}");
+        Assert.Equal("PONG", await old.CommandAsync("PING"));
+        Assert.Equal(0, await proxy.ExitedAsync());
+        Assert.Contains("Stopped; 1 sessions were ended", proxy.Log, StringComparison.Ordinal);
+        Assert.Contains("ended: operator", proxy.Log, StringComparison.Ordinal);
+        await Assert.ThrowsAnyAsync<IOException>(() => old.CommandAsync("PING"));
+    }
+
+    [SkippableFact]
+    public async Task SIGTERM_ends_the_process_as_soon_as_the_last_session_has_gone_and_SIGINT_at_once()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
+        await using (var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "0s", "drain": "10m" }"""))
+        {
+            await ReadyAsync(proxy, "redis1");
+            using (var client = await proxy.ConnectAsync())
+            {
+                Assert.Equal("PONG", await client.CommandAsync("PING"));
+                proxy.Signal(PosixSignal.SIGTERM);
+                await Eventually.HoldsAsync(async () => !await AcceptsAsync(proxy.EndPoint), () => $"the listener closes; {proxy.Log}");
+                Assert.True(proxy.Running);
+            }
+
+            Assert.Equal(0, await proxy.ExitedAsync());
+        }
+
+        await using (var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "10m", "drain": "10m" }"""))
+        {
+            await ReadyAsync(proxy, "redis1");
+            using var client = await proxy.ConnectAsync();
+            Assert.Equal("PONG", await client.CommandAsync("PING"));
+            proxy.Signal(PosixSignal.SIGINT);
+            Assert.Equal(0, await proxy.ExitedAsync());
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_drain_can_be_taken_back_and_sessions_can_be_listed_and_ended()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await ReadyAsync(proxy, "redis1");
+
+        Assert.StartsWith("draining", (await proxy.VerbAsync("drain")).Output, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await proxy.StatusAsync("healthz"));
+        Assert.Contains("already", (await proxy.VerbAsync("drain")).Output, StringComparison.Ordinal);
+        Assert.StartsWith("serving", (await proxy.VerbAsync("ready")).Output, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
+
+        using var client = await proxy.ConnectAsync();
+        Assert.Equal("PONG", await client.CommandAsync("PING"));
+        var listed = JsonDocument.Parse((await proxy.VerbAsync("sessions", "--json")).Output).RootElement;
+        long id = listed[0].GetProperty("id").GetInt64();
+        Assert.Equal(("redis1", "open"), (listed[0].GetProperty("node").GetString(), listed[0].GetProperty("state").GetString()));
+        var none = await proxy.VerbAsync("sessions", "--end", "987654321");
+        Assert.Equal((1, "redis-ha-proxy: no session matches\n"), (none.ExitCode, none.Error));
+        Assert.Equal("1 session ended\n", (await proxy.VerbAsync("sessions", "--end", id.ToString(System.Globalization.CultureInfo.InvariantCulture))).Output);
+        await Assert.ThrowsAnyAsync<IOException>(() => client.CommandAsync("PING"));
+        using var second = await proxy.ConnectAsync();
+        Assert.Equal("PONG", await second.CommandAsync("PING"));
+        Assert.Equal("1 session ended\n", (await proxy.VerbAsync("sessions", "--source", "127.0.0.1")).Output);
+        Assert.Matches(@"Order 'sessions/end\?source=127\.0\.0\.1' by process \d+ of user \d+", proxy.Log);
+    }
+
+    [SkippableFact]
+    public async Task The_service_manager_hears_of_readiness_master_and_end()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        using var folder = new TemporaryFolder();
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 20_000 };
+        string path = Path.Combine(folder.Path, "notify");
+        manager.Bind(new UnixDomainSocketEndPoint(path));
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment, change: start =>
+        {
+            start.Environment["NOTIFY_SOCKET"] = path;
+            start.Environment["WATCHDOG_USEC"] = "3000000";
+        });
+
+        Assert.StartsWith("READY=1\nSTATUS=Serving, ", Receive(manager), StringComparison.Ordinal);
+        ReceiveUntil(manager, m => m.StartsWith("STATUS=Serving, master redis1", StringComparison.Ordinal));
+        ReceiveUntil(manager, m => m == "WATCHDOG=1");
+        proxy.Signal(PosixSignal.SIGTERM);
+        ReceiveUntil(manager, m => m.StartsWith("STOPPING=1\nSTATUS=Stopping", StringComparison.Ordinal));
+        Assert.Equal(0, await proxy.ExitedAsync());
+    }
+
+    [SkippableFact]
+    public async Task A_taken_port_ends_the_start_with_one_line_and_exit_code_1()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        using var folder = new TemporaryFolder();
+        string node = $"\"redis\": {{ \"nodes\": {{ \"a\": \"{deployment.Nodes[0].EndPoint}\" }} }}, \"limits\": {{ \"connections\": 10 }}";
+
+        var clients = await ProxyProcess.RunAsync("run", "--config", folder.Write("a.json", $"{{ \"listen\": [\"{proxy.EndPoint}\"], {node} }}"));
+        Assert.Equal(1, clients.ExitCode);
+        Assert.Matches($"^redis-ha-proxy: .*{proxy.EndPoint}.*in use.*\n$", clients.Error);
+
+        int free = RedisProcess.FreePort();
+        var admin = await ProxyProcess.RunAsync("run", "--config", folder.Write("b.json", $"{{ \"listen\": [\"127.0.0.1:{free}\"], \"admin\": {{ \"listen\": \"{proxy.Admin}\" }}, {node} }}"));
+        Assert.Equal(1, admin.ExitCode);
+        Assert.Matches($"^redis-ha-proxy: cannot listen for administration on {proxy.Admin}: .*in use.*\n$", admin.Error);
+
+        var socket = await ProxyProcess.RunAsync("run", "--config", folder.Write("c.json", $"{{ \"listen\": [\"127.0.0.1:{free}\"], \"admin\": {{ \"socket\": \"{proxy.Socket}\" }}, {node} }}"));
+        Assert.Equal((1, $"redis-ha-proxy: cannot listen for administration on {proxy.Socket}: another redis-ha-proxy answers there\n"), (socket.ExitCode, socket.Error));
+        Assert.Equal(0, (await proxy.VerbAsync("status")).ExitCode);
+    }
+
+    [SkippableFact]
+    public async Task Pages_want_the_password_health_checks_do_not_and_orders_are_not_taken_over_TCP()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+
+        Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await proxy.StatusAsync("stats.json"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await proxy.StatusAsync("nothing"));
+        Assert.Equal(HttpStatusCode.Forbidden, await proxy.StatusAsync("control/sessions"));
+        using var order = await proxy.Http.PostAsync(new Uri("control/drain", UriKind.Relative), null);
+        Assert.Equal(HttpStatusCode.Forbidden, order.StatusCode);
+        using var post = await proxy.Http.PostAsync(new Uri("healthz", UriKind.Relative), null);
+        Assert.Equal((HttpStatusCode.MethodNotAllowed, "GET, HEAD"), (post.StatusCode, string.Join(", ", post.Content.Headers.Allow)));
+        using var head = await proxy.Http.SendAsync(new HttpRequestMessage(HttpMethod.Head, "healthz"));
+        Assert.Equal((HttpStatusCode.OK, 3), (head.StatusCode, head.Content.Headers.ContentLength));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, File.GetUnixFileMode(proxy.Socket));
+    }
+
+    private static Task ReadyAsync(RunningProxy proxy, string master) =>
+        Eventually.HoldsAsync(
+            async () => (await proxy.Http.GetAsync(new Uri("readyz", UriKind.Relative))) is { StatusCode: HttpStatusCode.OK } answer
+                && await answer.Content.ReadAsStringAsync() == $"ok, master {master}\n",
+            () => $"sessions are routed to {master}; the proxy's log:\n{proxy.Log}");
+
+    private static async Task<bool> AcceptsAsync(IPEndPoint endPoint)
+    {
+        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await probe.ConnectAsync(endPoint);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private static string Receive(Socket manager)
+    {
+        var buffer = new byte[4096];
+        return Encoding.UTF8.GetString(buffer, 0, manager.Receive(buffer));
+    }
+
+    private static void ReceiveUntil(Socket manager, Func<string, bool> wanted)
+    {
+        // Bounded: the socket's receive time-out throws when the manager hears nothing more; messages come at most twice a second.
+        for (int i = 0; i < 60; i++)
+        {
+            if (wanted(Receive(manager)))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail("the message did not come");
+    }
+}
