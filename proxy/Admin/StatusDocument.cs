@@ -15,9 +15,9 @@ internal sealed record StatusDocument
 
     public required SessionStatus Sessions { get; init; }
 
-    public required IReadOnlyList<NodeStatus> Nodes { get; init; }
+    public required IReadOnlyList<NodeEntry> Nodes { get; init; }
 
-    public required IReadOnlyList<SentinelStatus> Sentinels { get; init; }
+    public required IReadOnlyList<SentinelEntry> Sentinels { get; init; }
 }
 
 /// <summary>The process itself.</summary>
@@ -113,7 +113,7 @@ internal sealed record SessionStatus
 }
 
 /// <summary>One data node.</summary>
-internal sealed record NodeStatus
+internal sealed record NodeEntry
 {
     public required string Name { get; init; }
 
@@ -172,7 +172,7 @@ internal sealed record NodeStatus
 }
 
 /// <summary>One Sentinel.</summary>
-internal sealed record SentinelStatus
+internal sealed record SentinelEntry
 {
     public required string Address { get; init; }
 
@@ -264,9 +264,9 @@ internal sealed record ExplainDocument
 
     public required GateStatus Gate { get; init; }
 
-    public required IReadOnlyList<NodeStatus> Nodes { get; init; }
+    public required IReadOnlyList<NodeEntry> Nodes { get; init; }
 
-    public required IReadOnlyList<SentinelStatus> Sentinels { get; init; }
+    public required IReadOnlyList<SentinelEntry> Sentinels { get; init; }
 }
 
 /// <summary>One open session.</summary>

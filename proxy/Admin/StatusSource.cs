@@ -130,7 +130,7 @@ internal sealed class StatusSource(
         RecordsDropped = data.RecordsDropped,
     };
 
-    private static NodeStatus NodeOf(Routing.NodeSnapshot node, Forwarding.NodeSnapshot? traffic, GateOrder order) => new()
+    private static NodeEntry NodeOf(Routing.NodeStatus node, NodeSnapshot? traffic, GateOrder order) => new()
     {
         Name = node.Node.Name,
         Address = node.Node.EndPoint.ToString(),
@@ -162,7 +162,7 @@ internal sealed class StatusSource(
         BytesOut = traffic?.BytesOut ?? 0,
     };
 
-    private static SentinelStatus SentinelOf(SentinelSnapshot sentinel) => new()
+    private static SentinelEntry SentinelOf(Routing.SentinelStatus sentinel) => new()
     {
         Address = sentinel.Address,
         Health = HealthText.Of(sentinel.Health),

@@ -35,7 +35,7 @@ internal static class StatusText
         }
     }
 
-    internal static string Role(NodeStatus node) => node.Role switch
+    internal static string Role(NodeEntry node) => node.Role switch
     {
         "master" => node.Replicas is { } replicas ? $"master, {replicas} replicas" : "master",
         "replica" => node.LinkUp == true ? "replica, link up" : "replica, link down",
