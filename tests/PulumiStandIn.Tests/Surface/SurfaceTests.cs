@@ -34,7 +34,7 @@ public class SurfaceTests
     }
 
     [SkippableFact]
-    public void All_inputs_of_the_real_types_that_the_stand_in_requires_or_not_are_required_or_not_there()
+    public void All_inputs_that_the_real_types_require_are_required_by_the_stand_in()
     {
         Assembly standIn = LoadStandIn();
         string[] required =
