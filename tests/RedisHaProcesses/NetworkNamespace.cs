@@ -41,11 +41,11 @@ public sealed partial class NetworkNamespace : IDisposable
         try
         {
             var ours = Link("/proc/self/ns/net");
-            await Until.TrueAsync(
-                $"network namespace {name}", TimeSpan.FromSeconds(5),
+            await Eventually.HoldsAsync(
                 () => holder.HasExited
                     ? throw new InvalidOperationException($"unshare failed: {holder.LogTail()}")
-                    : Link(space.File) is { } its && its != ours && IsSleeping(holder.Id));
+                    : Link(space.File) is { } its && its != ours && IsSleeping(holder.Id),
+                () => $"network namespace {name}");
             Shell.Run(space, "ip", "link", "set", "lo", "up");
             return space;
         }

@@ -1,4 +1,4 @@
-// Our own proxy as a real process, configured for a cluster.
+// Our own proxy as a real process, configured for a deployment.
 
 using System.Globalization;
 using System.Net;
@@ -6,51 +6,42 @@ using System.Text.Json;
 
 namespace RedisHaProcesses;
 
-/// <summary>A redis-ha-proxy process.</summary>
-public sealed class ProxyProcess : IDisposable
+/// <summary>Starts redis-ha-proxy.</summary>
+public static class ProxyProcess
 {
-    private ProxyProcess(ChildProcess process) => Process = process;
-
-    /// <summary>The process.</summary>
-    public ChildProcess Process { get; }
-
-    /// <summary>Starts it for a cluster, with the cluster's accounts and down-after.</summary>
+    /// <summary>Starts it for a deployment made with <see cref="RedisDeploymentOptions.AsProduct"/>, with its accounts and down-after.</summary>
     /// <param name="program">Path of redis-ha-proxy.</param>
-    /// <param name="cluster">What it routes to.</param>
+    /// <param name="deployment">What it routes to.</param>
     /// <param name="listen">Where clients connect.</param>
     /// <param name="network">Namespace; null is ours.</param>
-    public static ProxyProcess Start(string program, RedisCluster cluster, IPEndPoint listen, NetworkNamespace? network = null)
+    public static ChildProcess Start(string program, RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network = null)
     {
-        var directory = cluster.Directory;
-        directory.Write("proxy/redis.password", cluster.Passwords.Health);
-        directory.Write("proxy/sentinel.password", cluster.Passwords.SentinelWatch);
+        var work = deployment.Work;
+        work.Write("proxy/redis.password", deployment.Accounts.Health);
+        work.Write("proxy/sentinel.password", deployment.Accounts.SentinelWatch);
         var settings = new Dictionary<string, object>
         {
             ["listen"] = new[] { listen.ToString() },
             ["redis"] = new
             {
-                nodes = cluster.Nodes.ToDictionary(n => n.Name, n => n.EndPoint.ToString()),
+                nodes = deployment.Nodes.ToDictionary(n => n.Name, n => n.EndPoint.ToString()),
                 user = "rp-health",
                 passwordFile = "redis.password",
             },
         };
-        if (cluster.Sentinels.Count > 0)
+        if (deployment.Sentinels.Count > 0)
         {
             settings["sentinel"] = new
             {
-                master = cluster.Settings.Master,
-                nodes = cluster.Sentinels.Select(s => s.EndPoint.ToString()),
+                master = RedisDeployment.MasterName,
+                nodes = deployment.Sentinels.Select(s => s.EndPoint.ToString()),
                 user = "rp-sentinel",
                 passwordFile = "sentinel.password",
-                downAfter = $"{((long)cluster.Settings.DownAfter.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}ms",
+                downAfter = string.Create(CultureInfo.InvariantCulture, $"{deployment.Options.DownAfterMilliseconds}ms"),
             };
         }
 
-        var file = directory.Write("proxy/proxy.json", JsonSerializer.Serialize(settings));
-        return new(ChildProcess.Start(
-            "redis-ha-proxy", program, ["run", "--config", file], Path.Combine(directory.Path, "redis-ha-proxy.log"), network));
+        var file = work.Write("proxy/proxy.json", JsonSerializer.Serialize(settings));
+        return ChildProcess.Start("redis-ha-proxy", program, ["run", "--config", file], Path.Combine(work.Path, "redis-ha-proxy.log"), network);
     }
-
-    /// <summary>Ends it.</summary>
-    public void Dispose() => Process.Dispose();
 }

@@ -1,4 +1,5 @@
 // A plain blocking RESP2 connection: what a client library does on the wire, and nothing else, so that what is measured is not the client.
+// Deliberately independent of the proxy's own reader, so that neither hides an error of the other.
 
 using System.Buffers.Text;
 using System.Globalization;
@@ -8,15 +9,15 @@ using System.Text;
 
 namespace RedisHaProcesses;
 
-/// <summary>An error reply; the message is the reply without its '-'.</summary>
-public sealed class RedisErrorException(string message) : Exception(message);
+/// <summary>An error reply ("-ERR ..."); the message is the reply's text without the dash.</summary>
+public sealed class RespErrorException(string message) : Exception(message);
 
 /// <summary>
 /// One connection, one thread at a time. Sending and reading are separate, so that commands can be pipelined. Blocking socket calls go
 /// straight to the kernel: the time after a read returns is the time the reply was there. Nothing is allocated per command by
 /// <see cref="Send(ReadOnlySpan{byte})"/> and <see cref="ReadLine"/>.
 /// </summary>
-public sealed class RespConnection : IDisposable
+public sealed partial class RespConnection : IDisposable
 {
     private readonly Socket _socket;
     private byte[] _buffer = new byte[4096];
@@ -24,6 +25,9 @@ public sealed class RespConnection : IDisposable
     private int _end;
 
     private RespConnection(Socket socket) => _socket = socket;
+
+    /// <summary>The address of this end; identifies the connection in CLIENT LIST.</summary>
+    public EndPoint LocalEndPoint => _socket.LocalEndPoint!;
 
     /// <summary>Whether bytes are there to be read without waiting longer than <paramref name="microseconds"/> (or the peer has closed).</summary>
     public bool Readable(int microseconds) => _end > _start || _socket.Poll(microseconds, SelectMode.SelectRead);
@@ -110,13 +114,13 @@ public sealed class RespConnection : IDisposable
     }
 
     /// <summary>Sends a command and reads its reply.</summary>
-    /// <exception cref="RedisErrorException">An error reply.</exception>
+    /// <exception cref="RespErrorException">An error reply.</exception>
     /// <exception cref="IOException">The connection is gone, or the timeout passed.</exception>
     public RespReply Call(params ReadOnlySpan<string> words)
     {
         Send(Encode(words));
         var reply = Read();
-        return reply.IsError ? throw new RedisErrorException(reply.Text) : reply;
+        return reply.IsError ? throw new RespErrorException(reply.Text) : reply;
     }
 
     /// <summary>
@@ -160,7 +164,7 @@ public sealed class RespConnection : IDisposable
             case '$' or '*' when Utf8Parser.TryParse(line[1..], out int length, out var read) && read == line.Length - 1:
                 if (length < 0)
                 {
-                    return new RespReply(type, "", null);
+                    return new RespReply(type, "", null) { IsNil = true };
                 }
 
                 if (type == '$')
@@ -216,7 +220,7 @@ public sealed class RespConnection : IDisposable
         }
         catch (SocketException e)
         {
-            throw new IOException($"receive: {e.SocketErrorCode}", e);
+            throw new IOException($"receive: {(e.SocketErrorCode is SocketError.WouldBlock or SocketError.TimedOut ? "no reply in time" : e.SocketErrorCode)}", e);
         }
     }
 }

@@ -13,6 +13,9 @@ public sealed record RespReply(char Type, string Text, IReadOnlyList<RespReply>?
     /// <summary>Whether it is an error reply.</summary>
     public bool IsError => Type == '-';
 
+    /// <summary>Whether it is the nil bulk string or array.</summary>
+    public bool IsNil { get; init; }
+
     /// <summary>The integer it says.</summary>
     public long Number => long.Parse(Text, CultureInfo.InvariantCulture);
 
@@ -30,6 +33,17 @@ public sealed record RespReply(char Type, string Text, IReadOnlyList<RespReply>?
 
         return pairs;
     }
+
+    /// <summary>As a .NET value: string, long, null, object?[], or a <see cref="RespErrorException"/>.</summary>
+    public object? ToValue()
+        => IsNil ? null
+            : Type switch
+            {
+                '*' => Items!.Select(i => i.ToValue()).ToArray(),
+                ':' => Number,
+                '-' => new RespErrorException(Text),
+                _ => Text,
+            };
 
     /// <summary>The fields of INFO.</summary>
     public Dictionary<string, string> ToInfo()

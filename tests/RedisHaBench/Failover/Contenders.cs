@@ -11,16 +11,9 @@ namespace RedisHaBench.Failover;
 /// <param name="Name">Name on the command line and in tables.</param>
 /// <param name="Description">What its configuration is.</param>
 /// <param name="IsOurs">Whether the bars apply to it.</param>
-/// <param name="Start">Starts it for a cluster on an address, in a namespace or ours.</param>
+/// <param name="Start">Starts it for a deployment on an address, in a namespace or ours.</param>
 internal sealed record Contender(
-    string Name, string Description, bool IsOurs, Func<RedisCluster, IPEndPoint, NetworkNamespace?, RunningContender> Start);
-
-/// <summary>A proxy that runs.</summary>
-internal sealed record RunningContender(ChildProcess Process) : IDisposable
-{
-    /// <summary>Ends it.</summary>
-    public void Dispose() => Process.Dispose();
-}
+    string Name, string Description, bool IsOurs, Func<RedisDeployment, IPEndPoint, NetworkNamespace?, ChildProcess> Start);
 
 /// <summary>All contenders.</summary>
 internal static class Contenders
@@ -32,20 +25,20 @@ internal static class Contenders
     public static IReadOnlyList<Contender> All(string program) =>
     [
         new(Ours, "this project's proxy, default settings, sentinel.downAfter as the Sentinels'", true,
-            (cluster, listen, network) => new(ProxyProcess.Start(program, cluster, listen, network).Process)),
+            (deployment, listen, network) => ProxyProcess.Start(program, deployment, listen, network)),
         new("haproxy-reference", "HAProxy with the role check of the reference architecture: check inter 3s, client and server timeouts 6 s", false,
-            (cluster, listen, network) => StartHaProxy(cluster, listen, network, "inter 3s", fast: false)),
+            (deployment, listen, network) => StartHaProxy(deployment, listen, network, "inter 3s", fast: false)),
         new("haproxy-tuned", "the same with inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", false,
-            (cluster, listen, network) => StartHaProxy(cluster, listen, network, "inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", fast: false)),
+            (deployment, listen, network) => StartHaProxy(deployment, listen, network, "inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", fast: false)),
         new("haproxy-fast",
             "beyond the tuned one: inter 100ms, a check that does not wait on a replica, connect timeout 300ms and redispatch, and backup servers with on-marked-up shutdown-backup-sessions, so that one server is used at a time",
             false,
-            (cluster, listen, network) => StartHaProxy(
-                cluster, listen, network, "inter 100ms fall 1 rise 1 on-marked-down shutdown-sessions", fast: true)),
+            (deployment, listen, network) => StartHaProxy(
+                deployment, listen, network, "inter 100ms fall 1 rise 1 on-marked-down shutdown-sessions", fast: true)),
     ];
 
     /// <summary>haproxy.cfg of a contender.</summary>
-    internal static string HaProxyConfiguration(RedisCluster cluster, IPEndPoint listen, string checks, bool fast)
+    internal static string HaProxyConfiguration(RedisDeployment deployment, IPEndPoint listen, string checks, bool fast)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"""
@@ -67,7 +60,7 @@ internal static class Contenders
 
             """);
         text.Append(CultureInfo.InvariantCulture, $"""
-              tcp-check send "AUTH rp-health {cluster.Passwords.Health}\r\n"
+              tcp-check send "AUTH rp-health {deployment.Accounts.Health}\r\n"
               tcp-check expect string +OK
               tcp-check send "PING\r\n"
               tcp-check expect string +PONG
@@ -88,7 +81,7 @@ internal static class Contenders
               tcp-check expect string +OK
 
             """);
-        foreach (var (index, node) in cluster.Nodes.Index())
+        foreach (var (index, node) in deployment.Nodes.Index())
         {
             var backup = !fast ? "" : index == 0 ? " on-marked-up shutdown-backup-sessions" : " backup";
             text.Append(CultureInfo.InvariantCulture, $"  server {node.Name} {node.EndPoint} check {checks}{backup}\n");
@@ -97,6 +90,6 @@ internal static class Contenders
         return text.ToString();
     }
 
-    private static RunningContender StartHaProxy(RedisCluster cluster, IPEndPoint listen, NetworkNamespace? network, string checks, bool fast)
-        => new(HaProxyProcess.Start(HaProxyConfiguration(cluster, listen, checks, fast), cluster.Directory, network).Process);
+    private static ChildProcess StartHaProxy(RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network, string checks, bool fast)
+        => HaProxyProcess.Start(HaProxyConfiguration(deployment, listen, checks, fast), deployment.Work, network);
 }

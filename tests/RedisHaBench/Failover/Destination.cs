@@ -14,15 +14,15 @@ internal sealed class Destination
 {
     private readonly sbyte[] _nodeByPort = new sbyte[65536];
 
-    public Destination(IPEndPoint endPoint, NetworkNamespace? network, RedisCluster cluster)
+    public Destination(IPEndPoint endPoint, NetworkNamespace? network, RedisDeployment deployment)
     {
         EndPoint = endPoint;
         Network = network;
-        Hello = [.. RespConnection.Encode("AUTH", cluster.Passwords.Client), .. RespConnection.Encode("CONFIG", "GET", "port")];
+        Hello = [.. RespConnection.Encode("AUTH", deployment.Accounts.Client), .. RespConnection.Encode("CONFIG", "GET", "port")];
         Array.Fill(_nodeByPort, (sbyte)-1);
-        for (var i = 0; i < cluster.Nodes.Count; i++)
+        for (var i = 0; i < deployment.Nodes.Count; i++)
         {
-            _nodeByPort[cluster.Nodes[i].EndPoint.Port] = (sbyte)i;
+            _nodeByPort[deployment.Nodes[i].EndPoint.Port] = (sbyte)i;
         }
     }
 
@@ -67,5 +67,5 @@ internal sealed class Destination
     }
 
     private static InvalidOperationException Unexpected(ReadOnlySpan<byte> line)
-        => new($"a proxy answered '{Encoding.UTF8.GetString(line)}', which no node of the cluster says");
+        => new($"a proxy answered '{Encoding.UTF8.GetString(line)}', which no node of the deployment says");
 }

@@ -17,7 +17,7 @@ internal sealed record FailoverOptions
 
     public required IReadOnlyList<Contender> Contenders { get; init; }
 
-    public required RedisClusterSettings Cluster { get; init; }
+    public required RedisDeploymentOptions Deployment { get; init; }
 
     public required string Out { get; init; }
 }
@@ -59,7 +59,13 @@ internal static class FailoverCommand
                     Rounds = parse.GetValue(rounds) ?? (isQuick ? 1 : 3),
                     Scenarios = [.. Scenarios.All.Where(s => only.Length > 0 ? only.Contains(s.Name) : !isQuick || s.Quick)],
                     Contenders = [.. Contenders.All(Path.GetFullPath(parse.GetValue(proxy)!)).Where(c => against.Length == 0 || against.Contains(c.Name))],
-                    Cluster = new RedisClusterSettings { DownAfter = TimeSpan.FromMilliseconds(parse.GetValue(downAfter)), MinReplicas = parse.GetValue(minReplicas) },
+                    Deployment = new RedisDeploymentOptions
+                    {
+                        AsProduct = true,
+                        DownAfterMilliseconds = parse.GetValue(downAfter),
+                        FailoverTimeoutMilliseconds = 60_000,
+                        MinReplicas = parse.GetValue(minReplicas),
+                    },
                     Out = parse.GetValue(output)!,
                 },
                 cancellationToken);
@@ -87,7 +93,7 @@ internal static class FailoverCommand
 
         GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
         var begun = DateTimeOffset.UtcNow;
-        var environment = await DescribeEnvironmentAsync(options.Cluster, cancellationToken);
+        var environment = await DescribeEnvironmentAsync(options.Deployment, cancellationToken);
         var all = new Dictionary<(string, string), List<Measurements>>();
         var total = options.Rounds * scenarios.Count * options.Contenders.Count;
         var done = 0;
@@ -104,7 +110,7 @@ internal static class FailoverCommand
                     var elapsed = Stopwatch.GetElapsedTime(start);
                     var left = done == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", about {elapsed.TotalMinutes / done * (total - done):0.0} min left");
                     Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"[{++done}/{total}{left}] round {round}: {scenario.Name} with {contender.Name} ... "));
-                    if (await TryMeasureAsync(scenario, contender, options.Cluster, cancellationToken) is not { } figures)
+                    if (await TryMeasureAsync(scenario, contender, options.Deployment, cancellationToken) is not { } figures)
                     {
                         stageFailures++;
                         continue;
@@ -138,8 +144,8 @@ internal static class FailoverCommand
         return Conclude(result, options.Out, stageFailures);
     }
 
-    /// <summary>One run, and one more try when the stage itself failed: a cluster that did not start, fail over or converge.</summary>
-    private static async Task<Measurements?> TryMeasureAsync(Scenario scenario, Contender contender, RedisClusterSettings settings, CancellationToken cancellationToken)
+    /// <summary>One run, and one more try when the stage itself failed: a deployment that did not start, fail over or converge.</summary>
+    private static async Task<Measurements?> TryMeasureAsync(Scenario scenario, Contender contender, RedisDeploymentOptions settings, CancellationToken cancellationToken)
     {
         for (var tries = 1; tries <= 2; tries++)
         {
@@ -192,14 +198,14 @@ internal static class FailoverCommand
         CultureInfo.InvariantCulture,
         $"outage {m.Persistent.Outage:0}{(m.Persistent.OutageLasts ? "+" : "")}/{m.New.Outage:0}{(m.New.OutageLasts ? "+" : "")} ms, answer {m.Persistent.PromotionToAnswer:0}/{m.New.PromotionToAnswer:0} ms, lost {m.Lost} of {m.Acknowledged}, READONLY {m.ReadOnly}, two targets {m.TwoTargets:0} ms");
 
-    private static async Task<Dictionary<string, string>> DescribeEnvironmentAsync(RedisClusterSettings settings, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, string>> DescribeEnvironmentAsync(RedisDeploymentOptions settings, CancellationToken cancellationToken)
     {
         var environment = new Dictionary<string, string>
         {
             ["CPUs"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture),
             ["kernel"] = Environment.OSVersion.Version.ToString(),
             ["Redis"] = await FirstLineAsync("redis-server", cancellationToken),
-            ["down-after"] = string.Create(CultureInfo.InvariantCulture, $"{settings.DownAfter.TotalMilliseconds} ms"),
+            ["down-after"] = string.Create(CultureInfo.InvariantCulture, $"{settings.DownAfterMilliseconds} ms"),
             ["min-replicas-to-write"] = settings.MinReplicas.ToString(CultureInfo.InvariantCulture),
         };
         if (Installed.Path("haproxy") is not null)

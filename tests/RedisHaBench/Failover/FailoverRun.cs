@@ -1,4 +1,4 @@
-// One run: a fresh cluster, one proxy, clients under load, one scenario, and the data of all nodes afterwards.
+// One run: a fresh deployment, one proxy, clients under load, one scenario, and the data of all nodes afterwards.
 
 using System.Diagnostics;
 using System.Globalization;
@@ -41,52 +41,52 @@ internal static class FailoverRun
     /// <summary>The proxy's address when the scenario needs namespaces.</summary>
     public static IPAddress ProxyAddress { get; } = new([10, 79, 0, 100]);
 
-    /// <summary>Runs a scenario with a proxy on a fresh cluster, and gives what was seen.</summary>
-    /// <exception cref="TimeoutException">Something other than the proxy under test failed: the cluster did not start, fail over or converge.</exception>
+    /// <summary>Runs a scenario with a proxy on a fresh deployment, and gives what was seen.</summary>
+    /// <exception cref="TimeoutException">Something other than the proxy under test failed: the deployment did not start, fail over or converge.</exception>
     public static async Task<RunRecord> RunAsync(
-        Scenario scenario, Contender contender, RedisClusterSettings settings, LoadSettings load, CancellationToken cancellationToken = default)
+        Scenario scenario, Contender contender, RedisDeploymentOptions settings, LoadSettings load, CancellationToken cancellationToken = default)
     {
-        await using var cluster = await RedisCluster.StartAsync(settings with { Namespaces = scenario.Namespaces }, cancellationToken);
+        await using var deployment = await RedisDeployment.StartAsync(settings with { Namespaces = scenario.Namespaces }, cancellationToken);
         if (scenario.Prepare is { } prepare)
         {
-            await prepare(cluster);
+            await prepare(deployment);
         }
 
-        var network = scenario.Namespaces ? await cluster.Network!.AddAsync("proxy", ProxyAddress) : null;
+        var network = scenario.Namespaces ? await deployment.Network!.AddAsync("proxy", ProxyAddress) : null;
         var listen = new IPEndPoint(network is null ? IPAddress.Loopback : ProxyAddress, network is null ? FreePorts.Take() : 6379);
-        using var proxy = contender.Start(cluster, listen, network);
+        using var proxy = contender.Start(deployment, listen, network);
         try
         {
-            return await UnderLoadAsync(scenario, cluster, new Destination(listen, network, cluster), proxy, load, cancellationToken);
+            return await UnderLoadAsync(scenario, deployment, new Destination(listen, network, deployment), proxy, load, cancellationToken);
         }
-        catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or RedisErrorException)
+        catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or RespErrorException)
         {
             throw new InvalidOperationException(
-                $"{scenario.Name} with {contender.Name}: {e.Message}\n{cluster.Describe()}\nThe proxy's last lines:\n{proxy.Process.LogTail()}", e);
+                $"{scenario.Name} with {contender.Name}: {e.Message}\n{deployment.Describe()}\nThe proxy's last lines:\n{proxy.LogTail()}", e);
         }
     }
 
     private static async Task<RunRecord> UnderLoadAsync(
-        Scenario scenario, RedisCluster cluster, Destination destination, RunningContender proxy, LoadSettings load, CancellationToken cancellationToken)
+        Scenario scenario, RedisDeployment deployment, Destination destination, ChildProcess proxy, LoadSettings load, CancellationToken cancellationToken)
     {
         await ServesAsync(destination, proxy, cancellationToken);
-        var probes = cluster.Nodes.Select(n => new NodeProbe(n)).ToArray();
+        var probes = deployment.Nodes.Select(n => new NodeProbe(n)).ToArray();
         var writers = Enumerable.Range(1, load.PersistentWriters).Select(i => Writer($"persistent:{i}", ClientKind.Persistent))
             .Concat(Enumerable.Range(1, load.NewWriters).Select(i => Writer($"new:{i}", ClientKind.New)))
             .ToArray();
         var waiting = Enumerable.Range(1, load.Blocked).Select(i => WaitingClient.Blocked($"blocked:{i}", destination))
             .Concat(Enumerable.Range(1, load.Subscribed).Select(i => WaitingClient.Subscribed($"subscribed:{i}", destination)))
             .ToArray();
-        var stage = new Stage(cluster, probes, writers);
+        var stage = new Stage(deployment, probes, writers);
         long begin, acted, end;
         try
         {
             Array.ForEach(probes, p => p.Start());
             Array.ForEach(writers, w => w.Start());
             Array.ForEach(waiting, w => w.Start());
-            await Until.TrueAsync(
-                "all clients to be served", TimeSpan.FromSeconds(15),
+            await Eventually.HoldsAsync(
                 () => writers.All(w => w.Acknowledged >= 100) && stage.AllServed(0) && waiting.All(w => w.Waiting),
+                () => "all clients are served",
                 cancellationToken: cancellationToken);
             GC.Collect();
             begin = Stopwatch.GetTimestamp();
@@ -106,8 +106,8 @@ internal static class FailoverRun
         var written = writers.Select(w => w.Join()).ToArray();
         var waits = waiting.SelectMany(w => w.Join()).ToArray();
         var nodes = probes.Select(p => p.Join()).ToArray();
-        scenario.Heal?.Invoke(cluster);
-        await cluster.ConvergedAsync(TimeSpan.FromSeconds(60), cancellationToken);
+        scenario.Heal?.Invoke(deployment);
+        await deployment.ConvergedAsync(TimeSpan.FromSeconds(60), cancellationToken);
         return new RunRecord
         {
             OldMaster = 0,
@@ -119,8 +119,8 @@ internal static class FailoverRun
             Writers = written,
             Waits = waits,
             Nodes = nodes,
-            FinalMaster = cluster.Nodes.Index().First(n => n.Item == cluster.OnlyMaster()).Index,
-            Data = ReadData(cluster, written),
+            FinalMaster = deployment.Nodes.Index().First(n => n.Item == deployment.OnlyMaster()).Index,
+            Data = ReadData(deployment, written),
         };
 
         WriterClient Writer(string name, ClientKind kind) => new(name, kind, destination, load.Timeout, load.Pause);
@@ -129,10 +129,10 @@ internal static class FailoverRun
     /// <summary>
     /// Waits until the proxy sends session after session to the master. HAProxy takes every server for good until its first checks fail.
     /// </summary>
-    private static Task ServesAsync(Destination destination, RunningContender proxy, CancellationToken cancellationToken)
-        => Until.TrueAsync("the proxy to send sessions to the master only", TimeSpan.FromSeconds(20), () =>
+    private static Task ServesAsync(Destination destination, ChildProcess proxy, CancellationToken cancellationToken)
+        => Eventually.HoldsAsync(() =>
         {
-            if (proxy.Process.HasExited)
+            if (proxy.HasExited)
             {
                 throw new InvalidOperationException("the proxy ended");
             }
@@ -148,10 +148,10 @@ internal static class FailoverRun
             }
 
             return true;
-        }, TimeSpan.FromMilliseconds(50), cancellationToken: cancellationToken);
+        }, () => "the proxy sends sessions to the master only", every: TimeSpan.FromMilliseconds(50), cancellationToken: cancellationToken);
 
-    private static Dictionary<int, IReadOnlyDictionary<string, HashSet<int>>> ReadData(RedisCluster cluster, IReadOnlyList<WriterRecord> writers)
-        => cluster.Nodes.Index().Where(n => n.Item.Runs).ToDictionary(
+    private static Dictionary<int, IReadOnlyDictionary<string, HashSet<int>>> ReadData(RedisDeployment deployment, IReadOnlyList<WriterRecord> writers)
+        => deployment.Nodes.Index().Where(n => n.Item.Runs).ToDictionary(
             n => n.Index,
             n =>
             {

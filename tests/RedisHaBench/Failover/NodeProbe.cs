@@ -14,9 +14,10 @@ internal sealed class NodeProbe
     /// <summary>Milliseconds between two questions: the error of the times taken here.</summary>
     public const int Interval = 2;
 
-    private static readonly byte[] Role = RespConnection.Encode("ROLE");
+    // ROLE is answered while loading, EXISTS is not.
+    private static readonly byte[] Role = [.. RespConnection.Encode("ROLE"), .. RespConnection.Encode("EXISTS", "loaded")];
     private static readonly TimeSpan Overdue = TimeSpan.FromMilliseconds(100);
-    private readonly RedisServer _node;
+    private readonly RedisProcess _node;
     private readonly byte[] _write;
     private readonly List<StateChange> _states = new(64);
     private readonly List<Interval> _writable = new(64);
@@ -30,7 +31,7 @@ internal sealed class NodeProbe
     private volatile bool _isWritable;
     private volatile Exception? _failure;
 
-    public NodeProbe(RedisServer node)
+    public NodeProbe(RedisProcess node)
     {
         _node = node;
         _write = RespConnection.Encode("SET", $"probe:{node.Name}", "1");
@@ -109,11 +110,12 @@ internal sealed class NodeProbe
 
             var reply = _roleConnection.Read();
             _asked = 0;
-            Set(reply.IsError ? NodeState.Loading : reply[0].Text == "master" ? NodeState.Master : NodeState.Replica);
+            var loading = _roleConnection.ReadLine().StartsWith("-LOADING"u8);
+            Set(loading ? NodeState.Loading : reply[0].Text == "master" ? NodeState.Master : NodeState.Replica);
         }
-        catch (Exception e) when (e is IOException or RedisErrorException)
+        catch (Exception e) when (e is IOException or RespErrorException)
         {
-            // A node that is loading refuses AUTH's successor, not AUTH; a promotion closes client connections: reconnect at once.
+            // A promotion closes client connections: reconnect at once.
             var closed = _roleConnection is not null;
             _roleConnection?.Dispose();
             _roleConnection = null;
@@ -148,7 +150,7 @@ internal sealed class NodeProbe
 
             if (_writeConnection.Readable(0))
             {
-                var taken = _writeConnection.ReadLine()[0] == '+';
+                var taken = _writeConnection.ReadLine().StartsWith("+"u8);
                 _writeAsked = 0;
                 SetWritable(taken);
             }
@@ -157,7 +159,7 @@ internal sealed class NodeProbe
                 SetWritable(false);
             }
         }
-        catch (Exception e) when (e is IOException or RedisErrorException)
+        catch (Exception e) when (e is IOException or RespErrorException)
         {
             _writeConnection?.Dispose();
             _writeConnection = null;

@@ -1,4 +1,4 @@
-// What is done to the cluster: each scenario with the bars that our proxy must meet in it.
+// What is done to the deployment: each scenario with the bars that our proxy must meet in it.
 
 using System.Diagnostics;
 using RedisHaProcesses;
@@ -37,10 +37,10 @@ internal sealed record Scenario
     public bool LastSwitch { get; init; }
 
     /// <summary>Done before clients start.</summary>
-    public Func<RedisCluster, Task>? Prepare { get; init; }
+    public Func<RedisDeployment, Task>? Prepare { get; init; }
 
     /// <summary>Undoes what is left of it after the clients have stopped, so that the nodes can converge.</summary>
-    public Action<RedisCluster>? Heal { get; init; }
+    public Action<RedisDeployment>? Heal { get; init; }
 
     /// <summary>Bar on <see cref="Measurements.Recovery"/>.</summary>
     public TimeSpan? RecoveryBar { get; init; }
@@ -87,7 +87,7 @@ internal static class Scenarios
             Act = async stage =>
             {
                 stage.Mark("SENTINEL FAILOVER");
-                stage.Cluster.Sentinels[0].Call("SENTINEL", "FAILOVER", stage.Cluster.Settings.Master);
+                stage.Deployment.Sentinels[0].Call("SENTINEL", "FAILOVER", RedisDeployment.MasterName);
                 await stage.PromotedAsync(PromotionTimeout, stage.Master);
             },
         },
@@ -116,7 +116,7 @@ internal static class Scenarios
                 await stage.PromotedAsync(PromotionTimeout, stage.Master);
                 await Task.Delay(TimeSpan.FromSeconds(3));
                 stage.Mark("started again as master");
-                stage.Master.Start(replicaOf: null);
+                stage.Deployment.StartNode(stage.Master, replicaOf: null);
                 await stage.StateAsync(stage.Master, NodeState.Master, TimeSpan.FromSeconds(10));
             },
         },
@@ -128,11 +128,11 @@ internal static class Scenarios
             Act = async stage =>
             {
                 stage.Mark("SIGSTOP");
-                stage.Master.Process.Send(Signal.Stop);
+                stage.Master.Suspend();
                 await stage.PromotedAsync(PromotionTimeout, stage.Master);
                 await Task.Delay(TimeSpan.FromSeconds(3));
                 stage.Mark("SIGCONT");
-                stage.Master.Process.Send(Signal.Continue);
+                stage.Master.Resume();
                 await stage.StateAsync(stage.Master, NodeState.Master, TimeSpan.FromSeconds(10));
             },
         },
@@ -158,9 +158,9 @@ internal static class Scenarios
             Act = async stage =>
             {
                 stage.Mark("Sentinels killed");
-                foreach (var sentinel in stage.Cluster.Sentinels)
+                foreach (var sentinel in stage.Deployment.Sentinels)
                 {
-                    sentinel.Process.Kill();
+                    sentinel.Kill();
                 }
 
                 await stage.PhaseAsync("all Sentinels dead", TimeSpan.FromSeconds(5));
@@ -176,8 +176,8 @@ internal static class Scenarios
             Act = async stage =>
             {
                 stage.Mark("two Sentinels killed");
-                stage.Cluster.Sentinels[0].Process.Kill();
-                stage.Cluster.Sentinels[1].Process.Kill();
+                stage.Deployment.Sentinels[0].Kill();
+                stage.Deployment.Sentinels[1].Kill();
                 await stage.PhaseAsync("Sentinels in minority", TimeSpan.FromSeconds(4));
                 stage.FailoverToTarget();
                 await stage.PromotedAsync(PromotionTimeout, stage.Master);
@@ -218,13 +218,13 @@ internal static class Scenarios
             Act = async stage =>
             {
                 stage.Mark("cut");
-                stage.Cluster.Network!.Cut(stage.Master.EndPoint.Address, FailoverRun.ProxyAddress);
+                stage.Deployment.Network!.Cut(stage.Master.EndPoint.Address, FailoverRun.ProxyAddress);
                 await stage.PromotedAsync(PromotionTimeout, stage.Master);
                 await Task.Delay(TimeSpan.FromSeconds(4));
-                stage.Cluster.Network.Heal();
+                stage.Deployment.Network.Heal();
                 stage.Mark(Analysis.Recovered);
             },
-            Heal = cluster => cluster.Network!.Heal(),
+            Heal = deployment => deployment.Network!.Heal(),
         },
     ];
 
@@ -233,18 +233,18 @@ internal static class Scenarios
         // A Sentinel whose timer is 2 s late (SENTINEL_TILT_TRIGGER in sentinel.c) distrusts its own view for 30 s.
         stage.Mark("Sentinels held");
         var from = Stopwatch.GetTimestamp();
-        foreach (var sentinel in stage.Cluster.Sentinels)
+        foreach (var sentinel in stage.Deployment.Sentinels)
         {
-            sentinel.Process.Send(Signal.Stop);
+            sentinel.Suspend();
         }
 
         await Task.Delay(TimeSpan.FromSeconds(3));
-        foreach (var sentinel in stage.Cluster.Sentinels)
+        foreach (var sentinel in stage.Deployment.Sentinels)
         {
-            sentinel.Process.Send(Signal.Continue);
+            sentinel.Resume();
         }
 
-        await Until.TrueAsync("all Sentinels to be in TILT", TimeSpan.FromSeconds(10), () => stage.Cluster.Sentinels.All(s => s.InTilt));
+        await Eventually.HoldsAsync(() => stage.Deployment.Sentinels.All(RedisDeployment.InTilt), () => "all Sentinels are in TILT");
         stage.Mark("TILT");
         await stage.PhaseAsync("Sentinels held, then in TILT", TimeSpan.FromSeconds(3), from);
         stage.FailoverToTarget();
@@ -253,7 +253,7 @@ internal static class Scenarios
 
     private static async Task WrongPasswordAsync(Stage stage)
     {
-        static void Set(RedisServer node, string password)
+        static void Set(RedisProcess node, string password)
         {
             node.Call("ACL", "SETUSER", "rp-health", "resetpass", $">{password}");
             node.Call("CLIENT", "KILL", "USER", "rp-health");
@@ -263,15 +263,15 @@ internal static class Scenarios
         Set(stage.Target, "another");
         await stage.PhaseAsync("a replica refuses the probe", TimeSpan.FromSeconds(3));
         stage.Mark("wrong everywhere");
-        foreach (var node in stage.Cluster.Nodes.Where(n => n != stage.Target))
+        foreach (var node in stage.Deployment.Nodes.Where(n => n != stage.Target))
         {
             Set(node, "another");
         }
 
         await Task.Delay(TimeSpan.FromSeconds(3));
-        foreach (var node in stage.Cluster.Nodes)
+        foreach (var node in stage.Deployment.Nodes)
         {
-            Set(node, stage.Cluster.Passwords.Health);
+            Set(node, stage.Deployment.Accounts.Health);
         }
 
         stage.Mark(Analysis.Recovered);
@@ -284,24 +284,24 @@ internal static class Scenarios
         stage.Mark("replica restarts");
         var from = Stopwatch.GetTimestamp();
         stage.Target.Kill();
-        stage.Target.Start(stage.Master, slow);
+        stage.Deployment.StartNode(stage.Target, stage.Master, slow);
         await stage.StateAsync(stage.Target, NodeState.Loading, TimeSpan.FromSeconds(10));
         await stage.StateAsync(stage.Target, NodeState.Replica, TimeSpan.FromSeconds(20));
         await stage.PhaseAsync("a replica loads", TimeSpan.FromSeconds(1), from);
-        await stage.Cluster.LinkedAsync(TimeSpan.FromSeconds(30));
+        await stage.Deployment.LinkedAsync();
 
         stage.Mark("master restarts");
         stage.Master.Kill();
-        stage.Master.Start(replicaOf: null, slow);
+        stage.Deployment.StartNode(stage.Master, replicaOf: null, slow);
         await stage.StateAsync(stage.Master, NodeState.Loading, TimeSpan.FromSeconds(10));
         await stage.WritableAsync(stage.Master, TimeSpan.FromSeconds(30));
         stage.Mark(Analysis.Recovered);
     }
 
     /// <summary>Enough keys that loading takes long, in a base file (the incremental one is read without looking at clients).</summary>
-    private static async Task FillAsync(RedisCluster cluster)
+    private static async Task FillAsync(RedisDeployment deployment)
     {
-        using (var connection = cluster.Nodes[0].Connect())
+        using (var connection = deployment.Nodes[0].Connect())
         {
             var value = new string('x', 1000);
             for (var i = 0; i < 2500; i++)
@@ -310,13 +310,14 @@ internal static class Scenarios
             }
         }
 
-        await cluster.ConvergedAsync(TimeSpan.FromSeconds(10));
-        foreach (var node in cluster.Nodes)
+        await deployment.ConvergedAsync();
+        foreach (var node in deployment.Nodes)
         {
             node.Call("BGREWRITEAOF");
         }
 
-        await Until.TrueAsync("AOF rewrites", TimeSpan.FromSeconds(20), () => cluster.Nodes.All(n =>
-            n.Info("persistence") is var info && info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0"));
+        await Eventually.HoldsAsync(
+            () => deployment.Nodes.All(n => n.Info("persistence") is var info && info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0"),
+            () => "the AOFs are rewritten");
     }
 }

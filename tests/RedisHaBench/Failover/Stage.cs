@@ -5,19 +5,19 @@ using RedisHaProcesses;
 
 namespace RedisHaBench.Failover;
 
-/// <summary>The cluster under load, while a scenario runs.</summary>
-internal sealed class Stage(RedisCluster cluster, IReadOnlyList<NodeProbe> probes, IReadOnlyList<WriterClient> writers)
+/// <summary>The deployment under load, while a scenario runs.</summary>
+internal sealed class Stage(RedisDeployment deployment, IReadOnlyList<NodeProbe> probes, IReadOnlyList<WriterClient> writers)
 {
     private readonly List<Mark> _marks = [];
     private readonly List<Phase> _phases = [];
 
-    public RedisCluster Cluster { get; } = cluster;
+    public RedisDeployment Deployment { get; } = deployment;
 
     /// <summary>The master before the scenario.</summary>
-    public RedisServer Master => Cluster.Nodes[0];
+    public RedisProcess Master => Deployment.Nodes[0];
 
     /// <summary>A replica before the scenario: the target of FAILOVER TO.</summary>
-    public RedisServer Target => Cluster.Nodes[1];
+    public RedisProcess Target => Deployment.Nodes[1];
 
     /// <summary>The clients that write.</summary>
     public IReadOnlyList<WriterClient> Writers { get; } = writers;
@@ -47,19 +47,18 @@ internal sealed class Stage(RedisCluster cluster, IReadOnlyList<NodeProbe> probe
     /// <summary>Waits until a node's own probe sees it promoted.</summary>
     /// <param name="timeout">How long at most.</param>
     /// <param name="besides">Nodes that do not count: those that were master before.</param>
-    public Task PromotedAsync(TimeSpan timeout, params IReadOnlyList<RedisServer> besides)
-        => Until.TrueAsync(
-            "a promotion", timeout,
-            () => probes.Index().Any(p => !besides.Contains(Cluster.Nodes[p.Index]) && p.Item.State == NodeState.Master),
-            state: Cluster.Describe);
+    public Task PromotedAsync(TimeSpan timeout, params IReadOnlyList<RedisProcess> besides)
+        => HoldsAsync(
+            "a node is promoted", timeout,
+            () => probes.Index().Any(p => !besides.Contains(Deployment.Nodes[p.Index]) && p.Item.State == NodeState.Master));
 
     /// <summary>Waits until a node takes a write sent directly to it.</summary>
-    public Task WritableAsync(RedisServer node, TimeSpan timeout)
-        => Until.TrueAsync($"{node.Name} to take writes", timeout, () => Probe(node) is { State: NodeState.Master, IsWritable: true }, TimeSpan.FromMilliseconds(2), Cluster.Describe);
+    public Task WritableAsync(RedisProcess node, TimeSpan timeout)
+        => HoldsAsync($"{node.Name} takes writes", timeout, () => Probe(node) is { State: NodeState.Master, IsWritable: true });
 
     /// <summary>Waits until a node's probe sees this state.</summary>
-    public Task StateAsync(RedisServer node, NodeState state, TimeSpan timeout)
-        => Until.TrueAsync($"{node.Name} to be {state}", timeout, () => Probe(node).State == state, TimeSpan.FromMilliseconds(2), Cluster.Describe);
+    public Task StateAsync(RedisProcess node, NodeState state, TimeSpan timeout)
+        => HoldsAsync($"{node.Name} is {state}", timeout, () => Probe(node).State == state);
 
     /// <summary>
     /// Waits until exactly one running node claims to be master, then until all writers are served by it or the patience is over. A proxy that
@@ -67,7 +66,7 @@ internal sealed class Stage(RedisCluster cluster, IReadOnlyList<NodeProbe> probe
     /// </summary>
     public async Task SettledAsync(TimeSpan patience)
     {
-        await Until.TrueAsync("one master among the running nodes", TimeSpan.FromSeconds(60), () => OnlyMaster() >= 0, state: Cluster.Describe);
+        await HoldsAsync("there is one master among the running nodes", TimeSpan.FromSeconds(60), () => OnlyMaster() >= 0);
         var start = Stopwatch.GetTimestamp();
         long? served = null;
         while (Stopwatch.GetElapsedTime(start) < patience)
@@ -86,13 +85,16 @@ internal sealed class Stage(RedisCluster cluster, IReadOnlyList<NodeProbe> probe
     public bool AllServed(int node)
         => Writers.All(w => w.LastAckNode == node && Stopwatch.GetElapsedTime(w.LastAck) < TimeSpan.FromMilliseconds(300));
 
-    private NodeProbe Probe(RedisServer node) => probes[Cluster.Nodes.Index().First(n => n.Item == node).Index];
+    private Task HoldsAsync(string what, TimeSpan timeout, Func<bool> condition)
+        => Eventually.HoldsAsync(condition, () => $"{what}; {Deployment.Describe()}", timeout, TimeSpan.FromMilliseconds(2));
+
+    private NodeProbe Probe(RedisProcess node) => probes[Deployment.Nodes.Index().First(n => n.Item == node).Index];
 
     /// <summary>Index of the only running node that claims to be master, when all others are replicas; -1 otherwise.</summary>
     private int OnlyMaster()
     {
         var master = -1;
-        foreach (var (i, probe) in probes.Index().Where(p => Cluster.Nodes[p.Index].Runs))
+        foreach (var (i, probe) in probes.Index().Where(p => Deployment.Nodes[p.Index].Runs))
         {
             switch (probe.State)
             {

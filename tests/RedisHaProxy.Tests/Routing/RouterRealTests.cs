@@ -3,7 +3,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tests.Real;
 using Xunit.Abstractions;
 
 namespace RedisHaProxy.Tests.Routing;

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Routing;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Routing;
 

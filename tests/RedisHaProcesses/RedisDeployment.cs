@@ -1,0 +1,245 @@
+// A whole deployment: one master, its replicas, and Sentinels that know each other.
+
+using System.Globalization;
+using System.Net;
+
+namespace RedisHaProcesses;
+
+/// <summary>How to start a <see cref="RedisDeployment"/>.</summary>
+public sealed record RedisDeploymentOptions
+{
+    /// <summary>Data nodes; the first starts as master.</summary>
+    public int Nodes { get; init; } = 3;
+
+    /// <summary>Sentinels; 0 for none.</summary>
+    public int Sentinels { get; init; } = 3;
+
+    /// <summary>Sentinels that must agree that the master is down.</summary>
+    public int Quorum { get; init; } = 2;
+
+    /// <summary>down-after-milliseconds.</summary>
+    public int DownAfterMilliseconds { get; init; } = 1000;
+
+    /// <summary>failover-timeout, in milliseconds.</summary>
+    public int FailoverTimeoutMilliseconds { get; init; } = 10_000;
+
+    /// <summary>Password of the default user everywhere; null for none. With <see cref="AsProduct"/> the accounts' passwords count instead.</summary>
+    public string? Password { get; init; }
+
+    /// <summary>Further redis.conf lines of every node.</summary>
+    public IReadOnlyList<string> Settings { get; init; } = [];
+
+    /// <summary>
+    /// Configure nodes and Sentinels as the product does: AOF, an account with least rights for each purpose, min-replicas. Otherwise nothing is
+    /// on disk, and there is at most one password.
+    /// </summary>
+    public bool AsProduct { get; init; }
+
+    /// <summary>With <see cref="AsProduct"/>: min-replicas-to-write; 0 turns the fence off.</summary>
+    public int MinReplicas { get; init; } = 1;
+
+    /// <summary>With <see cref="AsProduct"/>: min-replicas-max-lag, seconds.</summary>
+    public int MinReplicasMaxLag { get; init; } = 3;
+
+    /// <summary>Put every node with its Sentinel into a network namespace of its own, which can be cut off. Needs root.</summary>
+    public bool Namespaces { get; init; }
+}
+
+/// <summary>One master, replicas and Sentinels, ready: replicas in sync, Sentinels agreed.</summary>
+public sealed class RedisDeployment : IAsyncDisposable
+{
+    /// <summary>The name under which the Sentinels monitor the master.</summary>
+    public const string MasterName = "mymaster";
+
+    private readonly List<RedisProcess> _nodes = [];
+    private readonly List<RedisProcess> _sentinels = [];
+
+    private RedisDeployment(RedisDeploymentOptions options) => Options = options;
+
+    /// <summary>What it was started with.</summary>
+    public RedisDeploymentOptions Options { get; }
+
+    /// <summary>The accounts' passwords, with <see cref="RedisDeploymentOptions.AsProduct"/>.</summary>
+    public RedisAccounts Accounts { get; } = new();
+
+    /// <summary>Holds all files; processes started beside the deployment keep theirs here too.</summary>
+    public WorkDirectory Work { get; } = new();
+
+    /// <summary>The data nodes; the first one started as master.</summary>
+    public IReadOnlyList<RedisProcess> Nodes => _nodes;
+
+    /// <summary>The Sentinels; number i is on the machine of node i.</summary>
+    public IReadOnlyList<RedisProcess> Sentinels => _sentinels;
+
+    /// <summary>The network, with <see cref="RedisDeploymentOptions.Namespaces"/>.</summary>
+    public RoutedNetwork? Network { get; private set; }
+
+    /// <summary>Starts everything and waits until it has settled.</summary>
+    public static async Task<RedisDeployment> StartAsync(RedisDeploymentOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        var deployment = new RedisDeployment(options ?? new RedisDeploymentOptions());
+        try
+        {
+            await deployment.StartProcessesAsync(cancellationToken);
+            return deployment;
+        }
+        catch
+        {
+            await deployment.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>INFO replication of a node.</summary>
+    public static Task<Dictionary<string, string>> ReplicationAsync(RedisProcess node) => Task.Run(() => node.Info("replication"));
+
+    /// <summary>Whether the node claims to be the master.</summary>
+    public static async Task<bool> IsMasterAsync(RedisProcess node) => (await ReplicationAsync(node))["role"] == "master";
+
+    /// <summary>SENTINEL MASTER of one Sentinel.</summary>
+    public static Task<Dictionary<string, string>> SentinelMasterAsync(RedisProcess sentinel) => Task.Run(() => SentinelMaster(sentinel));
+
+    /// <summary>SENTINEL MASTER of one Sentinel.</summary>
+    public static Dictionary<string, string> SentinelMaster(RedisProcess sentinel) => sentinel.Call("SENTINEL", "MASTER", MasterName).ToDictionary();
+
+    /// <summary>Whether a Sentinel is in TILT.</summary>
+    public static bool InTilt(RedisProcess sentinel) => sentinel.Info("sentinel")["sentinel_tilt"] == "1";
+
+    /// <summary>Starts a node that does not run, on the data it has.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="replicaOf">The master to follow; null starts it as a master, as a boot without guard would.</param>
+    /// <param name="more">Further redis.conf lines.</param>
+    public void StartNode(RedisProcess node, RedisProcess? replicaOf, params IEnumerable<string> more)
+        => node.Start(Options.AsProduct
+            ? RedisConfigurations.ProductServer(Options, Accounts, replicaOf?.EndPoint, Options.Settings.Concat(more))
+            : RedisConfigurations.PlainServer(replicaOf?.EndPoint, Options.Password, Options.Settings.Concat(more)));
+
+    /// <summary>The only running node that says it is master; null when there is none or more than one.</summary>
+    public RedisProcess? OnlyMaster()
+    {
+        var masters = _nodes.Where(n => n.Runs && n.Call("ROLE")[0].Text == "master").ToArray();
+        return masters.Length == 1 ? masters[0] : null;
+    }
+
+    /// <summary>Waits until all running replicas follow the node and every running Sentinel names it.</summary>
+    public Task SettledOnAsync(RedisProcess master, TimeSpan? within = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(master);
+        return Eventually.HoldsAsync(
+            () => _nodes.Where(n => n.Runs && n != master).Select(n => n.Info("replication")).All(i =>
+                    i["role"] == "slave" && i["master_port"] == Port(master) && i["master_link_status"] == "up")
+                && _sentinels.Where(s => s.Runs).All(s => SentinelMaster(s) is var vote
+                    && vote["port"] == Port(master) && vote["flags"] == "master"
+                    && vote["num-slaves"] == Text(_nodes.Count - 1) && vote["num-other-sentinels"] == Text(_sentinels.Count - 1)),
+            () => $"everything settles on {master.Name}; last seen: {Describe()}",
+            within ?? TimeSpan.FromSeconds(30),
+            cancellationToken: cancellationToken);
+    }
+
+    /// <summary>Waits until the running nodes are one master and its replicas, all links up and at one offset: all have the same data.</summary>
+    public Task ConvergedAsync(TimeSpan? within = null, CancellationToken cancellationToken = default)
+        => Eventually.HoldsAsync(
+            () => Linked(sameOffset: true), () => $"one master whose replicas have all of its data; last seen: {Describe()}",
+            within ?? TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(50), cancellationToken);
+
+    /// <summary>Waits until the running nodes are one master and its replicas with their links up; offsets differ under load.</summary>
+    public Task LinkedAsync(TimeSpan? within = null, CancellationToken cancellationToken = default)
+        => Eventually.HoldsAsync(
+            () => Linked(sameOffset: false), () => $"one master, and replicas with their links up; last seen: {Describe()}",
+            within ?? TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(20), cancellationToken);
+
+    /// <summary>What nodes and Sentinels say, in one line, for messages.</summary>
+    public string Describe() => string.Join("; ", _nodes.Select(n => Ask(n, () =>
+    {
+        var info = n.Info("replication");
+        return $"{info["role"]} of {info.GetValueOrDefault("master_port", "none")}, link {info.GetValueOrDefault("master_link_status", "none")}, offset {info["master_repl_offset"]}";
+    })).Concat(_sentinels.Select(s => Ask(s, () =>
+    {
+        var vote = SentinelMaster(s);
+        return $"names {vote["port"]}, {vote["flags"]}, {vote["num-slaves"]} replicas, {vote["num-other-sentinels"]} others";
+    }))));
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _sentinels.ForEach(s => s.Dispose());
+        _nodes.ForEach(n => n.Dispose());
+        Network?.Dispose();
+        Work.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private static string Ask(RedisProcess process, Func<string> question)
+    {
+        try
+        {
+            return $"{process.Name} ({Port(process)}) {(process.Runs ? question() : "does not run")}";
+        }
+        catch (Exception e) when (e is IOException or RespErrorException)
+        {
+            return $"{process.Name} ({Port(process)}) {e.Message}";
+        }
+    }
+
+    private static string Port(RedisProcess process) => Text(process.EndPoint.Port);
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private async Task StartProcessesAsync(CancellationToken cancellationToken)
+    {
+        Network = Options.Namespaces ? await RoutedNetwork.CreateAsync(Work) : null;
+        for (var i = 0; i < Math.Max(Options.Nodes, Options.Sentinels); i++)
+        {
+            var address = Network is null ? IPAddress.Loopback : new IPAddress([10, 79, 0, (byte)(i + 1)]);
+            var machine = Network is null ? null : await Network.AddAsync($"redis{Text(i + 1)}", address);
+            if (i < Options.Nodes)
+            {
+                // Ports differ in namespaces as well: CONFIG GET port tells a client behind a proxy which node it talks to.
+                _nodes.Add(new(
+                    $"redis{Text(i + 1)}", "redis-server", new(address, machine is null ? FreePorts.Take() : 6379 + i),
+                    Options.AsProduct ? Accounts.Client : Options.Password, machine, Work));
+            }
+
+            if (i < Options.Sentinels)
+            {
+                _sentinels.Add(new(
+                    $"sentinel{Text(i + 1)}", "redis-sentinel", new(address, machine is null ? FreePorts.Take() : 26379),
+                    Options.AsProduct ? Accounts.Sentinel : Options.Password, machine, Work));
+            }
+        }
+
+        foreach (var node in _nodes)
+        {
+            StartNode(node, node == _nodes[0] ? null : _nodes[0]);
+        }
+
+        foreach (var node in _nodes)
+        {
+            await node.AnswersAsync(cancellationToken);
+        }
+
+        // Sentinels that first see the replicas in sync learn them at once; otherwise 10 s later.
+        await ConvergedAsync(cancellationToken: cancellationToken);
+        foreach (var sentinel in _sentinels)
+        {
+            sentinel.Start(RedisConfigurations.Sentinel(Options, Options.AsProduct ? Accounts : null, _nodes[0].EndPoint, sentinel.EndPoint.Address));
+        }
+
+        await SettledOnAsync(_nodes[0], cancellationToken: cancellationToken);
+    }
+
+    private bool Linked(bool sameOffset)
+    {
+        var running = _nodes.Where(n => n.Runs).ToArray();
+        if (OnlyMaster() is not { } master)
+        {
+            return false;
+        }
+
+        // After FAILOVER TO the third node follows the old master, which follows the new one: any running node will do as a replica's master.
+        var ports = running.Select(Port).ToHashSet(StringComparer.Ordinal);
+        return running.Where(n => n != master).Select(n => n.Info("replication")).All(i =>
+            i["role"] == "slave" && ports.Contains(i["master_port"]) && i["master_link_status"] == "up"
+            && (!sameOffset || i["master_repl_offset"] == master.Info("replication")["master_repl_offset"]));
+    }
+}
