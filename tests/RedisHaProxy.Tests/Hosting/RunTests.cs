@@ -6,7 +6,6 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using RedisHaProxy.Tests.Configuration;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Hosting;
 

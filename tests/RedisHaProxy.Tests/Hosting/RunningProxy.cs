@@ -6,7 +6,6 @@ using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
 using RedisHaProxy.Tests.Configuration;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Hosting;
 
