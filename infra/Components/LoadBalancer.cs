@@ -2,8 +2,8 @@
 
 using Pulumi;
 using RedisHaInfra.Settings;
-using Nlb = Pulumi.Oci.NetworkLoadBalancer;
 using NI = Pulumi.Oci.NetworkLoadBalancer.Inputs;
+using Nlb = Pulumi.Oci.NetworkLoadBalancer;
 
 namespace RedisHaInfra.Components;
 

@@ -3,8 +3,8 @@
 using Pulumi;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
-using Core = Pulumi.Oci.Core;
 using CI = Pulumi.Oci.Core.Inputs;
+using Core = Pulumi.Oci.Core;
 
 namespace RedisHaInfra.Components;
 

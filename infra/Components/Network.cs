@@ -2,8 +2,8 @@
 
 using Pulumi;
 using RedisHaInfra.Settings;
-using Core = Pulumi.Oci.Core;
 using CI = Pulumi.Oci.Core.Inputs;
+using Core = Pulumi.Oci.Core;
 
 namespace RedisHaInfra.Components;
 

@@ -2,9 +2,9 @@
 
 using System.Collections.Immutable;
 using Pulumi;
-using Pulumi.Utilities;
 using Pulumi.Command.Remote;
 using Pulumi.Oci.Core;
+using Pulumi.Utilities;
 using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;

@@ -1,0 +1,110 @@
+// The end-to-end check against real Redis servers: only a master with a replica that takes a write will do.
+
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using RedisHaInfra.Components;
+
+namespace RedisHaInfra.Tests.Scripts;
+
+public sealed class EndpointCheckTests : IDisposable
+{
+    private const string Password = "Cli3nts-Passw0rd";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("redis-ha-endpoint-").FullName;
+    private readonly List<Process> _servers = [];
+
+    public void Dispose()
+    {
+        foreach (Process server in _servers)
+        {
+            server.Kill();
+            server.WaitForExit();
+            server.Dispose();
+        }
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [SkippableFact]
+    public async Task A_master_with_a_replica_is_what_it_waits_for()
+    {
+        int master = Start();
+        Start("--replicaof", "127.0.0.1", $"{master}");
+
+        ScriptRun run = await Check(Password, master, seconds: 40);
+
+        Assert.Equal((0, string.Empty), (run.ExitCode, run.Errors));
+        Assert.StartsWith($"the master answers and takes writes through 127.0.0.1:{master}", run.Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_master_alone_is_not_enough()
+    {
+        ScriptRun run = await Check(Password, Start(), seconds: 2);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("ended at: ROLE (a master with at least one replica expected); the answer: *0", run.Errors, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_master_that_refuses_writes_is_not_enough()
+    {
+        int master = Start("--min-replicas-to-write", "2");
+        Start("--replicaof", "127.0.0.1", $"{master}");
+
+        // The replica's first copy may take a few seconds; the write is refused before and after.
+        ScriptRun run = await Check(Password, master, seconds: 12);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("as a write; the answer: -NOREPLICAS", run.Errors, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_wrong_password_is_named_but_not_shown()
+    {
+        ScriptRun run = await Check("An0ther-Passw0rd", Start(), seconds: 1);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("ended at: AUTH; the answer: -WRONGPASS", run.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("An0ther", run.Output + run.Errors, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task Nobody_at_the_address_is_said_so()
+    {
+        ScriptRun run = await Check(Password, FreePort(), seconds: 1);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("ended at: connect; the answer: none", run.Errors, StringComparison.Ordinal);
+    }
+
+    private static Task<ScriptRun> Check(string password, int port, int seconds)
+    {
+        Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
+        return ScriptRun.Of(Rollout.EndpointScript(password, ["1", "2"]), ["127.0.0.1", $"{port}", $"{seconds}"]);
+    }
+
+    private int Start(params string[] more)
+    {
+        Skip.IfNot(ScriptRun.Has("redis-server"), "needs redis-server on the path");
+        int port = FreePort();
+        var start = new ProcessStartInfo("redis-server") { RedirectStandardOutput = true };
+        foreach (string argument in (string[])["--port", $"{port}", "--bind", "127.0.0.1", "--dir", _folder, "--dbfilename", $"{port}.rdb", "--save", "",
+            "--requirepass", Password, "--masterauth", Password, "--repl-diskless-sync-delay", "0", .. more])
+        {
+            start.ArgumentList.Add(argument);
+        }
+        Process server = Process.Start(start)!;
+        server.OutputDataReceived += (_, _) => { };
+        server.BeginOutputReadLine();
+        _servers.Add(server);
+        return port;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

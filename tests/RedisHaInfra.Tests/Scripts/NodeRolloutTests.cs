@@ -1,0 +1,184 @@
+// The rollout's script on a node, against commands that stand for the node's own: when it applies, when it leaves the master alone,
+// when it switches over.
+
+using RedisHaInfra.Components;
+
+namespace RedisHaInfra.Tests.Scripts;
+
+public sealed class NodeRolloutTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("redis-ha-rollout-").FullName;
+
+    public NodeRolloutTests()
+    {
+        Directory.CreateDirectory(Path.Combine(_root, "var/lib/redis-ha"));
+        Directory.CreateDirectory(Path.Combine(_root, "etc/redis-ha"));
+        Directory.CreateDirectory(Path.Combine(_root, "run/cloud-init"));
+        Directory.CreateDirectory(Path.Combine(_root, "var/log"));
+        File.WriteAllText(Path.Combine(_root, "etc/redis-ha/node.env"), "REDIS_HA_MASTER_NAME=mymaster\n");
+        File.WriteAllText(Path.Combine(_root, "var/log/cloud-init-output.log"), "the last words of cloud-init\n");
+        Command("redis-ha-wait-ready", """
+            echo "wait-ready $*" >>"$REDIS_HA_ROOT/events"
+            """);
+    }
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [SkippableFact]
+    public async Task A_node_that_booted_with_the_payload_is_only_waited_for()
+    {
+        Ready("payload-1");
+
+        ScriptRun run = await Rollout("payload-1", "replicas");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal(["wait-ready 5 payload-1"], Events);
+    }
+
+    [SkippableFact]
+    public async Task A_replica_gets_another_payload_in_the_first_pass()
+    {
+        Ready("payload-1");
+        Redis("slave");
+
+        ScriptRun run = await Rollout("payload-2", "replicas");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal(["apply payload-2", "wait-ready 5 payload-2"], Events);
+    }
+
+    [SkippableFact]
+    public async Task The_master_is_left_to_the_second_pass()
+    {
+        Ready("payload-1");
+        Redis("master");
+
+        ScriptRun run = await Rollout("payload-2", "replicas");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("redis9: is the master: left for the second pass", run.Output, StringComparison.Ordinal);
+        Assert.Empty(Events);
+    }
+
+    [SkippableFact]
+    public async Task A_master_that_takes_the_payload_live_stays_master()
+    {
+        Ready("payload-1");
+        Redis("master");
+
+        ScriptRun run = await Rollout("payload-2", "all");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal(["apply payload-2", "wait-ready 5 payload-2"], Events);
+    }
+
+    [SkippableFact]
+    public async Task A_master_that_needs_a_restart_is_switched_over_first()
+    {
+        Ready("payload-1");
+        Redis("master");
+
+        ScriptRun run = await Rollout("payload-2", "all", """
+            if [ "$(cat "$REDIS_HA_ROOT/role")" = master ]; then
+              echo 'reason: it needs a restart: switch the master over first, then apply again' >"$REDIS_HA_ROOT/var/lib/redis-ha/failed"
+              echo 'refused' >>"$REDIS_HA_ROOT/events"
+              exit 1
+            fi
+            rm -f "$REDIS_HA_ROOT/var/lib/redis-ha/failed"
+            """);
+
+        Assert.Equal((0, string.Empty), (run.ExitCode, run.Errors));
+        Assert.Equal(["refused", "failover mymaster", "wait-ready --health 5", "apply payload-2", "wait-ready 5 payload-2"], Events);
+    }
+
+    [SkippableFact]
+    public async Task A_payload_that_fails_otherwise_ends_the_rollout_with_its_reason()
+    {
+        Ready("payload-1");
+        Redis("master");
+
+        ScriptRun run = await Rollout("payload-2", "all", "echo 'redis-ha: FAILED while packages: no mirror'; exit 1");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("no mirror", run.Output, StringComparison.Ordinal);
+        Assert.Contains("redis9: the payload could not be applied", run.Errors, StringComparison.Ordinal);
+        Assert.Empty(Events);
+    }
+
+    [SkippableFact]
+    public async Task A_failed_first_boot_is_tried_again()
+    {
+        File.WriteAllText(Path.Combine(_root, "var/lib/redis-ha/failed"), "reason: no mirror\n");
+
+        ScriptRun run = await Rollout("payload-1", "replicas");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal(["apply payload-1", "wait-ready 5 payload-1"], Events);
+    }
+
+    [SkippableFact]
+    public async Task A_first_boot_that_never_ends_is_shown()
+    {
+        ScriptRun run = await Rollout("payload-1", "replicas", seconds: 1);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("the last words of cloud-init", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("redis9: cloud-init has not ended after 1 s", run.Errors, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_node_that_does_not_get_well_ends_the_rollout()
+    {
+        Ready("payload-1");
+        Command("redis-ha-wait-ready", "echo 'not ready after 5 s: the link is down' >&2; exit 1");
+
+        ScriptRun run = await Rollout("payload-1", "all");
+
+        Assert.Equal((1, "not ready after 5 s: the link is down\n"), (run.ExitCode, run.Errors));
+    }
+
+    private string[] Events => File.Exists(Path.Combine(_root, "events")) ? File.ReadAllLines(Path.Combine(_root, "events")) : [];
+
+    private void Ready(string payload) => File.WriteAllText(Path.Combine(_root, "var/lib/redis-ha/ready"), payload + "\n");
+
+    private void Redis(string role)
+    {
+        File.WriteAllText(Path.Combine(_root, "role"), role);
+        Command("redis-ha-cli", """
+            case "$*" in
+              'redis -- INFO replication') printf '# Replication\r\nrole:%s\r\n' "$(cat "$REDIS_HA_ROOT/role")" ;;
+              'sentinel -- SENTINEL FAILOVER mymaster') echo 'failover mymaster' >>"$REDIS_HA_ROOT/events"; echo slave >"$REDIS_HA_ROOT/role"; echo OK ;;
+              *) echo "unexpected: $*" >&2; exit 2 ;;
+            esac
+            """);
+    }
+
+    private void Command(string name, string body)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return;
+        }
+        string path = Path.Combine(_root, "usr/local/sbin", name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, "#!/bin/bash\n" + body + "\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
+    }
+
+    private Task<ScriptRun> Rollout(string payload, string pass, string before = "", int seconds = 5)
+    {
+        Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
+        // What a payload must survive on its way: quotes, dollars, and a here-document of its own.
+        string script = $$"""
+            set -euo pipefail
+            {{before}}
+            cat <<'END' >/dev/null
+            '"$(exit 9)
+            END
+            echo "{{payload}}" >"$REDIS_HA_ROOT/var/lib/redis-ha/ready"
+            echo "apply {{payload}}" >>"$REDIS_HA_ROOT/events"
+
+            """;
+        return ScriptRun.Of(Components.Rollout.NodeScript("redis9", new Payload(payload, script), seconds, pass), environment: new() { ["REDIS_HA_ROOT"] = _root });
+    }
+}
