@@ -28,7 +28,7 @@ public class RedisHaStack : Stack
     {
         Deployed deployed = Deployed.Current(_settings.CompartmentId);
         var region = new Region(deployed, _settings.Compute);
-        string bundleFile = _settings.Proxy.BundlePath ?? ProxyPublisher.FromCheckout().Publish(_settings.Compute.Proxy.RuntimeIdentifier);
+        string bundleFile = _settings.Proxy.BundlePath ?? ProxyPublisher.FromCheckout().Publish(_settings.Compute.Proxy.RuntimeIdentifier, text => Log.Info(text));
 
         var network = new Network("network", deployed, _settings.Network);
         var groups = new SecurityGroups("security-groups", deployed, _settings.Network, network.VcnId);

@@ -19,10 +19,16 @@ public sealed class ProxyPublisher
     private static readonly string[] SharedFiles = ["Directory.Build.props", "Directory.Packages.props", "global.json"];
 
     private readonly string _root;
+    private readonly string _dotnet;
 
     /// <summary>Publishes from a checkout.</summary>
     /// <param name="root">The checkout's top folder.</param>
-    public ProxyPublisher(string root) => _root = root;
+    /// <param name="dotnet">The .NET SDK's command.</param>
+    public ProxyPublisher(string root, string dotnet = "dotnet")
+    {
+        _root = root;
+        _dotnet = dotnet;
+    }
 
     /// <summary>The checkout that the running program belongs to: the first folder upwards that has the proxy's project.</summary>
     /// <exception cref="RunException">There is none.</exception>
@@ -40,9 +46,10 @@ public sealed class ProxyPublisher
 
     /// <summary>Publishes for a platform.</summary>
     /// <param name="runtime">linux-x64 or linux-arm64.</param>
+    /// <param name="say">Told what is going on, when there is something to do.</param>
     /// <returns>Path of the published file.</returns>
     /// <exception cref="RunException">The publish failed; the message has the compiler's errors.</exception>
-    public string Publish(string runtime)
+    public string Publish(string runtime, Action<string> say)
     {
         // Named by what goes in: the same sources give the same file, and with it the same nodes, without building again.
         string folder = Path.Combine(_root, "artifacts", "bundles", $"{runtime}-{HashOfSources(runtime)[..16]}");
@@ -51,7 +58,7 @@ public sealed class ProxyPublisher
         {
             return file;
         }
-        Log.Info($"Publishing the proxy for {runtime} (once for each change of proxy/; half a minute or so).");
+        say($"Publishing the proxy for {runtime} (once for each change of proxy/; half a minute or so).");
         var watch = Stopwatch.StartNew();
         string output = folder + ".new";
         if (Directory.Exists(output))
@@ -64,13 +71,13 @@ public sealed class ProxyPublisher
             throw new RunException($"dotnet publish of {Project} left no {Program} in {output}: {string.Join(", ", Directory.EnumerateFiles(output).Select(Path.GetFileName))}.");
         }
         Directory.Move(output, folder);
-        Log.Info($"Published the proxy for {runtime} in {watch.Elapsed.TotalSeconds:0} s: {new FileInfo(file).Length / (1024 * 1024)} MB.");
+        say($"Published the proxy for {runtime} in {watch.Elapsed.TotalSeconds:0} s: {new FileInfo(file).Length / (1024 * 1024)} MB.");
         return file;
     }
 
     private void Run(string runtime, string output)
     {
-        var start = new ProcessStartInfo("dotnet")
+        var start = new ProcessStartInfo(_dotnet)
         {
             WorkingDirectory = _root,
             RedirectStandardOutput = true,
@@ -100,7 +107,7 @@ public sealed class ProxyPublisher
         }
         catch (System.ComponentModel.Win32Exception error)
         {
-            throw new RunException($"The proxy cannot be published: 'dotnet' cannot be started ({error.Message}). Put the .NET SDK on the PATH, or set {SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key}.", error);
+            throw new RunException($"The proxy cannot be published: '{_dotnet}' cannot be started ({error.Message}). Put the .NET SDK on the PATH, or set {SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key}.", error);
         }
         using (process)
         {
