@@ -110,6 +110,23 @@ internal sealed class Machine : IDisposable
         }
     }
 
+    /// <summary>From now on the machine's own program is used.</summary>
+    public void WithoutStandIn(params string[] names)
+    {
+        foreach (string name in names)
+        {
+            File.Delete(Path.Combine(_directory, "bin", name));
+        }
+    }
+
+    /// <summary>The environment in which the machine's scripts run.</summary>
+    public IReadOnlyDictionary<string, string> Environment => new Dictionary<string, string>
+    {
+        ["MACHINE"] = _directory,
+        ["REDIS_HA_ROOT"] = Root,
+        ["PATH"] = $"{_directory}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    };
+
     /// <summary>Applies a payload as a node does: the script on the standard input of bash.</summary>
     public async Task<ShellResult> ApplyAsync(string script)
     {
@@ -118,12 +135,7 @@ internal sealed class Machine : IDisposable
     }
 
     public Task<ShellResult> RunAsync(string program, IEnumerable<string> arguments, string input = "") =>
-        Shell.RunAsync(program, arguments, input, new Dictionary<string, string>
-        {
-            ["MACHINE"] = _directory,
-            ["REDIS_HA_ROOT"] = Root,
-            ["PATH"] = $"{_directory}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        });
+        Shell.RunAsync(program, arguments, input, Environment);
 
     /// <summary>Every file below the root with its content, to compare two states; markers and logs excepted.</summary>
     public IReadOnlyDictionary<string, string> Files() =>

@@ -13,10 +13,11 @@ internal sealed record ShellResult(int ExitCode, string Output, string Error)
 internal static class Shell
 {
     public static async Task<ShellResult> RunAsync(string program, IEnumerable<string> arguments, string input = "",
-        IReadOnlyDictionary<string, string>? environment = null, TimeSpan? timeout = null)
+        IReadOnlyDictionary<string, string>? environment = null, TimeSpan? timeout = null, CancellationToken stop = default)
     {
         using Process process = Start(program, arguments, environment);
-        using var limit = new CancellationTokenSource(timeout ?? TimeSpan.FromSeconds(60));
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        limit.CancelAfter(timeout ?? TimeSpan.FromSeconds(60));
         Task<string> output = process.StandardOutput.ReadToEndAsync(limit.Token);
         Task<string> error = process.StandardError.ReadToEndAsync(limit.Token);
         try
@@ -36,6 +37,7 @@ internal static class Shell
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync(CancellationToken.None);
             throw new TimeoutException($"{program} {string.Join(' ', arguments)} did not end in time.");
         }
     }

@@ -1,0 +1,185 @@
+// Three Redis nodes on loopback addresses of their own: applied payloads, real redis-server and redis-sentinel processes, and the
+// payload's own boot rule before every start.
+
+using System.Diagnostics;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Tests.Nodes;
+
+internal sealed class LoopbackCluster : IAsyncDisposable
+{
+    private readonly Dictionary<string, Process> _processes = [];
+    private readonly List<Task> _rules = [];
+    private readonly CancellationTokenSource _stop = new();
+
+    private LoopbackCluster(string network) => Network = network;
+
+    public string Network { get; }
+
+    public Dictionary<int, Machine> Machines { get; } = [];
+
+    /// <summary>Applies the payloads and starts the Sentinels; no redis-server yet.</summary>
+    public static async Task<LoopbackCluster> CreateAsync()
+    {
+        // Any of 127/8 is this machine; two runs at once hardly ever meet.
+        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}");
+        for (int number = 1; number <= 3; number++)
+        {
+            var machine = new Machine("debian");
+            cluster.Machines[number] = machine;
+            RedisNodeInputs inputs = PayloadInputs.Redis(number, cluster.Network) with
+            {
+                Redis = new RedisSettings { MaxMemory = "64mb", ReplicationBacklog = "1mb", MaxClients = 200, MinReplicasToWrite = 0 },
+                Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
+            };
+            ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(inputs));
+            Assert.True(result.ExitCode == 0, result.ToString());
+            machine.WithoutStandIn("redis-cli", "redis-server", "sleep", "systemctl");
+            // Paths of this directory, and one address only: 127.0.0.1 belongs to all three here.
+            foreach (string file in new[] { "settings.conf", "sentinel.conf" })
+            {
+                string path = Path.Combine(machine.Root, "etc/redis/ha", file);
+                await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path))
+                    .Replace(" 127.0.0.1\n", "\n", StringComparison.Ordinal)
+                    .Replace(" /var/lib/redis\n", $" {machine.Root}/var/lib/redis\n", StringComparison.Ordinal)
+                    .Replace(" /etc/redis/ha/", $" {machine.Root}/etc/redis/ha/", StringComparison.Ordinal));
+            }
+            cluster.StartSentinel(number);
+        }
+        return cluster;
+    }
+
+    public string Address(int number) => $"{Network}.{130 + number}";
+
+    public void StartSentinel(int number) =>
+        Start($"sentinel {number}", "redis-sentinel", [Path.Combine(Machines[number].Root, "etc/redis/ha/sentinel.conf")]);
+
+    /// <summary>What systemd does: the boot rule, then redis-server, then redis-ha-joined. Ends when redis-server has started.</summary>
+    public async Task StartRedisAsync(int number)
+    {
+        Machine machine = Machines[number];
+        Task<ShellResult> run = Shell.RunAsync("bash", [Path.Combine(machine.Root, "usr/local/lib/redis-ha/boot-rule.sh")], environment: machine.Environment,
+            timeout: TimeSpan.FromSeconds(90), stop: _stop.Token);
+        _rules.Add(run);
+        ShellResult rule = await run;
+        Assert.True(rule.ExitCode == 0, rule.ToString());
+        Start($"redis {number}", "redis-server", [Path.Combine(machine.Root, "etc/redis/ha/redis.conf")]);
+        await UntilAsync(async () => await OperatorAsync(number, 6379, "PING") == "PONG", $"redis-server {number} does not answer");
+        Start($"joined {number}", "bash", [Path.Combine(machine.Root, "usr/local/lib/redis-ha/joined.sh")], machine.Environment);
+    }
+
+    /// <summary>What the boot rule last said on a node.</summary>
+    public string BootRule(int number) => Machines[number].InRoot("/run/redis-ha/boot-rule").TrimEnd('\n');
+
+    public void Kill(string what)
+    {
+        if (_processes.Remove(what, out Process? process))
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            process.Dispose();
+        }
+    }
+
+    /// <summary>A power cut: redis-server and, if wanted, the Sentinel are gone at once.</summary>
+    public void PowerCut(int number, bool sentinelToo = false)
+    {
+        Kill($"joined {number}");
+        Kill($"redis {number}");
+        if (sentinelToo)
+        {
+            Kill($"sentinel {number}");
+        }
+    }
+
+    public void Wipe(int number)
+    {
+        string data = Path.Combine(Machines[number].Root, "var/lib/redis");
+        Directory.Delete(data, recursive: true);
+        Directory.CreateDirectory(data);
+    }
+
+    /// <summary>One command as a user; an empty user asks without logging in.</summary>
+    public async Task<string> AskAsync(int number, int port, string user, string password, params string[] command)
+    {
+        string[] login = user.Length == 0 ? [] : ["--no-auth-warning", "--user", user];
+        ShellResult result = await Shell.RunAsync("redis-cli", [.. login, "-h", Address(number), "-p", $"{port}", .. command],
+            environment: new Dictionary<string, string> { ["REDISCLI_AUTH"] = user.Length == 0 ? string.Empty : password }, timeout: TimeSpan.FromSeconds(10));
+        return (result.Output + result.Error).TrimEnd('\n');
+    }
+
+    public Task<string> OperatorAsync(int number, int port, params string[] command) => AskAsync(number, port, "operator", PayloadInputs.Passwords.Operator, command);
+
+    /// <summary>Waits until exactly this node is master, all others follow it, every Sentinel names it, and all are members.</summary>
+    public async Task<int> SettledAsync(int? expected = null, int seconds = 60)
+    {
+        var clock = Stopwatch.StartNew();
+        string seen;
+        do
+        {
+            var roles = new List<string>();
+            var names = new List<string>();
+            for (int number = 1; number <= 3; number++)
+            {
+                string info = await OperatorAsync(number, 6379, "INFO", "replication");
+                string Field(string name) => info.Split('\n').Select(line => line.TrimEnd('\r').Split(':')).FirstOrDefault(pair => pair[0] == name)?[1] ?? "?";
+                roles.Add(Field("role") == "master" ? "master" : $"{Field("master_host")} {Field("master_link_status")} {Field("slave_priority")}");
+                names.Add((await OperatorAsync(number, 26379, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")).Split('\n')[0]);
+            }
+            bool members = Machines.Values.All(machine => machine.Exists("root/var/lib/redis/redis-ha.member"));
+            int master = roles.IndexOf("master") + 1;
+            if (master > 0 && members && (expected is null || expected == master)
+                && roles.Where((_, index) => index != master - 1).All(role => role == $"{Address(master)} up 100")
+                && names.All(name => name == Address(master)))
+            {
+                return master;
+            }
+            seen = $"roles: {string.Join("; ", roles)}; Sentinels: {string.Join("; ", names)}; all members: {members}; boot rules: {string.Join("; ", Machines.Keys.Select(BootRule))}";
+            await Task.Delay(100);
+        }
+        while (clock.Elapsed < TimeSpan.FromSeconds(seconds));
+        throw new TimeoutException($"The cluster has not settled: {seen}");
+    }
+
+    /// <summary>Waits for a condition.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> condition, string what, int seconds = 20)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!await condition())
+        {
+            if (clock.Elapsed > TimeSpan.FromSeconds(seconds))
+            {
+                throw new TimeoutException(what);
+            }
+            await Task.Delay(50);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Task.WhenAll(_rules.Select(rule => rule.ContinueWith(_ => { }, TaskScheduler.Default)));
+        foreach (string what in _processes.Keys.ToArray())
+        {
+            Kill(what);
+        }
+        _stop.Dispose();
+        foreach (Machine machine in Machines.Values)
+        {
+            machine.Dispose();
+        }
+    }
+
+    private void Start(string what, string program, string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
+    {
+        Kill(what);
+        Process process = Shell.Start(program, arguments, environment);
+        // Their logs are of no interest here, but a full pipe would stop them.
+        process.OutputDataReceived += (_, _) => { };
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        _processes[what] = process;
+    }
+}
