@@ -72,7 +72,7 @@ internal sealed class RoutingState
                 node.PromotedRunId = report.RunId;
                 node.PromotedAfter = node.ReplicaSentAt;
                 node.PromotionSeenAt = report.At;
-                node.EpochAtPromotion = NewestEpoch();
+                node.EpochAtPromotion = NewestEpoch(since: TimeSpan.MinValue);
             }
 
             node.ReplicaRunId = null;
@@ -99,10 +99,11 @@ internal sealed class RoutingState
     public Situation At(TimeSpan now)
     {
         var votes = new SentinelVote[_sentinels.Length];
+        long newestEpoch = NewestEpoch(since: now - _timing.DownAfter);
         int quorum = 0;
         for (int i = 0; i < votes.Length; i++)
         {
-            votes[i] = VoteAt(_sentinels[i], now);
+            votes[i] = VoteAt(_sentinels[i], newestEpoch, now);
             int reported = _sentinels[i].HasAnswer ? _sentinels[i].Answer.Quorum : 0;
             quorum = quorum == 0 ? reported : reported == 0 ? quorum : Math.Min(quorum, reported);
         }
@@ -187,7 +188,12 @@ internal sealed class RoutingState
         return newer > votes.Length / 2;
     }
 
-    private SentinelVote VoteAt(in SentinelTrack sentinel, TimeSpan now)
+    // A lease excludes that a failover begins; it says nothing of one that has been decided already and that this Sentinel has
+    // not heard of. Each failover has an epoch of its own, so a newer one reported by any Sentinel ends the leases of all that
+    // are behind (found by the model check: an isolated proxy otherwise went back to the old master for the leases' rest).
+    // That counts for down-after since it was last reported; leases from before have ended by then. Any longer, and a
+    // configuration that died with the only Sentinel that knew it would keep the gate shut for ever.
+    private SentinelVote VoteAt(in SentinelTrack sentinel, long newestEpoch, TimeSpan now)
     {
         if (!sentinel.HasAnswer || sentinel.Answer.Tilt)
         {
@@ -196,18 +202,18 @@ internal sealed class RoutingState
 
         SentinelReport answer = sentinel.Answer;
         bool fresh = sentinel.Health == ServerHealth.Up && now - answer.SentAt <= _timing.VoteEvidence;
-        bool leased = !answer.MarkedDown && !answer.FailoverInProgress && now < LeaseOf(answer);
+        bool leased = answer.ConfigEpoch >= newestEpoch && !answer.MarkedDown && !answer.FailoverInProgress && now < LeaseOf(answer);
         return fresh || leased ? new SentinelVote(answer.Named, fresh, leased) : SentinelVote.None;
     }
 
     private TimeSpan LeaseOf(in SentinelReport answer) => _timing.LeaseExpiry(answer.SentAt, answer.DownAfter, answer.LastOkPingReply);
 
-    private long NewestEpoch()
+    private long NewestEpoch(TimeSpan since)
     {
         long newest = -1;
         foreach (ref readonly SentinelTrack sentinel in _sentinels.AsSpan())
         {
-            newest = sentinel.HasAnswer ? Math.Max(newest, sentinel.Answer.ConfigEpoch) : newest;
+            newest = sentinel.HasAnswer && sentinel.Answer.SentAt >= since ? Math.Max(newest, sentinel.Answer.ConfigEpoch) : newest;
         }
 
         return newest;

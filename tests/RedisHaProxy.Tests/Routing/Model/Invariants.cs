@@ -1,0 +1,179 @@
+// Proof 2, what must hold in every state.
+
+using RedisHaProxy.Monitoring;
+
+namespace RedisHaProxy.Tests.Routing.Model;
+
+internal static class Invariants
+{
+    /// <summary>
+    /// Steps for which two proxies may route to different nodes when Sentinels fail over by themselves: none. What remains is
+    /// shorter than a step: the life of a node's answer (300 ms) and one probe interval.
+    /// </summary>
+    public const int AutomaticBound = 0;
+
+    /// <summary>The same when an operator forces a failover while a proxy is cut off: until its leases end, within down-after.</summary>
+    public const int ForcedBound = ModelWorld.DownAfter - 1;
+
+    /// <summary>
+    /// The same where links are cut one by one so that each proxy misses one claimant, and a Sentinel dies on top: as long as an
+    /// observed promotion is evidence (R5 of one proxy against R3 of the other).
+    /// </summary>
+    public const int AsymmetricBound = 4;
+
+    /// <summary>Says which invariant the state breaks, or null.</summary>
+    /// <param name="state">After the step.</param>
+    /// <param name="automaticBound">The bound of S1 without forced failovers.</param>
+    /// <param name="move">The step's move.</param>
+    /// <param name="sawReplica">Per proxy and node: whether it was heard as a replica in the step before.</param>
+    public static string? Broken(ModelState state, int automaticBound, Move move, bool[] sawReplica)
+    {
+        if (state.Overlap > (state.Forced ? ForcedBound : automaticBound))
+        {
+            return $"S1: the proxies have routed to different masters for {state.Overlap} s";
+        }
+
+        for (int p = 0; p < ModelState.Proxies; p++)
+        {
+            string? broken = RoutesToReplaced(state, p) ?? RoutesToNonClaimant(state, p) ?? Idles(state, p) ?? IgnoresConfirmation(state, p) ?? MissesPromotion(state, p, sawReplica);
+            if (broken is not null)
+            {
+                return $"{broken} (proxy {p}, after {move})";
+            }
+        }
+
+        return null;
+    }
+
+    // S2: a majority of Sentinels, heard in this step, names another node with a newer epoch than the one under which the
+    // routed node became master. (Where the named node itself says that it follows the routed one, it has not replaced it.)
+    private static string? RoutesToReplaced(ModelState state, int p)
+    {
+        int m = state.Decisions[p].Node;
+        if (m < 0 || state.Decisions[p].IsHeld)
+        {
+            return null;
+        }
+
+        for (int x = 0; x < ModelWorld.Machines; x++)
+        {
+            int newer = 0;
+            for (int s = 0; s < ModelWorld.Machines && x != m; s++)
+            {
+                newer += state.HeardSentinel(p, s, out SentinelReport vote) && vote.Named == x && vote.ConfigEpoch > state.World.Nodes[m].Epoch ? 1 : 0;
+            }
+
+            bool followsItself = state.Heard(p, x, out NodeReport named) && !named.IsMaster && named.Master == m && named.LinkUp;
+            if (newer > ModelWorld.Machines / 2 && !followsItself)
+            {
+                return $"S2: routes to {"ABC"[m]} although a majority names {"ABC"[x]} with a newer epoch";
+            }
+        }
+
+        return null;
+    }
+
+    // S3: whoever answers in this step that he is no master, or is known to be dead, gets no traffic.
+    private static string? RoutesToNonClaimant(ModelState state, int p)
+    {
+        int m = state.Decisions[p].Node;
+        return m >= 0 && ((state.Heard(p, m, out NodeReport report) && !report.IsMaster)
+                || (!state.World.Nodes[m].Up && state.World.Reaches(ModelWorld.Machines + p, m) && state.Quiet > 1))
+            ? $"S3: routes to {"ABC"[m]}, which is no master"
+            : null;
+    }
+
+    // L1: in a world that has been left alone for a while, with one serving claimant that a majority of Sentinels or all
+    // other living nodes support, traffic flows to it.
+    private static string? Idles(ModelState state, int p)
+    {
+        ModelWorld w = state.World;
+        if (state.Quiet < 8 || w.Cuts != 0)
+        {
+            return null;
+        }
+
+        int m = -1, claimants = 0, namers = 0, followers = 0, sentinels = 0;
+        for (int i = 0; i < ModelWorld.Machines; i++)
+        {
+            if (w.Claims(i))
+            {
+                claimants++;
+                m = i;
+            }
+        }
+
+        if (claimants != 1 || !w.NodeServes(m))
+        {
+            return null;
+        }
+
+        bool namedFollows = true;
+        for (int i = 0; i < ModelWorld.Machines; i++)
+        {
+            sentinels += w.SentinelServes(i) ? 1 : 0;
+            namers += w.SentinelServes(i) && w.Sentinels[i].Names == m ? 1 : 0;
+            int named = w.Sentinels[i].Names;
+            namedFollows &= !w.SentinelServes(i) || named == m || (w.NodeServes(named) && w.Nodes[named].Of == m && w.Nodes[named].LinkUp);
+            followers += i != m && w.NodeServes(i) && w.Nodes[i].Of == m && w.Nodes[i].LinkUp ? 1 : 0;
+        }
+
+        bool supported = namers >= 2 || followers == 2 || (followers == 1 && (sentinels < 2 || namedFollows));
+        return supported && state.Decisions[p].Node != m ? $"L1: does not route to {"ABC"[m]}, the only and supported master" : null;
+    }
+
+    // L3: a master that has been named by a majority of Sentinels, reached by them, followed by somebody and seen by this proxy
+    // for a while gets its traffic, whoever else claims.
+    private static string? IgnoresConfirmation(ModelState state, int p)
+    {
+        ModelWorld w = state.World;
+        if (state.Quiet < 8)
+        {
+            return null;
+        }
+
+        for (int m = 0; m < ModelWorld.Machines; m++)
+        {
+            int namers = 0, followers = 0;
+            bool sees = w.Claims(m) && w.NodeServes(m);
+            for (int i = 0; i < ModelWorld.Machines; i++)
+            {
+                sees &= w.Reaches(ModelWorld.Machines + p, i);
+                namers += w.SentinelServes(i) && w.Sentinels[i].Names == m && w.Sentinels[i].LastOk == w.Now ? 1 : 0;
+                followers += w.NodeServes(i) && w.Nodes[i].Of == m && w.Nodes[i].LinkUp && w.Reaches(i, m) ? 1 : 0;
+            }
+
+            if (sees && namers >= 2 && followers > 0 && state.Decisions[p].Node != m)
+            {
+                return $"L3: does not route to {"ABC"[m]}, which the Sentinels confirm";
+            }
+        }
+
+        return null;
+    }
+
+    // L2: a promotion that the proxy has seen itself, with nobody else claiming, is followed in the same step.
+    private static string? MissesPromotion(ModelState state, int p, bool[] sawReplica)
+    {
+        for (int m = 0; m < ModelWorld.Machines; m++)
+        {
+            if (!sawReplica[(p * ModelWorld.Machines) + m] || !state.Heard(p, m, out NodeReport report) || !report.IsMaster)
+            {
+                continue;
+            }
+
+            bool alone = true;
+            for (int i = 0; i < ModelWorld.Machines; i++)
+            {
+                alone &= i == m || !state.Decisions[p].Situation.Nodes[i].IsClaimant;
+            }
+
+            if (alone && state.Decisions[p].Node != m)
+            {
+                return $"L2: saw the promotion of {"ABC"[m]} and does not follow it";
+            }
+        }
+
+        return null;
+    }
+}

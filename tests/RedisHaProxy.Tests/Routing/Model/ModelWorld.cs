@@ -1,0 +1,489 @@
+// Proof 2, the world: three machines, each with a Redis node and a Sentinel, and two proxies, in steps of one second.
+//
+// What is abstract: replication content, and everything faster than a step. What is as in Redis 7.0 (sentinel.c, replication.c):
+//  - a replica's link stays "up" when its master is cut off or suspended (repl-timeout is a minute), and goes down at once
+//    when the master's process dies within reach;
+//  - a Sentinel marks its master down when down-after has passed since its last reply; an automatic failover needs a quorum of
+//    such Sentinels and the votes of a majority in a new epoch; a forced one (SENTINEL FAILOVER) needs one Sentinel alone;
+//  - the leader names the new master one step after the promotion, the others one step after they can hear of it, always the
+//    newest epoch winning; then replicas are re-pointed; an old master that claims is converted only after ConversionDelay;
+//  - FAILOVER TO swaps two nodes at once and tells Sentinels nothing.
+// The adversary chooses one move a step: a fault, an operator's command, or lost and delayed answers to a proxy.
+
+namespace RedisHaProxy.Tests.Routing.Model;
+
+/// <summary>A data node. Structs, so that a world is copied by copying three small arrays.</summary>
+internal struct ModelNode
+{
+    public bool Up;
+    public bool Suspended;
+
+    /// <summary>The node that it follows; -1 for a master.</summary>
+    public int Of;
+    public bool LinkUp;
+
+    /// <summary>Number of the process: grows with each start.</summary>
+    public int Run;
+
+    /// <summary>The epoch under which it last became master; for invariants only.</summary>
+    public int Epoch;
+
+    /// <summary>For how long it has claimed, as far as Sentinels wait before they convert a claimant that they do not name.</summary>
+    public int Misclaims;
+}
+
+/// <summary>A Sentinel.</summary>
+internal struct ModelSentinel
+{
+    public bool Up;
+    public int Names;
+    public int ConfigEpoch;
+    public int CurrentEpoch;
+
+    /// <summary>When the named master last answered its ping.</summary>
+    public int LastOk;
+
+    /// <summary>As leader: the node that it has promoted and not yet named; -1 for none.</summary>
+    public int Promoting;
+    public int PromotingEpoch;
+
+    /// <summary>It has taken part in an election for its named master: it starts none of its own for two failover-timeouts.</summary>
+    public bool Voted;
+}
+
+/// <summary>What the adversary does in a step.</summary>
+internal enum MoveKind
+{
+    None,
+    Crash,
+    Restart,
+    Suspend,
+    Resume,
+    PowerOff,
+    PowerOn,
+    SentinelCrash,
+    SentinelRestart,
+    Partition,
+    CutLink,
+    Heal,
+    FailoverTo,
+    ForcedFailover,
+    AutomaticFailover,
+    Lose,
+    Delay,
+}
+
+/// <summary>A move with its operands.</summary>
+internal readonly record struct Move(MoveKind Kind, int A = -1, int B = -1)
+{
+    /// <summary>Whether it counts against the budget of faults; Sentinels' own work does not.</summary>
+    public bool IsFault => Kind is not (MoveKind.None or MoveKind.AutomaticFailover);
+
+    public override string ToString() => A < 0 ? $"{Kind}" : B < 0 ? $"{Kind}({A})" : $"{Kind}({A},{B})";
+}
+
+/// <summary>The machines and the network.</summary>
+internal sealed class ModelWorld
+{
+    public const int Machines = 3;
+    public const int Entities = 5;
+    public const int DownAfter = 5;
+    public const int ConversionDelay = 8;
+    private const int Quorum = 2;
+
+    public readonly ModelNode[] Nodes = new ModelNode[Machines];
+    public readonly ModelSentinel[] Sentinels = new ModelSentinel[Machines];
+
+    /// <summary>Bit a*5+b: entity a (machines 0-2, proxies 3 and 4) cannot reach b.</summary>
+    public int Cuts;
+    public int PoweredOff;
+    public int Now;
+
+    /// <summary>A, B and C with A as master, everything well for a long time.</summary>
+    public static ModelWorld Healthy()
+    {
+        var world = new ModelWorld();
+        for (int i = 0; i < Machines; i++)
+        {
+            world.Nodes[i] = new ModelNode { Up = true, Of = i == 0 ? -1 : 0, LinkUp = i != 0, Run = 1, Epoch = 1 };
+            world.Sentinels[i] = new ModelSentinel { Up = true, Names = 0, ConfigEpoch = 1, CurrentEpoch = 1, Promoting = -1 };
+        }
+
+        return world;
+    }
+
+    public ModelWorld Clone()
+    {
+        var copy = new ModelWorld { Cuts = Cuts, PoweredOff = PoweredOff, Now = Now };
+        Nodes.CopyTo(copy.Nodes, 0);
+        Sentinels.CopyTo(copy.Sentinels, 0);
+        return copy;
+    }
+
+    public bool Reaches(int a, int b) =>
+        a == b || ((Cuts & Bit(a, b)) == 0 && (a >= Machines || (PoweredOff & (1 << a)) == 0) && (b >= Machines || (PoweredOff & (1 << b)) == 0));
+
+    public bool NodeServes(int i) => Nodes[i].Up && !Nodes[i].Suspended && (PoweredOff & (1 << i)) == 0;
+
+    public bool Claims(int i) => Nodes[i].Up && Nodes[i].Of < 0 && (PoweredOff & (1 << i)) == 0;
+
+    public bool SentinelServes(int s) => Sentinels[s].Up && (PoweredOff & (1 << s)) == 0;
+
+    /// <summary>All moves that are possible now.</summary>
+    /// <param name="faults">Whether faults are still in the budget.</param>
+    public IEnumerable<Move> Moves(bool faults)
+    {
+        yield return new Move(MoveKind.None);
+        for (int leader = 0; leader < Machines; leader++)
+        {
+            for (int b = 0; b < Machines; b++)
+            {
+                if (CanFailOver(leader, b))
+                {
+                    yield return new Move(MoveKind.AutomaticFailover, leader, b);
+                }
+            }
+        }
+
+        if (!faults)
+        {
+            yield break;
+        }
+
+        for (int i = 0; i < Machines; i++)
+        {
+            bool powered = (PoweredOff & (1 << i)) == 0;
+            if (!powered)
+            {
+                yield return new Move(MoveKind.PowerOn, i);
+                continue;
+            }
+
+            yield return new Move(MoveKind.PowerOff, i);
+            yield return new Move(Nodes[i].Up ? MoveKind.Crash : MoveKind.Restart, i);
+            if (Nodes[i].Up)
+            {
+                yield return new Move(Nodes[i].Suspended ? MoveKind.Resume : MoveKind.Suspend, i);
+            }
+
+            yield return new Move(Sentinels[i].Up ? MoveKind.SentinelCrash : MoveKind.SentinelRestart, i);
+            for (int b = 0; b < Machines; b++)
+            {
+                if (CanForce(i, b))
+                {
+                    yield return new Move(MoveKind.ForcedFailover, i, b);
+                }
+
+                if (i != b && Claims(i) && NodeServes(i) && NodeServes(b) && Reaches(i, b) && Nodes[b].Of == i && Nodes[b].LinkUp)
+                {
+                    yield return new Move(MoveKind.FailoverTo, i, b);
+                }
+            }
+        }
+
+        if (Cuts != 0)
+        {
+            yield return new Move(MoveKind.Heal);
+        }
+        else
+        {
+            for (int side = 2; side < 1 << Entities; side += 2)
+            {
+                yield return new Move(MoveKind.Partition, side);
+            }
+
+            for (int a = 0; a < Entities; a++)
+            {
+                for (int b = a + 1; b < Entities; b++)
+                {
+                    if (a < Machines)
+                    {
+                        yield return new Move(MoveKind.CutLink, a, b);
+                    }
+                }
+            }
+        }
+
+        for (int proxy = 0; proxy < 2; proxy++)
+        {
+            for (int machine = 0; machine <= Machines; machine++)
+            {
+                // Machine 3: everything; the proxy itself was paused.
+                yield return new Move(MoveKind.Lose, proxy, machine);
+                yield return new Move(MoveKind.Delay, proxy, machine);
+            }
+        }
+    }
+
+    /// <summary>One second: the move, then replication, then Sentinels.</summary>
+    public void Step(Move move)
+    {
+        Now++;
+        Apply(move);
+        Replicate();
+        RunSentinels();
+    }
+
+    private static int Bit(int a, int b) => 1 << ((Math.Min(a, b) * Entities) + Math.Max(a, b));
+
+    private void Apply(Move move)
+    {
+        switch (move.Kind)
+        {
+            case MoveKind.Crash:
+                Nodes[move.A].Up = false;
+                Nodes[move.A].Suspended = false;
+                break;
+            case MoveKind.Restart:
+                // In the role that it had: no boot rule, the worst case.
+                Start(move.A);
+                break;
+            case MoveKind.Suspend:
+                Nodes[move.A].Suspended = true;
+                break;
+            case MoveKind.Resume:
+                Nodes[move.A].Suspended = false;
+                break;
+            case MoveKind.PowerOff:
+                PoweredOff |= 1 << move.A;
+                break;
+            case MoveKind.PowerOn:
+                PoweredOff &= ~(1 << move.A);
+                Start(move.A);
+                Sentinels[move.A].Up = true;
+                Sentinels[move.A].LastOk = Now;
+                Sentinels[move.A].Voted = false;
+                Sentinels[move.A].Promoting = -1;
+                break;
+            case MoveKind.SentinelCrash:
+                Sentinels[move.A].Up = false;
+                Sentinels[move.A].Promoting = -1;
+                break;
+            case MoveKind.SentinelRestart:
+                Sentinels[move.A].Up = true;
+                Sentinels[move.A].LastOk = Now;
+                Sentinels[move.A].Voted = false;
+                break;
+            case MoveKind.Partition:
+                for (int a = 0; a < Entities; a++)
+                {
+                    for (int b = a + 1; b < Entities; b++)
+                    {
+                        if (((move.A >> a) & 1) != ((move.A >> b) & 1))
+                        {
+                            Cuts |= Bit(a, b);
+                        }
+                    }
+                }
+
+                break;
+            case MoveKind.CutLink:
+                Cuts |= Bit(move.A, move.B);
+                break;
+            case MoveKind.Heal:
+                Cuts = 0;
+                break;
+            case MoveKind.FailoverTo:
+                Nodes[move.B].Of = -1;
+                // Sentinels give it no epoch; it is later than every failover so far.
+                Nodes[move.B].Epoch = Nodes.Max(n => n.Epoch);
+                Nodes[move.A].Of = move.B;
+                Nodes[move.A].LinkUp = true;
+                break;
+            case MoveKind.AutomaticFailover or MoveKind.ForcedFailover:
+                Promote(move.A, move.B, move.Kind == MoveKind.AutomaticFailover);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void Start(int i)
+    {
+        Nodes[i].Up = true;
+        Nodes[i].Suspended = false;
+        Nodes[i].LinkUp = false;
+        Nodes[i].Run++;
+        Nodes[i].Misclaims = 0;
+    }
+
+    private bool MarkedDown(int s) => Now - Sentinels[s].LastOk >= DownAfter;
+
+    private bool CanPromote(int leader, int b) =>
+        SentinelServes(leader) && Sentinels[leader].Promoting < 0 && b != Sentinels[leader].Names
+        && NodeServes(b) && Reaches(leader, b) && Nodes[b].Of >= 0;
+
+    private bool CanForce(int leader, int b) => CanPromote(leader, b);
+
+    private bool CanFailOver(int leader, int b)
+    {
+        if (!CanPromote(leader, b) || !MarkedDown(leader) || Sentinels[leader].Voted)
+        {
+            return false;
+        }
+
+        int agree = 0, votes = 0;
+        for (int s = 0; s < Machines; s++)
+        {
+            if (SentinelServes(s) && Reaches(leader, s) && Sentinels[s].Names == Sentinels[leader].Names)
+            {
+                agree += MarkedDown(s) ? 1 : 0;
+                votes++;
+            }
+        }
+
+        return agree >= Quorum && votes > Machines / 2;
+    }
+
+    private void Promote(int leader, int b, bool automatic)
+    {
+        int epoch = 0;
+        for (int s = 0; s < Machines; s++)
+        {
+            if (SentinelServes(s) && Reaches(leader, s))
+            {
+                epoch = Math.Max(epoch, Sentinels[s].CurrentEpoch);
+            }
+        }
+
+        epoch++;
+        for (int s = 0; s < Machines; s++)
+        {
+            if (SentinelServes(s) && Reaches(leader, s))
+            {
+                Sentinels[s].CurrentEpoch = epoch;
+                Sentinels[s].Voted |= automatic;
+            }
+        }
+
+        Nodes[b].Of = -1;
+        Nodes[b].Epoch = epoch;
+        Nodes[b].Misclaims = 0;
+        Sentinels[leader].Promoting = b;
+        Sentinels[leader].PromotingEpoch = epoch + (Now << 8);
+    }
+
+    private void Replicate()
+    {
+        for (int i = 0; i < Machines; i++)
+        {
+            ref ModelNode node = ref Nodes[i];
+            if (!node.Up || node.Of < 0 || !Reaches(i, node.Of))
+            {
+                continue;
+            }
+
+            if (!Nodes[node.Of].Up)
+            {
+                node.LinkUp = false;
+            }
+            else if (NodeServes(node.Of) && NodeServes(i))
+            {
+                node.LinkUp = true;
+            }
+        }
+    }
+
+    private void RunSentinels()
+    {
+        // Who can hear the newest configuration hears it as it was at the end of the last step.
+        Span<int> names = stackalloc int[Machines];
+        Span<int> epochs = stackalloc int[Machines];
+        for (int s = 0; s < Machines; s++)
+        {
+            names[s] = Sentinels[s].Names;
+            epochs[s] = Sentinels[s].ConfigEpoch;
+            Nodes[s].Misclaims = Claims(s) && IsMisclaim(s) ? Math.Min(Nodes[s].Misclaims + 1, ConversionDelay) : 0;
+        }
+
+        for (int s = 0; s < Machines; s++)
+        {
+            if (!SentinelServes(s))
+            {
+                continue;
+            }
+
+            ref ModelSentinel sentinel = ref Sentinels[s];
+            NamePromoted(ref sentinel, s);
+            for (int other = 0; other < Machines; other++)
+            {
+                if (other != s && SentinelServes(other) && Reaches(s, other) && epochs[other] > sentinel.ConfigEpoch)
+                {
+                    Name(ref sentinel, names[other], epochs[other]);
+                }
+            }
+
+            if (Reaches(s, sentinel.Names) && NodeServes(sentinel.Names))
+            {
+                sentinel.LastOk = Now;
+            }
+
+            Repoint(sentinel, s);
+        }
+    }
+
+    private bool IsMisclaim(int node)
+    {
+        for (int s = 0; s < Machines; s++)
+        {
+            if (SentinelServes(s) && Sentinels[s].Names != node && Sentinels[s].Promoting != node && Reaches(s, node))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // The leader names the promoted node once INFO has shown it as a master: one step later.
+    private void NamePromoted(ref ModelSentinel sentinel, int s)
+    {
+        int b = sentinel.Promoting;
+        if (b < 0 || sentinel.PromotingEpoch >> 8 == Now || !Reaches(s, b) || !NodeServes(b))
+        {
+            return;
+        }
+
+        sentinel.Promoting = -1;
+        if ((sentinel.PromotingEpoch & 255) > sentinel.ConfigEpoch && Nodes[b].Of < 0)
+        {
+            Name(ref sentinel, b, sentinel.PromotingEpoch & 255);
+        }
+    }
+
+    private void Name(ref ModelSentinel sentinel, int node, int epoch)
+    {
+        sentinel.Names = node;
+        sentinel.ConfigEpoch = epoch;
+        sentinel.CurrentEpoch = Math.Max(sentinel.CurrentEpoch, epoch);
+        sentinel.LastOk = Now;
+        sentinel.Voted = false;
+    }
+
+    private void Repoint(in ModelSentinel sentinel, int s)
+    {
+        int master = sentinel.Names;
+        if (!Reaches(s, master) || !Claims(master) || !NodeServes(master))
+        {
+            return;
+        }
+
+        for (int i = 0; i < Machines; i++)
+        {
+            ref ModelNode node = ref Nodes[i];
+            if (i == master || !NodeServes(i) || !Reaches(s, i) || node.Of == master || sentinel.Promoting == i)
+            {
+                continue;
+            }
+
+            if (node.Of < 0 && node.Misclaims < ConversionDelay)
+            {
+                continue;
+            }
+
+            node.Of = master;
+            node.LinkUp = false;
+            node.Misclaims = 0;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// Proof 2, where the searches begin: healthy, and in the last moment before Sentinels act on a fault, so that few further
+// seconds and faults cover what follows from it.
+
+namespace RedisHaProxy.Tests.Routing.Model;
+
+internal static class Scenarios
+{
+    private const int A = 0, B = 1, C = 2;
+
+    /// <summary>Sides of a partition as bits: machines A, B, C are 1, 2, 4; the proxies 8 and 16.</summary>
+    private const int ProxyOne = 8;
+
+    /// <summary>
+    /// The network of the next-to-worst case: the old master reaches no other machine, one proxy does not see the new master, the
+    /// other not the old one, and a replica that was cut off says for a minute that its link is up. One more fault, the death of
+    /// the leading Sentinel right after the promotion, makes R3 believe that replica; see <see cref="Invariants.AsymmetricBound"/>.
+    /// </summary>
+    public const string EachMissesOne = "the master can reach only the proxies, and each proxy misses one claimant";
+
+    /// <summary>Prologues by name.</summary>
+    public static IReadOnlyList<(string Name, Move[] Prologue)> All { get; } =
+    [
+        ("healthy", []),
+        ("the master has crashed", After(4, new Move(MoveKind.Crash, A))),
+        ("the master's machine lost its power", After(4, new Move(MoveKind.PowerOff, A))),
+        ("the master is suspended", After(4, new Move(MoveKind.Suspend, A))),
+        ("the master is alone with a proxy", After(4, new Move(MoveKind.Partition, 1 + ProxyOne))),
+        ("the master cannot reach B", After(4, new Move(MoveKind.CutLink, A, B))),
+        ("the master can reach only the proxies", [new Move(MoveKind.CutLink, A, B), .. After(4, new Move(MoveKind.CutLink, A, C))]),
+        (EachMissesOne, [new Move(MoveKind.CutLink, A, B), new Move(MoveKind.CutLink, B, 3), new Move(MoveKind.CutLink, A, 4), .. After(4, new Move(MoveKind.CutLink, A, C))]),
+        ("FAILOVER TO B", After(4, new Move(MoveKind.FailoverTo, A, B))),
+        ("SENTINEL FAILOVER to B", After(1, new Move(MoveKind.ForcedFailover, C, B))),
+        ("two Sentinels are dead", [new Move(MoveKind.SentinelCrash, B), .. After(4, new Move(MoveKind.SentinelCrash, C))]),
+        ("a replica is dead and all Sentinels", [new Move(MoveKind.SentinelCrash, A), new Move(MoveKind.SentinelCrash, B), new Move(MoveKind.SentinelCrash, C), .. After(6, new Move(MoveKind.Crash, B))]),
+    ];
+
+    private static Move[] After(int seconds, Move move) => [move, .. Enumerable.Repeat(new Move(MoveKind.None), seconds - 1)];
+}
