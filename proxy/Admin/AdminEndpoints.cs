@@ -1,6 +1,8 @@
 // What is served where: the paths of the admin server, and who may ask for them.
 
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Hosting;
@@ -8,7 +10,7 @@ using RedisHaProxy.Hosting;
 namespace RedisHaProxy.Admin;
 
 /// <summary>Answers the admin server's requests.</summary>
-internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, ControlEndpoints control)
+internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, SessionLog sessions, StatsEvents events, ControlEndpoints control)
 {
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
@@ -48,6 +50,11 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
 
         return path switch
         {
+            "/" => RedirectAsync(context),
+            "/stats" => PageAsync(context),
+            "/stats/events" when HttpMethods.IsGet(context.Request.Method) => events.HandleAsync(context),
+            "/stats;csv" => context.AnswerAsync(HttpStatusCode.OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(HaproxyCsv.Write(status.Status()))),
+            "/metrics" => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Status(), sessions))),
             "/stats.json" => context.AnswerJsonAsync(status.Status(), AdminJson.Default.StatusDocument),
             "/timeline" => context.AnswerJsonAsync(status.Timeline(), AdminJson.Default.TimelineDocument),
             "/explain" => context.AnswerJsonAsync(status.Explain(), AdminJson.Default.ExplainDocument),
@@ -60,6 +67,22 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
         context.Features.Get<ControlPeer>() is not null
             ? AuthenticationResult.Accepted
             : authentication.Check(context.Request.Headers.Authorization, context.Connection.RemoteIpAddress ?? IPAddress.None);
+
+    private Task PageAsync(HttpContext context)
+    {
+        // Only what the page itself brings may run, and nothing may be loaded from anywhere.
+        string nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
+        var headers = context.Response.Headers;
+        headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        headers["Referrer-Policy"] = "no-referrer";
+        return context.AnswerAsync(HttpStatusCode.OK, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(StatsPage.Write(status.Status(), status.Timeline(), nonce)));
+    }
+
+    private static Task RedirectAsync(HttpContext context)
+    {
+        context.Response.Headers.Location = "/stats";
+        return context.AnswerTextAsync(HttpStatusCode.Found, "the page is /stats");
+    }
 
     private static Task HealthAsync(HttpContext context, HealthAnswer answer) =>
         context.AnswerTextAsync(answer.Good ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, answer.Reason);

@@ -10,7 +10,7 @@ using RedisHaProxy.Hosting;
 namespace RedisHaProxy.Admin;
 
 /// <summary>Answers requests below /control/.</summary>
-internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions sessions, StatusSource status, ILogger<ControlEndpoints> log)
+internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions sessions, StatusSource status, Func<ReloadAnswer> reload, ILogger<ControlEndpoints> log)
 {
     /// <summary>The start of the paths.</summary>
     public const string Prefix = "/control/";
@@ -43,6 +43,7 @@ internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions se
             ("sessions/end", false) => EndAsync(context),
             ("drain", false) => DrainAsync(context),
             ("ready", false) => ReadyAsync(context),
+            ("reload", false) => ReloadAsync(context),
             _ => context.AnswerTextAsync(HttpStatusCode.NotFound, $"there is no order '{order}' of that kind"),
         };
     }
@@ -56,6 +57,12 @@ internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions se
         lifecycle.Phase == LifecyclePhase.Serving ? SaidAsync(context, "nothing changed: the proxy is serving already")
         : lifecycle.Enter(LifecyclePhase.Serving) ? SaidAsync(context, "serving: /healthz succeeds again")
         : SaidAsync(context, $"not possible: the proxy is {Phase()}", HttpStatusCode.Conflict);
+
+    private Task ReloadAsync(HttpContext context)
+    {
+        var answer = reload();
+        return SaidAsync(context, answer.Message, answer.Good ? HttpStatusCode.OK : HttpStatusCode.Conflict);
+    }
 
     private async Task ListAsync(HttpContext context)
     {

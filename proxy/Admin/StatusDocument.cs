@@ -302,4 +302,10 @@ internal sealed record ControlAnswer(string Message);
 [JsonSerializable(typeof(ExplainDocument))]
 [JsonSerializable(typeof(IReadOnlyList<SessionEntry>))]
 [JsonSerializable(typeof(ControlAnswer))]
-internal sealed partial class AdminJson : JsonSerializerContext;
+[JsonSerializable(typeof(PageSection))]
+[JsonSerializable(typeof(string))]
+internal sealed partial class AdminJson : JsonSerializerContext
+{
+    /// <summary>The same on one line, as events need it.</summary>
+    public static AdminJson Compact { get; } = new(new JsonSerializerOptions(JsonSerializerDefaults.Web));
+}

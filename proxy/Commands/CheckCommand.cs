@@ -11,8 +11,9 @@ internal static class CheckCommand
     public static Command Create()
     {
         var file = new Argument<string>("FILE") { Description = "The configuration file." };
-        var command = new Command("check", "Validate a configuration file and the secrets it names; nothing is started.") { file };
-        command.SetAction(async (parsed, _) =>
+        var connect = new Option<bool>("--connect") { Description = "Ask every node and Sentinel as the proxy would, and show what it would decide." };
+        var command = new Command("check", "Validate a configuration file and the secrets it names; nothing is started.") { file, connect };
+        command.SetAction(async (parsed, cancellationToken) =>
         {
             var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
             string path = parsed.GetRequiredValue(file);
@@ -27,7 +28,7 @@ internal static class CheckCommand
                 await output.WriteLineAsync($"  {name,-10} {value}");
             }
 
-            return ExitCode.Ok;
+            return !parsed.GetValue(connect) || await ConnectionCheck.RunAsync(configuration, output, cancellationToken) ? ExitCode.Ok : ExitCode.Failed;
         });
         return command;
     }

@@ -1,4 +1,4 @@
-// The verbs that ask a running proxy: status, explain, timeline, sessions, drain, ready.
+// The verbs that ask a running proxy: status, explain, timeline, sessions, drain, ready, reload.
 
 using System.CommandLine;
 using System.CommandLine.Parsing;
@@ -25,6 +25,7 @@ internal static class ControlCommands
         Sessions(),
         Order("drain", "Fail /healthz, so that the load balancer sends new sessions elsewhere; open sessions go on.", "control/drain"),
         Order("ready", "Take a drain back.", "control/ready"),
+        Order("reload", "Read the configuration file again and apply what can change live, as SIGHUP does.", "control/reload"),
     ];
 
     private static Command Show<T>(string name, string description, string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, Action<IAnsiConsole, T> write)

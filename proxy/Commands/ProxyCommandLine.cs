@@ -61,6 +61,8 @@ internal static class ProxyCommandLine
             root.Add(command);
         }
 
+        root.Add(ReplayCommand.Create());
+        root.Add(CompletionCommand.Create());
         root.Add(VersionCommand.Create());
         return root;
     }

@@ -15,7 +15,8 @@ internal static class RunCommand
         var command = new Command("run", "Run the proxy until SIGTERM (which drains first) or SIGINT (which does not wait).") { config };
         command.SetAction(async (parsed, _) =>
         {
-            var configuration = await ConfigurationFile.ReadAsync(parsed.GetRequiredValue(config), parsed.InvocationConfiguration.Error);
+            string file = parsed.GetRequiredValue(config);
+            var configuration = await ConfigurationFile.ReadAsync(file, parsed.InvocationConfiguration.Error);
             if (configuration is null)
             {
                 return ExitCode.Usage;
@@ -23,7 +24,7 @@ internal static class RunCommand
 
             using var logging = new ProxyLogging(configuration.Log, TimeProvider.System);
             using var notifier = ServiceNotifier.FromEnvironment();
-            await using var host = new ProxyHost(configuration, notifier, TimeProvider.System, logging.Factory);
+            await using var host = new ProxyHost(file, configuration, notifier, TimeProvider.System, logging);
             try
             {
                 return await host.RunAsync() ? ExitCode.Ok : ExitCode.Failed;

@@ -97,7 +97,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting SentinelPollInterval = Duration("sentinel.pollInterval", "100ms", "20ms", "10s");
     public static readonly Setting Admin = Plain("admin", SettingKind.Section, "", "optional");
     public static readonly Setting AdminListen = Plain("admin.listen", SettingKind.Address, "", "not an address of listen");
-    public static readonly Setting AdminUser = Plain("admin.user", SettingKind.Text, "admin", "no blanks, no colon; needs passwordFile");
+    public static readonly Setting AdminUser = Plain("admin.user", SettingKind.Text, "admin", "no blanks, no colon; needs passwordFile", live: true);
     public static readonly Setting AdminPasswordFile = Plain("admin.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
     public static readonly Setting AdminSocket = Plain("admin.socket", SettingKind.Path, "", "at most 107 bytes");
     public static readonly Setting Timeouts = Plain("timeouts", SettingKind.Section, "", "optional");

@@ -22,16 +22,19 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     private readonly AdminServer? _admin;
     private readonly TrafficRates _rates;
     private readonly SessionLog _sessionLog;
+    private readonly Reload _reload;
     private readonly Lifecycle _lifecycle;
     private readonly ServiceNotifier _notifier;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _log;
     private readonly TaskCompletionSource<StopReason> _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stopNow = new();
+    private readonly CancellationTokenSource _adminEnds = new();
 
     /// <summary>Creates all parts; nothing listens yet.</summary>
-    public ProxyHost(ProxyConfiguration configuration, ServiceNotifier notifier, TimeProvider timeProvider, ILoggerFactory loggers)
+    public ProxyHost(string file, ProxyConfiguration configuration, ServiceNotifier notifier, TimeProvider timeProvider, ProxyLogging logging)
     {
+        var loggers = logging.Factory;
         _configuration = configuration;
         _notifier = notifier;
         _timeProvider = timeProvider;
@@ -41,13 +44,19 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _router = new Router(configuration, _forwarder, timeProvider, loggers);
         _rates = new TrafficRates(_forwarder, timeProvider);
         _sessionLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
+        var authentication = new BasicAuthentication(timeProvider);
+        authentication.Require(configuration.Admin?.User, configuration.Admin?.Password);
+        _reload = new Reload(file, configuration, changed =>
+        {
+            logging.Level = changed.Log.Level;
+            _sessionLog.Enabled = changed.Log.Sessions;
+            authentication.Require(changed.Admin?.User, changed.Admin?.Password);
+        }, loggers.CreateLogger<Reload>());
         if (configuration.Admin is { Listen: not null } or { Socket: not null })
         {
-            var authentication = new BasicAuthentication(timeProvider);
-            authentication.Require(configuration.Admin.User, configuration.Admin.Password);
-            var status = new StatusSource(() => _configuration, _lifecycle, _forwarder, _router.Snapshot, _rates);
-            var control = new ControlEndpoints(_lifecycle, _forwarder, status, loggers.CreateLogger<ControlEndpoints>());
-            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, authentication, status, control);
+            var status = new StatusSource(() => _reload.Current, _lifecycle, _forwarder, _router.Snapshot, _rates);
+            var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.Run, loggers.CreateLogger<ControlEndpoints>());
+            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, authentication, status, _sessionLog, new StatsEvents(status, timeProvider, _adminEnds.Token), control);
             _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, loggers);
         }
     }
@@ -68,6 +77,14 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         RaiseFileLimit();
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Signalled(context, StopReason.Terminate));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Signalled(context, StopReason.Interrupt));
+
+        using var hangup = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+        {
+            context.Cancel = true;
+            _notifier.Reloading(_timeProvider);
+            _reload.Run();
+            _notifier.Ready(StatusText());
+        });
 
         // The admin server first: when its port is taken, no client has been accepted yet.
         if (_admin is not null)
@@ -109,6 +126,8 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     /// <summary>Ends what is left.</summary>
     public async ValueTask DisposeAsync()
     {
+        // Open pages are told to end first; they would hold the server up.
+        await _adminEnds.CancelAsync();
         if (_admin is not null)
         {
             await _admin.DisposeAsync();
@@ -117,6 +136,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         await _forwarder.DisposeAsync();
         _router.Dispose();
         _stopNow.Dispose();
+        _adminEnds.Dispose();
     }
 
     // The first signal begins the end, the second one hurries it.
@@ -132,7 +152,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     private async Task DrainAsync(StopReason reason)
     {
         var (delay, limit) = reason == StopReason.Terminate
-            ? (_configuration.Timeouts.DrainDelay, _configuration.Timeouts.Drain)
+            ? (_reload.Current.Timeouts.DrainDelay, _reload.Current.Timeouts.Drain)
             : (TimeSpan.Zero, TimeSpan.Zero);
         int sessions = _forwarder.Snapshot().Sessions;
         LogDraining(_log, sessions, Durations.Format(delay), Durations.Format(limit));
