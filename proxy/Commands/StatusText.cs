@@ -35,16 +35,16 @@ internal static class StatusText
         }
     }
 
-    internal static string Role(NodeEntry node) => node.Role switch
+    private static string Role(NodeEntry node) => node.Role switch
     {
-        "master" => node.Replicas is { } replicas ? $"master, {replicas} replicas" : "master",
-        "replica" => node.LinkUp == true ? "replica, link up" : "replica, link down",
+        "master" => "master",
+        "replica" => node.LinkUp == true ? "replica" : "replica, link down",
         _ => "-",
     };
 
     private static void WriteNodes(IAnsiConsole console, StatusDocument status)
     {
-        var table = Terminal.Table("node", "address", "role", ">lag", "check", "since", ">sess");
+        var table = Terminal.Table("node", "address", "~role", ">lag", "~check", "since", ">sess");
         foreach (var node in status.Nodes)
         {
             string check = node.Up && node.CheckLatencyMs is { } latency ? $"up, {Terminal.Milliseconds(latency)}" : node.Health;
@@ -70,7 +70,7 @@ internal static class StatusText
             return;
         }
 
-        var table = Terminal.Table("sentinel", "votes for", ">epoch", "sees master", "check", "since");
+        var table = Terminal.Table("sentinel", "votes for", ">epoch", "~sees master", "~check", "since");
         foreach (var sentinel in status.Sentinels)
         {
             string sees = sentinel.Tilt ? "TILT" : sentinel.FailoverInProgress ? "failover" : sentinel.MarkedDown ? "down" : sentinel.Epoch is null ? "-" : "up";

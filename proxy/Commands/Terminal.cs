@@ -28,14 +28,18 @@ internal static class Terminal
         return console;
     }
 
-    /// <summary>A table without lines.</summary>
+    /// <summary>A table without lines. A column that starts with '&gt;' holds numbers, one with '~' may wrap.</summary>
     public static Table Table(params string[] columns)
     {
         var table = new Table().Border(TableBorder.None).Collapse();
         foreach (string column in columns)
         {
-            bool number = column.StartsWith('>');
-            table.AddColumn(new TableColumn($"[grey]{Markup.Escape(column.TrimStart('>'))}[/]") { NoWrap = true, Alignment = number ? Justify.Right : Justify.Left, Padding = new Padding(0, 0, 2, 0) });
+            table.AddColumn(new TableColumn($"[grey]{Markup.Escape(column.TrimStart('>', '~'))}[/]")
+            {
+                NoWrap = !column.StartsWith('~'),
+                Alignment = column.StartsWith('>') ? Justify.Right : Justify.Left,
+                Padding = new Padding(0, 0, 2, 0),
+            });
         }
 
         return table;

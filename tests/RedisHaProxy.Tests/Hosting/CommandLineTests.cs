@@ -14,6 +14,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("Required command was not provided.")]
     [InlineData("'chek'", "chek")]
     [InlineData("Required argument missing", "check")]
+    [InlineData("exclude each other", "sessions", "--end", "1", "--source", "127.0.0.1")]
+    [InlineData("'nowhere' is no address", "sessions", "--source", "nowhere")]
     [InlineData("'--colour'", "check", "x.json", "--colour")]
     public async Task A_wrong_command_line_ends_with_exit_code_2_and_says_where_help_is(string expected, params string[] arguments)
     {
@@ -29,6 +31,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("Usage:", "--help")]
     [InlineData("check <FILE>", "check", "--help")]
     [InlineData("redis-ha-proxy version [options]", "version", "--help")]
+    [InlineData("complete -o default", "completion", "bash")]
+    [InlineData("sessions", "[suggest:17]", "redis-ha-proxy se")]
     [InlineData("redis-ha-proxy 0.1.0 (.NET 10.", "version")]
     public async Task Help_and_version_go_to_standard_output(string expected, params string[] arguments)
     {
@@ -36,6 +40,28 @@ public sealed class CommandLineTests : IDisposable
 
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.Contains(expected, result.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("explain", "--json")]
+    [InlineData("drain")]
+    public async Task Verbs_say_that_no_proxy_is_running_here(params string[] verb)
+    {
+        string socket = Path.Combine(_folder.Path, "absent.sock");
+
+        var result = await ProxyProcess.RunAsync([.. verb, "--socket", socket]);
+
+        Assert.Equal((1, "", $"redis-ha-proxy: no proxy is running here: {socket} does not exist (--socket names the path of admin.socket)\n"), (result.ExitCode, result.Output, result.Error));
+    }
+
+    [Fact]
+    public async Task Replay_refuses_what_is_no_recording()
+    {
+        var result = await ProxyProcess.RunAsync("replay", _folder.Write("x", "{}\n"));
+
+        Assert.Equal((2, ""), (result.ExitCode, result.Output));
+        Assert.Contains("/x: line 1", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -223,6 +223,48 @@ public sealed class RunTests
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, File.GetUnixFileMode(proxy.Socket));
     }
 
+    [SkippableFact]
+    public async Task A_reload_applies_what_can_change_live_and_a_bad_file_changes_nothing()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+
+        Assert.Equal("nothing has changed\n", (await proxy.VerbAsync("reload")).Output);
+        proxy.Configure(deployment, """{ "drainDelay": "1s", "drain": "10s", "connect": "1s" }""", """ "log": { "level": "warning" }, """);
+        Assert.Equal("applied: timeouts.drainDelay, log.level; only a restart applies: timeouts.connect\n", (await proxy.VerbAsync("reload")).Output);
+
+        await File.WriteAllTextAsync(proxy.ConfigurationFile, "{");
+        var bad = await proxy.VerbAsync("reload");
+        Assert.Equal((1, ""), (bad.ExitCode, bad.Output));
+        Assert.Contains("nothing was changed, the file is not good:\n", bad.Error, StringComparison.Ordinal);
+        proxy.Signal(PosixSignal.SIGHUP);
+        await Eventually.HoldsAsync(() => proxy.Log.Split("Reload: nothing was changed").Length == 3, () => proxy.Log);
+        Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
+        Assert.Equal(0, (await proxy.VerbAsync("status")).ExitCode);
+    }
+
+    [SkippableFact]
+    public async Task Check_connect_asks_every_server_and_says_what_would_be_decided()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0, Password = "secret" });
+        using var folder = new TemporaryFolder();
+        folder.Write("right", "secret");
+        folder.Write("wrong", "other");
+        string Configuration(string passwordFile) => folder.Write("proxy.json",
+            $$"""{ "listen": ["127.0.0.1:1"], "redis": { "nodes": { "a": "{{deployment.Nodes[0].EndPoint}}", "b": "{{deployment.Nodes[1].EndPoint}}" }, "passwordFile": "{{passwordFile}}" } }""");
+
+        var good = await ProxyProcess.RunAsync("check", "--connect", Configuration("right"));
+        Assert.Equal((0, ""), (good.ExitCode, good.Error));
+        Assert.Contains("Sessions would go to a by rule R2", good.Output, StringComparison.Ordinal);
+
+        var bad = await ProxyProcess.RunAsync("check", "--connect", Configuration("wrong"));
+        Assert.Equal(1, bad.ExitCode);
+        Assert.Contains("refuses the password", bad.Output, StringComparison.Ordinal);
+        Assert.Contains("Sessions would go nowhere", bad.Output, StringComparison.Ordinal);
+    }
+
     private static Task ReadyAsync(RunningProxy proxy, string master) =>
         Eventually.HoldsAsync(
             async () => (await proxy.Http.GetAsync(new Uri("readyz", UriKind.Relative))) is { StatusCode: HttpStatusCode.OK } answer

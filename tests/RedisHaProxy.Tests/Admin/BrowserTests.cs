@@ -1,0 +1,89 @@
+// The stats page in a real Chromium, under a live failover.
+
+using RedisHaProxy.Tests.Hosting;
+using RedisHaProxy.Tests.Real;
+
+namespace RedisHaProxy.Tests.Admin;
+
+public sealed class BrowserTests
+{
+    [SkippableFact]
+    public async Task The_page_follows_a_failover_without_a_reload_and_keeps_focus()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        Skip.If(Chromium.Missing is not null, Chromium.Missing);
+        await using var deployment = await RedisDeployment.StartAsync();
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await using var browser = await Chromium.StartAsync();
+        await browser.NavigateAsync($"http://admin:{RunningProxy.Password}@{proxy.Admin}/stats");
+        await ShowsAsync(browser, "document.querySelector('#headline .big')?.textContent", "Master: redis1");
+        await ShowsAsync(browser, "document.querySelectorAll('#nodes-table tbody tr').length + ' ' + document.querySelectorAll('#sentinels-table tbody tr').length", "3 3");
+        Assert.True((bool)(await browser.EvaluateAsync("window.stays = true; document.getElementById('nodes-table').focus(); document.getElementById('lost').hidden"))!);
+
+        deployment.Nodes[0].Kill();
+
+        await ShowsAsync(browser, "/^Master: redis[23]$/.test(document.querySelector('#headline .big').textContent) && document.title.match(/^redis[23] is master/) !== null", true);
+        await ShowsAsync(browser, "document.querySelector('#nodes-table tbody tr').textContent.includes('connection refused')", true);
+        await ShowsAsync(browser, "document.querySelector('#failovers-table tbody tr').textContent.includes('redis1')", true);
+        await ShowsAsync(browser, "document.querySelector('#hints').textContent.includes('redis1')", true);
+        Assert.True((bool)(await browser.EvaluateAsync("window.stays === true && document.activeElement.id === 'nodes-table'"))!);
+
+        // Screenshots for docs/ are taken from here: RP_SCREENSHOTS names a folder.
+        if (Environment.GetEnvironmentVariable("RP_SCREENSHOTS") is { Length: > 0 } folder)
+        {
+            foreach (var (name, width, height, scheme) in new[] { ("stats-failover", 1280, 1500, "light"), ("stats-dark", 1280, 1500, "dark"), ("stats-narrow", 390, 1800, "dark") })
+            {
+                await browser.LookAsync(width, height, scheme);
+                await File.WriteAllBytesAsync(Path.Combine(folder, name + ".png"), await browser.ScreenshotAsync());
+            }
+        }
+
+        // On a phone nothing sticks out: wide tables scroll within their own region.
+        await browser.LookAsync(390, 800, "dark");
+        await ShowsAsync(browser, "document.documentElement.scrollWidth <= 390", true);
+        await ShowsAsync(browser, "getComputedStyle(document.body).backgroundColor", "rgb(16, 21, 27)");
+
+        // The process ends: the page says that it shows old values.
+        proxy.Signal(System.Runtime.InteropServices.PosixSignal.SIGINT);
+        await proxy.ExitedAsync();
+        await ShowsAsync(browser, "!document.getElementById('lost').hidden && document.getElementById('lost').textContent.startsWith('No connection to the proxy')", true);
+    }
+
+    [SkippableFact]
+    public async Task Without_scripts_the_page_is_whole()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        Skip.If(Chromium.Missing is not null, Chromium.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await using var browser = await Chromium.StartAsync();
+        await browser.DisableScriptsAsync();
+        await browser.NavigateAsync($"http://admin:{RunningProxy.Password}@{proxy.Admin}/stats");
+        await ShowsAsync(browser, "document.querySelector('#headline .big')?.textContent", "Master: redis1");
+        await ShowsAsync(browser, "document.querySelector('#nodes-table tbody tr')?.textContent.includes('redis1')", true);
+        await ShowsAsync(browser, "document.querySelectorAll('meta[http-equiv=refresh]').length", 1);
+    }
+
+    private static async Task ShowsAsync<T>(Chromium browser, string expression, T expected)
+    {
+        string seen = "";
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                try
+                {
+                    var value = await browser.EvaluateAsync(expression);
+                    seen = value?.ToJsonString() ?? "null";
+                    return value is not null && EqualityComparer<T>.Default.Equals(value.GetValue<T>(), expected);
+                }
+                catch (InvalidOperationException e)
+                {
+                    // The page is just being loaded.
+                    seen = e.Message;
+                    return false;
+                }
+            },
+            () => $"{expression} is {expected}; last seen: {seen}",
+            TimeSpan.FromSeconds(40));
+    }
+}

@@ -1,0 +1,93 @@
+// One line per ended session, and no flood.
+
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using RedisHaProxy.Admin;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Tests.Admin;
+
+public sealed class SessionLogTests
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly Lines _lines = new();
+    private readonly SessionLog _log;
+
+    public SessionLogTests() => _log = new SessionLog(_time, _lines);
+
+    [Fact]
+    public void A_line_says_who_where_how_long_how_much_and_why()
+    {
+        _log.Add(Record(SessionEnd.RoleLost) with { Id = 5, ConnectedAfterMilliseconds = 2, EndedAfterMilliseconds = 1500, BytesIn = 10, BytesOut = 20 });
+        _log.Add(Record(SessionEnd.NoMaster) with { Node = null });
+
+        Assert.Equal(
+        [
+            "session 5 from 0.0.0.7:1234 to redis1 ended: role-lost; routed after 2 ms, lasted 1500 ms, 10 bytes in, 20 out",
+            "session 1 from 0.0.0.7:1234 to - ended: no-master; routed after -1 ms, lasted 0 ms, 0 bytes in, 0 out",
+        ], _lines.Written);
+        Assert.Equal(1, _log.RouteTime.Read().Cumulative[^1]);
+        Assert.Equal(2, _log.SessionTime.Read().Cumulative[^1]);
+    }
+
+    [Fact]
+    public void A_flood_is_thinned_out_counted_and_all_of_it_is_in_the_histograms()
+    {
+        for (int i = 0; i < 1000; i++)
+        {
+            _log.Add(Record(SessionEnd.RoleLost));
+        }
+
+        Assert.Equal(SessionLog.LinesPerSecond, _lines.Written.Count);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _log.Add(Record(SessionEnd.ClientClosed));
+        Assert.Equal("800 more sessions ended in that second; their lines were left out, their numbers are in the metrics", _lines.Written[SessionLog.LinesPerSecond]);
+        Assert.Equal(SessionLog.LinesPerSecond + 2, _lines.Written.Count);
+        Assert.Equal(1001, _log.SessionTime.Read().Cumulative[^1]);
+    }
+
+    [Fact]
+    public void Switched_off_it_still_counts()
+    {
+        _log.Enabled = false;
+        _log.Add(Record(SessionEnd.ClientClosed));
+        Assert.Empty(_lines.Written);
+        Assert.Equal(1, _log.SessionTime.Read().Cumulative[^1]);
+    }
+
+    [Fact]
+    public void Every_end_has_its_own_code_and_meaning()
+    {
+        var ends = Enum.GetValues<SessionEnd>();
+        Assert.Equal(ends.Length, ends.Select(EndCode.Of).Distinct().Count());
+        Assert.All(ends, end => Assert.Matches("^[a-z]+(-[a-z]+)*$", EndCode.Of(end)));
+        Assert.All(ends, end => Assert.NotEmpty(EndCode.Meaning(end)));
+    }
+
+    private static SessionRecord Record(SessionEnd end) => new()
+    {
+        Id = 1,
+        Client = new ClientAddress(ClientAddress.Bits(System.Net.IPAddress.Parse("0.0.0.7")), 1234),
+        Node = new RedisNode("redis1", System.Net.IPEndPoint.Parse("10.0.0.1:6379")),
+        Accepted = DateTimeOffset.UnixEpoch,
+        ConnectedAfterMilliseconds = null,
+        EndedAfterMilliseconds = 0,
+        BytesIn = 0,
+        BytesOut = 0,
+        End = end,
+    };
+
+    private sealed class Lines : ILogger<SessionLog>
+    {
+        public List<string> Written { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Written.Add(formatter(state, exception));
+    }
+}

@@ -1,0 +1,60 @@
+// What a reload applies, and what it leaves.
+
+using System.Net;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Tests.Configuration;
+
+public sealed class ConfigurationChangesTests
+{
+    private static readonly ProxyConfiguration Old = new()
+    {
+        Listen = [IPEndPoint.Parse("127.0.0.1:1")],
+        Redis = new RedisConfiguration { Nodes = [new RedisNode("a", IPEndPoint.Parse("127.0.0.1:2"))] },
+        Admin = new AdminConfiguration { User = "admin", Password = "old", Socket = "/s" },
+    };
+
+    [Fact]
+    public void Every_key_is_compared() =>
+        Assert.Equal(Setting.All.Where(s => s.Kind != SettingKind.Section), ConfigurationChanges.Compared);
+
+    [Fact]
+    public void Nothing_changed_is_nothing_to_do()
+    {
+        var changes = ConfigurationChanges.Between(Old, Old with { Redis = new RedisConfiguration { Nodes = [.. Old.Redis.Nodes] } });
+
+        Assert.Empty(changes.Applied);
+        Assert.Empty(changes.NeedRestart);
+        Assert.Equal(Old, changes.InForce);
+    }
+
+    [Fact]
+    public void Live_keys_apply_and_the_others_keep_their_old_value()
+    {
+        var changes = ConfigurationChanges.Between(Old, Old with
+        {
+            Listen = [IPEndPoint.Parse("127.0.0.1:9")],
+            Admin = Old.Admin! with { Password = "new", Socket = "/t" },
+            Timeouts = new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(1), Drain = TimeSpan.FromSeconds(2), DrainDelay = TimeSpan.Zero },
+            Limits = new LimitConfiguration { Connections = 5 },
+            Log = new LogConfiguration { Level = LogLevel.Debug, Format = LogFormat.Json, Sessions = false },
+        });
+
+        Assert.Equal(["admin.passwordFile", "timeouts.drainDelay", "timeouts.drain", "log.level", "log.sessions"], changes.Applied);
+        Assert.Equal(["listen", "admin.socket", "timeouts.connect", "limits.connections", "log.format"], changes.NeedRestart);
+        Assert.Equal(Old.Listen, changes.InForce.Listen);
+        Assert.Equal(("new", "/s"), (changes.InForce.Admin!.Password, changes.InForce.Admin.Socket));
+        Assert.Equal(new TimeoutConfiguration { Drain = TimeSpan.FromSeconds(2), DrainDelay = TimeSpan.Zero }, changes.InForce.Timeouts);
+        Assert.Equal(Old.Limits, changes.InForce.Limits);
+        Assert.Equal(new LogConfiguration { Level = LogLevel.Debug, Sessions = false }, changes.InForce.Log);
+    }
+
+    [Fact]
+    public void A_section_that_comes_or_goes_needs_a_restart()
+    {
+        Assert.Equal(["admin.user", "admin.passwordFile", "admin.socket"], ConfigurationChanges.Between(Old, Old with { Admin = null }).NeedRestart);
+        Assert.Equal(["admin.user", "admin.passwordFile", "admin.socket"], ConfigurationChanges.Between(Old with { Admin = null }, Old).NeedRestart);
+        Assert.Empty(ConfigurationChanges.Between(Old, Old with { Admin = null }).Applied);
+    }
+}
