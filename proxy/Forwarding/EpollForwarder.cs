@@ -47,7 +47,7 @@ public sealed class EpollForwarder : IForwarder, ISessions
     /// <inheritdoc/>
     public SessionJournal Journal { get; }
 
-    internal int LoopCount => _loops.Length;
+    internal IReadOnlyList<EventLoop> Loops => _loops;
 
     /// <inheritdoc/>
     public void Start()
@@ -157,14 +157,6 @@ public sealed class EpollForwarder : IForwarder, ISessions
         {
             loop.Join();
         }
-    }
-
-    /// <summary>Bytes of managed memory that a loop's thread has ever allocated.</summary>
-    internal async Task<long> AllocatedBytesAsync(int loop)
-    {
-        var answer = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _loops[loop].Post(_ => answer.SetResult(GC.GetAllocatedBytesForCurrentThread()));
-        return await answer.Task.ConfigureAwait(false);
     }
 
     /// <summary>Completes when every loop has carried the command out; commands reach all loops in the same order.</summary>

@@ -169,6 +169,18 @@ internal sealed unsafe partial class EventLoop
         return count;
     }
 
+    /// <summary>Bytes read from one side and not yet taken by the other, over all sessions of this loop.</summary>
+    public long HeldBytes()
+    {
+        long held = 0;
+        for (int index = 0; index < 2 * _usedSessions; index++)
+        {
+            held += _endpoints[index].OwedLength + _endpoints[index].PipeLength;
+        }
+
+        return held;
+    }
+
     private static long Milliseconds(TimeSpan limit) => limit == TimeSpan.Zero ? long.MaxValue : (long)Math.Ceiling(limit.TotalMilliseconds);
 
     private void Live()

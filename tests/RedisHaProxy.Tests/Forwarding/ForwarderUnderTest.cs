@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
@@ -49,12 +50,12 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
 
     /// <summary>Gives the next order; a null node means no target.</summary>
     public async Task OrderAsync(GateMode mode, int? node = null) =>
-        await Forwarder.ApplyAsync(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation)).AsTask().WaitAsync(Eventually.Limit);
+        await Forwarder.ApplyAsync(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation)).AsTask().WaitAsync(Bound.Wait);
 
     public async Task<Socket> ConnectAsync()
     {
         var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await client.ConnectAsync(Forwarder.ListenEndPoints[0]).WaitAsync(Eventually.Limit);
+        await client.ConnectAsync(Forwarder.ListenEndPoints[0]).WaitAsync(Bound.Wait);
         return client;
     }
 
@@ -63,17 +64,17 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     {
         int parked = Forwarder.Snapshot().Parked;
         Socket client = await ConnectAsync();
-        await Eventually.True(() => Forwarder.Snapshot().Parked == parked + 1, "the session is parked");
+        await Eventually.HoldsAsync(() => Forwarder.Snapshot().Parked == parked + 1, () => "the session is parked");
         return client;
     }
 
     /// <summary>Waits until no session is left.</summary>
-    public Task NoSessionsAsync() => Eventually.True(() => Forwarder.Snapshot().Sessions == 0, "all sessions have ended");
+    public Task NoSessionsAsync() => Eventually.HoldsAsync(() => Forwarder.Snapshot().Sessions == 0, () => "all sessions have ended");
 
     /// <summary>Waits until so many sessions have ended, and gives their records in the order of their ends.</summary>
     public async Task<IReadOnlyList<SessionRecord>> RecordsAsync(int count)
     {
-        await Eventually.True(
+        await Eventually.HoldsAsync(
             () =>
             {
                 while (Forwarder.Journal.TryRead(out SessionRecord record))
@@ -83,8 +84,16 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
 
                 return _records.Count >= count;
             },
-            $"{count} sessions have ended");
+            () => $"{count} sessions have ended");
         return _records;
+    }
+
+    /// <summary>Has a loop's thread compute something.</summary>
+    public Task<T> AskLoopAsync<T>(int loop, Func<EventLoop, T> question)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Forwarder.Loops[loop].Post(each => answer.SetResult(question(each)));
+        return answer.Task.WaitAsync(Bound.Wait);
     }
 
     public async ValueTask DisposeAsync() => await Forwarder.DisposeAsync();

@@ -82,7 +82,7 @@ public sealed class ForwardingTests
         Assert.Equal("bye", await client.ReadToEndAsync());
         await client.SendAllAsync("last words");
         client.Shutdown(SocketShutdown.Send);
-        Assert.Equal("last words", await received.Task.WaitAsync(Eventually.Limit));
+        Assert.Equal("last words", await received.Task.WaitAsync(Bound.Wait));
         Assert.Equal(SessionEnd.ServerClosed, (await forwarder.RecordsAsync(1))[0].End);
     }
 
@@ -107,7 +107,7 @@ public sealed class ForwardingTests
         Socket client = await forwarder.ConnectAsync();
         await client.ReadTextAsync(1);
         client.Reset();
-        Assert.Equal(SocketError.ConnectionReset, await reset.Task.WaitAsync(Eventually.Limit));
+        Assert.Equal(SocketError.ConnectionReset, await reset.Task.WaitAsync(Bound.Wait));
         Assert.Equal(SessionEnd.ClientClosed, (await forwarder.RecordsAsync(1))[0].End);
     }
 

@@ -22,7 +22,7 @@ internal static class SocketExtensions
     {
         var text = new StringBuilder();
         var buffer = new byte[4096];
-        for (int length; (length = await socket.ReceiveAsync(buffer).WaitAsync(Eventually.Limit)) > 0;)
+        for (int length; (length = await socket.ReceiveAsync(buffer).WaitAsync(Bound.Wait)) > 0;)
         {
             text.Append(Encoding.ASCII.GetString(buffer, 0, length));
         }
@@ -31,17 +31,21 @@ internal static class SocketExtensions
     }
 
     /// <summary>Reads exactly this many characters.</summary>
-    public static async Task<string> ReadTextAsync(this Socket socket, int length)
+    public static async Task<string> ReadTextAsync(this Socket socket, int length) =>
+        Encoding.ASCII.GetString(await socket.ReadBytesAsync(length));
+
+    /// <summary>Reads exactly this many bytes.</summary>
+    public static async Task<byte[]> ReadBytesAsync(this Socket socket, int length)
     {
         var buffer = new byte[length];
         for (int read = 0; read < length;)
         {
-            int count = await socket.ReceiveAsync(buffer.AsMemory(read)).AsTask().WaitAsync(Eventually.Limit);
+            int count = await socket.ReceiveAsync(buffer.AsMemory(read)).AsTask().WaitAsync(Bound.Wait);
             Assert.True(count > 0, $"the stream ended after {read} of {length} bytes");
             read += count;
         }
 
-        return Encoding.ASCII.GetString(buffer);
+        return buffer;
     }
 
     /// <summary>Closes by RST.</summary>
@@ -57,10 +61,16 @@ internal static class SocketExtensions
         var buffer = new byte[4096];
         var error = await Assert.ThrowsAsync<SocketException>(async () =>
         {
-            while (await socket.ReceiveAsync(buffer).WaitAsync(Eventually.Limit) > 0)
+            while (await socket.ReceiveAsync(buffer).WaitAsync(Bound.Wait) > 0)
             {
             }
         });
         Assert.Equal(SocketError.ConnectionReset, error.SocketErrorCode);
     }
+}
+
+internal static class Bound
+{
+    /// <summary>Limit of every single wait: generous, because it is only reached by a failure.</summary>
+    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(20);
 }

@@ -1,0 +1,92 @@
+// In steady state the loops allocate nothing on the managed heap: not per request, not per session, not per refusal.
+
+using System.Net.Sockets;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Tests.Forwarding;
+
+public sealed class AllocationTests
+{
+    [Fact]
+    public async Task Requests_and_sessions_cost_no_managed_memory()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest(
+            [server.EndPoint],
+            new TimeoutConfiguration { Idle = TimeSpan.FromMinutes(1) },
+            new LimitConfiguration { Connections = 50, PerSource = 50 });
+        await LoadAsync(forwarder, sessions: true); // first calls of methods, growth of the queues
+
+        // Asking and ordering allocate a little for their acknowledgement: the same without any session says how much.
+        await MeasureAsync(forwarder);
+        long start = await MeasureAsync(forwarder);
+        await LoadAsync(forwarder, sessions: false);
+        long idle = await MeasureAsync(forwarder);
+        await LoadAsync(forwarder, sessions: true);
+        long busy = await MeasureAsync(forwarder);
+        Assert.Equal(idle - start, busy - idle);
+    }
+
+    private static Task<long> MeasureAsync(ForwarderUnderTest forwarder) =>
+        forwarder.AskLoopAsync(0, _ => GC.GetAllocatedBytesForCurrentThread());
+
+    private static async Task LoadAsync(ForwarderUnderTest forwarder, bool sessions)
+    {
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        if (sessions)
+        {
+            await RequestsAsync(forwarder);
+            await BulkAsync(forwarder);
+            await forwarder.NoSessionsAsync();
+        }
+
+        await forwarder.OrderAsync(GateMode.Closed);
+        if (sessions)
+        {
+            using Socket refused = await forwarder.ConnectAsync();
+            await refused.ReadToEndAsync();
+        }
+
+        await forwarder.OrderAsync(GateMode.Park);
+        using Socket? parked = sessions ? await forwarder.ConnectAndParkAsync() : null;
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        if (parked is not null)
+        {
+            await parked.SendAllAsync("x");
+            await parked.ReadBytesAsync(1);
+            parked.Reset();
+        }
+
+        await forwarder.NoSessionsAsync();
+        while (forwarder.Forwarder.Journal.TryRead(out _))
+        {
+        }
+    }
+
+    private static async Task RequestsAsync(ForwarderUnderTest forwarder)
+    {
+        for (int i = 0; i < 300; i++)
+        {
+            using Socket client = await forwarder.ConnectAsync();
+            for (int request = 0; request < 10; request++)
+            {
+                await client.SendAllAsync("PING");
+                await client.ReadBytesAsync(4);
+            }
+        }
+    }
+
+    /// <summary>Splice, back-pressure, blocks and pipes.</summary>
+    private static async Task BulkAsync(ForwarderUnderTest forwarder)
+    {
+        using Socket client = await forwarder.ConnectAsync();
+        Task<byte[]> reading = client.ReadBytesAsync(5_000_000);
+        for (int sent = 0; sent < 5_000_000;)
+        {
+            sent += await client.SendAsync(Content.At(1, sent, Math.Min(100_000, 5_000_000 - sent)));
+        }
+
+        Content.AssertAt(1, 0, await reading);
+    }
+}

@@ -1,0 +1,344 @@
+// What orders do to sessions: parking in order of arrival, switches, refusals, connects that fail or are overtaken.
+
+using System.Net;
+using System.Net.Sockets;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Tests.Real;
+
+namespace RedisHaProxy.Tests.Forwarding;
+
+public sealed class GateTests
+{
+    private const string NoMaster = "-LOADING no Redis master is available yet, try again later\r\n";
+
+    private static readonly TimeoutConfiguration ShortPark = new() { Park = TimeSpan.FromMilliseconds(150) };
+
+    [Fact]
+    public async Task Until_the_first_order_sessions_park_and_their_bytes_stay_unread()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        using Socket client = await forwarder.ConnectAndParkAsync();
+        await client.SendAllAsync("early");
+        Assert.Equal(GateMode.Park, forwarder.Forwarder.Snapshot().Order.Mode);
+        Assert.Equal(0, server.Accepted);
+        SessionInfo session = Assert.Single(await forwarder.Forwarder.ListSessionsAsync());
+        Assert.Equal(SessionState.Parked, session.State);
+        Assert.Equal(0, session.BytesIn);
+
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        Assert.Equal("early", await client.ReadTextAsync(5));
+        Assert.Equal(0, forwarder.Forwarder.Snapshot().Parked);
+        Assert.Equal(1, forwarder.Forwarder.Snapshot().Order.Generation);
+    }
+
+    [Fact]
+    public async Task Parked_sessions_are_served_in_order_of_arrival()
+    {
+        int turns = 0;
+        var served = new string[300];
+        await using var server = new PlainServer(async socket =>
+        {
+            int turn = turns++; // handlers start in the order of accepts, on one thread at a time
+            served[turn] = await socket.ReadTextAsync(3);
+            await socket.SendAllAsync("ok");
+        });
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        var clients = new List<Socket>();
+        for (int i = 0; i < 300; i++)
+        {
+            // More than the window of connects under way, so that they are served in several goes.
+            Socket client = await forwarder.ConnectAsync();
+            await client.SendAllAsync($"{i:000}");
+            clients.Add(client);
+        }
+
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Parked == 300, () => "all are parked");
+        string[] addresses = [.. clients.Select(client => client.LocalEndPoint!.ToString()!)];
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        foreach (Socket client in clients)
+        {
+            Assert.Equal("ok", await client.ReadToEndAsync());
+            client.Dispose();
+        }
+
+        Assert.Equal(Enumerable.Range(0, 300).Select(i => $"{i:000}"), served);
+        IEnumerable<SessionRecord> byArrival = (await forwarder.RecordsAsync(300)).OrderBy(record => record.Id);
+        Assert.Equal(addresses, byArrival.Select(record => record.Client.ToString()));
+    }
+
+    [Fact]
+    public async Task A_parked_session_whose_time_is_up_reads_an_error_and_an_orderly_end()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint], ShortPark);
+        using Socket client = await forwarder.ConnectAsync();
+        await client.SendAllAsync("SET a 1\r\n"); // unread bytes must not turn the close into a reset
+        Assert.Equal(NoMaster, await client.ReadToEndAsync());
+        client.Dispose();
+        SessionRecord record = (await forwarder.RecordsAsync(1))[0];
+        Assert.Equal(SessionEnd.ParkTimeout, record.End);
+        Assert.Null(record.Node);
+        Assert.InRange(record.EndedAfterMilliseconds, 140, 2000);
+        Assert.Equal(0, server.Accepted);
+    }
+
+    [Fact]
+    public async Task A_refused_client_that_never_closes_is_closed()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint], ShortPark);
+        using Socket client = await forwarder.ConnectAsync();
+        Assert.Equal(NoMaster, await client.ReadToEndAsync());
+        await forwarder.NoSessionsAsync();
+    }
+
+    [Fact]
+    public async Task Beyond_the_limit_of_parked_sessions_new_ones_are_refused()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint], limits: new() { Parked = 2 });
+        using Socket first = await forwarder.ConnectAndParkAsync();
+        using Socket second = await forwarder.ConnectAndParkAsync();
+        using Socket third = await forwarder.ConnectAsync();
+        Assert.Equal(NoMaster, await third.ReadToEndAsync());
+        third.Dispose();
+        Assert.Equal(SessionEnd.ParkTimeout, (await forwarder.RecordsAsync(1))[0].End);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        await second.SendAllAsync("x");
+        Assert.Equal("x", await second.ReadTextAsync(1));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_parked_client_that_gives_up_is_forgotten(bool reset)
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        Socket client = await forwarder.ConnectAndParkAsync();
+        await client.SendAllAsync("INCR a\r\n");
+        if (reset)
+        {
+            client.Reset();
+        }
+        else
+        {
+            client.Dispose();
+        }
+
+        Assert.Equal(SessionEnd.ClientClosed, (await forwarder.RecordsAsync(1))[0].End);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        Assert.Equal(0, forwarder.Forwarder.Snapshot().Parked);
+        Assert.Equal(0, server.Accepted); // what it had sent is not executed behind its back
+    }
+
+    [Fact]
+    public async Task A_closed_gate_refuses_new_sessions_and_keeps_those_that_wait()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        using Socket waiting = await forwarder.ConnectAndParkAsync();
+        await forwarder.OrderAsync(GateMode.Closed);
+        using Socket refused = await forwarder.ConnectAsync();
+        Assert.Equal(NoMaster, await refused.ReadToEndAsync());
+        refused.Dispose();
+        Assert.Equal(SessionEnd.NoMaster, (await forwarder.RecordsAsync(1))[0].End);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        await waiting.SendAllAsync("x");
+        Assert.Equal("x", await waiting.ReadTextAsync(1));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_switch_resets_both_sides_before_it_is_acknowledged(int loops)
+    {
+        int open = 0;
+        await using var old = new PlainServer(async socket =>
+        {
+            Interlocked.Increment(ref open);
+            try
+            {
+                await socket.SendAllAsync("old\n");
+                await socket.ReadToEndAsync();
+            }
+            finally
+            {
+                Interlocked.Decrement(ref open);
+            }
+        });
+        await using var next = PlainServer.Named("new");
+        await using var forwarder = new ForwarderUnderTest([old.EndPoint, next.EndPoint], loops: loops);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        var clients = new List<Socket>();
+        for (int i = 0; i < 40; i++)
+        {
+            clients.Add(await forwarder.ConnectAsync());
+            Assert.Equal("old\n", await clients[i].ReadTextAsync(4));
+        }
+
+        await forwarder.OrderAsync(GateMode.Open, 1);
+        ForwarderSnapshot snapshot = forwarder.Forwarder.Snapshot();
+        Assert.Equal(40, snapshot.Ends[(int)SessionEnd.RoleLost]);
+        Assert.Equal(0, snapshot.Sessions);
+        Assert.Equal(0, snapshot.Nodes[0].Sessions);
+        foreach (Socket client in clients)
+        {
+            await client.AssertResetAsync();
+            client.Dispose();
+        }
+
+        await Eventually.HoldsAsync(() => Volatile.Read(ref open) == 0, () => "the old master has lost its sessions");
+        using Socket after = await forwarder.ConnectAsync();
+        Assert.Equal("new\n", await after.ReadTextAsync(4));
+    }
+
+    [Fact]
+    public async Task Parking_with_a_target_keeps_its_sessions_and_without_one_ends_them()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        using Socket client = await forwarder.ConnectAsync();
+        await client.SendAllAsync("a");
+        await client.ReadTextAsync(1);
+
+        await forwarder.OrderAsync(GateMode.Park, 0);
+        using Socket waiting = await forwarder.ConnectAndParkAsync();
+        await client.SendAllAsync("b");
+        Assert.Equal("b", await client.ReadTextAsync(1));
+
+        await forwarder.OrderAsync(GateMode.Park);
+        await client.AssertResetAsync();
+        Assert.Equal(1, forwarder.Forwarder.Snapshot().Parked);
+        Assert.Equal(SessionEnd.RoleLost, (await forwarder.RecordsAsync(1))[0].End);
+    }
+
+    [Fact]
+    public async Task A_session_whose_node_has_just_died_waits_for_the_next_master()
+    {
+        var dead = PlainServer.Echo();
+        await dead.DisposeAsync(); // its port now refuses
+        await using var alive = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([dead.EndPoint, alive.EndPoint]);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        using Socket client = await forwarder.ConnectAsync();
+        await client.SendAllAsync("hello");
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures > 0, () => "the connect has failed");
+        await forwarder.OrderAsync(GateMode.Open, 1);
+        Assert.Equal("hello", await client.ReadTextAsync(5));
+    }
+
+    [Fact]
+    public async Task A_node_that_comes_back_is_tried_again_without_an_order()
+    {
+        var first = PlainServer.Echo();
+        await first.DisposeAsync();
+        await using var forwarder = new ForwarderUnderTest([first.EndPoint]);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        using Socket client = await forwarder.ConnectAsync();
+        await client.SendAllAsync("hello");
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures > 0, () => "the connect has failed");
+        await using var again = new PlainServer(socket => socket.SendAllAsync("back"), first.EndPoint.Port);
+        Assert.Equal("back", await client.ReadTextAsync(4));
+    }
+
+    [Fact]
+    public async Task A_node_that_keeps_refusing_ends_the_wait_with_an_error()
+    {
+        var dead = PlainServer.Echo();
+        await dead.DisposeAsync();
+        await using var forwarder = new ForwarderUnderTest([dead.EndPoint], ShortPark);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        using Socket client = await forwarder.ConnectAsync();
+        Assert.Equal(NoMaster, await client.ReadToEndAsync());
+        client.Dispose();
+        SessionRecord record = (await forwarder.RecordsAsync(1))[0];
+        Assert.Equal(SessionEnd.ConnectFailed, record.End);
+        Assert.Equal("redis1", record.Node!.Name);
+        Assert.Null(record.ConnectedAfterMilliseconds);
+    }
+
+    [Fact]
+    public async Task A_connect_that_is_never_answered_times_out()
+    {
+        using UnansweringListener silent = new();
+        var timeouts = new TimeoutConfiguration { Connect = TimeSpan.FromMilliseconds(100), Park = TimeSpan.FromMilliseconds(300) };
+        await using var forwarder = new ForwarderUnderTest([silent.EndPoint], timeouts);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        using Socket client = await forwarder.ConnectAsync();
+        Assert.Equal(NoMaster, await client.ReadToEndAsync());
+        client.Dispose();
+        Assert.Equal(SessionEnd.ConnectFailed, (await forwarder.RecordsAsync(1))[0].End);
+        Assert.InRange(forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures, 2, 5);
+    }
+
+    [Fact]
+    public async Task Sessions_being_connected_when_the_master_changes_go_to_the_new_one_in_their_order()
+    {
+        using UnansweringListener silent = new();
+        await using var next = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([silent.EndPoint, next.EndPoint]);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        var clients = new List<Socket>();
+        for (int i = 0; i < 10; i++)
+        {
+            clients.Add(await forwarder.ConnectAsync());
+            await clients[i].SendAllAsync($"{i}");
+        }
+
+        await Eventually.HoldsAsync(
+            async () => (await forwarder.Forwarder.ListSessionsAsync()).Count(session => session.State == SessionState.Connecting) == 10,
+            () => "all are being connected");
+        await forwarder.OrderAsync(GateMode.Park, 0); // the same node, but nothing new may be opened
+        Assert.All(await forwarder.Forwarder.ListSessionsAsync(), session => Assert.Equal(SessionState.Parked, session.State));
+        await forwarder.OrderAsync(GateMode.Open, 1);
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.Equal($"{i}", await clients[i].ReadTextAsync(1));
+            clients[i].Dispose();
+        }
+
+        Assert.Equal(0, forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.RoleLost]);
+    }
+
+    [Fact]
+    public async Task An_order_without_a_target_cannot_open_and_unknown_nodes_are_refused()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await Assert.ThrowsAsync<ArgumentException>(async () => await forwarder.Forwarder.ApplyAsync(new GateOrder(GateMode.Open, null, 1)));
+        var stranger = new RedisNode("stranger", new IPEndPoint(IPAddress.Loopback, 1));
+        await Assert.ThrowsAsync<ArgumentException>(async () => await forwarder.Forwarder.ApplyAsync(new GateOrder(GateMode.Open, stranger, 1)));
+        Assert.Equal(0, forwarder.Forwarder.Snapshot().Order.Generation);
+    }
+
+    [Fact]
+    public async Task After_StopAccepting_new_connections_are_refused_and_sessions_go_on()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        using Socket client = await forwarder.ConnectAsync();
+        await forwarder.Forwarder.StopAcceptingAsync();
+        var error = await Assert.ThrowsAsync<SocketException>(forwarder.ConnectAsync);
+        Assert.Equal(SocketError.ConnectionRefused, error.SocketErrorCode);
+        await client.SendAllAsync("still here");
+        Assert.Equal("still here", await client.ReadTextAsync(10));
+    }
+
+    [Fact]
+    public async Task Disposal_resets_what_is_left_and_orders_after_it_do_not_hang()
+    {
+        await using var server = PlainServer.Echo();
+        var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        using Socket client = await forwarder.ConnectAsync();
+        await client.SendAllAsync("x");
+        await client.ReadTextAsync(1);
+        await forwarder.DisposeAsync();
+        await client.AssertResetAsync();
+        Assert.Equal(SessionEnd.Operator, (await forwarder.RecordsAsync(1))[0].End);
+        await forwarder.OrderAsync(GateMode.Closed);
+        await forwarder.DisposeAsync();
+    }
+}

@@ -1,0 +1,253 @@
+// Limits, idle time, the operator's commands, the journal, and the watch over stalled loops.
+
+using System.Net;
+using System.Net.Sockets;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Tests.Real;
+
+namespace RedisHaProxy.Tests.Forwarding;
+
+public sealed class LimitTests
+{
+    private const string TooMany = "-ERR max number of clients reached\r\n";
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Beyond_the_limit_of_connections_clients_read_what_Redis_would_say(int loops)
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { Connections = 3 }, loops: loops);
+        var clients = new List<Socket>();
+        for (int i = 0; i < 3; i++)
+        {
+            clients.Add(await forwarder.ConnectAsync());
+            await clients[i].SendAllAsync("x");
+            await clients[i].ReadTextAsync(1);
+        }
+
+        using (Socket refused = await forwarder.ConnectAsync())
+        {
+            await refused.SendAllAsync("PING\r\n");
+            Assert.Equal(TooMany, await refused.ReadToEndAsync());
+        }
+
+        SessionRecord record = (await forwarder.RecordsAsync(1))[0];
+        Assert.Equal(SessionEnd.Limit, record.End);
+        Assert.Equal(3, forwarder.Forwarder.Snapshot().Sessions);
+        Assert.Equal(3, forwarder.Forwarder.Snapshot().SessionsMax);
+        Assert.Equal(4, forwarder.Forwarder.Snapshot().SessionsTotal);
+
+        clients[0].Dispose();
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Sessions == 2, () => "a place is free");
+        using Socket next = await forwarder.ConnectAsync();
+        await next.SendAllAsync("y");
+        Assert.Equal("y", await next.ReadTextAsync(1));
+        clients.ForEach(client => client.Dispose());
+    }
+
+    [Fact]
+    public async Task A_crowd_beyond_the_limit_and_its_refusal_slots_is_told_and_closed()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { Connections = 1 });
+        using Socket only = await forwarder.ConnectAsync();
+        await only.SendAllAsync("x");
+        await only.ReadTextAsync(1);
+        Socket[] crowd = await Task.WhenAll(Enumerable.Range(0, 400).Select(_ => forwarder.ConnectAsync()));
+        foreach (Socket client in crowd)
+        {
+            Assert.Equal(TooMany, await client.ReadToEndAsync());
+        }
+
+        foreach (Socket client in crowd)
+        {
+            client.Dispose();
+        }
+
+        await Eventually.HoldsAsync(
+            () => forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.Limit] == 400, () => "all refusals are counted");
+        await only.SendAllAsync("y");
+        Assert.Equal("y", await only.ReadTextAsync(1));
+    }
+
+    [Fact]
+    public async Task One_source_cannot_take_more_than_its_share()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { PerSource = 2 });
+        using Socket first = await ConnectFromAsync("127.0.0.1");
+        using Socket second = await ConnectFromAsync("127.0.0.1");
+        using (Socket third = await ConnectFromAsync("127.0.0.1"))
+        {
+            Assert.Equal(TooMany, await third.ReadToEndAsync());
+        }
+
+        using Socket other = await ConnectFromAsync("127.0.0.2");
+        await other.SendAllAsync("x");
+        Assert.Equal("x", await other.ReadTextAsync(1));
+        first.Dispose();
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Sessions == 2, () => "the first has left");
+        using Socket fourth = await ConnectFromAsync("127.0.0.1");
+        await fourth.SendAllAsync("y");
+        Assert.Equal("y", await fourth.ReadTextAsync(1));
+
+        async Task<Socket> ConnectFromAsync(string address)
+        {
+            var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            client.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
+            await client.ConnectAsync(forwarder.Forwarder.ListenEndPoints[0]);
+            return client;
+        }
+    }
+
+    [Fact]
+    public async Task Silence_ends_a_session_and_bytes_keep_it()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, new TimeoutConfiguration { Idle = TimeSpan.FromSeconds(1) });
+        using Socket silent = await forwarder.ConnectAsync();
+        using Socket busy = await forwarder.ConnectAsync();
+        Task<string> end = silent.ReadToEndAsync();
+        while (!end.IsCompleted)
+        {
+            await busy.SendAllAsync("x");
+            await busy.ReadTextAsync(1);
+            await Task.WhenAny(end, Task.Delay(50));
+        }
+
+        Assert.Equal("", await end);
+        SessionRecord record = (await forwarder.RecordsAsync(1))[0];
+        Assert.Equal(SessionEnd.Idle, record.End);
+        Assert.Equal(silent.LocalEndPoint!.ToString(), record.Client.ToString());
+        Assert.InRange(record.EndedAfterMilliseconds, 1000, 5000);
+        await busy.SendAllAsync("y");
+        Assert.Equal("y", await busy.ReadTextAsync(1));
+    }
+
+    [Fact]
+    public async Task The_operator_ends_sessions_by_id_by_source_by_node_or_all()
+    {
+        await using var server = PlainServer.Named("a");
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        var clients = new List<Socket>();
+        for (int i = 0; i < 4; i++)
+        {
+            clients.Add(await forwarder.ConnectAsync());
+            await clients[i].ReadTextAsync(2);
+        }
+
+        IReadOnlyList<SessionInfo> sessions = await forwarder.Forwarder.ListSessionsAsync();
+        Assert.Equal(clients.Select(client => client.LocalEndPoint!.ToString()), sessions.Select(session => session.Client.ToString()));
+        Assert.All(sessions, session => Assert.Equal((SessionState.Open, "redis1", 2L, 0L), (session.State, session.Node!.Name, session.BytesOut, session.BytesIn)));
+
+        Assert.Equal(1, await forwarder.Forwarder.EndSessionsAsync(new SessionFilter { Id = sessions[1].Id }));
+        await clients[1].AssertResetAsync();
+        Assert.Equal(0, await forwarder.Forwarder.EndSessionsAsync(new SessionFilter { Source = IPAddress.Parse("10.0.0.1") }));
+        Assert.Equal(0, await forwarder.Forwarder.EndSessionsAsync(new SessionFilter { Id = sessions[0].Id, Source = IPAddress.IPv6Loopback }));
+        Assert.Equal(3, (await forwarder.Forwarder.ListSessionsAsync()).Count);
+        Assert.Equal(3, await forwarder.Forwarder.EndSessionsAsync(new SessionFilter { Source = IPAddress.Loopback, Node = forwarder.Nodes[0] }));
+        await clients[0].AssertResetAsync();
+        Assert.Equal(0, await forwarder.Forwarder.EndSessionsAsync(default));
+        Assert.All(await forwarder.RecordsAsync(4), record => Assert.Equal(SessionEnd.Operator, record.End));
+        clients.ForEach(client => client.Dispose());
+    }
+
+    [Fact]
+    public async Task A_journal_that_nobody_reads_drops_and_counts()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await forwarder.OrderAsync(GateMode.Closed);
+        int sessions = SessionJournal.Capacity + 100;
+        for (int i = 0; i < sessions; i++)
+        {
+            using Socket client = await forwarder.ConnectAsync();
+        }
+
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Ends.Sum() == sessions, () => "all sessions have ended");
+        Assert.Equal(100, forwarder.Forwarder.Snapshot().RecordsDropped);
+        Assert.Equal(SessionJournal.Capacity, (await forwarder.RecordsAsync(SessionJournal.Capacity)).Count);
+        Assert.False(forwarder.Forwarder.Journal.TryRead(out _));
+    }
+
+    [Fact]
+    public async Task The_journal_can_be_read_as_a_stream()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        using var stop = new CancellationTokenSource(Bound.Wait);
+        (await forwarder.ConnectAsync()).Dispose();
+        int count = 0;
+        await foreach (SessionRecord record in forwarder.Forwarder.Journal.ReadAllAsync(stop.Token))
+        {
+            Assert.Equal(SessionEnd.ClientClosed, record.End);
+            if (++count == 1)
+            {
+                (await forwarder.ConnectAsync()).Dispose();
+                continue;
+            }
+
+            await stop.CancelAsync();
+        }
+
+        Assert.Equal(2, count);
+    }
+
+    [Fact]
+    public async Task A_stalled_loop_shows()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, loops: 2);
+        using var release = new ManualResetEventSlim();
+        Task<bool> stall = forwarder.AskLoopAsync(1, _ => release.Wait(Bound.Wait));
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().StalledMilliseconds > 1500, () => "the stall shows");
+        release.Set();
+        Assert.True(await stall);
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().StalledMilliseconds < 1000, () => "the stall is over");
+    }
+
+    [Fact]
+    public async Task An_address_in_use_is_named_and_nothing_listens_then()
+    {
+        await using var taken = PlainServer.Echo();
+        var forwarder = new EpollForwarder(
+            new ProxyConfiguration
+            {
+                Listen = [new(IPAddress.Loopback, 0), taken.EndPoint],
+                Redis = new RedisConfiguration { Nodes = [new RedisNode("a", new(IPAddress.Loopback, 1))] },
+            },
+            Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,
+            TimeProvider.System,
+            loops: 2);
+        var error = Assert.Throws<SocketException>(forwarder.Start);
+        Assert.Equal(SocketError.AddressAlreadyInUse, error.SocketErrorCode);
+        Assert.Contains($"cannot listen on {taken.EndPoint}", error.Message, StringComparison.Ordinal);
+        Assert.Empty(forwarder.ListenEndPoints);
+        await forwarder.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task IPv6_clients_are_served_and_shown()
+    {
+        await using var server = PlainServer.Echo();
+        var node = new RedisNode("a", server.EndPoint);
+        await using var forwarder = new EpollForwarder(
+            new ProxyConfiguration
+            {
+                Listen = [new(IPAddress.IPv6Loopback, 0)],
+                Redis = new RedisConfiguration { Nodes = [node] },
+            },
+            Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance,
+            TimeProvider.System);
+        forwarder.Start();
+        await forwarder.ApplyAsync(new GateOrder(GateMode.Open, node, 1));
+        using var client = new Socket(AddressFamily.InterNetworkV6, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync(forwarder.ListenEndPoints[0]);
+        await client.SendAllAsync("six");
+        Assert.Equal("six", await client.ReadTextAsync(3));
+        Assert.Equal(client.LocalEndPoint!.ToString(), (await forwarder.ListSessionsAsync())[0].Client.ToString());
+        Assert.Equal(1, await forwarder.EndSessionsAsync(new SessionFilter { Source = IPAddress.IPv6Loopback }));
+    }
+}
