@@ -72,7 +72,17 @@ internal sealed class PlainServer : IAsyncDisposable
         {
             while (true)
             {
-                Socket socket = await _listener.AcceptAsync();
+                Socket socket;
+                try
+                {
+                    socket = await _listener.AcceptAsync();
+                }
+                catch (SocketException e) when (e.SocketErrorCode == SocketError.TooManyOpenSockets)
+                {
+                    await Task.Delay(10); // a test that exhausts descriptors exhausts ours, too
+                    continue;
+                }
+
                 socket.NoDelay = true;
                 _sockets.Add(socket);
                 Interlocked.Increment(ref _accepted);

@@ -2,6 +2,7 @@
 
 using System.Net.Sockets;
 using System.Text;
+using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
@@ -48,11 +49,16 @@ internal static class SocketExtensions
         return buffer;
     }
 
-    /// <summary>Closes by RST.</summary>
-    public static void Reset(this Socket socket)
+    /// <summary>
+    /// Closes by RST. Disconnecting (connect(2) to AF_UNSPEC) sends it at once; the framework's close may send FIN first when a
+    /// read is under way.
+    /// </summary>
+    public static unsafe void Reset(this Socket socket)
     {
-        socket.LingerState = new LingerOption(true, 0);
-        socket.Close();
+        byte* unspecified = stackalloc byte[16];
+        new Span<byte>(unspecified, 16).Clear();
+        Assert.Equal(0, LibC.Connect((int)socket.Handle, unspecified, 16));
+        socket.Dispose();
     }
 
     /// <summary>Asserts that the connection was reset by the other side.</summary>

@@ -15,8 +15,8 @@ public sealed class StreamPropertyTests
     /// <param name="ReadSize">Largest read.</param>
     /// <param name="ReadPause">Every so many reads it waits a millisecond; 0 never.</param>
     /// <param name="SmallBuffers">
-    /// Socket buffers of 16 KB, which make every wait for room happen often. (With 4 KB a direct connection over loopback moves
-    /// only 40 KB a second, because a segment there is larger than the window.)
+    /// Socket buffers of 32 KB, which make every wait for room happen often. (With less, a direct connection over loopback
+    /// needs many seconds for a few megabytes: a segment there is as large as the window.)
     /// </param>
     /// <param name="ResetAt">Resets after this many bytes sent; null ends by FIN.</param>
     public sealed record Side(int Total, int WriteSize, int ReadSize, int ReadPause, bool SmallBuffers, int? ResetAt);
@@ -51,9 +51,8 @@ public sealed class StreamPropertyTests
         {
             // The first 4 bytes say to which case the connection belongs.
             string key = await socket.ReadTextAsync(4);
-            var closed = new TaskCompletionSource();
             waiting[key].SetResult(socket);
-            await closed.Task;
+            await new TaskCompletionSource().Task; // the case closes it
         });
         await using var forwarder = await ForwarderUnderTest.OpenAsync(server, loops: loops);
         int number = 0;
@@ -67,17 +66,31 @@ public sealed class StreamPropertyTests
                 Socket node = await waiting[key].Task.WaitAsync(Bound.Wait);
                 Task<Outcome> atClient = RunAsync(client, clientSide, 1, serverSide.Total, 2);
                 Task<Outcome> atServer = RunAsync(node, serverSide, 2, clientSide.Total, 1);
-                Outcome[] outcomes = await Task.WhenAll(atClient, atServer).WaitAsync(Bound.Wait);
+                Task<Outcome[]> both = Task.WhenAll(atClient, atServer);
+                if (await Task.WhenAny(both, Task.Delay(Bound.Wait)) != both)
+                {
+                    string address = client.LocalEndPoint!.ToString()!;
+                    SessionInfo stuck = (await forwarder.Forwarder.ListSessionsAsync()).FirstOrDefault(session => session.Client.ToString() == address);
+                    Assert.Fail($"client at end: {atClient.IsCompleted}, server at end: {atServer.IsCompleted}, session: {stuck}");
+                }
+
+                Outcome[] outcomes = await both;
                 if (clientSide.ResetAt is null && serverSide.ResetAt is null)
                 {
                     Assert.Equal(new Outcome(serverSide.Total, false), outcomes[0]);
                     Assert.Equal(new Outcome(clientSide.Total, false), outcomes[1]);
                 }
 
+                if (clientSide.ResetAt is null != serverSide.ResetAt is null)
+                {
+                    // A stream that was cut must not look as if it had ended.
+                    Assert.True(outcomes[clientSide.ResetAt is null ? 0 : 1].Reset, "a reset arrived as an orderly end");
+                }
+
                 client.Dispose();
                 node.Dispose();
             },
-            iter: 150,
+            iter: 250,
             threads: 4);
         await forwarder.NoSessionsAsync();
         ForwarderSnapshot snapshot = forwarder.Forwarder.Snapshot();
@@ -94,17 +107,18 @@ public sealed class StreamPropertyTests
     {
         if (side.SmallBuffers)
         {
-            socket.SendBufferSize = 16 * 1024;
-            socket.ReceiveBufferSize = 16 * 1024;
+            socket.SendBufferSize = 32 * 1024;
+            socket.ReceiveBufferSize = 32 * 1024;
         }
 
-        Task writing = WriteAsync(socket, side, sends);
+        // The kernel tells of a reset only once: to the write or to the read.
+        Task<bool> writing = WriteAsync(socket, side, sends);
         Outcome outcome = await ReadAsync(socket, side, peerTotal, receives);
-        await writing;
-        return outcome;
+        return outcome with { Reset = outcome.Reset | await writing };
     }
 
-    private static async Task WriteAsync(Socket socket, Side side, int stream)
+    /// <summary>True when the other side had reset the connection.</summary>
+    private static async Task<bool> WriteAsync(Socket socket, Side side, int stream)
     {
         try
         {
@@ -122,10 +136,12 @@ public sealed class StreamPropertyTests
             {
                 socket.Reset();
             }
+
+            return false;
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // reset by the other side in the meantime
+            return true;
         }
     }
 
