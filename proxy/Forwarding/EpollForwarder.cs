@@ -8,7 +8,7 @@ using RedisHaProxy.Configuration;
 namespace RedisHaProxy.Forwarding;
 
 /// <summary>An <see cref="IForwarder"/> of dedicated threads, each with its own listeners, epoll descriptor and sessions.</summary>
-public sealed class EpollForwarder : IForwarder, ISessions
+public sealed partial class EpollForwarder : IForwarder, ISessions
 {
     private readonly ProxyConfiguration _configuration;
     private readonly NodeTarget[] _nodes;
@@ -16,6 +16,7 @@ public sealed class EpollForwarder : IForwarder, ISessions
     private readonly EventLoop[] _loops;
     private readonly Lock _commandLock = new();
     private AppliedOrder _applied = new(new GateOrder(GateMode.Park, null, 0));
+    private readonly int _connectionsLimit;
     private bool _started;
 
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
@@ -33,10 +34,12 @@ public sealed class EpollForwarder : IForwarder, ISessions
         ArgumentOutOfRangeException.ThrowIfNegative(loops);
         _configuration = configuration;
         _nodes = [.. configuration.Redis.Nodes.Select(node => new NodeTarget(node))];
+        ILogger logger = loggerFactory.CreateLogger<EpollForwarder>();
+        configuration = configuration with { Limits = FitDescriptors(configuration.Limits, logger) };
+        _connectionsLimit = configuration.Limits.Connections;
         _limits = new SharedLimits(configuration.Limits, _nodes.Length);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
         Journal = new SessionJournal(count, timeProvider);
-        ILogger logger = loggerFactory.CreateLogger<EpollForwarder>();
         _loops = [.. Enumerable.Range(0, count).Select(index =>
             new EventLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider))];
     }
@@ -130,6 +133,7 @@ public sealed class EpollForwarder : IForwarder, ISessions
             Sessions = _limits.Sessions,
             SessionsMax = _limits.SessionsMax,
             SessionsTotal = _loops.Sum(loop => loop.Accepted),
+            SessionsLimit = _connectionsLimit,
             Parked = _limits.Parked,
             BytesIn = nodes.Sum(node => node.BytesIn),
             BytesOut = nodes.Sum(node => node.BytesOut),
@@ -188,6 +192,26 @@ public sealed class EpollForwarder : IForwarder, ISessions
         int index = Array.FindIndex(_nodes, known => known.Node == node);
         return index >= 0 ? index : throw new ArgumentException($"node {node.Name} ({node.EndPoint}) is not in the configuration", nameof(node));
     }
+
+    /// <summary>
+    /// Lowers limits.connections to what the process may open, as Redis does with maxclients: probes and the admin server must
+    /// never be out of descriptors because there are too many clients.
+    /// </summary>
+    private static LimitConfiguration FitDescriptors(LimitConfiguration limits, ILogger logger)
+    {
+        long files = FileDescriptorLimit.RaiseToHardLimit();
+        int fits = FileDescriptorLimit.ConnectionsFor(files);
+        if (limits.Connections <= fits)
+        {
+            return limits;
+        }
+
+        LogLowered(logger, limits.Connections, fits, files, FileDescriptorLimit.NeededFor(limits.Connections));
+        return limits with { Connections = fits };
+    }
+
+    [LoggerMessage(4, LogLevel.Warning, "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: raise LimitNOFILE, or lower the setting.")]
+    private static partial void LogLowered(ILogger logger, int wanted, int fits, long files, long needed);
 
     private sealed record AppliedOrder(GateOrder Order);
 }

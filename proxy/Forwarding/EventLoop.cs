@@ -57,13 +57,14 @@ internal sealed unsafe partial class EventLoop
         while (!_stopping)
         {
             int count = LibC.EPollWait(_epoll, _events, EventsPerWait, WaitMilliseconds());
-            _now = Environment.TickCount64;
-            Volatile.Write(ref _progress, _now);
-            if (count < 0 && LibC.Errno != LibC.EINTR)
+            int errno = count < 0 ? LibC.Errno : 0;
+            if (errno is not (0 or LibC.EINTR))
             {
-                throw new InvalidOperationException($"epoll_wait failed with errno {LibC.Errno}");
+                throw new InvalidOperationException($"epoll_wait failed with errno {errno}");
             }
 
+            _now = Environment.TickCount64;
+            Volatile.Write(ref _progress, _now);
             for (int i = 0; i < count; i++)
             {
                 Dispatch(LibC.EventData(_events, i), LibC.EventMask(_events, i));

@@ -34,4 +34,7 @@ public static class FileDescriptorLimit
 
     /// <summary>Descriptors needed for so many sessions at once.</summary>
     public static long NeededFor(int connections) => (2L * connections) + Reserve;
+
+    /// <summary>Sessions for which so many descriptors suffice; at least one.</summary>
+    public static int ConnectionsFor(long files) => (int)Math.Clamp((files - Reserve) / 2, 1, int.MaxValue);
 }

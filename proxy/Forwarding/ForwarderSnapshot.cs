@@ -35,6 +35,9 @@ public sealed record ForwarderSnapshot
     /// </summary>
     public required long StalledMilliseconds { get; init; }
 
+    /// <summary>Sessions allowed at once: limits.connections, or fewer where the process may not open enough files.</summary>
+    public int SessionsLimit { get; init; }
+
     /// <summary>The nodes, in the order of the configuration.</summary>
     public IReadOnlyList<NodeSnapshot> Nodes { get; init; } = [];
 

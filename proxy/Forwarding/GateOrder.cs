@@ -7,13 +7,19 @@ namespace RedisHaProxy.Forwarding;
 /// <summary>What happens to new sessions.</summary>
 public enum GateMode
 {
-    /// <summary>No evidence for any master: new sessions are refused at once with a RESP error.</summary>
+    /// <summary>
+    /// No evidence for any master: new sessions are refused at once with a RESP error. Those that parked earlier keep waiting
+    /// until timeouts.park: they were told nothing yet, and an evidence that flickers must not fail them.
+    /// </summary>
     Closed,
 
     /// <summary>A master is expected soon: new sessions wait, bounded in count and time, in order of arrival.</summary>
     Park,
 
-    /// <summary>New and parked sessions are connected to the order's target.</summary>
+    /// <summary>
+    /// New and parked sessions are connected to the order's target. One whose connect fails goes back to its place among the
+    /// parked, is tried again every 200 ms, and is refused when it has waited timeouts.park.
+    /// </summary>
     Open,
 }
 

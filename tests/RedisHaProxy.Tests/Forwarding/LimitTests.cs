@@ -103,6 +103,14 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task A_limit_that_the_open_files_do_not_allow_is_lowered()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { Connections = int.MaxValue / 2 });
+        Assert.Equal(FileDescriptorLimit.ConnectionsFor(FileDescriptorLimit.RaiseToHardLimit()), forwarder.Forwarder.Snapshot().SessionsLimit);
+    }
+
+    [Fact]
     public async Task Silence_ends_a_session_and_bytes_keep_it()
     {
         await using var server = PlainServer.Echo();

@@ -36,9 +36,7 @@ public sealed class StreamPropertyTests
         from small in Gen.Frequency((3, Gen.Const(false)), (1, Gen.Const(true)))
         from resets in Gen.Frequency((3, Gen.Const(false)), (1, Gen.Const(true)))
         from at in Gen.Int[0, total]
-
-        // Tiny writes and reads of large streams, or pauses in them, would only take long.
-        let least = Math.Max(1, total / 300)
+        let least = Math.Max(1, total / 300) // tiny writes of large streams would only take long
         select new Side(total, Math.Max(write, least), Math.Max(read, 2000), pause, small, resets ? at : null);
 
     [Theory]

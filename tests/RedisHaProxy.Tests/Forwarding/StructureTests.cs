@@ -181,6 +181,8 @@ public sealed class StructureTests
             .Split(' ', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal([$"{limit}", $"{limit}"], words[3..5]);
         Assert.Equal(20_512, FileDescriptorLimit.NeededFor(10_000));
+        Assert.Equal(10_000, FileDescriptorLimit.ConnectionsFor(20_512));
+        Assert.Equal(1, FileDescriptorLimit.ConnectionsFor(100));
     }
 
     [Fact]
