@@ -2,7 +2,6 @@
 
 using System.Net.Sockets;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Forwarding;
 

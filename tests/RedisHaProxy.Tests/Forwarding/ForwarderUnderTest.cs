@@ -5,7 +5,6 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Forwarding;
 

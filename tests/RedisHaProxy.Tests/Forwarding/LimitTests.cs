@@ -4,7 +4,6 @@ using System.Net;
 using System.Net.Sockets;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Forwarding;
 

@@ -2,7 +2,6 @@
 
 using System.Diagnostics;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tests.Real;
 using StackExchange.Redis;
 
 namespace RedisHaProxy.Tests.Forwarding;

@@ -6,7 +6,6 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
