@@ -25,15 +25,18 @@ internal static class CommandLineProgram
         var root = new RootCommand("Builds the whole system on this machine: real systemd machines, real cloud-init, no cloud account.")
         {
             NameOption,
+            UpCommand.Create(),
             ChaosCommands.Exec(),
             ChaosCommands.Client(),
             ChaosCommands.Operator(),
+            SshCommand.Create(),
             ChaosCommands.Kill(),
             ChaosCommands.Start(),
             ChaosCommands.Cut(),
             ChaosCommands.Heal(),
             ChaosCommands.Logs(),
             StatusCommand.Create(JsonOption),
+            VerifyCommand.Create(JsonOption),
             DownCommand.Create(),
             Serve(),
         };

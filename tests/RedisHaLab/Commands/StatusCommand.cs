@@ -50,7 +50,7 @@ internal static class StatusCommand
     /// <summary>Reads the status.</summary>
     public static LabStatus Read(Lab lab) => new(
         lab.Paths.Name,
-        lab.State.StackOutputs is not null,
+        lab.State.Stack is not null,
         lab.Machines().Select(machine => Line(lab, machine)).ToList(),
         [new(ServiceProcesses.NameService, lab.Services.Runs(ServiceProcesses.NameService)), new(ServiceProcesses.CloudServices, lab.Services.Runs(ServiceProcesses.CloudServices))],
         File.Exists(lab.Paths.HealthFile) ? JsonSerializer.Deserialize<List<BackendHealth>>(File.ReadAllText(lab.Paths.HealthFile)) ?? [] : []);

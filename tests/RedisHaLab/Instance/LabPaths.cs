@@ -44,6 +44,9 @@ internal sealed partial class LabPaths
     /// <summary>The clients' password, for REDISCLI_AUTH.</summary>
     public string PasswordFile => Path.Combine(StateDirectory, "client.password");
 
+    /// <summary>The password of the user admin of the stats pages.</summary>
+    public string AdminPasswordFile => Path.Combine(StateDirectory, "admin.password");
+
     /// <summary>Keys and ssh_config of the operator.</summary>
     public string SshDirectory => Path.Combine(StateDirectory, "ssh");
 

@@ -36,6 +36,23 @@ internal sealed record StoredObject(string Bucket, string Name, string File, str
 /// <summary>A pre-authenticated request: whoever knows the token reads the object.</summary>
 internal sealed record ObjectPermit(string Token, string Bucket, string ObjectName, DateTimeOffset? Expires);
 
+/// <summary>A line of the program's node table.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Role">bastion, redis or proxy.</param>
+/// <param name="Address">Its private address.</param>
+/// <param name="AvailabilityDomain">Its availability domain.</param>
+/// <param name="FaultDomain">Its fault domain.</param>
+internal sealed record NodeRow(string Name, string Role, string Address, string AvailabilityDomain, string FaultDomain);
+
+/// <summary>The program's outputs; the secret ones are in files of their own.</summary>
+/// <param name="Endpoint">Where clients connect: ADDRESS:PORT.</param>
+/// <param name="BastionAddress">The bastion's public address.</param>
+/// <param name="SshUser">The machines' user.</param>
+/// <param name="StatsTunnel">The ssh line that opens a tunnel to a proxy's stats page.</param>
+/// <param name="StatsPage">The stats page through its tunnel.</param>
+/// <param name="Nodes">The node table.</param>
+internal sealed record StackResults(string Endpoint, string BastionAddress, string SshUser, string StatsTunnel, string StatsPage, IReadOnlyList<NodeRow> Nodes);
+
 /// <summary>The state of an instance; immutable, replaced as a whole.</summary>
 internal sealed record LabState
 {
@@ -58,7 +75,7 @@ internal sealed record LabState
     public string? PackagesDirectory { get; init; }
 
     /// <summary>The program's outputs, once it has run to its end.</summary>
-    public JsonObject? StackOutputs { get; init; }
+    public StackResults? Stack { get; init; }
 
     /// <summary>The interface of this name.</summary>
     public Vnic? Vnic(string name) => Network.Vnics.FirstOrDefault(vnic => vnic.Name == name);

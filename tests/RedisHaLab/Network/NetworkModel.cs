@@ -102,6 +102,9 @@ internal sealed record SecurityRule
     /// <summary>OCID of the list or group.</summary>
     public required string OwnerId { get; init; }
 
+    /// <summary>Its name within a group; empty in a list, which is replaced as a whole.</summary>
+    public string Name { get; init; } = "";
+
     /// <summary>Which way it looks.</summary>
     public required Direction Direction { get; init; }
 

@@ -86,7 +86,7 @@ internal static class RuleSet
             var backends = serving.GetValueOrDefault(listener.BackendSet) ?? [];
             for (var i = 0; i < backends.Count; i++)
             {
-                text.AppendLine(CultureInfo.InvariantCulture, $"  chain backend_{listener.Port}_{i} {{ dnat to {backends[i].Address}:{backends[i].Port}; }}");
+                text.AppendLine(CultureInfo.InvariantCulture, $"  chain backend_{listener.Port}_{i} {{ meta l4proto tcp dnat to {backends[i].Address}:{backends[i].Port}; }}");
             }
 
             text.AppendLine(CultureInfo.InvariantCulture, $"  chain listener_{listener.Port} {{");
@@ -145,15 +145,14 @@ internal static class RuleSet
         {
             foreach (var route in model.Routes.Where(route => route.RouteTableId == subnet.RouteTableId))
             {
-                var from = $"ip saddr {subnet.Cidr} ip daddr {Range(route.Destination)}";
-                // The services' own route, where there is one, is the more specific: only a service gateway leads there.
-                var condition = route.Gateway == GatewayKind.Internet ? $"{from} ip saddr {PublicInterfaces(model, subnet)}" : from;
-                if (condition.Contains("{ }", StringComparison.Ordinal))
+                // Through the internet gateway goes only who has a public address.
+                var senders = route.Gateway == GatewayKind.Internet
+                    ? model.Vnics.Where(vnic => vnic.SubnetId == subnet.Id && vnic.PublicAddress is not null).Select(vnic => vnic.Address)
+                    : [subnet.Cidr];
+                foreach (var sender in senders)
                 {
-                    continue;
+                    text.AppendLine(CultureInfo.InvariantCulture, $"    ip saddr {sender} ip daddr {Range(route.Destination)} return");
                 }
-
-                text.AppendLine(CultureInfo.InvariantCulture, $"    {condition} return");
             }
         }
 
@@ -207,9 +206,6 @@ internal static class RuleSet
     }
 
     private static string Range(string destination) => destination == Addresses.ServicesCidrBlock ? Addresses.ServicesCidr : destination;
-
-    private static string PublicInterfaces(NetworkModel model, Subnet subnet) =>
-        "{ " + string.Join(", ", model.Vnics.Where(vnic => vnic.SubnetId == subnet.Id && vnic.PublicAddress is not null).Select(vnic => vnic.Address)) + " }";
 
     private static bool HasRoute(NetworkModel model, Vnic vnic, GatewayKind kind) =>
         model.Subnets.FirstOrDefault(subnet => subnet.Id == vnic.SubnetId) is { } subnet

@@ -10,3 +10,6 @@ for setting in /proc/sys/vm/overcommit_memory /proc/sys/vm/swappiness \
   cat "$setting" > "$own$setting"
   mount --bind "$own$setting" "$setting"
 done
+# The network's settings are this machine's own anyway: they may be written as on any machine.
+mount --bind /proc/sys/net /proc/sys/net
+mount -o remount,bind,rw /proc/sys/net

@@ -1,0 +1,89 @@
+// `lab up`: brings the whole system up by the infra program, and ends when a client can write through the balancer.
+
+using System.CommandLine;
+using System.Globalization;
+using RedisHaLab.Host;
+using RedisHaLab.Instance;
+using RedisHaLab.Machines;
+using RedisHaLab.Provider;
+using RedisHaLab.Verification;
+
+namespace RedisHaLab.Commands;
+
+/// <summary>up.</summary>
+internal static class UpCommand
+{
+    private static readonly TimeSpan ReadyLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>up [--set KEY=VALUE]...</summary>
+    public static Command Create()
+    {
+        var set = new Option<string[]>("--set") { Description = "A setting of the stack, KEY=VALUE as in Pulumi.yaml; may be repeated", DefaultValueFactory = _ => [] };
+        var command = new Command("up", "Bring the whole system up, or repair it") { set };
+        command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
+        {
+            await Preflight.RequireKernelAsync();
+            using var exclusive = InstanceLock.Take(paths);
+            var progress = new Progress(Console.Error);
+            using var lab = new Lab(paths, progress);
+            await RunAsync(lab, parsed.GetRequiredValue(set));
+            Show(lab, progress);
+            return 0;
+        }));
+        return command;
+    }
+
+    /// <summary>Brings the system up.</summary>
+    /// <exception cref="LabException">It did not come up; the message shows the machines that did not.</exception>
+    public static async Task RunAsync(Lab lab, IReadOnlyList<string> more)
+    {
+        var settings = await ProgramRun.SettingsAsync(lab.Paths, more, lab.Progress);
+        await lab.EnsureBaseAsync();
+        lab.Progress.Say("the infra program runs; the lab is its cloud");
+        StackResults stack;
+        try
+        {
+            stack = await ProgramRun.RunAsync(lab, settings);
+        }
+        catch (LabException e)
+        {
+            var down = lab.Machines().Where(machine => machine.Phase() != MachinePhase.Ready).ToList();
+            throw new LabException(string.Join(Environment.NewLine + Environment.NewLine, down.Select(Lab.Report).Prepend(e.Message)), e.ExitCode, e);
+        }
+
+        var balancer = lab.State.Network.Balancers.Single(balancer => stack.Endpoint.StartsWith(balancer.Address + ":", StringComparison.Ordinal));
+        await lab.AddClientAsync(lab.State.Vnic(balancer.VnicName)!.SubnetId);
+        OperatorKey.WriteConfig(lab, stack);
+        lab.Store.Update(state => state with { Stack = stack });
+        lab.Progress.Say("waiting until a client can write through the balancer");
+        if (await new ClusterView(lab).WaitForWritesAsync(ReadyLimit) is { } answer)
+        {
+            throw new LabException($"No client can write through {stack.Endpoint}; the last answer: {answer}. See `scripts/lab status` and `scripts/lab logs MACHINE`.");
+        }
+    }
+
+    private static void Show(Lab lab, Progress progress)
+    {
+        var stack = lab.State.Stack!;
+        var name = lab.Paths.Name == "lab" ? "" : $" --name {lab.Paths.Name}";
+        var run = $"sudo ./scripts/lab{name}";
+        var endpoint = stack.Endpoint.Split(':');
+        var proxy = stack.Nodes.First(node => node.Role == "proxy");
+        var port = new Uri(stack.StatsPage).Port;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
+
+            The system is up after {progress.Elapsed.TotalSeconds:0} s.
+
+              endpoint      {stack.Endpoint}   (password in {lab.Paths.PasswordFile})
+              stats page    http://{proxy.Address}:{port}/stats   (user admin, password in {lab.Paths.AdminPasswordFile})
+              bastion       {stack.SshUser}@{stack.BastionAddress}
+
+            Try:
+              {run} client -- redis-cli -h {endpoint[0]} -p {endpoint[1]} ROLE
+              {run} ssh {proxy.Name} -- curl -s http://127.0.0.1:{port}/healthz
+              {run} kill redis1          # a power cut; then: {run} start redis1
+              {run} verify
+              {run} down
+            """));
+    }
+}

@@ -1,0 +1,122 @@
+// Instances: each becomes a machine that boots the user data it was given.
+
+using RedisHaLab.Host;
+using RedisHaLab.Instance;
+using RedisHaLab.Machines;
+using RedisHaLab.Network;
+
+namespace RedisHaLab.Provider;
+
+/// <summary>Makes machines.</summary>
+internal sealed class InstanceResources
+{
+    private const string InstanceType = "oci:Core/instance:Instance";
+    private readonly Lab _lab;
+
+    public InstanceResources(Lab lab) => _lab = lab;
+
+    /// <summary>Adds the family's types.</summary>
+    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers, Dictionary<string, Func<string, Task>> removers)
+    {
+        makers[InstanceType] = InstanceAsync;
+        removers[InstanceType] = RemoveAsync;
+    }
+
+    private async Task<Made> InstanceAsync(Registration registration)
+    {
+        var inputs = registration.Inputs;
+        var interfaceInputs = inputs.Object("createVnicDetails") ?? throw new LabException("an instance of the lab needs createVnicDetails.");
+        var name = interfaceInputs.Text("hostnameLabel");
+        var subnet = _lab.State.Network.Subnets.FirstOrDefault(subnet => subnet.Id == interfaceInputs.Text("subnetId"))
+            ?? throw new LabException("its subnet is none of the lab.");
+        var address = interfaceInputs.Text("privateIp");
+        var known = registration.Known is null ? null : _lab.State.Machines.FirstOrDefault(machine => machine.InstanceId == registration.Known.Id);
+        // As the program asks of the cloud: metadata and image may drift, a move to another address makes another machine.
+        var isSame = known is not null && known.Address == address && known.Name == name && Disk.Exists(_lab.Paths, known);
+        var spec = isSame ? known! : new MachineSpec
+        {
+            Name = name,
+            InstanceId = Registration.NewId("instance"),
+            Domain = Domain(subnet),
+            Address = address,
+            PrefixLength = Addresses.PrefixLength(subnet.Cidr),
+            Gateway = Addresses.Gateway(subnet.Cidr),
+            Metadata = inputs.Map("metadata"),
+            Facts = Facts(inputs),
+        };
+        var vnic = new Vnic
+        {
+            Name = name,
+            Address = address,
+            SubnetId = subnet.Id,
+            GroupIds = interfaceInputs.Texts("nsgIds"),
+            PublicAddress = PublicAddress(interfaceInputs, subnet, name),
+            HostName = name,
+            IsCut = isSame && (_lab.State.Vnic(name)?.IsCut ?? false),
+            IsDead = isSame && (_lab.State.Vnic(name)?.IsDead ?? false),
+        };
+        var wasRunning = isSame && _lab.Machine(name).Leader is not null;
+        await _lab.AddMachineAsync(spec, vnic);
+        if (!wasRunning)
+        {
+            _lab.Progress.Say($"{name} {(isSame ? "was off; it boots again" : "boots")} ({address})");
+        }
+
+        return new Made(spec.InstanceId, new Dictionary<string, object>
+        {
+            ["privateIp"] = address,
+            ["publicIp"] = vnic.PublicAddress ?? "",
+            ["state"] = "RUNNING",
+            ["hostnameLabel"] = name,
+        });
+    }
+
+    private async Task RemoveAsync(string id)
+    {
+        if (_lab.State.Machines.FirstOrDefault(machine => machine.InstanceId == id) is { } machine)
+        {
+            await _lab.RemoveMachineAsync(machine.Name);
+        }
+    }
+
+    private string? Domain(Subnet subnet)
+    {
+        var parent = _lab.State.Network.Vcns.FirstOrDefault(vcn => vcn.Id == subnet.VcnId)?.DnsLabel;
+        return subnet.DnsLabel is null || parent is null ? null : $"{subnet.DnsLabel}.{parent}.oraclevcn.com";
+    }
+
+    private string? PublicAddress(Properties interfaceInputs, Subnet subnet, string name)
+    {
+        if (!interfaceInputs.Flag("assignPublicIp", otherwise: !subnet.ProhibitPublicAddress))
+        {
+            return null;
+        }
+
+        if (subnet.ProhibitPublicAddress)
+        {
+            throw new LabException("it asks for a public address in a subnet that prohibits them.");
+        }
+
+        if (_lab.State.Vnic(name)?.PublicAddress is { } address)
+        {
+            return address;
+        }
+
+        var taken = _lab.State.Network.Vnics.Select(vnic => vnic.PublicAddress).ToHashSet();
+        return Enumerable.Range(0, 100).Select(Addresses.Public).First(candidate => !taken.Contains(candidate));
+    }
+
+    private static Dictionary<string, string> Facts(Properties inputs)
+    {
+        var facts = new Dictionary<string, string> { ["canonicalRegionName"] = "lab" };
+        foreach (var name in new[] { "displayName", "shape", "availabilityDomain", "faultDomain", "compartmentId" })
+        {
+            if (inputs.OptionalText(name) is { } value)
+            {
+                facts[name] = value;
+            }
+        }
+
+        return facts;
+    }
+}

@@ -1,0 +1,41 @@
+// What the program asks the region: availability domains, images, services, the object namespace.
+
+using System.Collections.Immutable;
+using RedisHaLab.Host;
+using RedisHaLab.Network;
+
+namespace RedisHaLab.Provider;
+
+/// <summary>Answers the program's look-ups: a region with three availability domains.</summary>
+internal sealed class Lookups
+{
+    /// <summary>The tenancy's Object Storage namespace.</summary>
+    public const string ObjectNamespace = "lab";
+
+    private readonly string _image = File.ReadLines("/etc/os-release")
+        .FirstOrDefault(line => line.StartsWith("PRETTY_NAME=", StringComparison.Ordinal))?["PRETTY_NAME=".Length..].Trim('"') ?? "the host's distribution";
+
+    /// <summary>Answers a look-up by its token.</summary>
+    /// <exception cref="LabException">The lab does not know it.</exception>
+    public object Answer(string token, ImmutableDictionary<string, object> arguments) => token switch
+    {
+        "oci:Identity/getAvailabilityDomains:getAvailabilityDomains" => List("availabilityDomains", Enumerable.Range(1, 3).Select(i => Item(
+            ("name", $"LAB:LAB-AD-{i}"), ("id", $"ocid1.availabilitydomain.oc1..lab{i}"), ("compartmentId", arguments.GetValueOrDefault("compartmentId") as string ?? "")))),
+        "oci:Identity/getFaultDomains:getFaultDomains" => List("faultDomains", Enumerable.Range(1, 3).Select(i => Item(
+            ("name", $"FAULT-DOMAIN-{i}"), ("id", $"ocid1.faultdomain.oc1..lab{i}"), ("availabilityDomain", arguments.GetValueOrDefault("availabilityDomain") as string ?? "")))),
+        "oci:Core/getServices:getServices" => List("services",
+        [
+            Item(("id", "ocid1.service.oc1.lab.storage"), ("cidrBlock", "oci-lab-objectstorage"), ("name", "OCI LAB Object Storage"), ("description", "")),
+            Item(("id", "ocid1.service.oc1.lab.all"), ("cidrBlock", Addresses.ServicesCidrBlock), ("name", "All LAB Services In Oracle Services Network"), ("description", "")),
+        ]),
+        "oci:Core/getImages:getImages" => List("images", [Item(("id", "ocid1.image.oc1.lab.host"), ("displayName", _image))]),
+        "oci:ObjectStorage/getNamespace:getNamespace" => Item(("namespace", ObjectNamespace)),
+        _ => throw new LabException($"the program asks {token}, which the lab does not know; teach it in tests/RedisHaLab/Provider/Lookups.cs."),
+    };
+
+    private static ImmutableDictionary<string, object> Item(params (string Name, string Value)[] values) =>
+        values.ToImmutableDictionary(pair => pair.Name, pair => (object)pair.Value);
+
+    private static ImmutableDictionary<string, object> List(string name, IEnumerable<ImmutableDictionary<string, object>> items) =>
+        ImmutableDictionary<string, object>.Empty.Add(name, items.Cast<object>().ToImmutableArray());
+}

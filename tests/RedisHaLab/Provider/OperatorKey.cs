@@ -1,0 +1,62 @@
+// The operator of the lab: a key pair, and the ssh_config by which he reaches every machine through the bastion.
+
+using System.Globalization;
+using System.Text;
+using RedisHaLab.Host;
+using RedisHaLab.Instance;
+
+namespace RedisHaLab.Provider;
+
+/// <summary>The operator's key and configuration.</summary>
+internal static class OperatorKey
+{
+    /// <summary>The private key.</summary>
+    public static string File(LabPaths paths) => Path.Combine(paths.SshDirectory, "id_ed25519");
+
+    /// <summary>The ssh configuration.</summary>
+    public static string Config(LabPaths paths) => Path.Combine(paths.SshDirectory, "config");
+
+    /// <summary>The public key; the pair is made first where there is none.</summary>
+    public static async Task<string> EnsureAsync(LabPaths paths)
+    {
+        var key = File(paths);
+        if (!System.IO.File.Exists(key + ".pub"))
+        {
+            Directory.CreateDirectory(paths.SshDirectory, FileModes.SecretDirectory);
+            System.IO.File.Delete(key);
+            await HostCommand.RequireAsync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator@" + paths.Name, "-f", key]);
+        }
+
+        return (await System.IO.File.ReadAllTextAsync(key + ".pub")).Trim();
+    }
+
+    /// <summary>Writes the configuration for the present machines: each by its name, all but the bastion through it.</summary>
+    public static void WriteConfig(Lab lab, StackResults stack)
+    {
+        var hosts = Path.Combine(lab.Paths.SshDirectory, "known_hosts");
+        System.IO.File.WriteAllText(hosts, KnownHosts.Of(lab));
+        var text = new StringBuilder();
+        foreach (var node in stack.Nodes)
+        {
+            var isBastion = node.Role == "bastion";
+            text.Append(CultureInfo.InvariantCulture, $"""
+                Host {node.Name}
+                  HostName {(isBastion ? stack.BastionAddress : node.Address)}
+                {(isBastion ? "" : "  ProxyJump bastion\n")}
+                """);
+        }
+
+        text.Append(CultureInfo.InvariantCulture, $"""
+            Host *
+              User {stack.SshUser}
+              IdentityFile {File(lab.Paths)}
+              IdentitiesOnly yes
+              UserKnownHostsFile {hosts}
+              GlobalKnownHostsFile /dev/null
+              StrictHostKeyChecking yes
+              ConnectTimeout 10
+
+            """);
+        System.IO.File.WriteAllText(Config(lab.Paths), text.ToString());
+    }
+}

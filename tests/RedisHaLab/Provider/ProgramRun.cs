@@ -1,0 +1,113 @@
+// Runs the infra program against the lab: the same stack that `pulumi up` runs, with the lab's settings and the lab as
+// its cloud.
+
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Pulumi;
+using Pulumi.Testing;
+using Pulumi.Utilities;
+using RedisHaInfra;
+using RedisHaInfra.Components;
+using RedisHaInfra.Settings;
+using RedisHaLab.Host;
+using RedisHaLab.Instance;
+using RedisHaLab.Network;
+
+namespace RedisHaLab.Provider;
+
+/// <summary>One run of the program.</summary>
+internal static class ProgramRun
+{
+    private const string ConfigVariable = "PULUMI_CONFIG";
+
+    /// <summary>The settings of the lab's stack: what a stack must say, what keeps three Redis small on one machine, and the published proxy.</summary>
+    public static async Task<Dictionary<string, string>> SettingsAsync(LabPaths paths, IReadOnlyList<string> more, Progress progress)
+    {
+        var isArm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+        var settings = new Dictionary<string, string>
+        {
+            ["compartmentId"] = "ocid1.compartment.oc1..lab",
+            ["sshPublicKey"] = await OperatorKey.EnsureAsync(paths),
+            ["sshPrivateKeyPath"] = OperatorKey.File(paths),
+            ["adminCidrs"] = JsonSerializer.Serialize(new[] { Addresses.Operator + "/32" }),
+            ["redisMaxMemory"] = "512mb",
+        };
+        foreach (var assignment in more)
+        {
+            var pair = assignment.Split('=', 2);
+            if (pair.Length != 2 || !Setting.All.Any(setting => setting.Key == pair[0]))
+            {
+                throw new LabException($"--set {assignment}: expected KEY=VALUE with one of the stack's settings (see Pulumi.yaml).", LabException.Unusable);
+            }
+
+            settings[pair[0]] = pair[1];
+        }
+
+        if (isArm)
+        {
+            // Machines of the lab have the host's architecture, so the program must publish for it.
+            foreach (var key in new[] { "redisShape", "proxyShape", "bastionShape" })
+            {
+                settings.TryAdd(key, "VM.Standard.A1.Flex");
+            }
+        }
+
+        if (!settings.ContainsKey("proxyBundlePath"))
+        {
+            await progress.StepAsync("publishing the proxy (long only after a change of proxy/)", () => Task.Run(() =>
+                settings["proxyBundlePath"] = ProxyPublisher.FromCheckout().Publish(isArm ? "linux-arm64" : "linux-x64")));
+        }
+
+        return settings;
+    }
+
+    /// <summary>Runs the program to its end.</summary>
+    /// <exception cref="LabException">It failed; the message says where and why.</exception>
+    public static async Task<StackResults> RunAsync(Lab lab, IReadOnlyDictionary<string, string> settings)
+    {
+        // The SDK reads its configuration from the environment, once for each process.
+        Environment.SetEnvironmentVariable(ConfigVariable, JsonSerializer.Serialize(settings.ToDictionary(pair => $"{SettingsSource.Namespace}:{pair.Key}", pair => pair.Value)));
+        var cloud = new LabCloud(lab);
+        ImmutableArray<Resource> resources;
+        try
+        {
+            resources = await Deployment.TestAsync<RedisHaStack>(cloud, new TestOptions { ProjectName = SettingsSource.Namespace, StackName = lab.Paths.Name, IsPreview = false });
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            throw cloud.Failure ?? Explain(e);
+        }
+
+        if (cloud.Failure is { } failure)
+        {
+            throw failure;
+        }
+
+        await cloud.PruneAsync();
+        var stack = resources.OfType<RedisHaStack>().Single();
+        FileModes.WriteSecret(lab.Paths.PasswordFile, await OutputUtilities.GetValueAsync(stack.Password) + "\n");
+        FileModes.WriteSecret(lab.Paths.AdminPasswordFile, await OutputUtilities.GetValueAsync(stack.AdminPassword) + "\n");
+        var nodes = await OutputUtilities.GetValueAsync(stack.Nodes);
+        return new StackResults(
+            await OutputUtilities.GetValueAsync(stack.Endpoint),
+            await OutputUtilities.GetValueAsync(stack.BastionAddress),
+            await OutputUtilities.GetValueAsync(stack.SshUser),
+            await OutputUtilities.GetValueAsync(stack.StatsTunnel),
+            await OutputUtilities.GetValueAsync(stack.StatsPage),
+            nodes.Select(node => new NodeRow(node["name"], node["role"], node["address"], node["availabilityDomain"], node["faultDomain"])).ToList());
+    }
+
+    private static LabException Explain(Exception e)
+    {
+        for (var inner = e; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is SettingsException or LabException)
+            {
+                return new LabException(inner.Message, LabException.Unusable, e);
+            }
+        }
+
+        return new LabException($"the infra program failed: {e.Message}", LabException.Failed, e);
+    }
+}

@@ -1,0 +1,111 @@
+// The system from the internet: what an operator reaches through the bastion, and what nobody reaches directly.
+
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using RedisHaLab.Host;
+using RedisHaLab.Network;
+using RedisHaLab.Provider;
+using RedisHaLab.Services;
+
+namespace RedisHaLab.Verification;
+
+/// <summary>Checks from outside of the network.</summary>
+internal sealed class OutsideView
+{
+    private readonly ClusterView _cluster;
+
+    public OutsideView(ClusterView cluster) => _cluster = cluster;
+
+    private string Outside => _cluster.Lab.Paths.Namespace(VcnNetwork.OutsideRole);
+
+    /// <summary>The stats port by `ssh -L` over the bastion: refused without the password, served with it.</summary>
+    public async Task<string> StatsTunnelAsync()
+    {
+        var page = new Uri(_cluster.Stack.StatsPage);
+        var proxy = _cluster.Proxies[0];
+        var forward = string.Create(CultureInfo.InvariantCulture, $"{page.Port}:{proxy.Address}:{page.Port}");
+        var command = _cluster.Lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", OperatorKey.Config(_cluster.Lab.Paths), "-o", "ExitOnForwardFailure=yes", "-N", "-L", forward, "bastion"]);
+        using var tunnel = Process.Start(new ProcessStartInfo(HostCommand.Find(command[0])!, command.Skip(1)) { RedirectStandardError = true })!;
+        try
+        {
+            return await CheckList.EventuallyAsync(TimeSpan.FromSeconds(20), async () =>
+            {
+                CheckList.Require(!tunnel.HasExited, "the tunnel ended");
+                var health = await GetAsync(new Uri(page, "/healthz"), password: null);
+                CheckList.Require(health == HttpStatusCode.OK, $"/healthz: HTTP {(int)health}");
+                var stats = new Uri(page, "/stats.json");
+                var without = await GetAsync(stats, password: null);
+                CheckList.Require(without == HttpStatusCode.Unauthorized, $"{stats} without a password: HTTP {(int)without}, 401 expected");
+                var with = await GetAsync(stats, (await File.ReadAllTextAsync(_cluster.Lab.Paths.AdminPasswordFile)).Trim());
+                CheckList.Require(with == HttpStatusCode.OK, $"{stats} with the password: HTTP {(int)with}");
+                return $"{stats} over {_cluster.Stack.BastionAddress}: 401 without, 200 with the password";
+            });
+        }
+        finally
+        {
+            if (!tunnel.HasExited)
+            {
+                tunnel.Kill(entireProcessTree: true);
+            }
+
+            await tunnel.WaitForExitAsync();
+        }
+    }
+
+    /// <summary>Every private address from the internet, SSH and Redis: silence or refusal, never a connection.</summary>
+    public async Task<string> RefusalsAsync()
+    {
+        var targets = _cluster.Stack.Nodes.Where(node => node.Role != "bastion").SelectMany(node => new[] { (node.Address, 22), (node.Address, _cluster.Endpoint.Port) })
+            .Append((_cluster.Endpoint.Address.ToString(), _cluster.Endpoint.Port))
+            .Append((_cluster.Stack.BastionAddress, _cluster.Endpoint.Port))
+            .ToList();
+        var open = (await Task.WhenAll(targets.Select(async target => (target, IsOpen: await ConnectsAsync(target.Item1, target.Item2))))).Where(result => result.IsOpen).ToList();
+        CheckList.Require(open.Count == 0, $"open from outside: {string.Join(", ", open.Select(result => $"{result.target.Item1}:{result.target.Item2}"))}");
+        // The same attempt must work where it may, or this check could not fail.
+        CheckList.Require(await ConnectsAsync(_cluster.Stack.BastionAddress, 22), "not even the bastion's SSH answers from outside");
+        return $"{targets.Count} of {targets.Count} refused; only {_cluster.Stack.BastionAddress}:22 answers";
+    }
+
+    private async Task<bool> ConnectsAsync(string address, int port)
+    {
+        try
+        {
+            using var socket = await NamespaceSockets.ConnectAsync(Outside, new IPEndPoint(IPAddress.Parse(address), port), TimeSpan.FromSeconds(2));
+            return true;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private async Task<HttpStatusCode> GetAsync(Uri page, string? password)
+    {
+        using var handler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            ConnectCallback = async (context, _) => new NetworkStream(
+                await NamespaceSockets.ConnectAsync(Outside, new IPEndPoint(IPAddress.Loopback, context.DnsEndPoint.Port), TimeSpan.FromSeconds(2)), ownsSocket: true),
+        };
+        using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(5) };
+        using var request = new HttpRequestMessage(HttpMethod.Get, page);
+        if (password is not null)
+        {
+            request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("admin:" + password)));
+        }
+
+        try
+        {
+            using var response = await client.SendAsync(request);
+            return response.StatusCode;
+        }
+        catch (HttpRequestException e)
+        {
+            throw new CheckFailedException($"{page}: {e.Message}");
+        }
+    }
+}
