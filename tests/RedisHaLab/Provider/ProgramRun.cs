@@ -55,8 +55,7 @@ internal static class ProgramRun
 
         if (!settings.ContainsKey("proxyBundlePath"))
         {
-            await progress.StepAsync("publishing the proxy (long only after a change of proxy/)", () => Task.Run(() =>
-                settings["proxyBundlePath"] = ProxyPublisher.FromCheckout().Publish(isArm ? "linux-arm64" : "linux-x64")));
+            settings["proxyBundlePath"] = await Task.Run(() => ProxyPublisher.FromCheckout().Publish(isArm ? "linux-arm64" : "linux-x64", progress.Say));
         }
 
         return settings;
