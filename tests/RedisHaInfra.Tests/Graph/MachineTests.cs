@@ -62,12 +62,16 @@ public sealed class MachineTests(DefaultDeployment deployment)
     }
 
     [Fact]
-    public void Machines_wait_for_their_routes_and_rules()
+    public async Task Machines_wait_for_their_routes_and_rules()
     {
-        // Their first boot needs both, and nothing else would order them.
+        // Their first boot needs both, and nothing else orders them. To wait for a component is to wait for all in it.
+        foreach (string name in Nodes.Append("bastion"))
+        {
+            Output<ImmutableArray<Resource>> before = deployment.Run.Options[(Types.Instance, name)].DependsOn;
+            Assert.Equal(["network", "security-groups"], (await OutputUtilities.GetValueAsync(before)).Select(resource => resource.GetResourceName()));
+        }
         int lastRule = Cloud.Resources.ToList().FindLastIndex(resource => resource.Type is Types.Rule or Types.RouteTable or Types.Subnet);
         int firstMachine = Cloud.Resources.ToList().FindIndex(resource => resource.Type == Types.Instance);
-
         Assert.True(lastRule < firstMachine, $"machine at {firstMachine}, rule or route at {lastRule}");
     }
 
