@@ -50,7 +50,7 @@ internal static class Explanation
 
         foreach (var node in status.Nodes.Where(n => !n.Up))
         {
-            hints.Add($"{node.Name} ({node.Address}): {node.Health} since {Clock(node.Since)}{(node.Error is null ? "" : $" ({node.Error})")}.");
+            hints.Add($"{node.Name} ({node.Address}): {node.Health} since {Clock(node.Since)}{Error(node.Health, node.Error)}.");
         }
 
         foreach (var node in status.Nodes.Where(n => n is { Up: true, LinkUp: false }))
@@ -60,7 +60,7 @@ internal static class Explanation
 
         foreach (var sentinel in status.Sentinels.Where(s => !s.Up))
         {
-            hints.Add($"Sentinel {sentinel.Address}: {sentinel.Health} since {Clock(sentinel.Since)}{(sentinel.Error is null ? "" : $" ({sentinel.Error})")}.");
+            hints.Add($"Sentinel {sentinel.Address}: {sentinel.Health} since {Clock(sentinel.Since)}{Error(sentinel.Health, sentinel.Error)}.");
         }
 
         foreach (var sentinel in status.Sentinels.Where(s => s is { Up: true, Tilt: true }))
@@ -75,7 +75,11 @@ internal static class Explanation
         }
         else if (status.Gate is { Mode: "open", Target: { } target } && votes is [var vote] && vote != target)
         {
-            hints.Add($"Sessions go to {target}, but the Sentinels still name {vote}: after a FAILOVER by hand they will promote another node in about 30 s. "
+            // Sentinels that see the named node down are failing over themselves and will confirm; after a FAILOVER by hand they
+            // see nothing wrong until the old master has reported "slave" for down-after + 20 s, and then promote by themselves.
+            hints.Add(status.Sentinels.Any(s => s.MarkedDown || s.FailoverInProgress)
+                ? $"Sessions go to {target}; the Sentinels still name {vote}, see it down, and should confirm within about a second."
+                : $"Sessions go to {target}, but the Sentinels still name {vote}: after a FAILOVER by hand they will promote another node in about 30 s. "
                 + "Run SENTINEL FAILOVER to prevent it.");
         }
 
@@ -91,6 +95,10 @@ internal static class Explanation
 
         return hints;
     }
+
+    /// <summary>The error in brackets, unless it says no more than the state.</summary>
+    public static string Error(string health, string? error) =>
+        error is null || error.Equals(health, StringComparison.OrdinalIgnoreCase) ? "" : $" ({error})";
 
     private static string Clock(DateTimeOffset time) => time.ToString("HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

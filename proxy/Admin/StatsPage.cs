@@ -106,8 +106,8 @@ internal static class StatsPage
             n.Role == "master" ? $"<span class=\"good\">master</span> ({n.Replicas?.ToString(CultureInfo.InvariantCulture) ?? "?"} replicas)" : Html.Text(n.Role),
             n.LinkUp is { } up ? Html.State(up, "up", "down") : "",
             n.LagBytes is { } lag ? Html.Text(Terminal.Bytes(lag)) : "",
-            n.Offset?.ToString(CultureInfo.InvariantCulture) ?? "",
-            Html.State(n.Up, "up", n.Health) + (n.Error is null ? "" : $" {Html.Text(n.Error)}"),
+            n.Offset is { } offset and >= 0 ? N(offset) : "",
+            Html.State(n.Up, "up", n.Health) + Html.Text(Explanation.Error(n.Health, n.Error)),
             n.CheckLatencyMs is { } latency ? Html.Text(Terminal.Milliseconds(latency)) : "",
             Html.Time(n.Since),
             N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Terminal.Bytes(n.BytesIn)), Html.Text(Terminal.Bytes(n.BytesOut)), N(n.ConnectFailures),
@@ -122,7 +122,7 @@ internal static class StatsPage
                 s.VoteCounts ? Html.Text(s.Vote) : "<span class=\"soft\">no vote that counts</span>",
                 s.Epoch?.ToString(CultureInfo.InvariantCulture) ?? "",
                 s.Tilt ? "<span class=\"warn\">TILT</span>" : s.FailoverInProgress ? "<span class=\"warn\">failing over</span>" : s.MarkedDown ? "<span class=\"bad\">down</span>" : s.Epoch is null ? "" : "up",
-                Html.State(s.Up, "up", s.Health) + (s.Error is null ? "" : $" {Html.Text(s.Error)}"),
+                Html.State(s.Up, "up", s.Health) + Html.Text(Explanation.Error(s.Health, s.Error)),
                 Html.Time(s.Since),
             ])));
 

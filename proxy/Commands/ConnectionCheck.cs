@@ -38,12 +38,12 @@ internal static class ConnectionCheck
         await output.WriteLineAsync("What the servers say:");
         foreach (var node in snapshot.Nodes)
         {
-            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {HealthText.Of(node.Health)}, {node.StateText}{(node.Error is null ? "" : $" ({node.Error})")}");
+            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {HealthText.Of(node.Health)}, {node.StateText}{Explanation.Error(HealthText.Of(node.Health), node.Error)}");
         }
 
         foreach (var sentinel in snapshot.Sentinels)
         {
-            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {HealthText.Of(sentinel.Health)}, names {sentinel.VoteText}{(sentinel.Error is null ? "" : $" ({sentinel.Error})")}");
+            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {HealthText.Of(sentinel.Health)}, names {sentinel.VoteText}{Explanation.Error(HealthText.Of(sentinel.Health), sentinel.Error)}");
         }
 
         bool routes = snapshot.Decision is { Action: RoutingAction.Route, Node: >= 0 };

@@ -1,5 +1,6 @@
 // One proxy process from start to end: what is created in which order, what a signal does, what ends the process.
 
+using System.ComponentModel;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
@@ -15,6 +16,9 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 {
     // Status text, watchdog and waits of a drain look this often.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
+
+    // Loops answer a command within microseconds, or never.
+    private static readonly TimeSpan LoopAnswer = TimeSpan.FromSeconds(5);
 
     private readonly ProxyConfiguration _configuration;
     private readonly EpollForwarder _forwarder;
@@ -133,7 +137,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
             await _admin.DisposeAsync();
         }
 
-        await _forwarder.DisposeAsync();
+        await BoundedAsync(_forwarder.DisposeAsync().AsTask());
         _router.Dispose();
         _stopNow.Dispose();
         _adminEnds.Dispose();
@@ -158,10 +162,25 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         LogDraining(_log, sessions, Durations.Format(delay), Durations.Format(limit));
         AnnounceStopping(sessions, delay + limit);
         await WaitAsync(delay, () => false, delay + limit);
-        await _forwarder.StopAcceptingAsync();
+        await BoundedAsync(_forwarder.StopAcceptingAsync().AsTask());
         await WaitAsync(limit, () => _forwarder.Snapshot().Sessions == 0, limit);
-        int ended = await _forwarder.EndSessionsAsync(default);
-        LogStopped(_log, ended);
+        var ended = _forwarder.EndSessionsAsync(default).AsTask();
+        if (await BoundedAsync(ended))
+        {
+            LogStopped(_log, await ended);
+        }
+    }
+
+    // A stuck event loop must not keep the process from ending.
+    private async Task<bool> BoundedAsync(Task command)
+    {
+        await Task.WhenAny(command, Task.Delay(LoopAnswer, _timeProvider));
+        if (!command.IsCompleted)
+        {
+            LogStuck(_log, _forwarder.Snapshot().StalledMilliseconds);
+        }
+
+        return command.IsCompletedSuccessfully;
     }
 
     private async Task WaitAsync(TimeSpan time, Func<bool> enough, TimeSpan announced)
@@ -212,7 +231,17 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
     private void RaiseFileLimit()
     {
-        long files = FileDescriptorLimit.RaiseToHardLimit();
+        long files;
+        try
+        {
+            files = FileDescriptorLimit.RaiseToHardLimit();
+        }
+        catch (Win32Exception e)
+        {
+            LogFilesUnknown(_log, e.Message);
+            return;
+        }
+
         long needed = FileDescriptorLimit.NeededFor(_configuration.Limits.Connections);
         if (files < needed)
         {
@@ -234,4 +263,10 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
     [LoggerMessage(5, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends")]
     private static partial void LogRoutingFailed(ILogger log, Exception? exception);
+
+    [LoggerMessage(6, LogLevel.Warning, "The limit of open files cannot be raised: {Error}")]
+    private static partial void LogFilesUnknown(ILogger log, string error);
+
+    [LoggerMessage(7, LogLevel.Error, "An event loop has not gone round for {Stalled} ms; the process ends without it")]
+    private static partial void LogStuck(ILogger log, long stalled);
 }

@@ -153,6 +153,20 @@ public sealed partial class FormatTests
             h => Assert.StartsWith("limits.connections = 100 is reached", h, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(false, "they will promote another node in about 30 s")]
+    [InlineData(true, "should confirm within about a second")]
+    public void Sentinels_that_name_another_node_are_either_behind_or_about_to_fail_over(bool markedDown, string expected)
+    {
+        var status = SampleStatus.Document with
+        {
+            Nodes = [SampleStatus.Master, SampleStatus.Replica],
+            Sentinels = [SampleStatus.Document.Sentinels[0] with { Vote = "redis2", MarkedDown = markedDown }],
+        };
+
+        Assert.Contains(expected, Assert.Single(Explanation.Hints(status)), StringComparison.Ordinal);
+    }
+
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 
     // Read as the Prometheus server reads it: HELP, TYPE, then samples of that family only.

@@ -1,6 +1,8 @@
 // docs/proxy-configuration.md and the table of settings say the same.
 
+using RedisHaProxy.Admin;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Configuration;
 
@@ -22,6 +24,14 @@ public sealed class DocumentationTests
             .ToList();
 
         Assert.Equal(expected, documented);
+    }
+
+    [Fact]
+    public void Every_code_of_an_ended_session_is_explained()
+    {
+        string page = File.ReadAllText(Path.Combine(Repository.Root, "docs/operations.md"));
+
+        Assert.All(Enum.GetValues<SessionEnd>(), end => Assert.Contains($"| `{EndCode.Of(end)}` | {EndCode.Meaning(end)} |\n", page, StringComparison.Ordinal));
     }
 
     [Fact]

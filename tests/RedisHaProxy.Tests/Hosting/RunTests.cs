@@ -265,6 +265,63 @@ public sealed class RunTests
         Assert.Contains("Sessions would go nowhere", bad.Output, StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public async Task Broken_requests_cost_their_sender_the_connection_and_nobody_else_anything()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        var random = new Random(1);
+        var requests = new List<byte[]>
+        {
+            "\0\0\0\0"u8.ToArray(),
+            "GET\r\n\r\n"u8.ToArray(),
+            "GET /stats HTTP/9.9\r\n\r\n"u8.ToArray(),
+            "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n"u8.ToArray(),
+            "GET /stats HTTP/1.1\r\nHost: x\r\nAuthorization: Basic \xff\xfe\r\n\r\n"u8.ToArray(),
+            "GET /stats HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n"u8.ToArray(),
+            "POST /control/drain HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"u8.ToArray(),
+            "POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nzz\r\n"u8.ToArray(),
+            Encoding.ASCII.GetBytes($"GET /{new string('a', 10_000)} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: x\r\nX: {new string('a', 100_000)}\r\n\r\n"),
+            Encoding.ASCII.GetBytes($"GET / HTTP/1.1\r\nHost: x\r\n{string.Concat(Enumerable.Range(0, 500).Select(i => $"X{i}: y\r\n"))}\r\n"),
+        };
+        for (int i = 0; i < 50; i++)
+        {
+            var noise = new byte[random.Next(1, 2000)];
+            random.NextBytes(noise);
+            requests.Add([.. noise, .. "\r\n\r\n"u8]);
+        }
+
+        foreach (byte[] request in requests)
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 20_000 };
+            await socket.ConnectAsync(proxy.Admin);
+            string answer = await ExchangeAsync(socket, request);
+            Assert.True(answer.Length == 0 || answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 5", StringComparison.Ordinal), answer);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
+        Assert.DoesNotContain("xception", proxy.Log, StringComparison.Ordinal);
+        Assert.Equal("serving", JsonDocument.Parse(await proxy.GetAsync("stats.json")).RootElement.GetProperty("process").GetProperty("phase").GetString());
+    }
+
+    private static async Task<string> ExchangeAsync(Socket socket, byte[] request)
+    {
+        try
+        {
+            await socket.SendAsync(request);
+            socket.Shutdown(SocketShutdown.Send);
+            var buffer = new byte[4096];
+            return Encoding.ASCII.GetString(buffer, 0, await socket.ReceiveAsync(buffer));
+        }
+        catch (SocketException)
+        {
+            // Reset in the middle of a request: as good as a refusal.
+            return "";
+        }
+    }
+
     private static Task ReadyAsync(RunningProxy proxy, string master) =>
         Eventually.HoldsAsync(
             async () => (await proxy.Http.GetAsync(new Uri("readyz", UriKind.Relative))) is { StatusCode: HttpStatusCode.OK } answer
