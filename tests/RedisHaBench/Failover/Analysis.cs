@@ -18,7 +18,7 @@ internal static class Analysis
     public static Measurements Measure(RunRecord run, bool lastSwitch = false)
     {
         var promotion = Promotion(run, lastSwitch);
-        var (lost, lostAfterPromotion) = Lost(run);
+        var (lost, lostAfterPromotion, lostLate) = Lost(run);
         var writes = run.Writers.SelectMany(w => w.Writes).ToArray();
         var (ended, lastEnd, leftBehind, forNothing) = Waits(run, promotion);
         return new Measurements
@@ -28,6 +28,7 @@ internal static class Analysis
             Acknowledged = writes.Count(w => w.Outcome == Outcome.Acknowledged),
             Lost = lost,
             LostAfterPromotion = lostAfterPromotion,
+            LostLate = lostLate,
             ReadOnly = writes.Count(w => w.Outcome == Outcome.ReadOnly),
             ReadOnlyOnFreshConnection = writes.Count(w => IsReadOnlyOnFreshConnection(run, w)),
             Failed = writes.Count(w => w.Outcome != Outcome.Acknowledged),
@@ -121,10 +122,9 @@ internal static class Analysis
     }
 
     /// <summary>Acknowledged writes that are missing from at least one running node.</summary>
-    private static (int Lost, int AfterPromotion) Lost(RunRecord run)
+    private static (int Lost, int AfterPromotion, int Late) Lost(RunRecord run)
     {
-        var lost = 0;
-        var afterPromotion = 0;
+        var (lost, afterPromotion, late) = (0, 0, 0);
         foreach (var writer in run.Writers)
         {
             foreach (var write in writer.Writes)
@@ -133,18 +133,26 @@ internal static class Analysis
                     && run.Data.Values.Any(node => !node.TryGetValue(writer.Name, out var found) || !found.Contains(write.Sequence)))
                 {
                     lost++;
-                    afterPromotion += WasReplaced(run, write) ? 1 : 0;
+                    afterPromotion += WasReplaced(run, write, 0) ? 1 : 0;
+                    late += WasReplaced(run, write, Fresh) ? 1 : 0;
                 }
             }
         }
 
-        return (lost, afterPromotion);
+        return (lost, afterPromotion, late);
     }
 
-    /// <summary>Whether another node had been promoted when a write was sent to its node.</summary>
-    private static bool WasReplaced(RunRecord run, WriteRecord write)
-        => run.Nodes.Index().Any(n => n.Index != write.Node && n.Index != run.OldMaster
-            && n.Item.States.Any(s => s.State == NodeState.Master && s.At >= run.Acted && s.At < write.Sent));
+    /// <summary>Whether another node had been promoted in place of the write's node, longer than this before the write was sent.</summary>
+    private static bool WasReplaced(RunRecord run, WriteRecord write, long longer)
+    {
+        // What the first master says after a restart is a claim, not a promotion.
+        var own = write.Node == run.OldMaster ? 0 : LastPromotion(write.Node);
+        return Enumerable.Range(0, run.Nodes.Count)
+            .Any(n => n != write.Node && n != run.OldMaster && LastPromotion(n) is var at && at > own && at + longer < write.Sent);
+
+        long LastPromotion(int node) => run.Nodes[node].States
+            .Where(s => s.State == NodeState.Master && s.At >= run.Acted && s.At < write.Sent).Select(s => s.At).LastOrDefault();
+    }
 
     private static bool IsReadOnlyOnFreshConnection(RunRecord run, WriteRecord write)
     {

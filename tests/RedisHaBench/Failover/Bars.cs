@@ -42,9 +42,12 @@ internal static class Bars
     {
         var bars = new List<BarResult>
         {
-            scenario.OnlyLossAfterPromotion
-                ? new("acknowledged writes lost, sent after the promotion", 0, rounds.Sum(r => r.LostAfterPromotion))
-                : new("acknowledged writes lost", 0, rounds.Sum(r => r.Lost)),
+            scenario.Loss switch
+            {
+                LossBar.Late => new("acknowledged writes lost, sent more than 100 ms after the promotion", 0, rounds.Sum(r => r.LostLate)),
+                LossBar.AfterPromotion => new("acknowledged writes lost, sent after the promotion", 0, rounds.Sum(r => r.LostAfterPromotion)),
+                _ => new("acknowledged writes lost", 0, rounds.Sum(r => r.Lost)),
+            },
             new("READONLY on connections opened more than 100 ms after a demotion", 0, rounds.Sum(r => r.ReadOnlyOnFreshConnection)),
             new("time with two targets, ms", TwoTargetsTolerance, rounds.Max(r => r.TwoTargets)),
             new("blocked or subscribed clients left behind", 0, rounds.Sum(r => r.WaitsLeftBehind)),

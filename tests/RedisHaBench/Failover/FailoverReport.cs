@@ -94,6 +94,7 @@ internal static class FailoverReport
 
         Row("**acknowledged writes lost** (of)", c => Text($"**{c.Rounds.Sum(r => r.Lost)}** ({c.Rounds.Sum(r => r.Acknowledged)})"));
         Row("of these sent after the promotion", c => Text($"{c.Rounds.Sum(r => r.LostAfterPromotion)}"));
+        Row("of these sent more than 100 ms after it", c => Text($"{c.Rounds.Sum(r => r.LostLate)}"));
         Row("READONLY errors", c => Text($"{c.Rounds.Sum(r => r.ReadOnly)}"));
         Row("of these on connections opened > 100 ms after the demotion", c => Text($"{c.Rounds.Sum(r => r.ReadOnlyOnFreshConnection)}"));
         Row("failed attempts in all", c => Text($"{c.Rounds.Sum(r => r.Failed)}"));

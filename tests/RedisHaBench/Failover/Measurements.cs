@@ -38,8 +38,11 @@ internal sealed record Measurements
     /// <summary>Of these, how many are missing from a node after everything converged.</summary>
     public required int Lost { get; init; }
 
-    /// <summary>Of the lost ones, those that a node acknowledged while another had already been promoted.</summary>
+    /// <summary>Of the lost ones, those sent to a node after another had been promoted in its place.</summary>
     public required int LostAfterPromotion { get; init; }
+
+    /// <summary>Of these, those sent more than 100 ms after that promotion.</summary>
+    public required int LostLate { get; init; }
 
     /// <summary>READONLY replies.</summary>
     public required int ReadOnly { get; init; }

@@ -18,6 +18,25 @@ internal enum SwitchBar
     Claiming,
 }
 
+/// <summary>Which lost writes fail the bar.</summary>
+internal enum LossBar
+{
+    /// <summary>Every acknowledged write that is lost.</summary>
+    Any,
+
+    /// <summary>
+    /// Those sent after the promotion on the other side. What an island's master acknowledged before, asynchronous replication loses, whatever
+    /// a proxy does.
+    /// </summary>
+    AfterPromotion,
+
+    /// <summary>
+    /// Those sent more than 100 ms after the promotion. Where Sentinels promote a replica beside a healthy master, the master goes on
+    /// acknowledging until a proxy has seen the promotion, one probe later.
+    /// </summary>
+    Late,
+}
+
 /// <summary>A scenario.</summary>
 internal sealed record Scenario
 {
@@ -45,11 +64,8 @@ internal sealed record Scenario
     /// <summary>Bar on <see cref="Measurements.Recovery"/>.</summary>
     public TimeSpan? RecoveryBar { get; init; }
 
-    /// <summary>
-    /// Writes that the island acknowledged before anybody was promoted are lost by Redis' asynchronous replication, whatever a proxy does;
-    /// then only those acknowledged after the promotion count.
-    /// </summary>
-    public bool OnlyLossAfterPromotion { get; init; }
+    /// <summary>Which lost writes fail the bar.</summary>
+    public LossBar Loss { get; init; }
 
     /// <summary>Needs network namespaces, so root.</summary>
     public bool Namespaces { get; init; }
@@ -83,6 +99,7 @@ internal static class Scenarios
             Name = "sentinel-failover",
             Description = "SENTINEL FAILOVER; the old master is healthy and goes on claiming until Sentinels convert it",
             Switch = SwitchBar.Claiming,
+            Loss = LossBar.Late,
             Quick = true,
             Act = async stage =>
             {
@@ -141,6 +158,7 @@ internal static class Scenarios
             Name = "failover-aftermath",
             Description = "FAILOVER TO, and then what follows from it: about 30 s later the Sentinels promote the third node while the second is master and healthy",
             Switch = SwitchBar.Claiming,
+            Loss = LossBar.Late,
             LastSwitch = true,
             Act = async stage =>
             {
@@ -212,7 +230,7 @@ internal static class Scenarios
             Name = "partition",
             Description = "{master, one Sentinel, proxy and its clients} cut off from the rest until 4 s after the other side's failover, then healed",
             Switch = SwitchBar.None,
-            OnlyLossAfterPromotion = true,
+            Loss = LossBar.AfterPromotion,
             RecoveryBar = TimeSpan.FromSeconds(5),
             Namespaces = true,
             Act = async stage =>
