@@ -10,6 +10,9 @@ internal static class Analysis
     /// <summary>Name of the mark from which <see cref="Measurements.Recovery"/> counts.</summary>
     public const string Recovered = "recovered";
 
+    /// <summary>A client that has waited longer than this for an acknowledgement is not being served, milliseconds.</summary>
+    private const double Unserved = 300;
+
     private static readonly long Fresh = Ticks(100);
 
     /// <summary>All figures of a run.</summary>
@@ -71,7 +74,7 @@ internal static class Analysis
     {
         var writers = run.Writers.Where(w => w.Kind == kind).ToArray();
         var outage = writers.Max(w => Gap(w.Writes, run.Begin, run.End));
-        var lasts = writers.Any(w => LastAcknowledged(w) is var last && Milliseconds(run.End - last) >= outage);
+        var lasts = outage > Unserved && writers.Any(w => Milliseconds(run.End - LastAcknowledged(w)) >= outage);
         if (promotion is not var (node, at))
         {
             return new KindMeasurements { Outage = outage, OutageLasts = lasts };

@@ -38,7 +38,8 @@ internal static class Contenders
     ];
 
     /// <summary>haproxy.cfg of a contender.</summary>
-    internal static string HaProxyConfiguration(RedisDeployment deployment, IPEndPoint listen, string checks, bool fast)
+    internal static string HaProxyConfiguration(
+        IEnumerable<(string Name, IPEndPoint EndPoint)> nodes, string healthPassword, IPEndPoint listen, string checks, bool fast)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"""
@@ -60,7 +61,7 @@ internal static class Contenders
 
             """);
         text.Append(CultureInfo.InvariantCulture, $"""
-              tcp-check send "AUTH rp-health {deployment.Accounts.Health}\r\n"
+              tcp-check send "AUTH rp-health {healthPassword}\r\n"
               tcp-check expect string +OK
               tcp-check send "PING\r\n"
               tcp-check expect string +PONG
@@ -81,7 +82,7 @@ internal static class Contenders
               tcp-check expect string +OK
 
             """);
-        foreach (var (index, node) in deployment.Nodes.Index())
+        foreach (var (index, node) in nodes.Index())
         {
             var backup = !fast ? "" : index == 0 ? " on-marked-up shutdown-backup-sessions" : " backup";
             text.Append(CultureInfo.InvariantCulture, $"  server {node.Name} {node.EndPoint} check {checks}{backup}\n");
@@ -91,5 +92,5 @@ internal static class Contenders
     }
 
     private static ChildProcess StartHaProxy(RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network, string checks, bool fast)
-        => HaProxyProcess.Start(HaProxyConfiguration(deployment, listen, checks, fast), deployment.Work, network);
+        => HaProxyProcess.Start(HaProxyConfiguration(deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen, checks, fast), deployment.Work, network);
 }

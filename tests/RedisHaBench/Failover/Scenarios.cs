@@ -67,6 +67,9 @@ internal sealed record Scenario
     /// <summary>Which lost writes fail the bar.</summary>
     public LossBar Loss { get; init; }
 
+    /// <summary>Whether the proxy may end sessions although their master is well: it has been made blind.</summary>
+    public bool EndsSessions { get; init; }
+
     /// <summary>Needs network namespaces, so root.</summary>
     public bool Namespaces { get; init; }
 
@@ -213,7 +216,9 @@ internal static class Scenarios
             Name = "wrong-password",
             Description = "the probe account's password is changed on a replica, then on all nodes, then put back",
             Switch = SwitchBar.None,
-            RecoveryBar = TimeSpan.FromSeconds(2),
+            // A login that is refused is tried again after 1, 2, 4 s and so on, lest the account be flooded; after 3 s of refusals that is 4 s.
+            RecoveryBar = TimeSpan.FromSeconds(4.5),
+            EndsSessions = true,
             Act = WrongPasswordAsync,
         },
         new()
