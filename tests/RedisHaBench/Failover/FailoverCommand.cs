@@ -20,6 +20,9 @@ internal sealed record FailoverOptions
     public required RedisDeploymentOptions Deployment { get; init; }
 
     public required string Out { get; init; }
+
+    /// <summary>A Markdown file that takes the tables as well; null for none.</summary>
+    public string? Document { get; init; }
 }
 
 /// <summary>The verb "failover".</summary>
@@ -37,6 +40,8 @@ internal static class FailoverCommand
         var downAfter = new Option<int>("--down-after") { Description = "The Sentinels' down-after-milliseconds, and the proxy's: 1500 to 60000. The product's default is 5000; less makes a run short.", DefaultValueFactory = _ => 2000 };
         var minReplicas = new Option<int>("--min-replicas") { Description = "min-replicas-to-write: 0 or 1. The product's default is 1; 0 shows what a proxy does where Redis does not fence.", DefaultValueFactory = _ => 1 };
         var proxy = new Option<string>("--proxy") { Description = "The redis-ha-proxy to measure; the one built with the bench by default.", DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy") };
+        var document = new Option<string?>("--document") { Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is replaced by the tables." };
+        document.Validators.Add(r => Check(r.GetValueOrDefault<string?>() is not { } file || FailoverReport.CanInsertInto(file), r, $"--document: {r.GetValueOrDefault<string?>()} is no file with the lines <!-- results --> and <!-- /results -->"));
         rounds.Validators.Add(r => Check(r.GetValueOrDefault<int?>() is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
         scenario.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), scenarioNames));
         contender.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), contenderNames));
@@ -46,7 +51,7 @@ internal static class FailoverCommand
 
         var command = new Command("failover", "What clients see of each kind of failover through our proxy and through HAProxy, on real Redis and Sentinel processes. Exits 1 when our proxy misses a bar.")
         {
-            quick, rounds, scenario, contender, output, downAfter, minReplicas, proxy,
+            quick, rounds, scenario, contender, output, document, downAfter, minReplicas, proxy,
         };
         command.SetAction((parse, cancellationToken) =>
         {
@@ -67,6 +72,7 @@ internal static class FailoverCommand
                         MinReplicas = parse.GetValue(minReplicas),
                     },
                     Out = parse.GetValue(output)!,
+                    Document = parse.GetValue(document),
                 },
                 cancellationToken);
         });
@@ -141,7 +147,7 @@ internal static class FailoverCommand
                 Bars = options.Contenders.Any(x => x.Name == c.Key.Item2 && x.IsOurs) ? Bars.Check(scenarios.First(s => s.Name == c.Key.Item1), c.Value) : [],
             })],
         };
-        return Conclude(result, options.Out, stageFailures);
+        return Conclude(result, options, stageFailures);
     }
 
     /// <summary>One run, and one more try when the stage itself failed: a deployment that did not start, fail over or converge.</summary>
@@ -162,12 +168,18 @@ internal static class FailoverCommand
         return null;
     }
 
-    private static int Conclude(FailoverResult result, string directory, int stageFailures)
+    private static int Conclude(FailoverResult result, FailoverOptions options, int stageFailures)
     {
+        var directory = options.Out;
         Directory.CreateDirectory(directory);
         var markdown = FailoverReport.ToMarkdown(result);
         File.WriteAllText(Path.Combine(directory, "failover.md"), markdown);
         File.WriteAllText(Path.Combine(directory, "failover.json"), FailoverReport.ToJson(result));
+        if (options.Document is { } document)
+        {
+            FailoverReport.InsertInto(document, markdown);
+        }
+
         Console.WriteLine(markdown);
         var failed = 0;
         foreach (var c in result.Cases.Where(c => c.Bars.Count > 0))

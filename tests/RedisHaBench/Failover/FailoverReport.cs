@@ -41,6 +41,9 @@ internal sealed record FailoverResult
 /// <summary>Writes a result.</summary>
 internal static class FailoverReport
 {
+    private const string Begin = "<!-- results -->";
+    private const string End = "<!-- /results -->";
+
     private static readonly JsonSerializerOptions Json = new()
     {
         WriteIndented = true,
@@ -49,6 +52,20 @@ internal static class FailoverReport
     };
 
     public static string ToJson(FailoverResult result) => JsonSerializer.Serialize(result, Json) + "\n";
+
+    /// <summary>Whether a file has the lines between which the tables go.</summary>
+    public static bool CanInsertInto(string file)
+        => File.Exists(file) && File.ReadAllText(file) is var text
+            && text.IndexOf(Begin, StringComparison.Ordinal) is >= 0 and var begin && text.IndexOf(End, begin, StringComparison.Ordinal) > 0;
+
+    /// <summary>Replaces what is between the two lines of a file.</summary>
+    public static void InsertInto(string file, string markdown)
+    {
+        var text = File.ReadAllText(file);
+        var begin = text.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
+        var end = text.IndexOf(End, begin, StringComparison.Ordinal);
+        File.WriteAllText(file, $"{text[..begin]}\n{markdown}{text[end..]}");
+    }
 
     public static string ToMarkdown(FailoverResult result)
     {
@@ -62,6 +79,10 @@ internal static class FailoverReport
             Line(text, $"- `{name}`: {description}");
         }
 
+        Summary(text, result, "Outage: the longest time without an acknowledged write, of the client that had it worst; clients that keep their connection / clients that connect for each write", c => $"{Outage(c, r => r.Persistent)} / {Outage(c, r => r.New)}");
+        Summary(text, result, "Acknowledged writes lost (of these sent more than 100 ms after another node's promotion)", c => Text($"{c.Rounds.Sum(r => r.Lost)} ({c.Rounds.Sum(r => r.LostLate)})"));
+        Summary(text, result, "READONLY errors (of these on connections opened more than 100 ms after the demotion)", c => Text($"{c.Rounds.Sum(r => r.ReadOnly)} ({c.Rounds.Sum(r => r.ReadOnlyOnFreshConnection)})"));
+        Summary(text, result, "Time with two targets", c => Spread(c, r => r.TwoTargets));
         foreach (var scenario in result.Cases.GroupBy(c => c.Scenario))
         {
             Line(text, $"");
@@ -73,6 +94,21 @@ internal static class FailoverReport
         }
 
         return text.ToString();
+    }
+
+    /// <summary>One figure over all scenarios.</summary>
+    private static void Summary(StringBuilder text, FailoverResult result, string title, Func<CaseResult, string> value)
+    {
+        Line(text, $"");
+        Line(text, $"**{title}**");
+        Line(text, $"");
+        Line(text, $"| | {string.Join(" | ", result.Contenders.Keys)} |");
+        Line(text, $"|---|{string.Concat(result.Contenders.Select(_ => "---:|"))}");
+        foreach (var scenario in result.Cases.GroupBy(c => c.Scenario))
+        {
+            var cells = result.Contenders.Keys.Select(name => scenario.FirstOrDefault(c => c.Contender == name) is { } c ? value(c) : "");
+            Line(text, $"| {scenario.Key} | {string.Join(" | ", cells)} |");
+        }
     }
 
     private static void Table(StringBuilder text, IReadOnlyList<CaseResult> cases)

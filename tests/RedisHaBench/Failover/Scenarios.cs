@@ -67,7 +67,7 @@ internal sealed record Scenario
     /// <summary>Which lost writes fail the bar.</summary>
     public LossBar Loss { get; init; }
 
-    /// <summary>Whether the proxy may end sessions although their master is well: it has been made blind.</summary>
+    /// <summary>Whether the proxy may end sessions before anybody is promoted: it has been made blind, or its evidence expires on an island.</summary>
     public bool EndsSessions { get; init; }
 
     /// <summary>Needs network namespaces, so root.</summary>
@@ -236,6 +236,7 @@ internal static class Scenarios
             Description = "{master, one Sentinel, proxy and its clients} cut off from the rest until 4 s after the other side's failover, then healed",
             Switch = SwitchBar.None,
             Loss = LossBar.AfterPromotion,
+            EndsSessions = true,
             RecoveryBar = TimeSpan.FromSeconds(5),
             Namespaces = true,
             Act = async stage =>
