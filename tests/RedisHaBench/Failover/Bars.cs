@@ -75,7 +75,8 @@ internal static class Bars
             {
                 bars.Add(new(
                     "promotion to the end of blocked and subscribed sessions on the old master, ms",
-                    scenario.Switch == SwitchBar.Fast ? FastWorst : ClaimingWorst, rounds.Max(r => r.PromotionToWaitsEnded)) { IsTime = true });
+                    scenario.Switch == SwitchBar.Fast ? FastWorst : ClaimingWorst, rounds.Max(r => r.PromotionToWaitsEnded))
+                { IsTime = true });
             }
         }
 

@@ -62,9 +62,13 @@ internal static class FailoverRun
         catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or RespErrorException)
         {
             throw new InvalidOperationException(
-                $"{scenario.Name} with {contender.Name}: {e.Message}\n{deployment.Describe()}\nThe proxy's last lines:\n{proxy.LogTail()}", e);
+                $"{scenario.Name} with {contender.Name}: {e.Message}\n{deployment.Describe()}\nThe proxy's last lines, without sessions:\n{LastLines(proxy)}", e);
         }
     }
+
+    /// <summary>The end of the proxy's log without the lines of single sessions, of which there are thousands.</summary>
+    private static string LastLines(ChildProcess proxy)
+        => string.Join('\n', proxy.LogTail(int.MaxValue).Split('\n').Where(l => !l.Contains(" session ", StringComparison.Ordinal)).TakeLast(30));
 
     private static async Task<RunRecord> UnderLoadAsync(
         Scenario scenario, RedisDeployment deployment, Destination destination, ChildProcess proxy, LoadSettings load, CancellationToken cancellationToken)

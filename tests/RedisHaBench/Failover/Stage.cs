@@ -52,9 +52,9 @@ internal sealed class Stage(RedisDeployment deployment, IReadOnlyList<NodeProbe>
             "a node is promoted", timeout,
             () => probes.Index().Any(p => !besides.Contains(Deployment.Nodes[p.Index]) && p.Item.State == NodeState.Master));
 
-    /// <summary>Waits until a node takes a write sent directly to it.</summary>
-    public Task WritableAsync(RedisProcess node, TimeSpan timeout)
-        => HoldsAsync($"{node.Name} takes writes", timeout, () => Probe(node) is { State: NodeState.Master, IsWritable: true });
+    /// <summary>Waits until a master takes a write sent directly to it.</summary>
+    public Task WritableAsync(TimeSpan timeout)
+        => HoldsAsync("a master takes writes", timeout, () => probes.Any(p => p is { State: NodeState.Master, IsWritable: true }));
 
     /// <summary>Waits until a node's probe sees this state.</summary>
     public Task StateAsync(RedisProcess node, NodeState state, TimeSpan timeout)
