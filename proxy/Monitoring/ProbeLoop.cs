@@ -49,6 +49,7 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
 
     private readonly Pacer _pacer = new(clock.Time);
     private int _failures;
+    private bool _waiting;
 
     /// <summary>Asks at once instead of at the end of the interval.</summary>
     public void Poke() => _pacer.Poke();
@@ -118,6 +119,7 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
             }
         }
 
+        Task watch = Task.CompletedTask;
         while (!stop.IsCancellationRequested)
         {
             limit.CancelAfter(SilenceLimit);
@@ -139,10 +141,34 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
             }
 
             limit.CancelAfter(Timeout.InfiniteTimeSpan);
+            // The answer has ended the watch before it.
+            await watch;
+            Volatile.Write(ref _waiting, true);
+            watch = WatchAsync(connection, limit.Token);
             await _pacer.WaitAsync(interval - (clock.Now - sentAt), stop);
+            Volatile.Write(ref _waiting, false);
         }
 
         return Outcome.Up;
+    }
+
+    // A connection that ends between two questions ends the wait: a promotion kills all connections, so its own end is the
+    // first sign of it, well before the next question is due.
+    private async Task WatchAsync(RespSocket connection, CancellationToken cancel)
+    {
+        try
+        {
+            await connection.ReadableAsync(cancel);
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The end of the connection, too.
+        }
+
+        if (Volatile.Read(ref _waiting))
+        {
+            _pacer.Poke();
+        }
     }
 
     // How long to wait before the next attempt. What may end at any moment (a restart, a promotion that killed all

@@ -110,6 +110,12 @@ internal sealed class RespSocket : IDisposable
         return result;
     }
 
+    /// <summary>
+    /// Completes when there is something to receive: the server closed the connection, or sent what nobody asked for. Also
+    /// completes, at the latest, when the next answer comes.
+    /// </summary>
+    public ValueTask<int> ReadableAsync(CancellationToken cancel) => _socket.ReceiveAsync(Memory<byte>.Empty, cancel);
+
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 

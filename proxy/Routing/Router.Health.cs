@@ -96,6 +96,12 @@ public sealed partial class Router
 
     private void NoteDecision(RoutingDecision decision)
     {
+        if (decision.Action == _decision.Action && decision.Node == _decision.Node && decision.IsHeld == _decision.IsHeld)
+        {
+            LogOtherEvidence(decision.RuleName, _names.Node(decision.Node), _names.Describe(decision.Situation));
+            return;
+        }
+
         string action = decision.Action switch
         {
             RoutingAction.Route when decision.IsHeld => $"keep sessions to {_names.Node(decision.Node)}, which is silent; new ones wait",

@@ -10,6 +10,9 @@ public sealed partial class Router
     [LoggerMessage(EventId = 100, Level = LogLevel.Information, Message = "Rule {Rule}: {Action}. {Evidence}")]
     private partial void LogDecision(string rule, string action, string evidence);
 
+    [LoggerMessage(EventId = 107, Level = LogLevel.Debug, Message = "Rule {Rule}, as before: {Node}. {Evidence}")]
+    private partial void LogOtherEvidence(string rule, string node, string evidence);
+
     [LoggerMessage(EventId = 101, Level = LogLevel.Information, Message = "{Node} answers: {Role}, after {Unwell:0} ms")]
     private partial void LogNodeWell(string node, string role, double unwell);
 

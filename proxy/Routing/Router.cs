@@ -263,7 +263,7 @@ public sealed partial class Router : IReportSink, IDisposable
         return new NodeStatus
         {
             Node = node,
-            Health = _nodeHealth[index].Silent && track.Health == ServerHealth.Up ? ServerHealth.Silent : track.Health,
+            Health = HealthAt(_nodeHealth[index].Silent, track.Health),
             Since = _nodeHealth[index].Since,
             State = situation.Nodes[index],
             StateText = _names.Describe(situation.Nodes[index]),
@@ -275,6 +275,10 @@ public sealed partial class Router : IReportSink, IDisposable
         };
     }
 
+    // A silent server's connection is given up every two seconds; that does not make it less silent.
+    private static ServerHealth HealthAt(bool silent, ServerHealth health) =>
+        silent && (health is ServerHealth.Up or ServerHealth.Disconnected) ? ServerHealth.Silent : health;
+
     private SentinelStatus SentinelAt(int index, IPEndPoint endPoint, Situation situation, TimeSpan now)
     {
         SentinelTrack track = _state.Sentinel(index);
@@ -282,7 +286,7 @@ public sealed partial class Router : IReportSink, IDisposable
         return new SentinelStatus
         {
             Address = endPoint.ToString(),
-            Health = _sentinelHealth[index].Silent && track.Health == ServerHealth.Up ? ServerHealth.Silent : track.Health,
+            Health = HealthAt(_sentinelHealth[index].Silent, track.Health),
             Since = _sentinelHealth[index].Since,
             Vote = situation.Votes[index],
             VoteText = _names.Node(situation.Votes[index].Node),

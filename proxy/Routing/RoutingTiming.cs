@@ -47,6 +47,13 @@ public sealed record RoutingTiming
     /// <summary>The configured down-after; a Sentinel that reports less is believed.</summary>
     public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// The least worth of an answer in which the Sentinel has not marked its master down: from that mark to a promotion it takes
+    /// three rounds of Sentinels' timers at the least (ask the others, be elected, promote; 50 to 100 ms each). Without it leases
+    /// would lapse between two pings where down-after is as short as the ping period of one second.
+    /// </summary>
+    public TimeSpan LeastLease { get; init; } = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Derives the bounds.</summary>
     public static RoutingTiming From(ProxyConfiguration configuration)
     {
@@ -65,15 +72,16 @@ public sealed record RoutingTiming
     }
 
     /// <summary>
-    /// The moment until which a Sentinel that has just answered cannot have marked its master down: down-after counts from
-    /// the last reply to its pings, and the answer says how long ago that was, at the earliest when we asked.
+    /// The moment until which a Sentinel that has just answered, and has not marked its master down, cannot take part in a
+    /// failover: down-after counts from the last reply to its pings, and the answer says how long ago that was, at the earliest
+    /// when we asked.
     /// (Redis 7.0 sentinel.c, sentinelCheckSubjectivelyDown and addReplySentinelRedisInstance.)
     /// </summary>
     /// <param name="sentAt">When the question was sent.</param>
     /// <param name="downAfter">down-after-milliseconds as that Sentinel reports it.</param>
     /// <param name="lastOkPingReply">last-ok-ping-reply as it reports it.</param>
     public TimeSpan LeaseExpiry(TimeSpan sentAt, TimeSpan downAfter, TimeSpan lastOkPingReply) =>
-        sentAt + Min(downAfter, DownAfter) - lastOkPingReply;
+        sentAt + Max(Min(downAfter, DownAfter) - lastOkPingReply, LeastLease);
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 

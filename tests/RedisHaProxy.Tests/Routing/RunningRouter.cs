@@ -1,6 +1,7 @@
 // A router over real servers with a recording data plane, running until disposed.
 
 using System.Diagnostics;
+using System.Net;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
@@ -16,19 +17,29 @@ internal sealed class RunningRouter : IAsyncDisposable
 
     public RunningRouter(ProxyConfiguration configuration)
     {
-        Configuration = configuration;
         _loggers = LoggerFactory.Create(builder => builder.SetMinimumLevel(LogLevel.Debug).AddProvider(Log));
         Router = new Router(configuration, Forwarder, TimeProvider.System, _loggers);
         _run = Router.RunAsync(_stop.Token);
     }
-
-    public ProxyConfiguration Configuration { get; }
 
     public RecordingForwarder Forwarder { get; } = new();
 
     public LineLog Log { get; } = new();
 
     public Router Router { get; }
+
+    /// <summary>A configuration of three nodes and three Sentinels that need not exist.</summary>
+    public static ProxyConfiguration Configuration(int downAfterMilliseconds) => new()
+    {
+        Listen = [],
+        Redis = new RedisConfiguration { Nodes = [.. Enumerable.Range(1, 3).Select(i => new RedisNode($"redis{i}", IPEndPoint.Parse($"172.31.0.{i}:6379")))] },
+        Sentinel = new SentinelConfiguration
+        {
+            Master = "mymaster",
+            Nodes = [.. Enumerable.Range(1, 3).Select(i => IPEndPoint.Parse($"172.31.0.{i}:26379"))],
+            DownAfter = TimeSpan.FromMilliseconds(downAfterMilliseconds),
+        },
+    };
 
     /// <summary>The configuration of a proxy for a deployment.</summary>
     public static ProxyConfiguration ConfigurationFor(RedisDeployment deployment) => new()

@@ -1,0 +1,237 @@
+// What the probes make of servers' answers, as captured from Redis 7.0.15, and of answers that are broken in any way.
+
+using System.Net;
+using System.Text;
+using CsCheck;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
+
+namespace RedisHaProxy.Tests.Monitoring;
+
+public sealed class ConversationTests
+{
+    private const string Pong = "+PONG\r\n";
+    private const string MasterRole = "*3\r\n$6\r\nmaster\r\n:1234\r\n*1\r\n*3\r\n$10\r\n172.31.0.2\r\n$4\r\n6379\r\n$4\r\n1200\r\n";
+    private const string ReplicaRole = "*5\r\n$5\r\nslave\r\n$10\r\n172.31.0.1\r\n:6379\r\n$9\r\nconnected\r\n:1200\r\n";
+
+    private static readonly RedisNode[] Nodes =
+    [
+        new("redis1", IPEndPoint.Parse("172.31.0.1:6379")),
+        new("redis2", IPEndPoint.Parse("172.31.0.2:6379")),
+    ];
+
+    private readonly Sink _sink = new();
+
+    [Fact]
+    public void A_master_is_read()
+    {
+        Assert.Equal(Outcome.Up, AskNode(Pong + MasterRole + Bulk("# Replication\r\nrole:master\r\nmaster_replid:abc\r\n")));
+        NodeReport report = Assert.Single(_sink.Nodes);
+        Assert.True(report.IsMaster);
+        Assert.Equal(1234, report.Offset);
+        Assert.Equal(1, report.Replicas);
+        Assert.Equal("run1", report.RunId);
+        Assert.Equal("abc", report.ReplicationId);
+        Assert.Equal(ServerHealth.Up, report.Health);
+        Assert.Equal(TimeSpan.FromSeconds(1), report.SentAt);
+    }
+
+    [Theory]
+    [InlineData("connected", true)]
+    [InlineData("sync", false)]
+    [InlineData("connect", false)]
+    [InlineData("connecting", false)]
+    [InlineData("handshake", false)]
+    public void A_replica_is_read_with_its_master_and_link(string state, bool up)
+    {
+        string role = ReplicaRole.Replace("$9\r\nconnected", $"${state.Length}\r\n{state}", StringComparison.Ordinal);
+        Assert.Equal(Outcome.Up, AskNode(Pong + role + Bulk("role:slave\r\nmaster_last_io_seconds_ago:3\r\n")));
+        NodeReport report = Assert.Single(_sink.Nodes);
+        Assert.False(report.IsMaster);
+        Assert.Equal(0, report.Master);
+        Assert.Equal("172.31.0.1:6379", report.MasterAddress);
+        Assert.Equal(up, report.LinkUp);
+        Assert.Equal(3, report.LastIoSeconds);
+    }
+
+    [Fact]
+    public void A_replica_of_an_unknown_address_follows_nobody_known()
+    {
+        AskNode(Pong + ReplicaRole.Replace("172.31.0.1", "172.31.0.9", StringComparison.Ordinal) + Bulk("x:1\r\n"));
+        Assert.Equal(-1, Assert.Single(_sink.Nodes).Master);
+    }
+
+    [Theory]
+    [InlineData("-LOADING Redis is loading the dataset in memory\r\n", ServerHealth.Loading)]
+    [InlineData("-BUSY Redis is busy running a script.\r\n", ServerHealth.Busy)]
+    [InlineData("-NOAUTH Authentication required.\r\n", ServerHealth.PasswordRequired)]
+    [InlineData("-NOPERM this user has no permissions to run the 'ping' command\r\n", ServerHealth.NotPermitted)]
+    [InlineData("-ERR something new\r\n", ServerHealth.ServerError)]
+    public void An_error_to_PING_is_a_state_of_its_own(string error, ServerHealth health)
+    {
+        Outcome outcome = AskNode(error + MasterRole + Bulk("x:1\r\n"));
+        Assert.Equal(health, outcome.Health);
+        Assert.Equal(error[1..].TrimEnd(), outcome.Error);
+        Assert.Empty(_sink.Nodes);
+    }
+
+    [Theory]
+    [InlineData("-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.\r\n")]
+    [InlineData("-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n")]
+    public void A_server_that_complains_still_has_its_role(string complaint)
+    {
+        Assert.Equal(Outcome.Up, AskNode(complaint + MasterRole + Bulk("x:1\r\n")));
+        Assert.Equal(complaint[1..].TrimEnd(), Assert.Single(_sink.Nodes).Error);
+    }
+
+    [Fact]
+    public void A_Sentinel_in_the_place_of_a_node_is_refused_with_a_question()
+    {
+        Outcome outcome = AskNode(Pong + "*2\r\n$8\r\nsentinel\r\n*0\r\n" + Bulk(""));
+        Assert.Equal(ServerHealth.ProtocolError, outcome.Health);
+        Assert.Contains("is this address a Redis data node?", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-WRONGPASS invalid username-password pair or user is disabled.\r\n-NOAUTH Authentication required.\r\n", ServerHealth.WrongPassword)]
+    [InlineData("-ERR AUTH <password> called without any password configured for the default user.\r\n$0\r\n\r\n", ServerHealth.WrongPassword)]
+    [InlineData("+OK\r\n-NOPERM this user has no permissions to run the 'info' command\r\n", ServerHealth.NotPermitted)]
+    public void A_refused_login_is_told_from_missing_rights(string replies, ServerHealth health)
+    {
+        var conversation = new NodeConversation(0, new RedisCredentials("rp-health", "secret"), new NodeDirectory(Nodes), _sink);
+        Assert.Equal(health, conversation.Greeted(Encoding.ASCII.GetBytes(replies)).Health);
+        Assert.Equal(2, conversation.Greeting.Replies);
+    }
+
+    [Fact]
+    public void A_vote_is_read()
+    {
+        Assert.Equal(Outcome.Up, AskSentinel(Vote("172.31.0.2", "master") + Bulk("sentinel_tilt:0\r\n")));
+        SentinelReport report = Assert.Single(_sink.Sentinels);
+        Assert.Equal(1, report.Named);
+        Assert.Equal(7, report.ConfigEpoch);
+        Assert.Equal(TimeSpan.FromMilliseconds(250), report.LastOkPingReply);
+        Assert.Equal(TimeSpan.FromSeconds(5), report.DownAfter);
+        Assert.Equal(2, report.Quorum);
+        Assert.False(report.MarkedDown);
+        Assert.False(report.Tilt);
+    }
+
+    [Theory]
+    [InlineData("master,s_down", true, false)]
+    [InlineData("master,s_down,o_down,failover_in_progress", true, true)]
+    [InlineData("master,disconnected", false, false)]
+    public void Flags_are_read(string flags, bool down, bool failover)
+    {
+        AskSentinel(Vote("172.31.0.1", flags) + Bulk("sentinel_tilt:0\r\n"));
+        Assert.Equal(down, _sink.Sentinels[0].MarkedDown);
+        Assert.Equal(failover, _sink.Sentinels[0].FailoverInProgress);
+    }
+
+    [Fact]
+    public void TILT_and_unknown_addresses_are_read()
+    {
+        AskSentinel(Vote("10.0.0.9", "master") + Bulk("sentinel_masters:1\r\nsentinel_tilt:1\r\n"));
+        Assert.True(_sink.Sentinels[0].Tilt);
+        Assert.Equal(SentinelVote.Foreign, _sink.Sentinels[0].Named);
+        Assert.Equal("10.0.0.9:6379", _sink.Sentinels[0].NamedAddress);
+    }
+
+    [Theory]
+    [InlineData("-ERR No such master with that name\r\n", ServerHealth.UnknownMaster)]
+    [InlineData("*2\r\n$4\r\nname\r\n$1\r\nm\r\n", ServerHealth.ProtocolError)]
+    public void A_Sentinel_that_does_not_know_the_master_is_a_state_of_its_own(string reply, ServerHealth health)
+    {
+        Assert.Equal(health, AskSentinel(reply + Bulk("sentinel_tilt:0\r\n")).Health);
+        Assert.Empty(_sink.Sentinels);
+    }
+
+    [Fact]
+    public void An_answer_damaged_anywhere_gives_an_outcome_or_a_RespException()
+    {
+        string[] whole =
+        [
+            Pong + MasterRole + Bulk("role:master\r\nmaster_replid:abc\r\nmaster_last_io_seconds_ago:3\r\n"),
+            Pong + ReplicaRole + Bulk("role:slave\r\n"),
+            Vote("172.31.0.2", "master") + Bulk("sentinel_tilt:0\r\n"),
+        ];
+        Gen.Select(Gen.Int[0, 2], Gen.Select(Gen.Int[0, 600], Gen.Byte).Array[1, 6]).Sample(
+            (which, damages) =>
+            {
+                byte[] bytes = Encoding.ASCII.GetBytes(whole[which]);
+                foreach ((int at, byte value) in damages)
+                {
+                    bytes[at % bytes.Length] = value;
+                }
+
+                try
+                {
+                    // As RespSocket does it: what does not measure as whole replies never reaches a conversation.
+                    int end = 0;
+                    for (int replies = 0; replies < (which < 2 ? 3 : 2); replies++)
+                    {
+                        if (!RespReader.TryMeasure(bytes.AsSpan(end), out int length))
+                        {
+                            return;
+                        }
+
+                        end += length;
+                    }
+
+                    _ = which < 2 ? AskNode(bytes.AsSpan(0, end)) : AskSentinel(bytes.AsSpan(0, end));
+                }
+                catch (RespException)
+                {
+                    // The connection would be closed.
+                }
+            },
+            iter: 20_000);
+    }
+
+    private static string Bulk(string text) => $"${text.Length}\r\n{text}\r\n";
+
+    private static string Vote(string ip, string flags)
+    {
+        string[] fields =
+        [
+            "name", "mymaster", "ip", ip, "port", "6379", "runid", "x", "flags", flags, "link-pending-commands", "0", "link-refcount", "1",
+            "last-ping-sent", "0", "last-ok-ping-reply", "250", "last-ping-reply", "250", "down-after-milliseconds", "5000",
+            "info-refresh", "100", "role-reported", "master", "role-reported-time", "100", "config-epoch", "7", "num-slaves", "2",
+            "num-other-sentinels", "2", "quorum", "2", "failover-timeout", "60000", "parallel-syncs", "1",
+        ];
+        return $"*{fields.Length}\r\n{string.Concat(fields.Select(Bulk))}";
+    }
+
+    private Outcome AskNode(string replies) => AskNode(Encoding.ASCII.GetBytes(replies));
+
+    private Outcome AskNode(ReadOnlySpan<byte> replies)
+    {
+        var conversation = new NodeConversation(0, null, new NodeDirectory(Nodes), _sink);
+        Assert.Equal(Outcome.Up, conversation.Greeted(Encoding.ASCII.GetBytes(Bulk("# Server\r\nrun_id:run1\r\n"))));
+        return conversation.Answered(replies, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
+    }
+
+    private Outcome AskSentinel(string replies) => AskSentinel(Encoding.ASCII.GetBytes(replies));
+
+    private Outcome AskSentinel(ReadOnlySpan<byte> replies)
+    {
+        var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379")] };
+        return new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink).Answered(replies, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
+    }
+
+    private sealed class Sink : IReportSink
+    {
+        public List<NodeReport> Nodes { get; } = [];
+
+        public List<SentinelReport> Sentinels { get; } = [];
+
+        public void Report(in NodeReport report) => Nodes.Add(report);
+
+        public void Report(in SentinelReport report) => Sentinels.Add(report);
+
+        public void Hint()
+        {
+        }
+    }
+}

@@ -1,0 +1,226 @@
+// From reports to symbols: what is a promotion, how long evidence lasts, what a lease is worth.
+
+using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
+
+namespace RedisHaProxy.Tests.Routing;
+
+public sealed class RoutingStateTests
+{
+    private static readonly RoutingTiming Timing = new();
+
+    private readonly RoutingState _state = new(3, 3, Timing);
+
+    [Fact]
+    public void A_claim_after_a_replica_s_answer_of_the_same_process_is_a_promotion_for_a_while()
+    {
+        Replica(1, of: 0, at: 0);
+        Master(1, at: 50);
+        Assert.Equal(NodeRole.Promoted, Node(1, at: 60).Role);
+        for (int at = 100; at <= 5000; at += 50)
+        {
+            Master(1, at);
+        }
+
+        // Valid from the last question that was answered "replica", for down-after less a second.
+        Assert.Equal(NodeRole.Promoted, Node(1, at: 3999).Role);
+        Assert.Equal(NodeRole.Claims, Node(1, at: 4000).Role);
+    }
+
+    [Fact]
+    public void A_claim_of_another_process_or_after_a_gap_is_no_promotion()
+    {
+        Replica(1, of: 0, at: 0);
+        Master(1, at: 50, run: "another");
+        Assert.Equal(NodeRole.Claims, Node(1, at: 60).Role);
+
+        Replica(2, of: 0, at: 0);
+        Master(2, at: 1001);
+        Assert.Equal(NodeRole.Claims, Node(2, at: 1002).Role);
+    }
+
+    [Fact]
+    public void A_claim_that_was_there_from_the_start_is_no_promotion()
+    {
+        Master(0, at: 0);
+        Master(0, at: 50);
+        Assert.Equal(NodeState.Claims, Node(0, at: 60));
+    }
+
+    [Fact]
+    public void A_promotion_ends_when_a_majority_names_another_with_a_newer_epoch()
+    {
+        Vote(0, named: 0, at: 0, epoch: 3);
+        Vote(1, named: 0, at: 0, epoch: 3);
+        Replica(1, of: 0, at: 0);
+        Master(1, at: 50);
+        Vote(0, named: 0, at: 60, epoch: 3);
+        Vote(1, named: 0, at: 60, epoch: 3);
+        Assert.Equal(NodeRole.Promoted, Node(1, at: 100).Role);
+        Vote(0, named: 2, at: 100, epoch: 4);
+        Assert.Equal(NodeRole.Promoted, Node(1, at: 110).Role);
+        Vote(1, named: 2, at: 110, epoch: 4);
+        Assert.Equal(NodeRole.Claims, Node(1, at: 120).Role);
+    }
+
+    [Fact]
+    public void A_silent_master_keeps_its_claim_for_a_bounded_time_and_a_silent_replica_does_not()
+    {
+        Master(0, at: 0);
+        Replica(1, of: 0, at: 0);
+        Assert.Equal(NodeState.Claims, Node(0, at: 300));
+        Assert.Equal(NodeState.Follows(0, true), Node(1, at: 300));
+        Assert.Equal(NodeState.Claims with { Silent = true }, Node(0, at: 301));
+        Assert.Equal(NodeState.Unknown, Node(1, at: 301));
+        Assert.Equal(NodeState.Claims with { Silent = true }, Node(0, at: 3000));
+        Assert.Equal(NodeState.Unknown, Node(0, at: 3001));
+    }
+
+    [Theory]
+    [InlineData(ServerHealth.Refused, false)]
+    [InlineData(ServerHealth.Unreachable, false)]
+    [InlineData(ServerHealth.Loading, false)]
+    [InlineData(ServerHealth.WrongPassword, false)]
+    [InlineData(ServerHealth.ProtocolError, false)]
+    [InlineData(ServerHealth.Disconnected, true)]
+    [InlineData(ServerHealth.ConnectTimeout, true)]
+    [InlineData(ServerHealth.Busy, true)]
+    [InlineData(ServerHealth.ServerError, true)]
+    public void A_dead_master_loses_its_claim_at_once_and_a_disconnected_or_busy_one_does_not(ServerHealth health, bool claims)
+    {
+        Master(0, at: 0);
+        _state.Apply(new NodeReport { Node = 0, SentAt = Milliseconds(10), At = Milliseconds(10), Health = health });
+        Assert.Equal(claims, Node(0, at: 20).IsClaimant);
+    }
+
+    [Fact]
+    public void A_lease_ends_down_after_past_the_last_answered_ping_and_the_median_counts()
+    {
+        Vote(0, named: 0, at: 1000, lastOk: 100);
+        Vote(1, named: 0, at: 1000, lastOk: 900);
+        Vote(2, named: 0, at: 1000, lastOk: 500);
+        Assert.Equal(Milliseconds(5500), _state.LeaseUntil(0, _state.At(Milliseconds(1000))));
+        Assert.True(_state.At(Milliseconds(5499)).LeaseHolds(0));
+        Assert.False(_state.At(Milliseconds(5500)).LeaseHolds(0));
+    }
+
+    [Fact]
+    public void A_vote_is_fresh_for_half_a_second_and_its_lease_lives_on_when_the_Sentinel_dies()
+    {
+        Vote(0, named: 0, at: 0);
+        Vote(1, named: 0, at: 0);
+        Assert.Equal(0, _state.At(Milliseconds(500)).Named);
+        Assert.Equal(SentinelVote.Nobody, _state.At(Milliseconds(501)).Named);
+        _state.Apply(new SentinelReport { Sentinel = 0, SentAt = Milliseconds(10), At = Milliseconds(10), Health = ServerHealth.Refused });
+        Assert.Equal(SentinelVote.Nobody, _state.At(Milliseconds(20)).Named);
+        Assert.True(_state.At(Milliseconds(4000)).LeaseHolds(0));
+    }
+
+    [Fact]
+    public void TILT_and_down_marks_and_failovers_in_progress_give_no_lease()
+    {
+        Vote(0, named: 0, at: 0);
+        Vote(1, named: 0, at: 0);
+        Assert.True(_state.At(Milliseconds(10)).LeaseHolds(0));
+        Vote(1, named: 0, at: 10, change: r => r with { Tilt = true });
+        Situation tilt = _state.At(Milliseconds(20));
+        Assert.False(tilt.LeaseHolds(0));
+        Assert.Equal(SentinelVote.Nobody, tilt.Named);
+        Vote(1, named: 0, at: 10, change: r => r with { MarkedDown = true });
+        Assert.False(_state.At(Milliseconds(20)).LeaseHolds(0));
+        Assert.Equal(0, _state.At(Milliseconds(20)).Named);
+        Vote(1, named: 0, at: 10, change: r => r with { FailoverInProgress = true });
+        Assert.False(_state.At(Milliseconds(20)).LeaseHolds(0));
+    }
+
+    [Fact]
+    public void A_newer_epoch_anywhere_ends_older_leases_for_down_after()
+    {
+        Vote(2, named: 1, at: 0, epoch: 8);
+        for (int at = 0; at <= 6000; at += 100)
+        {
+            Vote(0, named: 0, at, epoch: 7);
+            Vote(1, named: 0, at, epoch: 7);
+        }
+
+        Assert.False(_state.At(Milliseconds(5000)).LeaseHolds(0));
+        Assert.True(_state.At(Milliseconds(5001)).LeaseHolds(0));
+    }
+
+    [Fact]
+    public void A_quorum_below_the_majority_needs_more_leases()
+    {
+        Vote(0, named: 0, at: 0, change: r => r with { Quorum = 1 });
+        Vote(1, named: 0, at: 0, change: r => r with { Quorum = 1 });
+        Assert.False(_state.At(Milliseconds(10)).LeaseHolds(0));
+        Vote(2, named: 0, at: 0, change: r => r with { Quorum = 1 });
+        Assert.True(_state.At(Milliseconds(10)).LeaseHolds(0));
+    }
+
+    [Fact]
+    public void A_Sentinel_with_a_smaller_down_after_is_believed_and_one_with_a_greater_is_not()
+    {
+        Vote(0, named: 0, at: 0, change: r => r with { DownAfter = Milliseconds(1000) });
+        Vote(1, named: 0, at: 0, change: r => r with { DownAfter = Milliseconds(30_000) });
+        Vote(2, named: 0, at: 0, change: r => r with { DownAfter = Milliseconds(1000) });
+        Assert.False(_state.At(Milliseconds(1000)).LeaseHolds(0));
+        Assert.Equal(Milliseconds(1000), _state.LeaseUntil(0, _state.At(Milliseconds(10))));
+    }
+
+    [Theory]
+    [InlineData(1000, 500, 2000)]
+    [InlineData(2000, 750, 2000)]
+    [InlineData(5000, 3000, 4000)]
+    [InlineData(30_000, 21_750, 4000)]
+    public void Bounds_follow_down_after(int downAfter, int silentHold, int promotionValidity)
+    {
+        RoutingTiming timing = RoutingTiming.From(RunningRouter.Configuration(downAfter));
+        Assert.Equal(Milliseconds(silentHold), timing.SilentHold);
+        Assert.Equal(Milliseconds(promotionValidity), timing.PromotionValidity);
+        Assert.Equal(Milliseconds(300), timing.NodeEvidence);
+        Assert.True(timing.SilentHold < Milliseconds(downAfter));
+    }
+
+    private static TimeSpan Milliseconds(int value) => TimeSpan.FromMilliseconds(value);
+
+    private NodeState Node(int node, int at) => _state.At(Milliseconds(at)).Nodes[node];
+
+    private void Replica(int node, int of, int at) => _state.Apply(new NodeReport
+    {
+        Node = node,
+        SentAt = Milliseconds(at),
+        At = Milliseconds(at + 1),
+        Health = ServerHealth.Up,
+        RunId = $"run{node}",
+        Master = of,
+        LinkUp = true,
+    });
+
+    private void Master(int node, int at, string? run = null) => _state.Apply(new NodeReport
+    {
+        Node = node,
+        SentAt = Milliseconds(at),
+        At = Milliseconds(at + 1),
+        Health = ServerHealth.Up,
+        RunId = run ?? $"run{node}",
+        IsMaster = true,
+        Master = -1,
+    });
+
+    private void Vote(int sentinel, int named, int at, long epoch = 1, int lastOk = 0, Func<SentinelReport, SentinelReport>? change = null)
+    {
+        var report = new SentinelReport
+        {
+            Sentinel = sentinel,
+            SentAt = Milliseconds(at),
+            At = Milliseconds(at + 1),
+            Health = ServerHealth.Up,
+            Named = named,
+            ConfigEpoch = epoch,
+            LastOkPingReply = Milliseconds(lastOk),
+            DownAfter = Milliseconds(5000),
+            Quorum = 2,
+        };
+        _state.Apply(change?.Invoke(report) ?? report);
+    }
+}
