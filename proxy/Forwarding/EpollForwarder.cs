@@ -27,6 +27,7 @@ public sealed partial class EpollForwarder : IForwarder, ISessions
     /// Event loops; 0 chooses: one up to two cores, half the cores above, at most four. Redis itself uses one core for
     /// commands, and a loop moves more than one Redis can answer.
     /// </param>
+    /// <exception cref="InvalidOperationException">The process may not open enough files even for this.</exception>
     public EpollForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
     {
         ArgumentNullException.ThrowIfNull(configuration);
@@ -64,12 +65,11 @@ public sealed partial class EpollForwarder : IForwarder, ISessions
 
             Socket[][] listeners = Sockets.Listen(_configuration.Listen, _loops.Length);
             ListenEndPoints = [.. listeners[0].Select(listener => (IPEndPoint)listener.LocalEndPoint!)];
+            _started = true;
             for (int i = 0; i < _loops.Length; i++)
             {
                 _loops[i].Start(listeners[i]);
             }
-
-            _started = true;
         }
     }
 
@@ -152,7 +152,11 @@ public sealed partial class EpollForwarder : IForwarder, ISessions
         {
             if (!_started)
             {
-                return;
+                _started = true; // never again
+                foreach (EventLoop loop in _loops)
+                {
+                    loop.CleanUp();
+                }
             }
         }
 

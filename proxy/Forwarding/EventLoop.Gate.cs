@@ -48,6 +48,11 @@ internal sealed unsafe partial class EventLoop
                 CancelConnect(index);
                 Park(index);
             }
+            else if (session.State == SessionState.Parked && session.WaitUntil == 0 && order.Mode != GateMode.Open)
+            {
+                Unpark(index); // it waited for its turn; now it waits for a master
+                Park(index);
+            }
         }
     }
 
@@ -62,14 +67,15 @@ internal sealed unsafe partial class EventLoop
             return;
         }
 
-        if (session.WaitUntil == 0)
+        // Waiting for a master is bounded by timeouts.park and limits.parked, waiting for one's turn at an open gate only by the
+        // time that a connect may take.
+        bool forMaster = _order.Mode != GateMode.Open || ConnectPaused || session.FailedGeneration == _order.Generation;
+        if (forMaster && session.WaitUntil == 0)
         {
-            session.WaitUntil = _parkMilliseconds == long.MaxValue ? long.MaxValue : _now + _parkMilliseconds;
+            session.WaitUntil = _now + _parkMilliseconds;
         }
 
-        // Those that only wait for their turn at an open gate do not count: limits.parked bounds waiting for a master.
-        bool bounded = _order.Mode != GateMode.Open || ConnectPaused;
-        if (session.WaitUntil <= _now || !_limits.TryPark(bounded))
+        if ((forMaster && session.WaitUntil <= _now) || !_limits.TryPark(bounded: forMaster))
         {
             RefuseWaiting(index);
             return;
@@ -77,13 +83,13 @@ internal sealed unsafe partial class EventLoop
 
         session.State = SessionState.Parked;
         _parked.Add(index);
-        if (session.WaitUntil == long.MaxValue)
+        if (forMaster || session.WaitUntil > _now)
         {
-            _timers.Cancel(index);
+            _timers.Arm(index, session.WaitUntil);
         }
         else
         {
-            _timers.Arm(index, session.WaitUntil);
+            ArmConnectTimer(index);
         }
     }
 
@@ -137,13 +143,21 @@ internal sealed unsafe partial class EventLoop
         {
             OnConnected(index);
         }
-        else if (_connectMilliseconds != long.MaxValue)
+        else
         {
-            _timers.Arm(index, _now + _connectMilliseconds);
+            ArmConnectTimer(index);
+        }
+    }
+
+    private void ArmConnectTimer(int index)
+    {
+        if (_connectMilliseconds == long.MaxValue)
+        {
+            _timers.Cancel(index);
         }
         else
         {
-            _timers.Cancel(index);
+            _timers.Arm(index, _now + _connectMilliseconds);
         }
     }
 

@@ -49,7 +49,7 @@ internal sealed unsafe partial class EventLoop
         _logger = logger;
         _timeProvider = timeProvider;
         _connectMilliseconds = Milliseconds(configuration.Timeouts.Connect);
-        _parkMilliseconds = Milliseconds(configuration.Timeouts.Park);
+        _parkMilliseconds = (long)Math.Ceiling(configuration.Timeouts.Park.TotalMilliseconds); // zero refuses at once
         _idleMilliseconds = Milliseconds(configuration.Timeouts.Idle);
 
         // Large enough for every session that may exist: pages that are never used stay untouched.
@@ -60,6 +60,11 @@ internal sealed unsafe partial class EventLoop
         _buffer = RentBlock();
         _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
         _wake = LibC.EventDescriptor(0, LibC.OpenNonBlocking | LibC.OpenCloseOnExec);
+        if (_epoll < 0 || _wake < 0 || LibC.EPollControl(_epoll, LibC.EPollAdd, _wake, LibC.EPollIn, unchecked((uint)WakeToken)) < 0)
+        {
+            throw new InvalidOperationException("cannot create the epoll and event descriptors of an event loop: the limit of open files is too low");
+        }
+
         _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{index}" };
     }
 
@@ -74,11 +79,6 @@ internal sealed unsafe partial class EventLoop
     /// <summary>Takes the listeners over and starts the thread.</summary>
     public void Start(Socket[] listeners)
     {
-        if (_epoll < 0 || _wake < 0 || LibC.EPollControl(_epoll, LibC.EPollAdd, _wake, LibC.EPollIn, unchecked((uint)WakeToken)) < 0)
-        {
-            throw new InvalidOperationException("cannot create the epoll and event descriptors of an event loop: the limit of open files is too low");
-        }
-
         _listeners = listeners;
         _listenDescriptors = [.. listeners.Select(listener => (int)listener.Handle)];
         WatchListeners(LibC.EPollAdd, LibC.EPollIn);
@@ -123,7 +123,15 @@ internal sealed unsafe partial class EventLoop
     /// <summary>Lets the loop end after this round: it resets what sessions there are.</summary>
     public void Stop() => _stopping = true;
 
-    public void Join() => _thread.Join();
+    public void Join()
+    {
+        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            return;
+        }
+
+        _thread.Join();
+    }
 
     /// <summary>Adds the sessions of this loop.</summary>
     public void List(List<SessionInfo> sessions)
@@ -169,36 +177,8 @@ internal sealed unsafe partial class EventLoop
         return count;
     }
 
-    /// <summary>Bytes read from one side and not yet taken by the other, over all sessions of this loop.</summary>
-    public long HeldBytes()
-    {
-        long held = 0;
-        for (int index = 0; index < 2 * _usedSessions; index++)
-        {
-            held += _endpoints[index].OwedLength + _endpoints[index].PipeLength;
-        }
-
-        return held;
-    }
-
-    private static long Milliseconds(TimeSpan limit) => limit == TimeSpan.Zero ? long.MaxValue : (long)Math.Ceiling(limit.TotalMilliseconds);
-
-    private void Live()
-    {
-        try
-        {
-            Run();
-        }
-        catch (Exception e)
-        {
-            LogDied(_logger, e, _index); // and the process with it: half a data plane must not look alive
-            throw;
-        }
-
-        CleanUp();
-    }
-
-    private void CleanUp()
+    /// <summary>Frees everything. The thread does it at its end; for a loop that never started its owner does.</summary>
+    public void CleanUp()
     {
         foreach (Socket listener in _listeners)
         {
@@ -236,6 +216,35 @@ internal sealed unsafe partial class EventLoop
         }
 
         RunInbox();
+    }
+
+    /// <summary>Bytes read from one side and not yet taken by the other, over all sessions of this loop.</summary>
+    public long HeldBytes()
+    {
+        long held = 0;
+        for (int index = 0; index < 2 * _usedSessions; index++)
+        {
+            held += _endpoints[index].OwedLength + _endpoints[index].PipeLength;
+        }
+
+        return held;
+    }
+
+    private static long Milliseconds(TimeSpan limit) => limit == TimeSpan.Zero ? long.MaxValue : (long)Math.Ceiling(limit.TotalMilliseconds);
+
+    private void Live()
+    {
+        try
+        {
+            Run();
+        }
+        catch (Exception e)
+        {
+            LogDied(_logger, e, _index); // and the process with it: half a data plane must not look alive
+            throw;
+        }
+
+        CleanUp();
     }
 
     private void ReadInbox()

@@ -266,6 +266,7 @@ internal sealed unsafe partial class EventLoop
         }
 
         _sessions[index] = new Session { TimerBucket = -1 };
+        _endpoints[(2 * index) + 1].Received = 0; // a session that is never connected must not show its predecessor's bytes
         return index;
     }
 

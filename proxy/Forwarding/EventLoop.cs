@@ -3,15 +3,15 @@
 // How one byte travels: epoll says a client's socket is readable (Dispatch). Forward reads into the loop's one buffer and
 // writes it at once to the peer, the endpoint whose index differs in the last bit. If the peer takes all, that was it: two
 // system calls and no copy kept. If it does not, the buffer itself becomes the peer's owed block (the loop takes another), and
-// the client is not read again until epoll says that the peer is writable and Flush has emptied the block. So a session costs
-// at most one 64 KB block per direction besides the kernel's socket buffers. Streams that keep filling the buffer change to
-// splice(2) (EventLoop.Splice.cs), where the one block is a pipe of 256 KB.
+// the client is not read again until epoll says that the peer is writable and Flush has emptied the block. Streams that keep
+// filling the buffer change to splice(2) (EventLoop.Splice.cs), where a pipe takes the place of the block. So a direction that
+// is held back costs 64 KB, as a bulk stream 256 KB, besides the kernel's socket buffers; one that flows or rests costs nothing.
 //
 // Sockets are registered once, edge-triggered, for everything: an edge is remembered in the endpoint's flags, so no event is
 // lost when it comes while its session is parked, connecting or held back. The bytes are opaque: nothing here looks at them.
 //
-// Parts: this file (the byte's road), .Sessions (accept, refusal, end), .Gate (orders, parking, connecting), .Splice, .Inbox
-// (what other threads ask for).
+// Parts: this file (the byte's road), .Splice, .Closing (half-closes, resets), .Sessions (accept, refusal, end), .Gate (orders,
+// parking, connecting), .Inbox (what other threads ask for).
 
 using System.Runtime.InteropServices;
 
@@ -178,6 +178,11 @@ internal sealed unsafe partial class EventLoop
 
     private void TakeTurn(int index)
     {
+        if (!_endpoints[index].Has(EndpointFlags.Queued))
+        {
+            return; // closed since it was queued
+        }
+
         _endpoints[index].Flags &= ~EndpointFlags.Queued;
         switch (_sessions[index >> 1].State)
         {
@@ -298,110 +303,9 @@ internal sealed unsafe partial class EventLoop
         }
 
         ReturnOwed(ref sink);
-        if (!DrainPipe(to))
-        {
-            return;
-        }
-
-        if (_endpoints[to ^ 1].Has(EndpointFlags.ReadClosed))
-        {
-            CloseDirection(to);
-        }
-        else
+        if (DrainPipe(to))
         {
             Forward(to ^ 1);
-        }
-    }
-
-    /// <summary>A read gave no bytes: end of stream (errno 0), drained, or an error.</summary>
-    private void OnReadEnd(int from, int errno)
-    {
-        ref Endpoint source = ref _endpoints[from];
-        switch (errno)
-        {
-            case 0:
-                break;
-            case LibC.EAGAIN when !_sessions[from >> 1].Broken:
-                source.Flags &= ~EndpointFlags.Readable;
-                return;
-            case LibC.EINTR:
-                QueueAgain(from);
-                return;
-            default:
-                Fail(from, errno);
-                return;
-        }
-
-        source.Flags = (source.Flags | EndpointFlags.ReadClosed) & ~EndpointFlags.Readable;
-        Decide(from >> 1, ClosedBy(from));
-        if (!_endpoints[from ^ 1].IsOwed)
-        {
-            CloseDirection(from ^ 1);
-        }
-    }
-
-    /// <summary>All that the peer sent before its FIN is delivered: pass the FIN on, and end the session after the second one.</summary>
-    private void CloseDirection(int to)
-    {
-        ref Endpoint sink = ref _endpoints[to];
-        int session = to >> 1;
-        if (sink.Has(EndpointFlags.ReadClosed) && !_endpoints[to ^ 1].IsOwed)
-        {
-            End(session, _sessions[session].End, reset: _sessions[session].Broken);
-            return;
-        }
-
-        if (!sink.Has(EndpointFlags.WriteClosed))
-        {
-            LibC.Shutdown(sink.Descriptor, LibC.ShutdownWrite);
-            sink.Flags |= EndpointFlags.WriteClosed;
-            ArmOpenTimer(session);
-        }
-    }
-
-    /// <summary>
-    /// A socket takes no more bytes (reset, or closed without reading). Its last words may still be unread, an error reply most
-    /// often: they are delivered before the session ends, which the end of its stream brings about.
-    /// </summary>
-    private void OnWriteFailed(int to)
-    {
-        ref Endpoint sink = ref _endpoints[to];
-        ref Endpoint source = ref _endpoints[to ^ 1];
-        int session = to >> 1;
-        Decide(session, ClosedBy(to));
-        _sessions[session].Broken = true;
-        ReturnOwed(ref sink);
-        ClosePipe(ref sink);
-        source.Flags = (source.Flags | EndpointFlags.ReadClosed) & ~EndpointFlags.Readable;
-        sink.Flags |= EndpointFlags.WriteClosed | EndpointFlags.Readable | EndpointFlags.Hung;
-        if (sink.Has(EndpointFlags.ReadClosed) && !source.IsOwed)
-        {
-            End(session, _sessions[session].End, reset: true);
-            return;
-        }
-
-        Forward(to);
-    }
-
-    /// <summary>A socket failed: both are reset.</summary>
-    private void Fail(int index) => Fail(index, LibC.PendingError(_endpoints[index].Descriptor));
-
-    private void Fail(int index, int errno)
-    {
-        bool closed = errno is 0 or LibC.ECONNRESET or LibC.EPIPE or LibC.ETIMEDOUT;
-        int session = index >> 1;
-        Decide(session, closed ? ClosedBy(index) : SessionEnd.Error);
-        End(session, _sessions[session].End, reset: true);
-    }
-
-    private static SessionEnd ClosedBy(int index) => (index & 1) == 0 ? SessionEnd.ClientClosed : SessionEnd.ServerClosed;
-
-    private void Decide(int session, SessionEnd end)
-    {
-        if (!_sessions[session].Ending)
-        {
-            _sessions[session].Ending = true;
-            _sessions[session].End = end;
         }
     }
 

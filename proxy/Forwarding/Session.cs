@@ -36,7 +36,7 @@ internal struct Session
     public long ConnectedAt;
     public long ActiveAt;
 
-    /// <summary>Loop time at which waiting for a master ends; 0 before the first wait, <see cref="long.MaxValue"/> for never.</summary>
+    /// <summary>Loop time at which waiting for a master ends; 0 before the first wait.</summary>
     public long WaitUntil;
 
     /// <summary>Generation of the order under which its last connect failed; -1 when none did.</summary>

@@ -84,6 +84,30 @@ public sealed class GateTests
     }
 
     [Fact]
+    public async Task The_record_of_a_refused_session_shows_nothing_of_an_earlier_one()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        using (Socket served = await forwarder.ConnectAsync())
+        {
+            await served.SendAllAsync("bytes");
+            await served.ReadTextAsync(5);
+        }
+
+        await forwarder.NoSessionsAsync();
+        await forwarder.OrderAsync(GateMode.Closed);
+        using (Socket refused = await forwarder.ConnectAsync())
+        {
+            await refused.ReadToEndAsync();
+        }
+
+        IReadOnlyList<SessionRecord> records = await forwarder.RecordsAsync(2);
+        Assert.Equal((5L, 5L, "redis1"), (records[0].BytesIn, records[0].BytesOut, records[0].Node?.Name));
+        Assert.Equal((0L, 0L, null), (records[1].BytesIn, records[1].BytesOut, records[1].Node?.Name));
+        Assert.NotEqual(records[0].Id, records[1].Id);
+    }
+
+    [Fact]
     public async Task A_refused_client_that_never_closes_is_closed()
     {
         await using var server = PlainServer.Echo();
@@ -107,6 +131,49 @@ public sealed class GateTests
         await forwarder.OrderAsync(GateMode.Open, 0);
         await second.SendAllAsync("x");
         Assert.Equal("x", await second.ReadTextAsync(1));
+    }
+
+    [Fact]
+    public async Task With_a_park_time_of_zero_nobody_waits_for_a_master_but_a_storm_waits_for_its_turn()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint], new TimeoutConfiguration { Park = TimeSpan.Zero }, new() { Parked = 0 });
+        using (Socket refused = await forwarder.ConnectAsync())
+        {
+            Assert.Equal(NoMaster, await refused.ReadToEndAsync());
+        }
+
+        Assert.Equal(SessionEnd.ParkTimeout, (await forwarder.RecordsAsync(1))[0].End);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        Socket[] clients = await Task.WhenAll(Enumerable.Range(0, 400).Select(_ => forwarder.ConnectAsync()));
+        foreach (Socket client in clients)
+        {
+            await client.SendAllAsync("x");
+            Assert.Equal("x", await client.ReadTextAsync(1));
+            client.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task Those_that_wait_for_their_turn_wait_for_a_master_when_the_gate_shuts()
+    {
+        using UnansweringListener silent = new();
+        await using var next = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest([silent.EndPoint, next.EndPoint]);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        Socket[] clients = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => forwarder.ConnectAsync()));
+
+        // Connects under way are limited; the others wait for their turn.
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Parked == 200 - 128, () => "some wait for their turn");
+        await forwarder.OrderAsync(GateMode.Park);
+        Assert.Equal(200, forwarder.Forwarder.Snapshot().Parked);
+        await forwarder.OrderAsync(GateMode.Open, 1);
+        foreach (Socket client in clients)
+        {
+            await client.SendAllAsync("x");
+            Assert.Equal("x", await client.ReadTextAsync(1));
+            client.Dispose();
+        }
     }
 
     [Theory]

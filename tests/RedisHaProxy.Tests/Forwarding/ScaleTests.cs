@@ -4,6 +4,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 
@@ -103,8 +104,7 @@ public sealed class ScaleTests
         await using var forwarder = new ForwarderUnderTest([server.EndPoint], new TimeoutConfiguration { Park = Patience }, new LimitConfiguration { Connections = 1000 }, loggerFactory: log);
         await forwarder.OrderAsync(GateMode.Open, 0);
         Socket[] clients = [.. Enumerable.Range(0, Clients).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
-        int used = Directory.GetFiles("/proc/self/fd").Max(path => int.Parse(Path.GetFileName(path), System.Globalization.CultureInfo.InvariantCulture));
-        using (new OpenFilesLimit(used + 12))
+        using (new ScarceFiles(free: 12))
         {
             foreach (Socket client in clients)
             {
@@ -143,26 +143,44 @@ public sealed class ScaleTests
 
     private static int OpenFiles() => Directory.GetFiles("/proc/self/fd").Length;
 
-    /// <summary>A lower soft limit of open files until disposed.</summary>
-    private sealed unsafe class OpenFilesLimit : IDisposable
+    /// <summary>Leaves the process only so many descriptors until disposed.</summary>
+    private sealed unsafe class ScarceFiles : IDisposable
     {
+        private readonly List<SafeFileHandle> _fillers = [];
         private readonly ulong _before;
 
-        public OpenFilesLimit(int limit)
+        public ScarceFiles(int free)
         {
-            ulong* values = stackalloc ulong[2];
-            Assert.Equal(0, LibC.GetLimit(LibC.LimitOpenFiles, values));
-            _before = values[0];
-            values[0] = (ulong)limit;
-            Assert.Equal(0, LibC.SetLimit(LibC.LimitOpenFiles, values));
+            // Up to the highest descriptor in use there are gaps: filled, so that exactly the last few are free.
+            int highest = Directory.GetFiles("/proc/self/fd").Max(path => int.Parse(Path.GetFileName(path), System.Globalization.CultureInfo.InvariantCulture));
+            _before = Limit((ulong)highest + (ulong)free + 1);
+            try
+            {
+                while (true)
+                {
+                    _fillers.Add(File.OpenHandle("/dev/null"));
+                }
+            }
+            catch (IOException)
+            {
+                _fillers[^free..].ForEach(filler => filler.Dispose());
+            }
         }
 
         public void Dispose()
         {
+            Limit(_before);
+            _fillers.ForEach(filler => filler.Dispose());
+        }
+
+        private static ulong Limit(ulong soft)
+        {
             ulong* values = stackalloc ulong[2];
             Assert.Equal(0, LibC.GetLimit(LibC.LimitOpenFiles, values));
-            values[0] = _before;
+            ulong before = values[0];
+            values[0] = soft;
             Assert.Equal(0, LibC.SetLimit(LibC.LimitOpenFiles, values));
+            return before;
         }
     }
 
