@@ -16,6 +16,8 @@ public sealed class AnalysisTests
         Assert.Equal(2040, figures.Persistent.Outage); // last acknowledged write at 990, first at 3030
         Assert.Equal(2030, figures.New.Outage); // 990 and 3020
         Assert.False(figures.Persistent.OutageLasts);
+        Assert.Equal(2000, figures.BeginToPromotion);
+        Assert.Equal(10, figures.PromotionToWritable);
         Assert.Equal(25, figures.Persistent.PromotionToAnswer);
         Assert.Equal(20, figures.New.PromotionToAnswer);
         Assert.Equal(20, figures.Persistent.WritableToAcknowledged);

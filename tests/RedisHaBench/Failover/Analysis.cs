@@ -28,6 +28,8 @@ internal static class Analysis
         {
             Persistent = OfKind(run, ClientKind.Persistent, promotion),
             New = OfKind(run, ClientKind.New, promotion),
+            BeginToPromotion = promotion is { } p ? Milliseconds(p.At - run.Acted) : null,
+            PromotionToWritable = promotion is { } q && Writable(run, q) is { } writable ? Milliseconds(writable - q.At) : null,
             Acknowledged = writes.Count(w => w.Outcome == Outcome.Acknowledged),
             Lost = lost,
             LostAfterPromotion = lostAfterPromotion,
@@ -87,7 +89,7 @@ internal static class Analysis
         var firstAck = writers
             .Select(w => w.Writes.Where(x => x.Node == node && x.Ended >= at && x.Outcome == Outcome.Acknowledged).Select(x => (long?)x.Ended).FirstOrDefault())
             .Min();
-        var writable = run.Nodes[node].Writable.Where(i => i.To > at).Select(i => (long?)Math.Max(i.From, at)).FirstOrDefault();
+        var writable = Writable(run, promotion.Value);
         return new KindMeasurements
         {
             Outage = outage,
@@ -98,6 +100,10 @@ internal static class Analysis
             WritableToAcknowledged = firstAck is { } f && writable is { } w ? Math.Max(0, Milliseconds(f - w)) : null,
         };
     }
+
+    /// <summary>When the promoted node took the first direct write.</summary>
+    private static long? Writable(RunRecord run, (int Node, long At) promotion)
+        => run.Nodes[promotion.Node].Writable.Where(i => i.To > promotion.At).Select(i => (long?)Math.Max(i.From, promotion.At)).FirstOrDefault();
 
     private static long LastAcknowledged(WriterRecord writer)
         => writer.Writes.Where(w => w.Outcome == Outcome.Acknowledged).Select(w => w.Ended).LastOrDefault();

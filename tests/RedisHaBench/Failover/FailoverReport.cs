@@ -120,6 +120,8 @@ internal static class FailoverReport
         Row("outage, new clients", c => Outage(c, r => r.New));
         if (switched)
         {
+            Row("begin to promotion (Redis, Sentinel)", c => Spread(c, r => r.BeginToPromotion));
+            Row("promotion to the new master taking writes (Redis)", c => Spread(c, r => r.PromotionToWritable));
             Row("promotion to first answer, persistent", c => Spread(c, r => r.Persistent.PromotionToAnswer));
             Row("promotion to first answer, new", c => Spread(c, r => r.New.PromotionToAnswer));
             Row("promotion to the last client's first answer, persistent", c => Spread(c, r => r.Persistent.PromotionToLastClient));

@@ -94,7 +94,8 @@ internal static class FailoverRun
                 cancellationToken: cancellationToken);
             GC.Collect();
             begin = Stopwatch.GetTimestamp();
-            await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+            // Redis' and Sentinel's timers run at 1 s and began with the processes: act at any phase of them, or one contender has all the luck.
+            await Task.Delay(TimeSpan.FromSeconds(1 + Random.Shared.NextDouble()), cancellationToken);
             acted = Stopwatch.GetTimestamp();
             await scenario.Act(stage);
             await stage.SettledAsync(load.Patience);

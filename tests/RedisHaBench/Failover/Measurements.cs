@@ -32,6 +32,12 @@ internal sealed record Measurements
     /// <summary>Clients that connect for each write.</summary>
     public required KindMeasurements New { get; init; }
 
+    /// <summary>From the beginning of the scenario to the measured promotion: Redis' and Sentinel's time, not the proxy's; null without one.</summary>
+    public double? BeginToPromotion { get; init; }
+
+    /// <summary>From the promotion to the first write that the new master takes directly: Redis' time; null when it never did.</summary>
+    public double? PromotionToWritable { get; init; }
+
     /// <summary>Writes acknowledged to clients.</summary>
     public required int Acknowledged { get; init; }
 

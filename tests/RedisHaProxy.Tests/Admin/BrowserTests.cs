@@ -1,7 +1,6 @@
 // The stats page in a real Chromium, under a live failover.
 
 using RedisHaProxy.Tests.Hosting;
-using RedisHaProxy.Tests.Real;
 
 namespace RedisHaProxy.Tests.Admin;
 
