@@ -215,6 +215,7 @@ internal static class FailoverCommand
         var environment = new Dictionary<string, string>
         {
             ["CPUs"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture),
+            ["load average before"] = (await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0],
             ["kernel"] = Environment.OSVersion.Version.ToString(),
             ["Redis"] = await FirstLineAsync("redis-server", cancellationToken),
             ["down-after"] = string.Create(CultureInfo.InvariantCulture, $"{settings.DownAfterMilliseconds} ms"),
