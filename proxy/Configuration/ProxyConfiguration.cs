@@ -37,7 +37,7 @@ public sealed record ProxyConfiguration
 /// <summary>Section "recording".</summary>
 public sealed record RecordingConfiguration
 {
-    /// <summary>Path of the file, overwritten at start; an older part goes to the same path with ".1" appended.</summary>
+    /// <summary>Path of the file, new at each start; what it held before goes to the same path with ".1" appended, and so does its older half when it is full.</summary>
     public required string File { get; init; }
 
     /// <summary>Most bytes of both files together; 64 MB by default (about an hour), 1 MB to 10 GB.</summary>

@@ -1,5 +1,5 @@
 // Records what the routing sees and decides, as JSON lines, so that a night's decisions can be replayed in the morning.
-// Two files, FILE and FILE.1: when FILE has reached half of the bound it replaces FILE.1. Recording never delays a decision:
+// Two files, FILE and FILE.1: at start, and when FILE has reached half of the bound, it replaces FILE.1. Recording never delays a decision:
 // lines that the disk is too slow for are dropped and counted.
 //
 //   {"recording":1,"nodes":["redis1",...],"sentinels":[...],"timing":{...}}        first line of each file
@@ -132,13 +132,19 @@ internal sealed partial class ObservationLog
         using CancellationTokenRegistration registration = stop.UnsafeRegister(static lines => ((Channel<byte[]>)lines!).Writer.TryComplete(), _lines);
         try
         {
+            if (File.Exists(_configuration.File))
+            {
+                // What a process recorded that has just ended, perhaps in an error, is what somebody will ask for.
+                File.Move(_configuration.File, _configuration.File + ".1", overwrite: true);
+            }
+
             while (!_lines.Reader.Completion.IsCompleted)
             {
                 await using var file = new FileStream(_configuration.File, FileMode.Create, FileAccess.Write, FileShare.Read, 64 * 1024, useAsync: true);
                 await file.WriteAsync(_header, CancellationToken.None);
                 while (file.Position < _configuration.MaxBytes / 2 && await _lines.Reader.WaitToReadAsync(CancellationToken.None))
                 {
-                    while (_lines.Reader.TryRead(out byte[]? line))
+                    while (file.Position < _configuration.MaxBytes / 2 && _lines.Reader.TryRead(out byte[]? line))
                     {
                         await file.WriteAsync(line, CancellationToken.None);
                     }
