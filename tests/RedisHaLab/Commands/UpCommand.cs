@@ -55,6 +55,7 @@ internal static class UpCommand
         await lab.AddClientAsync(lab.State.Vnic(balancer.VnicName)!.SubnetId);
         OperatorKey.WriteConfig(lab, stack);
         lab.Store.Update(state => state with { Stack = stack });
+        await lab.WaitForBootAsync(ReadyLimit);
         lab.Progress.Say("waiting until a client can write through the balancer");
         if (await new ClusterView(lab).WaitForWritesAsync(ReadyLimit) is { } answer)
         {

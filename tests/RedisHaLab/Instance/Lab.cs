@@ -12,7 +12,6 @@ namespace RedisHaLab.Instance;
 /// <summary>Machines and network of one instance.</summary>
 internal sealed class Lab : IDisposable
 {
-    private const string ClientGroup = "lab.group.client";
     private readonly SemaphoreSlim _rules = new(1, 1);
     private long _rulesWanted;
     private long _rulesLoaded;
@@ -108,10 +107,10 @@ internal sealed class Lab : IDisposable
     public async Task AddClientAsync(string subnetId)
     {
         var subnet = State.Network.Subnets.First(subnet => subnet.Id == subnetId);
-        var everything = new SecurityRule { OwnerId = ClientGroup, Direction = Direction.Egress, Protocol = "all", PeerKind = PeerKind.Cidr, Peer = "0.0.0.0/0" };
-        await ChangeNetworkAsync(network => network with { Rules = network.Rules.With(everything, rule => rule.OwnerId == ClientGroup) });
+        var everything = new SecurityRule { OwnerId = NetworkModel.ClientGroup, Direction = Direction.Egress, Protocol = "all", PeerKind = PeerKind.Cidr, Peer = "0.0.0.0/0" };
+        await ChangeNetworkAsync(network => network with { Rules = network.Rules.Without(rule => rule.OwnerId == NetworkModel.ClientGroup).Append(everything).ToList() });
         await AddVnicAsync(
-            new Vnic { Name = VcnNetwork.ClientRole, Address = Addresses.LastUsable(subnet.Cidr), SubnetId = subnetId, GroupIds = [ClientGroup], HostName = VcnNetwork.ClientRole },
+            new Vnic { Name = VcnNetwork.ClientRole, Address = Addresses.LastUsable(subnet.Cidr), SubnetId = subnetId, GroupIds = [NetworkModel.ClientGroup], HostName = VcnNetwork.ClientRole },
             configure: true);
     }
 
@@ -186,12 +185,12 @@ internal sealed class Lab : IDisposable
         await ChangeNetworkAsync(network => network with { Vnics = network.Vnics.Without(item => item.Name == name) });
     }
 
-    /// <summary>Waits until the machines' cloud-init has finished.</summary>
-    /// <exception cref="LabException">One did not within <paramref name="patience"/>, or finished with errors; the message shows its console and cloud-init's log.</exception>
+    /// <summary>Waits until the machines' cloud-init has finished, well or not.</summary>
+    /// <exception cref="LabException">One did not within <paramref name="patience"/>, or is off; the message shows its console and cloud-init's log.</exception>
     public async Task WaitForBootAsync(TimeSpan patience)
     {
         await Wait.UntilAsync(() => Machines().All(machine => machine.Phase() is not MachinePhase.Booting), patience, TimeSpan.FromMilliseconds(100));
-        if (Machines().FirstOrDefault(machine => machine.Phase() is not MachinePhase.Ready) is { } bad)
+        if (Machines().FirstOrDefault(machine => machine.Phase() is MachinePhase.Booting or MachinePhase.Off) is { } bad)
         {
             throw new LabException(Report(bad));
         }

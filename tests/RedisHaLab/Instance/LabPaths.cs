@@ -65,6 +65,13 @@ internal sealed partial class LabPaths
     /// <summary>The instance's control group.</summary>
     public string ControlGroup => $"{ControlGroupRoot}/{Name}";
 
+    /// <summary>Makes the state directory where it does not exist; only root may look into it.</summary>
+    public void EnsureStateDirectory()
+    {
+        Directory.CreateDirectory(StateDirectory);
+        File.SetUnixFileMode(StateDirectory, FileModes.SecretDirectory);
+    }
+
     /// <summary>A network namespace's name.</summary>
     public string Namespace(string role) => NamespacePrefix + role;
 

@@ -139,7 +139,7 @@ internal sealed class StateStore
         lock (_lock)
         {
             _state = change(_state);
-            Directory.CreateDirectory(_paths.StateDirectory, FileModes.SecretDirectory);
+            _paths.EnsureStateDirectory();
             FileModes.WriteSecret(_paths.StateFile, JsonSerializer.Serialize(_state, Format));
             return _state;
         }

@@ -195,6 +195,9 @@ internal sealed record HealthCheck(string Protocol, int Port, string Path, int R
 /// <summary>The whole network.</summary>
 internal sealed record NetworkModel
 {
+    /// <summary>The group of the lab's own clients, which no resource makes.</summary>
+    public const string ClientGroup = "lab.group.client";
+
     /// <summary>The networks; the lab has one.</summary>
     public IReadOnlyList<Vcn> Vcns { get; init; } = [];
 
@@ -215,6 +218,17 @@ internal sealed record NetworkModel
 
     /// <summary>Further names: fully qualified, with their address.</summary>
     public IReadOnlyList<HostRecord> HostRecords { get; init; } = [];
+
+    /// <summary>The network without the parts whose resource is not among those known by <paramref name="isKnown"/>.</summary>
+    public NetworkModel Only(Func<string, bool> isKnown) => this with
+    {
+        Vcns = Vcns.Where(vcn => isKnown(vcn.Id)).ToList(),
+        Subnets = Subnets.Where(subnet => isKnown(subnet.Id)).ToList(),
+        Routes = Routes.Where(route => isKnown(route.RouteTableId)).ToList(),
+        Rules = Rules.Where(rule => isKnown(rule.OwnerId) || rule.OwnerId == ClientGroup).ToList(),
+        Vnics = Vnics.Where(vnic => isKnown(vnic.SubnetId)).ToList(),
+        Balancers = Balancers.Where(balancer => isKnown(balancer.Id)).ToList(),
+    };
 }
 
 /// <summary>A name and its address.</summary>

@@ -15,8 +15,13 @@ internal sealed class BalancerResources
     public BalancerResources(Lab lab) => _lab = lab;
 
     /// <summary>Adds the family's types.</summary>
-    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers)
+    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers, Dictionary<string, Func<string, string, Task>> removers)
     {
+        removers[Family + "networkLoadBalancer:NetworkLoadBalancer"] = (_, id) => RemoveAsync(id);
+        removers[Family + "networkLoadBalancersBackendSetsUnified:NetworkLoadBalancersBackendSetsUnified"] = (_, id) =>
+            ChangeAllAsync(balancer => balancer with { BackendSets = balancer.BackendSets.Without(set => id == $"{balancer.Id}/backendSets/{set.Name}") });
+        removers[Family + "listener:Listener"] = (_, id) =>
+            ChangeAllAsync(balancer => balancer with { Listeners = balancer.Listeners.Without(listener => id == $"{balancer.Id}/listeners/{listener.Name}") });
         makers[Family + "networkLoadBalancer:NetworkLoadBalancer"] = BalancerAsync;
         makers[Family + "networkLoadBalancersBackendSetsUnified:NetworkLoadBalancersBackendSetsUnified"] = BackendSetAsync;
         makers[Family + "listener:Listener"] = ListenerAsync;
@@ -99,8 +104,27 @@ internal sealed class BalancerResources
         return new Made(registration.Known?.Id ?? $"{inputs.Text("networkLoadBalancerId")}/listeners/{listener.Name}");
     }
 
-    private Task ChangeAsync(string id, Func<Balancer, Balancer> change) => _lab.ChangeNetworkAsync(network => network with
+    private async Task RemoveAsync(string id)
     {
-        Balancers = network.Balancers.Select(balancer => balancer.Id == id ? change(balancer) : balancer).ToList(),
-    });
+        if (_lab.State.Network.Balancers.FirstOrDefault(balancer => balancer.Id == id) is not { } balancer)
+        {
+            return;
+        }
+
+        if (_lab.State.Vnic(balancer.VnicName) is { } vnic)
+        {
+            await _lab.Network.RemoveVnicAsync(vnic);
+        }
+
+        await _lab.ChangeNetworkAsync(network => network with
+        {
+            Balancers = network.Balancers.Without(other => other.Id == id),
+            Vnics = network.Vnics.Without(other => other.Name == balancer.VnicName),
+        });
+    }
+
+    private Task ChangeAsync(string id, Func<Balancer, Balancer> change) => ChangeAllAsync(balancer => balancer.Id == id ? change(balancer) : balancer);
+
+    private Task ChangeAllAsync(Func<Balancer, Balancer> change) =>
+        _lab.ChangeNetworkAsync(network => network with { Balancers = network.Balancers.Select(change).ToList() });
 }

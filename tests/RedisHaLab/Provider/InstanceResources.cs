@@ -16,10 +16,10 @@ internal sealed class InstanceResources
     public InstanceResources(Lab lab) => _lab = lab;
 
     /// <summary>Adds the family's types.</summary>
-    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers, Dictionary<string, Func<string, Task>> removers)
+    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers, Dictionary<string, Func<string, string, Task>> removers)
     {
         makers[InstanceType] = InstanceAsync;
-        removers[InstanceType] = RemoveAsync;
+        removers[InstanceType] = (_, id) => RemoveAsync(id);
     }
 
     private async Task<Made> InstanceAsync(Registration registration)
@@ -52,9 +52,15 @@ internal sealed class InstanceResources
             GroupIds = interfaceInputs.Texts("nsgIds"),
             PublicAddress = PublicAddress(interfaceInputs, subnet, name),
             HostName = name,
-            IsCut = isSame && (_lab.State.Vnic(name)?.IsCut ?? false),
+            // `up` repairs: a cut that somebody made heals.
+            IsCut = false,
             IsDead = isSame && (_lab.State.Vnic(name)?.IsDead ?? false),
         };
+        if (isSame && _lab.State.Vnic(name) is { IsCut: true })
+        {
+            _lab.Progress.Say($"{name} was cut off the network; it is connected again");
+        }
+
         var wasRunning = isSame && _lab.Machine(name).Leader is not null;
         await _lab.AddMachineAsync(spec, vnic);
         if (!wasRunning)

@@ -15,7 +15,7 @@ internal sealed class LabCloud : IMocks
 {
     private readonly Lab _lab;
     private readonly Dictionary<string, Func<Registration, Task<Made>>> _makers = [];
-    private readonly Dictionary<string, Func<string, Task>> _removers = [];
+    private readonly Dictionary<string, Func<string, string, Task>> _removers = [];
     private readonly HashSet<string> _registered = [];
     private readonly Lookups _lookups = new();
     private readonly Lock _lock = new();
@@ -23,13 +23,14 @@ internal sealed class LabCloud : IMocks
     public LabCloud(Lab lab)
     {
         _lab = lab;
-        new NetworkResources(lab).AddTo(_makers);
+        new NetworkResources(lab).AddTo(_makers, _removers);
         new InstanceResources(lab).AddTo(_makers, _removers);
-        new BalancerResources(lab).AddTo(_makers);
+        new BalancerResources(lab).AddTo(_makers, _removers);
         new ObjectStorageResources(lab).AddTo(_makers);
         new NameResources(lab).AddTo(_makers);
         new RemoteCommands(lab).AddTo(_makers);
         RandomResources.AddTo(_makers);
+        ForgetOrphans();
     }
 
     /// <summary>The first failure: what the user has to know, without the frames around it.</summary>
@@ -78,14 +79,22 @@ internal sealed class LabCloud : IMocks
     {
         foreach (var (key, record) in _lab.State.Resources.Where(resource => !_registered.Contains(resource.Key)).ToList())
         {
-            if (_removers.TryGetValue(key[..key.IndexOf("::", StringComparison.Ordinal)], out var remove))
+            var (type, name) = (key[..key.IndexOf("::", StringComparison.Ordinal)], key[(key.IndexOf("::", StringComparison.Ordinal) + 2)..]);
+            if (_removers.TryGetValue(type, out var remove))
             {
-                await remove(record.Id);
-                _lab.Progress.Say($"{key[(key.IndexOf("::", StringComparison.Ordinal) + 2)..]}: removed, the program no longer has it");
+                await remove(name, record.Id);
+                _lab.Progress.Say($"{name}: removed, the program no longer has it");
             }
 
             _lab.Store.Update(state => state with { Resources = state.Resources.Where(resource => resource.Key != key).ToDictionary() });
         }
+    }
+
+    // What a run made but could not record before it was interrupted: nothing refers to it, and its successor takes its place.
+    private void ForgetOrphans()
+    {
+        var ids = _lab.State.Resources.Values.Select(record => record.Id).ToHashSet(StringComparer.Ordinal);
+        _lab.Store.Update(state => state with { Network = state.Network.Only(ids.Contains) });
     }
 
     private async Task<(string? Id, object State)> MakeAsync(string type, string name, ImmutableDictionary<string, object> inputs)

@@ -15,7 +15,7 @@ internal sealed class NetworkResources
     public NetworkResources(Lab lab) => _lab = lab;
 
     /// <summary>Adds the family's types.</summary>
-    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers)
+    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers, Dictionary<string, Func<string, string, Task>> removers)
     {
         makers["oci:Core/vcn:Vcn"] = VcnAsync;
         makers["oci:Core/internetGateway:InternetGateway"] = registration => GatewayAsync(registration, "internetgateway");
@@ -26,6 +26,13 @@ internal sealed class NetworkResources
         makers["oci:Core/subnet:Subnet"] = SubnetAsync;
         makers["oci:Core/networkSecurityGroup:NetworkSecurityGroup"] = registration => Task.FromResult(new Made(registration.Id("networksecuritygroup")));
         makers["oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule"] = SecurityRuleAsync;
+        foreach (var type in new[] { "oci:Core/vcn:Vcn", "oci:Core/routeTable:RouteTable", "oci:Core/securityList:SecurityList", "oci:Core/subnet:Subnet", "oci:Core/networkSecurityGroup:NetworkSecurityGroup" })
+        {
+            removers[type] = (_, id) => _lab.ChangeNetworkAsync(network => network.Only(known => known != id));
+        }
+
+        removers["oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule"] = (name, _) =>
+            _lab.ChangeNetworkAsync(network => network with { Rules = network.Rules.Without(rule => rule.Name == name) });
     }
 
     private async Task<Made> VcnAsync(Registration registration)

@@ -22,6 +22,7 @@ internal static class OperatorKey
         var key = File(paths);
         if (!System.IO.File.Exists(key + ".pub"))
         {
+            paths.EnsureStateDirectory();
             Directory.CreateDirectory(paths.SshDirectory, FileModes.SecretDirectory);
             System.IO.File.Delete(key);
             await HostCommand.RequireAsync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator@" + paths.Name, "-f", key]);

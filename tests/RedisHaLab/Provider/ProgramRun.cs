@@ -55,7 +55,7 @@ internal static class ProgramRun
 
         if (!settings.ContainsKey("proxyBundlePath"))
         {
-            settings["proxyBundlePath"] = await Task.Run(() => ProxyPublisher.FromCheckout().Publish(isArm ? "linux-arm64" : "linux-x64", progress.Say));
+            settings["proxyBundlePath"] = await PublishAsync(isArm ? "linux-arm64" : "linux-x64", progress);
         }
 
         return settings;
@@ -95,6 +95,18 @@ internal static class ProgramRun
             await OutputUtilities.GetValueAsync(stack.StatsTunnel),
             await OutputUtilities.GetValueAsync(stack.StatsPage),
             nodes.Select(node => new NodeRow(node["name"], node["role"], node["address"], node["availabilityDomain"], node["faultDomain"])).ToList());
+    }
+
+    private static async Task<string> PublishAsync(string runtime, Progress progress)
+    {
+        try
+        {
+            return await Task.Run(() => ProxyPublisher.FromCheckout().Publish(runtime, progress.Say));
+        }
+        catch (RunException e)
+        {
+            throw new LabException(e.Message, LabException.Failed, e);
+        }
     }
 
     private static LabException Explain(Exception e)

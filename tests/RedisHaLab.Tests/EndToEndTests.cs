@@ -1,0 +1,110 @@
+// The main job, from an empty machine to an empty machine: the infra program's own system comes up, is proven, is hurt and
+// repaired, and goes without a trace.
+
+using System.Text.Json;
+using RedisHaLab.Host;
+using RedisHaLab.Instance;
+using RedisHaLab.Network;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace RedisHaLab.Tests;
+
+[Trait("Needs", "root")]
+public sealed class EndToEndTests
+{
+    private readonly ITestOutputHelper _output;
+
+    public EndToEndTests(ITestOutputHelper output) => _output = output;
+
+    [SkippableFact]
+    public async Task The_whole_system_comes_up_holds_and_goes_without_a_trace()
+    {
+        NeedsRoot.OrSkip();
+        var paths = new LabPaths("t-whole");
+        var lab = new LabProgram(paths.Name, _output);
+        Assert.Equal(0, (await lab.RunAsync("down")).ExitCode);
+        var before = await HostTrace.TakeAsync(paths.Name);
+        try
+        {
+            // Interrupted half-way, and taken up again from there.
+            await lab.KillWhenItSaysAsync("redis2 boots", "up");
+            var up = await lab.RunAsync("up");
+            Assert.Equal(0, up.ExitCode);
+            await CheckSecretsAsync(paths, up);
+            await CheckWaysInAsync(lab, paths);
+
+            var verify = await lab.RunAsync("verify", "--json");
+            using var result = JsonDocument.Parse(verify.Output);
+            Assert.All(result.RootElement.GetProperty("checks").EnumerateArray(), check => Assert.True(check.GetProperty("passed").GetBoolean(), check.ToString()));
+            Assert.Equal(0, verify.ExitCode);
+
+            await CheckRepairAsync(lab, paths);
+        }
+        finally
+        {
+            Assert.Equal(0, (await lab.RunAsync("down")).ExitCode);
+        }
+
+        Assert.Equal(before, await HostTrace.TakeAsync(paths.Name));
+        Assert.Equal(2, (await lab.RunAsync("verify")).ExitCode);
+    }
+
+    [SkippableFact]
+    public async Task Down_after_a_crash_half_way_leaves_nothing()
+    {
+        NeedsRoot.OrSkip();
+        var paths = new LabPaths("t-crash");
+        var lab = new LabProgram(paths.Name, _output);
+        Assert.Equal(0, (await lab.RunAsync("down")).ExitCode);
+        var before = await HostTrace.TakeAsync(paths.Name);
+        await lab.KillWhenItSaysAsync("redis1 boots", "up");
+        // Not even the state's loss and a forgotten pid keep it.
+        File.Delete(paths.StateFile);
+        PidFile.Remove(paths, "services");
+        Assert.Equal(0, (await lab.RunAsync("down")).ExitCode);
+        Assert.Equal(before, await HostTrace.TakeAsync(paths.Name));
+    }
+
+    private static async Task CheckSecretsAsync(LabPaths paths, CommandResult up)
+    {
+        var password = (await File.ReadAllTextAsync(paths.PasswordFile)).Trim();
+        Assert.True(password.Length >= 20);
+        Assert.DoesNotContain(password, up.Output + up.Error, StringComparison.Ordinal);
+        Assert.Equal(FileModes.SecretFile, File.GetUnixFileMode(paths.PasswordFile));
+        Assert.Equal(FileModes.SecretFile, File.GetUnixFileMode(paths.StateFile));
+        Assert.Equal(FileModes.SecretDirectory, File.GetUnixFileMode(paths.StateDirectory));
+        foreach (var log in Directory.GetFiles(Path.GetDirectoryName(paths.LogFile("any"))!))
+        {
+            Assert.DoesNotContain(password, await File.ReadAllTextAsync(log), StringComparison.Ordinal);
+        }
+    }
+
+    private static async Task CheckWaysInAsync(LabProgram lab, LabPaths paths)
+    {
+        var endpoint = StateStore.Read(paths).Stack!.Endpoint.Split(':');
+        var role = await lab.RunAsync("client", "--", "redis-cli", "-h", endpoint[0], "-p", endpoint[1], "ROLE");
+        Assert.StartsWith("master", role.Output, StringComparison.Ordinal);
+        Assert.Equal("redis3", (await lab.RunAsync("ssh", "redis3", "--", "hostname", "-s")).Output.Trim());
+        Assert.Equal("root", (await lab.RunAsync("exec", "proxy1", "--", "id", "-un")).Output.Trim());
+        Assert.Equal(7, (await lab.RunAsync("exec", "proxy1", "--", "sh", "-c", "exit 7")).ExitCode);
+        Assert.Contains("redis3", (await lab.RunAsync("logs", "redis3")).Output, StringComparison.Ordinal);
+        var unknown = await lab.RunAsync("kill", "redis9");
+        Assert.Equal(2, unknown.ExitCode);
+        Assert.Contains("redis1, redis2, redis3", unknown.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task CheckRepairAsync(LabProgram lab, LabPaths paths)
+    {
+        var password = await File.ReadAllTextAsync(paths.PasswordFile);
+        Assert.Equal(0, (await lab.RunAsync("kill", "redis2")).ExitCode);
+        Assert.Equal(0, (await lab.RunAsync("cut", "proxy1")).ExitCode);
+        Assert.Equal(1, (await lab.RunAsync("status")).ExitCode);
+        await PidFile.Read(paths, "services")!.KillAsync(TimeSpan.FromSeconds(5));
+        await HostCommand.RequireAsync(["ip", "netns", "delete", paths.Namespace(VcnNetwork.ClientRole)]);
+        Assert.Equal(0, (await lab.RunAsync("up")).ExitCode);
+        Assert.Equal(password, await File.ReadAllTextAsync(paths.PasswordFile));
+        var ready = await Wait.UntilAsync(async () => (await lab.RunAsync("status", "--json")).ExitCode == 0, TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(1));
+        Assert.True(ready, "all machines are ready again");
+    }
+}
