@@ -19,11 +19,11 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
     private static readonly string[] Installed =
     [
         "systemd", "systemd-sysv", "dbus", "udev", "libpam-systemd", "cloud-init", "iproute2", "iptables", "iptables-persistent",
-        "netfilter-persistent", "openssh-server", "sudo", "curl", "procps", "kmod", "iputils-ping", "less", "logrotate", "xxd",
+        "netfilter-persistent", "openssh-server", "sudo", "curl", "procps", "kmod", "iputils-ping", "less", "logrotate", "nftables",
     ];
 
     // What a machine may install at boot; the repository holds these with all that they depend on.
-    private static readonly string[] Offered = ["redis-server", "redis-sentinel", "redis-tools", "nftables", "chrony", "jq", "python3-apt"];
+    private static readonly string[] Offered = ["redis-server", "redis-sentinel", "redis-tools", "chrony", "jq", "python3-apt"];
 
     private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(15);
 
@@ -31,7 +31,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
     public static async Task<RootImage> EnsureAsync(Progress progress)
     {
         var distribution = await Distribution.OfHostAsync();
-        var recipe = $"4 {distribution.Id} {distribution.SourcesList()} {string.Join(' ', Installed)} | {string.Join(' ', Offered)}";
+        var recipe = $"5 {distribution.Id} {distribution.SourcesList()} {string.Join(' ', Installed)} | {string.Join(' ', Offered)}";
         var key = $"{distribution.CodeName}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(recipe)))[..12]}";
         var root = Path.Combine(LabPaths.CacheDirectory, key, "root");
         var packages = Path.Combine(LabPaths.CacheDirectory, key, "packages");
