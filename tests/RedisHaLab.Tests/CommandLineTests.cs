@@ -20,6 +20,8 @@ public sealed class CommandLineTests
     [InlineData("exec")]
     [InlineData("client")]
     [InlineData("ssh")]
+    [InlineData("stats")]
+    [InlineData("operator")]
     [InlineData("kill")]
     [InlineData("start")]
     [InlineData("cut")]

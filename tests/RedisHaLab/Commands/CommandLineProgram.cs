@@ -30,6 +30,7 @@ internal static class CommandLineProgram
             ChaosCommands.Client(),
             ChaosCommands.Operator(),
             SshCommand.Create(),
+            StatsCommand.Create(),
             ChaosCommands.Kill(),
             ChaosCommands.Start(),
             ChaosCommands.Cut(),

@@ -76,7 +76,7 @@ internal static class UpCommand
             The system is up after {progress.Elapsed.TotalSeconds:0} s.
 
               endpoint      {stack.Endpoint}   (password in {lab.Paths.PasswordFile})
-              stats page    http://{proxy.Address}:{port}/stats   (user admin, password in {lab.Paths.AdminPasswordFile})
+              stats page    http://{proxy.Address}:{port}/stats   (`{run} stats` opens it on 127.0.0.1; user admin, password in {lab.Paths.AdminPasswordFile})
               bastion       {stack.SshUser}@{stack.BastionAddress}
 
             Try:

@@ -63,6 +63,26 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
         await progress.StepAsync("base root 4/4: packages for the machines' own installs", () => OfferAsync(root, Path.Combine(building, "packages")));
         Finish(root);
         System.IO.Directory.Move(building, Path.Combine(LabPaths.CacheDirectory, key));
+        RemoveUnused(key);
+    }
+
+    // Roots of former recipes that no lab's machines lie over.
+    private static void RemoveUnused(string key)
+    {
+        var layers = LabPaths.AllInstances()
+            .Select(name => new LabPaths(name))
+            .Where(StateStore.Exists)
+            .SelectMany(paths => StateStore.Read(paths).Machines)
+            .SelectMany(machine => machine.Layers)
+            .ToList();
+        foreach (var directory in System.IO.Directory.EnumerateDirectories(LabPaths.CacheDirectory))
+        {
+            if (Path.GetFileName(directory) != key && !directory.EndsWith(".building", StringComparison.Ordinal)
+                && !layers.Any(layer => layer.StartsWith(directory + "/", StringComparison.Ordinal)))
+            {
+                System.IO.Directory.Delete(directory, recursive: true);
+            }
+        }
     }
 
     private static FileStream Exclusive(string path)
