@@ -1,16 +1,17 @@
-// `lab status`: the machines, the services and the balancer's view, as a table or as JSON.
+// `lab status`: the machines and what each of them does now, the services and the balancer's view, as a table or as JSON.
 
 using System.CommandLine;
 using System.Text.Json;
 using RedisHaLab.Instance;
 using RedisHaLab.Machines;
 using RedisHaLab.Services;
+using RedisHaLab.Verification;
 using Spectre.Console;
 
 namespace RedisHaLab.Commands;
 
-/// <summary>A machine's line of the status.</summary>
-internal sealed record MachineStatus(string Name, string Address, string? PublicAddress, string Phase, bool IsCut, int? Pid);
+/// <summary>A machine's line of the status; <paramref name="Does"/> is its part in the cluster by its own word.</summary>
+internal sealed record MachineStatus(string Name, string Address, string? PublicAddress, string Phase, bool IsCut, string Does, int? Pid);
 
 /// <summary>A service's line of the status.</summary>
 internal sealed record ServiceStatus(string Name, bool Runs);
@@ -27,11 +28,11 @@ internal static class StatusCommand
     /// <summary>status [--json].</summary>
     public static Command Create(Option<bool> json)
     {
-        var command = new Command("status", "Show machines, services and the load balancer's view; exit code 0 when all is up") { json };
+        var command = new Command("status", "Show machines and their roles, services and the load balancer's view; exit code 0 when all is up") { json };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             using var lab = ChaosCommands.Open(paths);
-            var status = Read(lab);
+            var status = await ReadAsync(lab);
             if (parsed.GetValue(json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(status, Format));
@@ -41,32 +42,65 @@ internal static class StatusCommand
                 Show(status);
             }
 
-            await Task.CompletedTask;
             return status is { IsComplete: true } && status.Machines.All(machine => machine.Phase == "ready" && !machine.IsCut) && status.Services.All(service => service.Runs) ? 0 : 1;
         }));
         return command;
     }
 
     /// <summary>Reads the status.</summary>
-    public static LabStatus Read(Lab lab) => new(
+    public static async Task<LabStatus> ReadAsync(Lab lab) => new(
         lab.Paths.Name,
         lab.State.Stack is not null,
-        lab.Machines().Select(machine => Line(lab, machine)).ToList(),
+        await Task.WhenAll(lab.Machines().Select(machine => LineAsync(lab, machine))),
         [new(ServiceProcesses.NameService, lab.Services.Runs(ServiceProcesses.NameService)), new(ServiceProcesses.CloudServices, lab.Services.Runs(ServiceProcesses.CloudServices))],
-        File.Exists(lab.Paths.HealthFile) ? JsonSerializer.Deserialize<List<BackendHealth>>(File.ReadAllText(lab.Paths.HealthFile)) ?? [] : []);
+        BackendHealth.Read(lab.Paths));
 
-    private static MachineStatus Line(Lab lab, Machine machine)
+    private static async Task<MachineStatus> LineAsync(Lab lab, Machine machine)
     {
         var vnic = lab.State.Vnic(machine.Spec.Name);
-        return new MachineStatus(machine.Spec.Name, machine.Spec.Address, vnic?.PublicAddress, machine.Phase().ToString().ToLowerInvariant(), vnic?.IsCut ?? false, machine.Leader?.Pid);
+        return new MachineStatus(
+            machine.Spec.Name,
+            machine.Spec.Address,
+            vnic?.PublicAddress,
+            machine.Phase().ToString().ToLowerInvariant(),
+            vnic?.IsCut ?? false,
+            machine.Leader is null || lab.State.Stack is null ? "" : await DoesAsync(new ClusterView(lab), machine.Spec.Name),
+            machine.Leader?.Pid);
+    }
+
+    // Asked inside the machine, so that a machine that is cut off still answers.
+    private static async Task<string> DoesAsync(ClusterView cluster, string name)
+    {
+        try
+        {
+            if (cluster.Redis.FirstOrDefault(node => node.Name == name) is { } redis)
+            {
+                await using var session = await cluster.OnNodeAsync(redis);
+                var role = await session.CallAsync("ROLE");
+                return role.First switch
+                {
+                    "master" => "master",
+                    "slave" => $"replica of {cluster.Redis.FirstOrDefault(node => node.Address == role.Items[1].Text)?.Name ?? role.Items[1].Text}, link {role.Items[3].Text}",
+                    _ => role.ToString(),
+                };
+            }
+
+            return cluster.Proxies.Any(node => node.Name == name)
+                ? (await cluster.ShellAsync(name, "curl --silent --max-time 2 http://127.0.0.1:1936/readyz || echo does not answer")).Output.Trim()
+                : "";
+        }
+        catch (Exception e) when (ClusterView.IsRefusal(e))
+        {
+            return "does not answer";
+        }
     }
 
     private static void Show(LabStatus status)
     {
-        var machines = new Table().RoundedBorder().AddColumns("machine", "address", "public", "state", "network", "pid");
+        var machines = new Table().RoundedBorder().AddColumns("machine", "address", "public", "state", "network", "does");
         foreach (var machine in status.Machines)
         {
-            machines.AddRow(machine.Name, machine.Address, machine.PublicAddress ?? "", machine.Phase, machine.IsCut ? "cut" : "connected", machine.Pid?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "");
+            machines.AddRow(machine.Name, machine.Address, machine.PublicAddress ?? "", machine.Phase, machine.IsCut ? "cut" : "connected", Markup.Escape(machine.Does));
         }
 
         AnsiConsole.Write(machines);

@@ -16,7 +16,12 @@ namespace RedisHaLab.Services;
 /// <param name="Address">Its address.</param>
 /// <param name="Healthy">The verdict.</param>
 /// <param name="Detail">What the last check said.</param>
-internal sealed record BackendHealth(string BackendSet, string Name, string Address, bool Healthy, string Detail);
+internal sealed record BackendHealth(string BackendSet, string Name, string Address, bool Healthy, string Detail)
+{
+    /// <summary>What the checker last wrote; empty before its first verdict.</summary>
+    public static IReadOnlyList<BackendHealth> Read(LabPaths paths) =>
+        File.Exists(paths.HealthFile) ? JsonSerializer.Deserialize<List<BackendHealth>>(File.ReadAllText(paths.HealthFile)) ?? [] : [];
+}
 
 /// <summary>Checks all backends of all balancers.</summary>
 internal sealed class HealthChecker

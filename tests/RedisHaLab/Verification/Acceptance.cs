@@ -272,7 +272,7 @@ internal sealed class Acceptance
 
     private Task<string> HealthAsync(NodeRow proxy, bool healthy) => CheckList.EventuallyAsync(Settle, () =>
     {
-        var seen = Commands.StatusCommand.Read(Lab).Backends.FirstOrDefault(backend => backend.Address == proxy.Address);
+        var seen = Services.BackendHealth.Read(Lab.Paths).FirstOrDefault(backend => backend.Address == proxy.Address);
         CheckList.Require(seen?.Healthy == healthy, $"the balancer sees {proxy.Name} as {(seen?.Healthy == true ? "healthy" : "unhealthy")} ({seen?.Detail})");
         return Task.FromResult("");
     });
