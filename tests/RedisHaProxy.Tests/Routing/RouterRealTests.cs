@@ -165,7 +165,7 @@ public sealed class RouterRealTests(ITestOutputHelper output)
         await Eventually.HoldsAsync(() => router.Router.Snapshot().Sentinels[0].Answer!.Value.Tilt, () => $"TILT is seen\n{router.Log}");
         Assert.Equal(SentinelVote.None, router.Router.Snapshot().Sentinels[0].Vote);
         Assert.Contains(router.Log.Lines, l => l.Contains("is in TILT: its vote does not count", StringComparison.Ordinal));
-        Assert.Equal(GateMode.Open, router.Forwarder.Last.Mode);
+        await router.OpensToAsync(deployment.Nodes[0]);
     }
 
     private void Report(RunningRouter router, long promotedAt, long opened)
