@@ -39,6 +39,12 @@ internal sealed unsafe partial class EventLoop
     private bool _exhausted;
     private long _exhaustedUntil;
 
+    /// <summary>
+    /// Errno that accepting meets instead of a client; a test's means to exhaust descriptors, because a .NET process that really
+    /// has none left dies of it (its code generator needs them, too). FitDescriptors of <see cref="EpollForwarder"/> prevents that.
+    /// </summary>
+    internal Func<int>? AcceptFault { get; set; }
+
     /// <summary>Accepts one turn's worth of clients. True when more may be waiting.</summary>
     private bool Accept(int listener)
     {
@@ -51,7 +57,8 @@ internal sealed unsafe partial class EventLoop
         for (int i = 0; i < AcceptsPerTurn && !_acceptPaused; i++)
         {
             uint length = LibC.MaxAddressLength;
-            int descriptor = LibC.Accept(
+            int errno = AcceptFault?.Invoke() ?? 0;
+            int descriptor = errno != 0 ? -1 : LibC.Accept(
                 _listenDescriptors[listener], address, &length, LibC.SocketNonBlocking | LibC.SocketCloseOnExec);
             if (descriptor >= 0)
             {
@@ -59,11 +66,12 @@ internal sealed unsafe partial class EventLoop
                 continue;
             }
 
-            switch (LibC.Errno)
+            errno = errno != 0 ? errno : LibC.Errno;
+            switch (errno)
             {
                 case LibC.EAGAIN:
                     return false;
-                case var errno and (LibC.EMFILE or LibC.ENFILE or LibC.ENOBUFS or LibC.ENOMEM):
+                case LibC.EMFILE or LibC.ENFILE or LibC.ENOBUFS or LibC.ENOMEM:
                     PauseAccepting(errno);
                     return false;
                 default:

@@ -25,9 +25,6 @@ internal sealed unsafe partial class EventLoop
     private const int EventsPerWait = 512;
     private const int LongestWaitMilliseconds = 1000; // so that progress is stamped at least every second
 
-    /// <summary>Reads after which a busy stream lets others take their turn (1 MB of copying).</summary>
-    private const int ReadsPerTurn = 16;
-
     /// <summary>Full reads in a row after which a stream counts as bulk: 256 KB, beyond what pipelines of small values reach.</summary>
     private const int FullReadsToBulk = 4;
 
@@ -48,6 +45,9 @@ internal sealed unsafe partial class EventLoop
     private long _now = Environment.TickCount64;
     private long _progress = Environment.TickCount64;
     private bool _stopping;
+
+    /// <summary>Reads after which a busy stream lets others take their turn: 1 MB of copying. A test makes every read the last of its turn.</summary>
+    internal int ReadsPerTurn { get; set; } = 16;
 
     /// <summary>Loop time at which the loop last went round.</summary>
     public long Progress => Volatile.Read(ref _progress);

@@ -63,7 +63,7 @@ internal sealed class PlainServer : IAsyncDisposable
             socket.Dispose();
         }
 
-        await _accepting;
+        await _accepting.WaitAsync(Bound.Wait);
     }
 
     private async Task AcceptAsync(Func<Socket, Task> handler)
@@ -72,17 +72,7 @@ internal sealed class PlainServer : IAsyncDisposable
         {
             while (true)
             {
-                Socket socket;
-                try
-                {
-                    socket = await _listener.AcceptAsync();
-                }
-                catch (SocketException e) when (e.SocketErrorCode == SocketError.TooManyOpenSockets)
-                {
-                    await Task.Delay(10); // a test that exhausts descriptors exhausts ours, too
-                    continue;
-                }
-
+                Socket socket = await _listener.AcceptAsync();
                 socket.NoDelay = true;
                 _sockets.Add(socket);
                 Interlocked.Increment(ref _accepted);

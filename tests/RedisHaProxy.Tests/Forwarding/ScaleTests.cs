@@ -1,12 +1,12 @@
-// Thousands of connections, and too few descriptors for them. These tests use most of the process's open files, or change their
-// limit, so they run while no other test does.
+// Thousands of connections, and too few descriptors for them. These tests use most of the files that the process may open, so
+// they run while no other test does.
 
 using System.Diagnostics;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
-using Microsoft.Win32.SafeHandles;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Tests.Hosting;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
@@ -65,8 +65,11 @@ public sealed class ScaleTests
         await using RedisProcess redis = await StartRedisAsync(idle + 1);
         await using var forwarder = new ForwarderUnderTest([redis.EndPoint], limits: new LimitConfiguration { Connections = idle + 1 });
         await forwarder.OrderAsync(GateMode.Open, 0);
-        using var clients = Process.Start(new ProcessStartInfo(
-            "redis-benchmark", $"-p {forwarder.Forwarder.ListenEndPoints[0].Port} -I -c {idle}") { RedirectStandardOutput = true })!;
+        var start = new ProcessStartInfo("redis-benchmark", $"-p {forwarder.Forwarder.ListenEndPoints[0].Port} -I -c {idle}")
+        {
+            RedirectStandardOutput = true,
+        };
+        using Process clients = Process.Start(start)!;
         try
         {
             await Eventually.HoldsAsync(
@@ -95,31 +98,77 @@ public sealed class ScaleTests
         }
     }
 
+    [SkippableFact]
+    public async Task A_proxy_with_few_descriptors_serves_fewer_clients_and_keeps_answering_the_operator()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        Skip.If(Installed.Missing("prlimit") is { } missing, "prlimit (util-linux) is not installed");
+        const int Files = 640;
+        const int Clients = 400;
+        int fits = FileDescriptorLimit.ConnectionsFor(Files);
+        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
+        await using RunningProxy proxy = await RunningProxy.StartAsync(deployment, change: start =>
+        {
+            start.ArgumentList.Insert(0, start.FileName);
+            start.ArgumentList.Insert(0, $"--nofile={Files}:{Files}");
+            start.FileName = "prlimit";
+        });
+        Assert.Contains($"limits.connections is lowered from 1000 to {fits}", proxy.Log, StringComparison.Ordinal);
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                using RespConnection probe = await proxy.ConnectAsync();
+                return (string?)await probe.CommandAsync("PING") == "PONG";
+            },
+            () => "the proxy routes");
+
+        var clients = new List<Socket>();
+        var answers = new Dictionary<string, int>();
+        for (int i = 0; i < Clients; i++)
+        {
+            var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            clients.Add(client);
+            await client.ConnectAsync(proxy.EndPoint);
+            await client.SendAllAsync("PING\r\n");
+            string answer = await client.ReadTextAsync(7);
+            answers[answer] = answers.GetValueOrDefault(answer) + 1;
+        }
+
+        Assert.Equal(fits, answers["+PONG\r\n"]);
+        Assert.Equal(Clients - fits, answers["-ERR ma"]);
+        Assert.Equal(System.Net.HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
+        clients.ForEach(client => client.Dispose());
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                using RespConnection again = await proxy.ConnectAsync();
+                return (string?)await again.CommandAsync("PING") == "PONG";
+            },
+            () => "there is room again");
+    }
+
     [Fact]
     public async Task Exhausted_descriptors_pause_accepting_are_logged_once_and_everybody_is_served_in_the_end()
     {
         const int Clients = 40;
         var log = new RecordingLogger();
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint], new TimeoutConfiguration { Park = Patience }, new LimitConfiguration { Connections = 1000 }, loggerFactory: log);
+        await using var forwarder = new ForwarderUnderTest([server.EndPoint], limits: new LimitConfiguration { Connections = 1000 }, loggerFactory: log);
         await forwarder.OrderAsync(GateMode.Open, 0);
-        Socket[] clients = [.. Enumerable.Range(0, Clients).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
-        using (new ScarceFiles(free: 12))
+        int attempts = 0;
+        await forwarder.AskLoopAsync(0, loop => loop.AcceptFault = () =>
         {
-            foreach (Socket client in clients)
-            {
-                await client.ConnectAsync(forwarder.Forwarder.ListenEndPoints[0]).WaitAsync(Bound.Wait); // into the backlog
-            }
+            Interlocked.Increment(ref attempts);
+            return LibC.EMFILE;
+        });
+        Socket[] clients = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => forwarder.ConnectAsync())); // into the backlog
+        long start = Environment.TickCount64;
+        await Eventually.HoldsAsync(() => Volatile.Read(ref attempts) >= 5, () => "the loop tries again");
+        Assert.InRange(Environment.TickCount64 - start, 350, 20_000); // but rests in between
+        Assert.Equal(0, forwarder.Forwarder.Snapshot().Sessions);
+        Assert.InRange(forwarder.Forwarder.Snapshot().StalledMilliseconds, 0, 1000);
 
-            await Eventually.HoldsAsync(() => log.Count(LogLevel.Warning) == 1, () => "the exhaustion is logged");
-            int accepted = (int)forwarder.Forwarder.Snapshot().SessionsTotal;
-            Assert.InRange(accepted, 1, Clients - 1);
-
-            // The loop rests and tries again, ten times a second, and does not say it again.
-            await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().StalledMilliseconds < 200, () => "the loop goes round");
-            Assert.Equal(1, log.Count(LogLevel.Warning));
-        }
-
+        await forwarder.AskLoopAsync(0, loop => loop.AcceptFault = null);
         foreach (Socket client in clients)
         {
             await client.SendAllAsync("hello");
@@ -142,47 +191,6 @@ public sealed class ScaleTests
         RedisProcess.StartServerAsync([$"maxclients {clients + 100}", "tcp-backlog 511"]);
 
     private static int OpenFiles() => Directory.GetFiles("/proc/self/fd").Length;
-
-    /// <summary>Leaves the process only so many descriptors until disposed.</summary>
-    private sealed unsafe class ScarceFiles : IDisposable
-    {
-        private readonly List<SafeFileHandle> _fillers = [];
-        private readonly ulong _before;
-
-        public ScarceFiles(int free)
-        {
-            // Up to the highest descriptor in use there are gaps: filled, so that exactly the last few are free.
-            int highest = Directory.GetFiles("/proc/self/fd").Max(path => int.Parse(Path.GetFileName(path), System.Globalization.CultureInfo.InvariantCulture));
-            _before = Limit((ulong)highest + (ulong)free + 1);
-            try
-            {
-                while (true)
-                {
-                    _fillers.Add(File.OpenHandle("/dev/null"));
-                }
-            }
-            catch (IOException)
-            {
-                _fillers[^free..].ForEach(filler => filler.Dispose());
-            }
-        }
-
-        public void Dispose()
-        {
-            Limit(_before);
-            _fillers.ForEach(filler => filler.Dispose());
-        }
-
-        private static ulong Limit(ulong soft)
-        {
-            ulong* values = stackalloc ulong[2];
-            Assert.Equal(0, LibC.GetLimit(LibC.LimitOpenFiles, values));
-            ulong before = values[0];
-            values[0] = soft;
-            Assert.Equal(0, LibC.SetLimit(LibC.LimitOpenFiles, values));
-            return before;
-        }
-    }
 
     private sealed class RecordingLogger : ILoggerFactory, ILogger
     {

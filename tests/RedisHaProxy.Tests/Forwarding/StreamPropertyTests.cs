@@ -40,9 +40,10 @@ public sealed class StreamPropertyTests
         select new Side(total, Math.Max(write, least), Math.Max(read, 2000), pause, small, resets ? at : null);
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    public async Task Each_side_reads_what_the_other_sent(int loops)
+    [InlineData(1, 16)]
+    [InlineData(2, 16)]
+    [InlineData(1, 1)]
+    public async Task Each_side_reads_what_the_other_sent(int loops, int readsPerTurn)
     {
         var waiting = new System.Collections.Concurrent.ConcurrentDictionary<string, TaskCompletionSource<Socket>>();
         await using var server = new PlainServer(async socket =>
@@ -53,6 +54,11 @@ public sealed class StreamPropertyTests
             await new TaskCompletionSource().Task; // the case closes it
         });
         await using var forwarder = await ForwarderUnderTest.OpenAsync(server, loops: loops);
+        for (int loop = 0; loop < loops; loop++)
+        {
+            await forwarder.AskLoopAsync(loop, each => each.ReadsPerTurn = readsPerTurn);
+        }
+
         int number = 0;
         await Gen.Select(GenSide, GenSide).SampleAsync(
             async (clientSide, serverSide) =>

@@ -2,6 +2,7 @@
 
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using CsCheck;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
@@ -184,6 +185,10 @@ public sealed class StructureTests
         Assert.Equal(10_000, FileDescriptorLimit.ConnectionsFor(20_512));
         Assert.Equal(1, FileDescriptorLimit.ConnectionsFor(100));
     }
+
+    [Fact]
+    public void A_session_with_both_sockets_takes_less_than_300_bytes() =>
+        Assert.InRange(Unsafe.SizeOf<Session>() + (2 * Unsafe.SizeOf<Endpoint>()), 200, 300);
 
     [Fact]
     public async Task Limits_shared_by_loops_are_exact_under_contention()
