@@ -31,7 +31,7 @@ internal static class DownCommand
                     : string.Create(CultureInfo.InvariantCulture, $"the lab \"{paths.Name}\" is gone, {progress.Elapsed.TotalSeconds:0.0} s"));
             }
 
-            RemoveIfEmpty(Path.GetDirectoryName(paths.LockFile)!);
+            Teardown.RemoveIfEmpty(Path.GetDirectoryName(paths.LockFile)!);
             if (parsed.GetValue(cache) && Directory.Exists(LabPaths.CacheDirectory))
             {
                 if (LabPaths.AllInstances() is { Count: > 0 } others)
@@ -46,13 +46,5 @@ internal static class DownCommand
             return 0;
         }));
         return command;
-    }
-
-    private static void RemoveIfEmpty(string directory)
-    {
-        if (Directory.Exists(directory) && !Directory.EnumerateFileSystemEntries(directory).Any())
-        {
-            Directory.Delete(directory);
-        }
     }
 }

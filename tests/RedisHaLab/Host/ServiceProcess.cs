@@ -52,8 +52,10 @@ internal sealed record ServiceProcess
 
     private async Task<ProcessIdentity?> StartUnitAsync()
     {
+        // A unit of the name whose process has just ended may still be going; `stop` waits for it, and fails where there is none.
+        await HostCommand.RunAsync(["systemctl", "stop", Unit]);
         await HostCommand.RunAsync(["systemctl", "reset-failed", Unit]);
-        await HostCommand.RequireAsync(["systemd-run", "--quiet", "--collect", "--unit=" + Unit, "--slice=redis-ha-lab.slice",
+        await HostCommand.RequireAsync(["systemd-run", "--quiet", "--collect", "--unit=" + Unit, "--description=Redis HA lab: " + Name,
             "-p", "Delegate=yes", "-p", "KillMode=mixed", "-p", "LimitNOFILE=524288",
             "-p", "StandardOutput=append:" + LogFile, "-p", "StandardError=append:" + LogFile, "--", HostCommand.Find(Command[0]) ?? Command[0], .. Command.Skip(1)]);
         var pid = await HostCommand.RequireAsync(["systemctl", "show", "--property=MainPID", "--value", Unit]);

@@ -44,16 +44,25 @@ internal static class Teardown
             removed.Add("directory " + directory);
         }
 
-        foreach (var parent in new[] { paths.RunDirectory, paths.StateDirectory }.Select(directory => Path.GetDirectoryName(directory)!))
+        // The last instance takes the common directory along.
+        RemoveIfEmpty(Path.GetDirectoryName(paths.StateDirectory)!);
+        return removed;
+    }
+
+    /// <summary>Removes a directory that nothing is in, unless it is a mount point.</summary>
+    public static void RemoveIfEmpty(string directory)
+    {
+        try
         {
-            // The last instance takes the common directory along; the lock that this command holds is removed after it.
-            if (Directory.Exists(parent) && Directory.EnumerateFileSystemEntries(parent).All(entry => entry == paths.LockFile) && parent != Path.GetDirectoryName(paths.LockFile))
+            if (Directory.Exists(directory) && !Directory.EnumerateFileSystemEntries(directory).Any())
             {
-                Directory.Delete(parent);
+                Directory.Delete(directory);
             }
         }
-
-        return removed;
+        catch (IOException)
+        {
+            // Somebody gave it a file system of its own.
+        }
     }
 
     private static async Task EndProcessesAsync(LabPaths paths, List<string> removed)
