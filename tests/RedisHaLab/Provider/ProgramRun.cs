@@ -53,6 +53,16 @@ internal static class ProgramRun
             }
         }
 
+        // Now, and not after minutes of building: the program itself reads them again.
+        try
+        {
+            StackSettings.Read(new SettingsSource(settings));
+        }
+        catch (SettingsException e)
+        {
+            throw new LabException(e.Message, LabException.Unusable, e);
+        }
+
         if (!settings.ContainsKey("proxyBundlePath"))
         {
             settings["proxyBundlePath"] = await PublishAsync(isArm ? "linux-arm64" : "linux-x64", progress);
