@@ -6,6 +6,7 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
+[Collection("Alone")] // other tests would cause collections
 public sealed class AllocationTests
 {
     [Fact]
@@ -18,14 +19,26 @@ public sealed class AllocationTests
             new LimitConfiguration { Connections = 50, PerSource = 50 });
         await LoadAsync(forwarder, sessions: true); // first calls of methods, growth of the queues
 
-        // Asking and ordering allocate a little for their acknowledgement: the same without any session says how much.
-        await MeasureAsync(forwarder);
-        long start = await MeasureAsync(forwarder);
-        await LoadAsync(forwarder, sessions: false);
-        long idle = await MeasureAsync(forwarder);
-        await LoadAsync(forwarder, sessions: true);
-        long busy = await MeasureAsync(forwarder);
-        Assert.Equal(idle - start, busy - idle);
+        // Asking and ordering allocate a little for their acknowledgement: the same without any session says how much. A garbage
+        // collection in between counts the rest of the thread's allocation buffer as used: then once more.
+        int collections;
+        long idle;
+        long busy;
+        int attempts = 0;
+        do
+        {
+            Assert.True(++attempts <= 20, "there was a garbage collection in each of 20 attempts");
+            await MeasureAsync(forwarder);
+            collections = GC.CollectionCount(0);
+            long start = await MeasureAsync(forwarder);
+            await LoadAsync(forwarder, sessions: false);
+            long middle = await MeasureAsync(forwarder);
+            await LoadAsync(forwarder, sessions: true);
+            (idle, busy) = (middle - start, await MeasureAsync(forwarder) - middle);
+        }
+        while (GC.CollectionCount(0) != collections);
+
+        Assert.Equal(idle, busy);
     }
 
     private static Task<long> MeasureAsync(ForwarderUnderTest forwarder) =>
