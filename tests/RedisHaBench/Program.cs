@@ -8,5 +8,10 @@ var root = new RootCommand("Benchmarks of redis-ha-proxy against HAProxy, on rea
     FailoverCommand.Create(),
 };
 var parse = root.Parse(args);
+if (parse.Action is System.CommandLine.Invocation.ParseErrorAction error)
+{
+    error.ShowHelp = false; // the messages say what is wrong; a page of help would hide them
+}
+
 var exitCode = await parse.InvokeAsync();
 return parse.Errors.Count > 0 ? 2 : exitCode;
