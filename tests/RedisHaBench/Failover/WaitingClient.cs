@@ -106,8 +106,12 @@ internal sealed class WaitingClient
             {
                 if (connection.Readable(20_000))
                 {
-                    connection.Read();
-                    _waits.Add(new WaitRecord(Name, since, Stopwatch.GetTimestamp(), node));
+                    // A refusal that came late (READONLY, NOREPLICAS) is not the end of a wait, UNBLOCKED is.
+                    if (connection.Read() is not { IsError: true } reply || reply.Text.StartsWith("UNBLOCKED", StringComparison.Ordinal))
+                    {
+                        _waits.Add(new WaitRecord(Name, since, Stopwatch.GetTimestamp(), node));
+                    }
+
                     return;
                 }
             }
