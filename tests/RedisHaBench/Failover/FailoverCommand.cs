@@ -40,8 +40,13 @@ internal static class FailoverCommand
         var downAfter = new Option<int>("--down-after") { Description = "The Sentinels' down-after-milliseconds, and the proxy's: 1500 to 60000. The product's default is 5000; less makes a run short.", DefaultValueFactory = _ => 2000 };
         var minReplicas = new Option<int>("--min-replicas") { Description = "min-replicas-to-write: 0 or 1. The product's default is 1; 0 shows what a proxy does where Redis does not fence.", DefaultValueFactory = _ => 1 };
         var proxy = new Option<string>("--proxy") { Description = "The redis-ha-proxy to measure; the one built with the bench by default.", DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy") };
-        var document = new Option<string?>("--document") { Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is replaced by the tables." };
-        document.Validators.Add(r => Check(r.GetValueOrDefault<string?>() is not { } file || FailoverReport.CanInsertInto(file), r, $"--document: {r.GetValueOrDefault<string?>()} is no file with the lines <!-- results --> and <!-- /results -->"));
+        var document = new Option<string?>("--document") { Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is replaced by the tables; with --min-replicas 0 between <!-- results without fence --> and its end." };
+        document.Validators.Add(r =>
+        {
+            var section = FailoverReport.SectionOf(r.GetValue(minReplicas));
+            var file = r.GetValueOrDefault<string?>();
+            Check(file is null || FailoverReport.CanInsertInto(file, section), r, $"--document: {file} is no file with the lines <!-- {section} --> and <!-- /{section} -->");
+        });
         rounds.Validators.Add(r => Check(r.GetValueOrDefault<int?>() is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
         scenario.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), scenarioNames));
         contender.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), contenderNames));
@@ -177,7 +182,7 @@ internal static class FailoverCommand
         File.WriteAllText(Path.Combine(directory, "failover.json"), FailoverReport.ToJson(result));
         if (options.Document is { } document)
         {
-            FailoverReport.InsertInto(document, markdown);
+            FailoverReport.InsertInto(document, FailoverReport.SectionOf(options.Deployment.MinReplicas), markdown);
         }
 
         Console.WriteLine(markdown);
