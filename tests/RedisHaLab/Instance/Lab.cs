@@ -125,7 +125,8 @@ internal sealed class Lab : IDisposable
         }
 
         spec = spec with { Layers = made?.InstanceId == spec.InstanceId ? made.Layers : [image.TweakDirectory, image.Directory] };
-        Store.Update(state => state with { Machines = state.Machines.With(spec, machine => machine.Name) });
+        // In the order of their addresses, whatever the order in which they came.
+        Store.Update(state => state with { Machines = state.Machines.With(spec, machine => machine.Name).OrderBy(machine => Addresses.LinkName(machine.Address), StringComparer.Ordinal).ToList() });
         await ChangeNetworkAsync(network => network with { Vnics = network.Vnics.With(vnic, item => item.Name) });
         await StartMachineAsync(spec.Name);
     }
