@@ -10,7 +10,9 @@ var root = new RootCommand("Benchmarks of redis-ha-proxy against HAProxy, on rea
 var parse = root.Parse(args);
 if (parse.Action is System.CommandLine.Invocation.ParseErrorAction error)
 {
-    error.ShowHelp = false; // the messages say what is wrong; a page of help would hide them
+    // The messages say what is wrong; help or guesses around them would hide it.
+    error.ShowHelp = false;
+    error.ShowTypoCorrections = false;
 }
 
 var exitCode = await parse.InvokeAsync();

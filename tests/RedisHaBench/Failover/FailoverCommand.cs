@@ -41,29 +41,30 @@ internal static class FailoverCommand
         var minReplicas = new Option<int>("--min-replicas") { Description = "min-replicas-to-write: 0 or 1. The product's default is 1; 0 shows what a proxy does where Redis does not fence.", DefaultValueFactory = _ => 1 };
         var proxy = new Option<string>("--proxy") { Description = "The redis-ha-proxy to measure; the one built with the bench by default.", DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy") };
         var document = new Option<string?>("--document") { Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is replaced by the tables; with --min-replicas 0 between <!-- results without fence --> and its end." };
-        document.Validators.Add(r =>
-        {
-            var section = FailoverReport.SectionOf(r.GetValue(minReplicas));
-            var file = r.GetValueOrDefault<string?>();
-            Check(file is null || FailoverReport.CanInsertInto(file, section), r, $"--document: {file} is no file with the lines <!-- {section} --> and <!-- /{section} -->");
-        });
-        rounds.Validators.Add(r => Check(r.GetValueOrDefault<int?>() is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
+        rounds.Validators.Add(r => Check(NumberOf(r) is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
         scenario.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), scenarioNames));
         contender.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), contenderNames));
-        downAfter.Validators.Add(r => Check(r.GetValueOrDefault<int>() is >= 1500 and <= 60_000, r, "--down-after must be from 1500 to 60000 milliseconds"));
-        minReplicas.Validators.Add(r => Check(r.GetValueOrDefault<int>() is 0 or 1, r, "--min-replicas must be 0 or 1"));
+        downAfter.Validators.Add(r => Check(NumberOf(r) is null or (>= 1500 and <= 60_000), r, "--down-after must be from 1500 to 60000 milliseconds"));
+        minReplicas.Validators.Add(r => Check(NumberOf(r) is null or 0 or 1, r, "--min-replicas must be 0 or 1"));
         proxy.Validators.Add(r => Check(File.Exists(r.GetValueOrDefault<string>()), r, $"--proxy: there is no file {r.GetValueOrDefault<string>()}"));
 
         var command = new Command("failover", "What clients see of each kind of failover through our proxy and through HAProxy, on real Redis and Sentinel processes. Exits 1 when our proxy misses a bar.")
         {
             quick, rounds, scenario, contender, output, document, downAfter, minReplicas, proxy,
         };
-        command.SetAction((parse, cancellationToken) =>
+        command.SetAction(async (parse, cancellationToken) =>
         {
+            var section = FailoverReport.SectionOf(parse.GetValue(minReplicas));
+            if (parse.GetValue(document) is { } file && !FailoverReport.CanInsertInto(file, section))
+            {
+                Console.Error.WriteLine($"--document: {file} is no file with the lines <!-- {section} --> and <!-- /{section} -->");
+                return 2;
+            }
+
             var isQuick = parse.GetValue(quick);
             var only = parse.GetValue(scenario) ?? [];
             var against = parse.GetValue(contender) ?? [];
-            return RunAsync(
+            return await RunAsync(
                 new FailoverOptions
                 {
                     Rounds = parse.GetValue(rounds) ?? (isQuick ? 1 : 3),
@@ -251,6 +252,10 @@ internal static class FailoverCommand
             result.AddError(message);
         }
     }
+
+    /// <summary>The number given; null when none was, or something else (then the parser says so itself).</summary>
+    private static int? NumberOf(System.CommandLine.Parsing.OptionResult result)
+        => result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static void CheckNames(System.CommandLine.Parsing.OptionResult result, string[]? given, string[] known)
     {
