@@ -31,7 +31,6 @@ internal static class DownCommand
                     : string.Create(CultureInfo.InvariantCulture, $"the lab \"{paths.Name}\" is gone, {progress.Elapsed.TotalSeconds:0.0} s"));
             }
 
-            Teardown.RemoveIfEmpty(Path.GetDirectoryName(paths.LockFile)!);
             if (parsed.GetValue(cache) && Directory.Exists(LabPaths.CacheDirectory))
             {
                 if (LabPaths.AllInstances() is { Count: > 0 } others)

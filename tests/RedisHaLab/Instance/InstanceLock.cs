@@ -30,5 +30,6 @@ internal sealed class InstanceLock : IDisposable
         // The file goes first: whoever opens the name afterwards gets a file of its own, and the lock on it.
         File.Delete(_file.Name);
         _file.Dispose();
+        Teardown.RemoveIfEmpty(Path.GetDirectoryName(_file.Name)!);
     }
 }
