@@ -40,8 +40,8 @@ internal sealed unsafe partial class EventLoop
     private long _exhaustedUntil;
 
     /// <summary>
-    /// Errno that accepting meets instead of a client; a test's means to exhaust descriptors, because a .NET process that really
-    /// has none left dies of it (its code generator needs them, too). FitDescriptors of <see cref="EpollForwarder"/> prevents that.
+    /// Errno that accepting meets instead of a client; a test's means to exhaust descriptors. A test process that really had
+    /// none left hung or ended out of memory. FitDescriptors of <see cref="EpollForwarder"/> keeps a proxy from coming there.
     /// </summary>
     internal Func<int>? AcceptFault { get; set; }
 
