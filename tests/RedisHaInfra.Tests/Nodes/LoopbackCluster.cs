@@ -111,7 +111,11 @@ internal sealed class LoopbackCluster : IAsyncDisposable
 
     public Task<string> OperatorAsync(int number, int port, params string[] command) => AskAsync(number, port, "operator", PayloadInputs.Passwords.Operator, command);
 
-    /// <summary>Waits until exactly this node is master, all others follow it, every Sentinel names it, and all are members.</summary>
+    /// <summary>
+    /// Waits until exactly this node is master, all others follow it, every Sentinel names it and knows both replicas, and all are
+    /// members. A Sentinel learns of replicas from the master's INFO, every 10 s: one that leads a failover earlier never turns the
+    /// replica that it does not know.
+    /// </summary>
     public async Task<int> SettledAsync(int? expected = null, int seconds = 60)
     {
         var clock = Stopwatch.StartNew();
@@ -125,13 +129,15 @@ internal sealed class LoopbackCluster : IAsyncDisposable
                 string info = await OperatorAsync(number, 6379, "INFO", "replication");
                 string Field(string name) => info.Split('\n').Select(line => line.TrimEnd('\r').Split(':')).FirstOrDefault(pair => pair[0] == name)?[1] ?? "?";
                 roles.Add(Field("role") == "master" ? "master" : $"{Field("master_host")} {Field("master_link_status")} {Field("slave_priority")}");
-                names.Add((await OperatorAsync(number, 26379, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")).Split('\n')[0]);
+                string[] monitored = (await OperatorAsync(number, 26379, "SENTINEL", "MASTER", "mymaster")).Split('\n');
+                string Monitored(string name) => monitored.SkipWhile((line, index) => index % 2 == 1 || line != name).Skip(1).FirstOrDefault() ?? "?";
+                names.Add($"{Monitored("ip")} with {Monitored("num-slaves")} replicas");
             }
             bool members = Machines.Values.All(machine => machine.Exists("root/var/lib/redis/redis-ha.member"));
             int master = roles.IndexOf("master") + 1;
             if (master > 0 && members && (expected is null || expected == master)
                 && roles.Where((_, index) => index != master - 1).All(role => role == $"{Address(master)} up 100")
-                && names.All(name => name == Address(master)))
+                && names.All(name => name == $"{Address(master)} with 2 replicas"))
             {
                 return master;
             }
