@@ -19,26 +19,30 @@ public sealed class AllocationTests
             new LimitConfiguration { Connections = 50, PerSource = 50 });
         await LoadAsync(forwarder, sessions: true); // first calls of methods, growth of the queues
 
-        // Asking and ordering allocate a little for their acknowledgement: the same without any session says how much. A garbage
-        // collection in between counts the rest of the thread's allocation buffer as used: then once more.
-        int collections;
-        long idle;
-        long busy;
+        // Asking and ordering allocate a little for their acknowledgement, some bytes more when the asker is not waiting yet: so the
+        // least of several rounds, with sessions and without any. A garbage collection in between counts the rest of the thread's
+        // allocation buffer as used: such a round does not count.
+        long idle = long.MaxValue;
+        long busy = long.MaxValue;
         int attempts = 0;
-        do
+        for (int rounds = 0; rounds < 4;)
         {
-            Assert.True(++attempts <= 20, "there was a garbage collection in each of 20 attempts");
+            Assert.True(++attempts <= 20, "there was a garbage collection in too many of 20 attempts");
             await MeasureAsync(forwarder);
-            collections = GC.CollectionCount(0);
+            int collections = GC.CollectionCount(0);
             long start = await MeasureAsync(forwarder);
             await LoadAsync(forwarder, sessions: false);
             long middle = await MeasureAsync(forwarder);
             await LoadAsync(forwarder, sessions: true);
-            (idle, busy) = (middle - start, await MeasureAsync(forwarder) - middle);
+            long end = await MeasureAsync(forwarder);
+            if (GC.CollectionCount(0) == collections)
+            {
+                rounds++;
+                (idle, busy) = (Math.Min(idle, middle - start), Math.Min(busy, end - middle));
+            }
         }
-        while (GC.CollectionCount(0) != collections);
 
-        Assert.Equal(idle, busy);
+        Assert.True(busy <= idle, $"{busy} bytes with sessions, {idle} without");
     }
 
     private static Task<long> MeasureAsync(ForwarderUnderTest forwarder) =>
