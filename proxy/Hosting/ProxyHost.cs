@@ -1,6 +1,5 @@
 // One proxy process from start to end: what is created in which order, what a signal does, what ends the process.
 
-using System.ComponentModel;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
@@ -78,7 +77,6 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     /// <exception cref="SocketException">An address for clients cannot be used.</exception>
     public async Task<bool> RunAsync()
     {
-        RaiseFileLimit();
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Signalled(context, StopReason.Terminate));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Signalled(context, StopReason.Interrupt));
 
@@ -229,31 +227,8 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         return (_lifecycle.Phase == LifecyclePhase.Draining ? "Draining, " : "Serving, ") + route + $", {snapshot.Sessions} sessions";
     }
 
-    private void RaiseFileLimit()
-    {
-        long files;
-        try
-        {
-            files = FileDescriptorLimit.RaiseToHardLimit();
-        }
-        catch (Win32Exception e)
-        {
-            LogFilesUnknown(_log, e.Message);
-            return;
-        }
-
-        long needed = FileDescriptorLimit.NeededFor(_configuration.Limits.Connections);
-        if (files < needed)
-        {
-            LogFewFiles(_log, files, needed, _configuration.Limits.Connections);
-        }
-    }
-
     [LoggerMessage(1, LogLevel.Information, "Serving clients on {Clients}; administration on {Admin}")]
     private static partial void LogServing(ILogger log, string clients, string admin);
-
-    [LoggerMessage(2, LogLevel.Warning, "The process may open {Files} files; {Needed} are needed for limits.connections = {Connections}: raise LimitNOFILE, or lower the limit")]
-    private static partial void LogFewFiles(ILogger log, long files, long needed, int connections);
 
     [LoggerMessage(3, LogLevel.Information, "Stopping: health checks fail from now on; {Sessions} sessions; new ones are taken for {Delay}, open ones may go on for {Limit} after that")]
     private static partial void LogDraining(ILogger log, int sessions, string delay, string limit);
@@ -263,9 +238,6 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
     [LoggerMessage(5, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends")]
     private static partial void LogRoutingFailed(ILogger log, Exception? exception);
-
-    [LoggerMessage(6, LogLevel.Warning, "The limit of open files cannot be raised: {Error}")]
-    private static partial void LogFilesUnknown(ILogger log, string error);
 
     [LoggerMessage(7, LogLevel.Error, "An event loop has not gone round for {Stalled} ms; the process ends without it")]
     private static partial void LogStuck(ILogger log, long stalled);
