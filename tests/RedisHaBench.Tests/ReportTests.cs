@@ -35,11 +35,11 @@ public sealed class ReportTests
         using var work = new WorkDirectory();
         var file = work.Write("doc.md", "before\n<!-- results -->\nold\n<!-- /results -->\nafter\n");
 
-        FailoverReport.InsertInto(file, "results", "new\n");
+        MarkdownSection.Replace(file, "results", "new\n");
 
         Assert.Equal("before\n<!-- results -->\nnew\n<!-- /results -->\nafter\n", File.ReadAllText(file));
-        Assert.False(FailoverReport.CanInsertInto(work.Write("other.md", "<!-- /results -->\n<!-- results -->\n"), "results"));
-        Assert.False(FailoverReport.CanInsertInto("/nowhere.md", "results"));
+        Assert.False(MarkdownSection.IsIn(work.Write("other.md", "<!-- /results -->\n<!-- results -->\n"), "results"));
+        Assert.False(MarkdownSection.IsIn("/nowhere.md", "results"));
     }
 
     private static FailoverResult Result() => new()

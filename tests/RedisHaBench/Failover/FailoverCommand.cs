@@ -41,12 +41,12 @@ internal static class FailoverCommand
         var minReplicas = new Option<int>("--min-replicas") { Description = "min-replicas-to-write: 0 or 1. The product's default is 1; 0 shows what a proxy does where Redis does not fence.", DefaultValueFactory = _ => 1 };
         var proxy = new Option<string>("--proxy") { Description = "The redis-ha-proxy to measure; the one built with the bench by default.", DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy") };
         var document = new Option<string?>("--document") { Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is replaced by the tables; with --min-replicas 0 between <!-- results without fence --> and its end." };
-        rounds.Validators.Add(r => Check(NumberOf(r) is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
-        scenario.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), scenarioNames));
-        contender.Validators.Add(r => CheckNames(r, r.GetValueOrDefault<string[]>(), contenderNames));
-        downAfter.Validators.Add(r => Check(NumberOf(r) is null or (>= 1500 and <= 60_000), r, "--down-after must be from 1500 to 60000 milliseconds"));
-        minReplicas.Validators.Add(r => Check(NumberOf(r) is null or 0 or 1, r, "--min-replicas must be 0 or 1"));
-        proxy.Validators.Add(r => Check(File.Exists(r.GetValueOrDefault<string>()), r, $"--proxy: there is no file {r.GetValueOrDefault<string>()}"));
+        rounds.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
+        scenario.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), scenarioNames));
+        contender.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), contenderNames));
+        downAfter.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or (>= 1500 and <= 60_000), r, "--down-after must be from 1500 to 60000 milliseconds"));
+        minReplicas.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or 0 or 1, r, "--min-replicas must be 0 or 1"));
+        proxy.Validators.Add(r => OptionRules.Check(File.Exists(r.GetValueOrDefault<string>()), r, $"--proxy: there is no file {r.GetValueOrDefault<string>()}"));
 
         var command = new Command("failover", "What clients see of each kind of failover through our proxy and through HAProxy, on real Redis and Sentinel processes. Exits 1 when our proxy misses a bar.")
         {
@@ -55,7 +55,7 @@ internal static class FailoverCommand
         command.SetAction(async (parse, cancellationToken) =>
         {
             var section = FailoverReport.SectionOf(parse.GetValue(minReplicas));
-            if (parse.GetValue(document) is { } file && !FailoverReport.CanInsertInto(file, section))
+            if (parse.GetValue(document) is { } file && !MarkdownSection.IsIn(file, section))
             {
                 Console.Error.WriteLine($"--document: {file} is no file with the lines <!-- {section} --> and <!-- /{section} -->");
                 return 2;
@@ -183,7 +183,7 @@ internal static class FailoverCommand
         File.WriteAllText(Path.Combine(directory, "failover.json"), FailoverReport.ToJson(result));
         if (options.Document is { } document)
         {
-            FailoverReport.InsertInto(document, FailoverReport.SectionOf(options.Deployment.MinReplicas), markdown);
+            MarkdownSection.Replace(document, FailoverReport.SectionOf(options.Deployment.MinReplicas), markdown);
         }
 
         Console.WriteLine(markdown);
@@ -223,45 +223,15 @@ internal static class FailoverCommand
             ["CPUs"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture),
             ["load average before"] = (await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0],
             ["kernel"] = Environment.OSVersion.Version.ToString(),
-            ["Redis"] = await FirstLineAsync("redis-server", cancellationToken),
+            ["Redis"] = await InstalledVersion.OfAsync("redis-server", cancellationToken),
             ["down-after"] = string.Create(CultureInfo.InvariantCulture, $"{settings.DownAfterMilliseconds} ms"),
             ["min-replicas-to-write"] = settings.MinReplicas.ToString(CultureInfo.InvariantCulture),
         };
         if (Installed.Path("haproxy") is not null)
         {
-            environment["HAProxy"] = await FirstLineAsync("haproxy", cancellationToken);
+            environment["HAProxy"] = await InstalledVersion.OfAsync("haproxy", cancellationToken);
         }
 
         return environment;
-    }
-
-    /// <summary>The version a program prints.</summary>
-    private static async Task<string> FirstLineAsync(string program, CancellationToken cancellationToken)
-    {
-        using var process = Process.Start(new ProcessStartInfo(Installed.Path(program)!, "-v") { RedirectStandardOutput = true })!;
-        var line = await process.StandardOutput.ReadLineAsync(cancellationToken) ?? "";
-        await process.StandardOutput.ReadToEndAsync(cancellationToken);
-        await process.WaitForExitAsync(cancellationToken);
-        return line.Split(' ').FirstOrDefault(w => w.Any(char.IsAsciiDigit) && w.Contains('.', StringComparison.Ordinal))?.Replace("v=", "", StringComparison.Ordinal) ?? line;
-    }
-
-    private static void Check(bool holds, System.CommandLine.Parsing.OptionResult result, string message)
-    {
-        if (!holds)
-        {
-            result.AddError(message);
-        }
-    }
-
-    /// <summary>The number given; null when none was, or something else (then the parser says so itself).</summary>
-    private static int? NumberOf(System.CommandLine.Parsing.OptionResult result)
-        => result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var number) ? number : null;
-
-    private static void CheckNames(System.CommandLine.Parsing.OptionResult result, string[]? given, string[] known)
-    {
-        foreach (var name in (given ?? []).Except(known))
-        {
-            result.AddError($"{result.Option.Name}: there is no '{name}'; there are {string.Join(", ", known)}");
-        }
     }
 }

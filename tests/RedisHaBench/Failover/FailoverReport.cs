@@ -53,26 +53,6 @@ internal static class FailoverReport
     /// <summary>Name of the place in a document that takes the tables: runs with and without the fence stand side by side.</summary>
     public static string SectionOf(int minReplicas) => minReplicas > 0 ? "results" : "results without fence";
 
-    /// <summary>Whether a file has the two lines between which the tables go.</summary>
-    public static bool CanInsertInto(string file, string section) => File.Exists(file) && Find(File.ReadAllText(file), section) is not null;
-
-    /// <summary>Replaces what is between the two lines of a file.</summary>
-    /// <exception cref="InvalidOperationException">The file does not have them.</exception>
-    public static void InsertInto(string file, string section, string markdown)
-    {
-        var text = File.ReadAllText(file);
-        var (begin, end) = Find(text, section) ?? throw new InvalidOperationException($"{file} has no section {section}");
-        File.WriteAllText(file, $"{text[..begin]}\n{markdown}{text[end..]}");
-    }
-
-    private static (int Begin, int End)? Find(string text, string section)
-    {
-        var mark = $"<!-- {section} -->";
-        var begin = text.IndexOf(mark, StringComparison.Ordinal);
-        var end = begin < 0 ? -1 : text.IndexOf($"<!-- /{section} -->", begin, StringComparison.Ordinal);
-        return end < 0 ? null : (begin + mark.Length, end);
-    }
-
     public static string ToMarkdown(FailoverResult result)
     {
         var text = new StringBuilder();
