@@ -121,13 +121,13 @@ public sealed class RedisDeployment : IAsyncDisposable
         return masters.Length == 1 ? masters[0] : null;
     }
 
-    /// <summary>Waits until all running replicas follow the node and every running Sentinel names it.</summary>
+    /// <summary>Waits until all running replicas follow the node, by their own word and by its, and every running Sentinel names it.</summary>
     public Task SettledOnAsync(RedisProcess master, TimeSpan? within = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(master);
         return Eventually.HoldsAsync(
-            () => _nodes.Where(n => n.Runs && n != master).Select(n => n.Info("replication")).All(i =>
-                    i["role"] == "slave" && i["master_port"] == Port(master) && i["master_link_status"] == "up")
+            () => Replicating() is var running
+                && _nodes.Where(n => n.Runs && n != master).All(n => IsOnline(Port(n), running) && running[Port(n)]["master_port"] == Port(master))
                 && _sentinels.Where(s => s.Runs).All(s => SentinelMaster(s) is var vote
                     && vote["port"] == Port(master) && vote["flags"] == "master"
                     && vote["num-slaves"] == Text(_nodes.Count - 1) && vote["num-other-sentinels"] == Text(_sentinels.Count - 1)),
@@ -230,16 +230,27 @@ public sealed class RedisDeployment : IAsyncDisposable
 
     private bool Linked(bool sameOffset)
     {
-        var running = _nodes.Where(n => n.Runs).ToArray();
         if (OnlyMaster() is not { } master)
         {
             return false;
         }
 
         // After FAILOVER TO the third node follows the old master, which follows the new one: any running node will do as a replica's master.
-        var ports = running.Select(Port).ToHashSet(StringComparer.Ordinal);
-        return running.Where(n => n != master).Select(n => n.Info("replication")).All(i =>
-            i["role"] == "slave" && ports.Contains(i["master_port"]) && i["master_link_status"] == "up"
-            && (!sameOffset || i["master_repl_offset"] == master.Info("replication")["master_repl_offset"]));
+        var running = Replicating();
+        return running.Keys.Where(port => port != Port(master)).All(port => IsOnline(port, running)
+            && (!sameOffset || running[port]["master_repl_offset"] == running[Port(master)]["master_repl_offset"]));
     }
+
+    /// <summary>INFO replication of all running nodes, by port.</summary>
+    private Dictionary<string, Dictionary<string, string>> Replicating() => _nodes.Where(n => n.Runs).ToDictionary(Port, n => n.Info("replication"));
+
+    /// <summary>
+    /// Whether a replica's link is up and its master agrees: after a full copy the link is up before the master has seen its saving
+    /// child end and calls the replica online (replication.c, updateSlavesWaitingBgsave). Until then FAILOVER TO is refused.
+    /// </summary>
+    private static bool IsOnline(string port, Dictionary<string, Dictionary<string, string>> running)
+        => running[port] is var replica && replica["role"] == "slave" && replica["master_link_status"] == "up"
+            && running.TryGetValue(replica["master_port"], out var master)
+            && master.Any(field => field.Key.StartsWith("slave", StringComparison.Ordinal)
+                && field.Value.Contains($"port={port},state=online", StringComparison.Ordinal));
 }

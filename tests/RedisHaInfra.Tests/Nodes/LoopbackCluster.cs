@@ -114,7 +114,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     /// <summary>
     /// Waits until exactly this node is master, all others follow it, every Sentinel names it and knows both replicas, and all are
     /// members. A Sentinel learns of replicas from the master's INFO, every 10 s: one that leads a failover earlier never turns the
-    /// replica that it does not know.
+    /// replica that it does not know. That both follow is asked of the master too: after a full copy a replica's link is up before
+    /// the master has seen its saving child end, and until then FAILOVER TO is refused (replication.c, updateSlavesWaitingBgsave).
     /// </summary>
     public async Task<int> SettledAsync(int? expected = null, int seconds = 60)
     {
@@ -128,13 +129,13 @@ internal sealed class LoopbackCluster : IAsyncDisposable
             {
                 string info = await OperatorAsync(number, 6379, "INFO", "replication");
                 string Field(string name) => info.Split('\n').Select(line => line.TrimEnd('\r').Split(':')).FirstOrDefault(pair => pair[0] == name)?[1] ?? "?";
-                roles.Add(Field("role") == "master" ? "master" : $"{Field("master_host")} {Field("master_link_status")} {Field("slave_priority")}");
+                roles.Add(Field("role") == "master" ? $"master of {info.Split("state=online").Length - 1} online replicas" : $"{Field("master_host")} {Field("master_link_status")} {Field("slave_priority")}");
                 string[] monitored = (await OperatorAsync(number, 26379, "SENTINEL", "MASTER", "mymaster")).Split('\n');
                 string Monitored(string name) => monitored.SkipWhile((line, index) => index % 2 == 1 || line != name).Skip(1).FirstOrDefault() ?? "?";
                 names.Add($"{Monitored("ip")} with {Monitored("num-slaves")} replicas");
             }
             bool members = Machines.Values.All(machine => machine.Exists("root/var/lib/redis/redis-ha.member"));
-            int master = roles.IndexOf("master") + 1;
+            int master = roles.IndexOf("master of 2 online replicas") + 1;
             if (master > 0 && members && (expected is null || expected == master)
                 && roles.Where((_, index) => index != master - 1).All(role => role == $"{Address(master)} up 100")
                 && names.All(name => name == $"{Address(master)} with 2 replicas"))

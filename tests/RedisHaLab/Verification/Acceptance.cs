@@ -143,6 +143,8 @@ internal sealed class Acceptance
     {
         var old = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
         var next = _cluster.Redis.SkipWhile(node => node != old).Skip(1).FirstOrDefault() ?? _cluster.Redis.First(node => node != old);
+        // By the master's own word: FAILOVER TO a replica that it does not yet call online is refused.
+        await RolesAsync();
         await SetPriorityAsync(next, 1);
         try
         {
