@@ -8,7 +8,7 @@ internal enum EndpointFlags : byte
 {
     None = 0,
 
-    /// <summary>epoll has announced something to read, and no read has found the socket empty since.</summary>
+    /// <summary>the kernel has announced something to read, and no read has found the socket empty since.</summary>
     Readable = 1,
 
     /// <summary>FIN, RST or an error was announced: the end is behind the last byte, so a short read does not mean "drained".</summary>

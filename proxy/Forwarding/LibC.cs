@@ -12,11 +12,14 @@ internal static unsafe partial class LibC
     internal const int EPollCloseOnExec = 0x80000;
     internal const int EPollAdd = 1;
     internal const int EPollModify = 3;
-    internal const uint EPollIn = 0x001;
-    internal const uint EPollOut = 0x004;
-    internal const uint EPollError = 0x008;
-    internal const uint EPollHangUp = 0x010;
-    internal const uint EPollReadHangUp = 0x2000;
+    internal const uint PollIn = 0x001;
+    internal const uint PollOut = 0x004;
+    internal const uint PollError = 0x008;
+    internal const uint PollHangUp = 0x010;
+    internal const uint PollReadHangUp = 0x2000;
+
+    /// <summary>The end of the stream, or a failure, is behind the last byte.</summary>
+    internal const uint PollHung = PollReadHangUp | PollHangUp | PollError;
     internal const uint EPollEdgeTriggered = 1u << 31;
 
     internal const int AddressFamilyIPv4 = 2;

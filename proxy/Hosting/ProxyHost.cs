@@ -20,7 +20,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     private static readonly TimeSpan LoopAnswer = TimeSpan.FromSeconds(5);
 
     private readonly ProxyConfiguration _configuration;
-    private readonly EpollForwarder _forwarder;
+    private readonly LoopForwarder _forwarder;
     private readonly Router _router;
     private readonly AdminServer? _admin;
     private readonly TrafficRates _rates;
@@ -43,7 +43,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _timeProvider = timeProvider;
         _log = loggers.CreateLogger<ProxyHost>();
         _lifecycle = new Lifecycle(timeProvider);
-        _forwarder = new EpollForwarder(configuration, loggers, timeProvider);
+        _forwarder = new LoopForwarder(configuration, loggers, timeProvider);
         _router = new Router(configuration, _forwarder, timeProvider, loggers);
         _rates = new TrafficRates(_forwarder, timeProvider);
         _sessionLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };

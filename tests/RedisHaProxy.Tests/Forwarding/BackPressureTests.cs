@@ -10,7 +10,7 @@ public sealed class BackPressureTests
     private const int Megabyte = 1024 * 1024;
 
     // What a session may hold in this process per direction: a block, or a pipe of at most this capacity.
-    private const int HeldPerDirection = EventLoop.PipeSize;
+    private const int HeldPerDirection = SessionLoop.PipeSize;
 
     [Fact]
     public async Task A_reader_with_100_MB_pending_costs_a_bounded_amount_and_gets_every_byte()

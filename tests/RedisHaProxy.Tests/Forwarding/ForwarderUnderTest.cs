@@ -1,4 +1,4 @@
-// An EpollForwarder on a free loopback port in front of plain servers.
+// A LoopForwarder on a free loopback port in front of plain servers.
 
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
@@ -21,7 +21,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         ILoggerFactory? loggerFactory = null)
     {
         Nodes = [.. nodes.Select((endPoint, i) => new RedisNode($"redis{i + 1}", endPoint))];
-        Forwarder = new EpollForwarder(
+        Forwarder = new LoopForwarder(
             new ProxyConfiguration
             {
                 Listen = [new(System.Net.IPAddress.Loopback, 0)],
@@ -37,7 +37,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
 
     public IReadOnlyList<RedisNode> Nodes { get; }
 
-    public EpollForwarder Forwarder { get; }
+    public LoopForwarder Forwarder { get; }
 
     public static async Task<ForwarderUnderTest> OpenAsync(
         PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1)
@@ -88,7 +88,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     }
 
     /// <summary>Has a loop's thread compute something.</summary>
-    public Task<T> AskLoopAsync<T>(int loop, Func<EventLoop, T> question)
+    public Task<T> AskLoopAsync<T>(int loop, Func<SessionLoop, T> question)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         Forwarder.Loops[loop].Post(each => answer.SetResult(question(each)));

@@ -219,7 +219,7 @@ public sealed class LimitTests
     public async Task An_address_in_use_is_named_and_nothing_listens_then()
     {
         await using var taken = PlainServer.Echo();
-        var forwarder = new EpollForwarder(
+        var forwarder = new LoopForwarder(
             new ProxyConfiguration
             {
                 Listen = [new(IPAddress.Loopback, 0), taken.EndPoint],
@@ -240,7 +240,7 @@ public sealed class LimitTests
     {
         await using var server = PlainServer.Echo();
         var node = new RedisNode("a", server.EndPoint);
-        await using var forwarder = new EpollForwarder(
+        await using var forwarder = new LoopForwarder(
             new ProxyConfiguration
             {
                 Listen = [new(IPAddress.IPv6Loopback, 0)],

@@ -6,7 +6,7 @@
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed unsafe partial class EventLoop
+internal abstract unsafe partial class SessionLoop
 {
     /// <summary>
     /// Connects of one loop under way at once. A larger storm would overflow the accept backlog of Redis (tcp-backlog 511),
@@ -164,7 +164,7 @@ internal sealed unsafe partial class EventLoop
     private void OnConnecting(int endpoint, uint events)
     {
         int index = endpoint >> 1;
-        bool failed = (events & (LibC.EPollError | LibC.EPollHangUp)) != 0;
+        bool failed = (events & (LibC.PollError | LibC.PollHangUp)) != 0;
         if ((endpoint & 1) == 0)
         {
             if (failed)
@@ -178,7 +178,7 @@ internal sealed unsafe partial class EventLoop
             CloseEndpoint(endpoint, reset: false);
             OnConnectFailed(index, errno);
         }
-        else if ((events & LibC.EPollOut) != 0)
+        else if ((events & LibC.PollOut) != 0)
         {
             OnConnected(index);
         }
@@ -193,8 +193,7 @@ internal sealed unsafe partial class EventLoop
         _limits.EnterNode(session.Node);
         _nodeCounters[session.Node].SessionsTotal++;
         ArmOpenTimer(index);
-        Forward(2 * index);
-        Forward((2 * index) + 1);
+        Opened(index);
     }
 
     private void OnConnectTimeout(int index)

@@ -3,7 +3,7 @@
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed unsafe partial class EventLoop
+internal abstract unsafe partial class SessionLoop
 {
     /// <summary>Capacity asked for a pipe, and so the most that can be between two sockets (the kernel may grant less).</summary>
     internal const int PipeSize = 256 * 1024;
@@ -22,7 +22,7 @@ internal sealed unsafe partial class EventLoop
     private int _pipeCount;
 
     /// <summary>One splice from an endpoint towards its peer, whose pipe is empty. True when there may be more to move.</summary>
-    private bool SpliceFrom(int from)
+    protected bool SpliceFrom(int from)
     {
         ref Endpoint source = ref _endpoints[from];
         ref Endpoint sink = ref _endpoints[from ^ 1];
@@ -70,7 +70,11 @@ internal sealed unsafe partial class EventLoop
             nint sent = LibC.Splice(sink.PipeRead, null, sink.Descriptor, null, sink.PipeLength, LibC.SpliceMove | LibC.SpliceNonBlocking);
             if (sent <= 0)
             {
-                if (sent == 0 || LibC.Errno != LibC.EAGAIN)
+                if (sent < 0 && LibC.Errno == LibC.EAGAIN)
+                {
+                    AwaitRoom(to);
+                }
+                else
                 {
                     OnWriteFailed(to);
                 }
@@ -84,6 +88,12 @@ internal sealed unsafe partial class EventLoop
 
         ReturnPipe(ref sink);
         return true;
+    }
+
+    protected static void EnterBulk(ref Endpoint source)
+    {
+        source.Flags |= EndpointFlags.Bulk;
+        source.Streak = SmallSplicesAllowed;
     }
 
     private static void LeaveBulk(ref Endpoint source)

@@ -8,11 +8,11 @@ using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed unsafe partial class EventLoop
+internal abstract unsafe partial class SessionLoop
 {
-    private readonly Queue<Action<EventLoop>> _inbox = new();
+    private readonly Queue<Action<SessionLoop>> _inbox = new();
     private readonly Lock _inboxLock = new();
-    private readonly int _wake;
+    private readonly int _wake = LibC.EventDescriptor(0, LibC.OpenNonBlocking | LibC.OpenCloseOnExec);
     private readonly Thread _thread;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
@@ -30,7 +30,7 @@ internal sealed unsafe partial class EventLoop
     private long _accepted;
     private bool _ended;
 
-    public EventLoop(
+    protected SessionLoop(
         int index,
         int loopCount,
         ProxyConfiguration configuration,
@@ -58,11 +58,9 @@ internal sealed unsafe partial class EventLoop
         _timers = new TimerWheel(_sessions, _now);
         _parked = new ParkingQueue(_sessions);
         _buffer = RentBlock();
-        _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
-        _wake = LibC.EventDescriptor(0, LibC.OpenNonBlocking | LibC.OpenCloseOnExec);
-        if (_epoll < 0 || _wake < 0 || LibC.EPollControl(_epoll, LibC.EPollAdd, _wake, LibC.EPollIn, unchecked((uint)WakeToken)) < 0)
+        if (_wake < 0)
         {
-            throw new InvalidOperationException("cannot create the epoll and event descriptors of an event loop: the limit of open files is too low");
+            throw new InvalidOperationException("cannot create the event descriptor of an event loop: the limit of open files is too low");
         }
 
         _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{index}" };
@@ -74,6 +72,12 @@ internal sealed unsafe partial class EventLoop
     /// <summary>Ended sessions by <see cref="SessionEnd"/>.</summary>
     public long[] Ends => _ends;
 
+    /// <summary>Readable (eventfd) when a command waits; <see cref="ReadInbox"/> is to follow.</summary>
+    protected int WakeDescriptor => _wake;
+
+    /// <summary>The listeners' sockets; empty before the start and after accepting has ended.</summary>
+    protected int[] ListenDescriptors => _listenDescriptors;
+
     public long Accepted => Volatile.Read(ref _accepted);
 
     /// <summary>Takes the listeners over and starts the thread.</summary>
@@ -81,12 +85,12 @@ internal sealed unsafe partial class EventLoop
     {
         _listeners = listeners;
         _listenDescriptors = [.. listeners.Select(listener => (int)listener.Handle)];
-        WatchListeners(LibC.EPollAdd, LibC.EPollIn);
+        WatchListeners(begin: true);
         _thread.Start();
     }
 
     /// <summary>Has the loop carry out a command; at once on this thread when the loop has ended.</summary>
-    public void Post(Action<EventLoop> command)
+    public void Post(Action<SessionLoop> command)
     {
         lock (_inboxLock)
         {
@@ -207,8 +211,7 @@ internal sealed unsafe partial class EventLoop
         }
 
         NativeMemory.AlignedFree(_buffer);
-        NativeMemory.Free(_events);
-        LibC.Close(_epoll);
+        Free();
         lock (_inboxLock)
         {
             _ended = true;
@@ -247,7 +250,7 @@ internal sealed unsafe partial class EventLoop
         CleanUp();
     }
 
-    private void ReadInbox()
+    protected void ReadInbox()
     {
         long rings;
         LibC.Read(_wake, &rings, sizeof(long));
@@ -258,7 +261,7 @@ internal sealed unsafe partial class EventLoop
     {
         while (true)
         {
-            Action<EventLoop>? command;
+            Action<SessionLoop>? command;
             lock (_inboxLock)
             {
                 if (!_inbox.TryDequeue(out command))
@@ -275,14 +278,6 @@ internal sealed unsafe partial class EventLoop
     {
         long one = 1;
         LibC.Write(_wake, &one, sizeof(long));
-    }
-
-    private void WatchListeners(int operation, uint events)
-    {
-        for (int i = 0; i < _listenDescriptors.Length; i++)
-        {
-            LibC.EPollControl(_epoll, operation, _listenDescriptors[i], events, (uint)i);
-        }
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise LimitNOFILE or lower limits.connections.")]

@@ -5,7 +5,7 @@ using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed unsafe partial class EventLoop
+internal abstract unsafe partial class SessionLoop
 {
     private const int AcceptsPerTurn = 64;
 
@@ -41,12 +41,12 @@ internal sealed unsafe partial class EventLoop
 
     /// <summary>
     /// Errno that accepting meets instead of a client; a test's means to exhaust descriptors. A test process that really had
-    /// none left hung or ended out of memory. FitDescriptors of <see cref="EpollForwarder"/> keeps a proxy from coming there.
+    /// none left hung or ended out of memory. FitDescriptors of <see cref="LoopForwarder"/> keeps a proxy from coming there.
     /// </summary>
     internal Func<int>? AcceptFault { get; set; }
 
     /// <summary>Accepts one turn's worth of clients. True when more may be waiting.</summary>
-    private bool Accept(int listener)
+    protected bool Accept(int listener)
     {
         if (listener >= _listenDescriptors.Length)
         {
@@ -278,14 +278,13 @@ internal sealed unsafe partial class EventLoop
         return index;
     }
 
-    /// <summary>Puts a socket into its place and has epoll watch it, once and for all.</summary>
+    /// <summary>Puts a socket into its place and has the engine watch it.</summary>
     private void OpenEndpoint(int index, int descriptor)
     {
         ref Endpoint endpoint = ref _endpoints[index];
         uint generation = endpoint.Generation == uint.MaxValue ? 1 : endpoint.Generation + 1;
         endpoint = new Endpoint { Descriptor = descriptor, Generation = generation };
-        const uint Events = LibC.EPollIn | LibC.EPollOut | LibC.EPollReadHangUp | LibC.EPollEdgeTriggered;
-        if (LibC.EPollControl(_epoll, LibC.EPollAdd, descriptor, Events, ((ulong)generation << 32) | (uint)index) < 0)
+        if (!TryWatch(index))
         {
             // Only the user's epoll quota or kernel memory can be the cause. Unwatched it would hang for ever; shut down, its
             // session ends by the next read or write, or by its timer.
@@ -305,12 +304,7 @@ internal sealed unsafe partial class EventLoop
 
         ReturnOwed(ref endpoint);
         ClosePipe(ref endpoint);
-        if (reset)
-        {
-            LibC.ResetOnClose(endpoint.Descriptor);
-        }
-
-        LibC.Close(endpoint.Descriptor);
+        Close(ref endpoint, reset);
         endpoint.Descriptor = -1;
         endpoint.Generation = endpoint.Generation == uint.MaxValue ? 1 : endpoint.Generation + 1;
         endpoint.Flags = EndpointFlags.None;
@@ -330,7 +324,7 @@ internal sealed unsafe partial class EventLoop
         ReportExhaustion(errno);
         _acceptPaused = true;
         _acceptPausedUntil = _now + AcceptPauseMilliseconds;
-        WatchListeners(LibC.EPollModify, 0);
+        WatchListeners(begin: false);
     }
 
     private void ResumeAccepting()
@@ -338,7 +332,7 @@ internal sealed unsafe partial class EventLoop
         if (_acceptPaused && _now >= _acceptPausedUntil)
         {
             _acceptPaused = false;
-            WatchListeners(LibC.EPollModify, LibC.EPollIn);
+            WatchListeners(begin: true);
         }
         else if (_exhausted && _now >= _exhaustedUntil)
         {
@@ -359,5 +353,5 @@ internal sealed unsafe partial class EventLoop
     }
 
     // A log sink may block; the loop must not.
-    private void Report(Action<EventLoop> log) => ThreadPool.UnsafeQueueUserWorkItem(log, this, preferLocal: false);
+    private void Report(Action<SessionLoop> log) => ThreadPool.UnsafeQueueUserWorkItem(log, this, preferLocal: false);
 }

@@ -1,4 +1,4 @@
-// The data plane over epoll: starts the loops, hands orders to all of them, adds their counters up. No byte passes here.
+// The data plane, whatever its engine: starts the loops, hands orders to all of them, adds their counters up. No byte passes here.
 
 using System.Net;
 using System.Net.Sockets;
@@ -7,13 +7,13 @@ using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
 
-/// <summary>An <see cref="IForwarder"/> of dedicated threads, each with its own listeners, epoll descriptor and sessions.</summary>
-public sealed partial class EpollForwarder : IForwarder, ISessions
+/// <summary>An <see cref="IForwarder"/> of dedicated threads, each with its own listeners and sessions.</summary>
+public sealed partial class LoopForwarder : IForwarder, ISessions
 {
     private readonly ProxyConfiguration _configuration;
     private readonly NodeTarget[] _nodes;
     private readonly SharedLimits _limits;
-    private readonly EventLoop[] _loops;
+    private readonly SessionLoop[] _loops;
     private readonly Lock _commandLock = new();
     private AppliedOrder _applied = new(new GateOrder(GateMode.Park, null, 0));
     private readonly int _connectionsLimit;
@@ -22,27 +22,27 @@ public sealed partial class EpollForwarder : IForwarder, ISessions
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
     /// <param name="configuration">A valid configuration.</param>
     /// <param name="loggerFactory">Where exhaustion of descriptors and the like is reported.</param>
-    /// <param name="timeProvider">Wall clock of session records. Time-outs run on the loops' own clock, because epoll_wait does.</param>
+    /// <param name="timeProvider">Wall clock of session records. Time-outs run on the loops' own clock, because their waits do.</param>
     /// <param name="loops">
     /// Event loops; 0 chooses: one up to two cores, half the cores above, at most four. Redis itself uses one core for
     /// commands, and a loop moves more than one Redis can answer.
     /// </param>
     /// <exception cref="InvalidOperationException">The process may not open enough files even for this.</exception>
-    public EpollForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
+    public LoopForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(loggerFactory);
         ArgumentOutOfRangeException.ThrowIfNegative(loops);
         _configuration = configuration;
         _nodes = [.. configuration.Redis.Nodes.Select(node => new NodeTarget(node))];
-        ILogger logger = loggerFactory.CreateLogger<EpollForwarder>();
+        ILogger logger = loggerFactory.CreateLogger<LoopForwarder>();
         configuration = configuration with { Limits = FitDescriptors(configuration.Limits, logger) };
         _connectionsLimit = configuration.Limits.Connections;
         _limits = new SharedLimits(configuration.Limits, _nodes.Length);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
         Journal = new SessionJournal(count, timeProvider);
         _loops = [.. Enumerable.Range(0, count).Select(index =>
-            new EventLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider))];
+            new EpollLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider))];
     }
 
     /// <summary>The addresses listened on, in the order of the configuration: with port 0 there, the port the kernel chose.</summary>
@@ -51,7 +51,7 @@ public sealed partial class EpollForwarder : IForwarder, ISessions
     /// <inheritdoc/>
     public SessionJournal Journal { get; }
 
-    internal IReadOnlyList<EventLoop> Loops => _loops;
+    internal IReadOnlyList<SessionLoop> Loops => _loops;
 
     /// <inheritdoc/>
     public void Start()
@@ -153,7 +153,7 @@ public sealed partial class EpollForwarder : IForwarder, ISessions
             if (!_started)
             {
                 _started = true; // never again
-                foreach (EventLoop loop in _loops)
+                foreach (SessionLoop loop in _loops)
                 {
                     loop.CleanUp();
                 }
@@ -161,20 +161,20 @@ public sealed partial class EpollForwarder : IForwarder, ISessions
         }
 
         await OnAllLoops(loop => loop.Stop()).ConfigureAwait(false);
-        foreach (EventLoop loop in _loops)
+        foreach (SessionLoop loop in _loops)
         {
             loop.Join();
         }
     }
 
     /// <summary>Completes when every loop has carried the command out; commands reach all loops in the same order.</summary>
-    private Task OnAllLoops(Action<EventLoop> command, Action? whenAll = null)
+    private Task OnAllLoops(Action<SessionLoop> command, Action? whenAll = null)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         int missing = _loops.Length;
         lock (_commandLock)
         {
-            foreach (EventLoop loop in _loops)
+            foreach (SessionLoop loop in _loops)
             {
                 loop.Post(each =>
                 {

@@ -3,10 +3,10 @@
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed unsafe partial class EventLoop
+internal abstract unsafe partial class SessionLoop
 {
     /// <summary>A read gave no bytes: end of stream (errno 0), drained, or an error.</summary>
-    private void OnReadEnd(int from, int errno)
+    protected void OnReadEnd(int from, int errno)
     {
         ref Endpoint source = ref _endpoints[from];
         switch (errno)
@@ -14,7 +14,7 @@ internal sealed unsafe partial class EventLoop
             case 0:
                 break;
             case LibC.EAGAIN when !_sessions[from >> 1].Broken:
-                source.Flags &= ~EndpointFlags.Readable;
+                AwaitBytes(from);
                 return;
             case LibC.EINTR:
                 QueueAgain(from);
@@ -55,7 +55,7 @@ internal sealed unsafe partial class EventLoop
     /// A socket takes no more bytes (reset, or closed without reading). Its last words may still be unread, an error reply most
     /// often: they are delivered before the session ends, which the end of its stream brings about.
     /// </summary>
-    private void OnWriteFailed(int to)
+    protected void OnWriteFailed(int to)
     {
         ref Endpoint sink = ref _endpoints[to];
         ref Endpoint source = ref _endpoints[to ^ 1];
@@ -76,9 +76,9 @@ internal sealed unsafe partial class EventLoop
     }
 
     /// <summary>A socket failed: both are reset.</summary>
-    private void Fail(int index) => Fail(index, LibC.PendingError(_endpoints[index].Descriptor));
+    protected void Fail(int index) => Fail(index, LibC.PendingError(_endpoints[index].Descriptor));
 
-    private void Fail(int index, int errno)
+    protected void Fail(int index, int errno)
     {
         bool closed = errno is 0 or LibC.ECONNRESET or LibC.EPIPE or LibC.ETIMEDOUT;
         int session = index >> 1;

@@ -1,0 +1,256 @@
+// What every engine's event loop is: a thread, a table of sessions, and nothing shared while bytes flow. All of a session's life
+// is here, whatever waits for the kernel and moves the bytes (EpollLoop, UringLoop).
+//
+// How an engine and this base work together: the engine waits, and hands to OnReadiness what it learns about sockets of sessions
+// that are not open yet, in the bits of poll(2). Opened says that bytes may flow: from then on the engine reads each side and
+// writes to the other, the endpoint whose index differs in the last bit. Bytes that a socket does not take are kept as its owed
+// block or, for bulk, in its pipe; Flush and DrainPipe write them when there is room, and nobody reads its peer meanwhile. After
+// each batch of events comes FinishRound. No call between the two is virtual while a read's bytes are taken by a write.
+//
+// The bytes are opaque: nothing here looks at them.
+//
+// Parts: this file (the boundary, blocks, turns), .Splice (bulk), .Closing (half-closes, resets), .Sessions (accept, refusal, end),
+// .Gate (orders, parking, connecting), .Inbox (what other threads ask for).
+
+using System.Runtime.InteropServices;
+
+namespace RedisHaProxy.Forwarding;
+
+internal abstract unsafe partial class SessionLoop
+{
+    /// <summary>Bytes of the loop's buffer and of an owed block. Larger ones gain nothing that splice does not give.</summary>
+    internal const int BlockSize = 64 * 1024;
+
+    private const int LongestWaitMilliseconds = 1000; // so that progress is stamped at least every second
+    private const int PooledBlocks = 64;
+
+    protected readonly Endpoint[] _endpoints;
+    protected readonly Session[] _sessions;
+    private readonly int _index;
+    private readonly TimerWheel _timers;
+    private readonly Queue<int> _again = new(256);
+    private readonly byte*[] _freeBlocks = new byte*[PooledBlocks];
+    private int _freeBlockCount;
+    protected byte* _buffer;
+    private long _now = Environment.TickCount64;
+    private long _progress = Environment.TickCount64;
+    private bool _stopping;
+
+    /// <summary>Reads after which a busy stream lets others take their turn: 1 MB of copying. A test makes every read the last of its turn.</summary>
+    internal int ReadsPerTurn { get; set; } = 16;
+
+    /// <summary>Loop time at which the loop last went round.</summary>
+    public long Progress => Volatile.Read(ref _progress);
+
+    /// <summary>The loop is to end after this round.</summary>
+    protected bool Stopping => _stopping;
+
+    /// <summary>Goes round until <see cref="Stopping"/>: waits, tells the time by <see cref="BeginRound"/>, carries events out, and ends with <see cref="FinishRound"/>.</summary>
+    protected abstract void Run();
+
+    /// <summary>From now on has <see cref="OnReadiness"/> called whenever the endpoint's new socket becomes readable, writable or hung. False when the kernel refuses.</summary>
+    protected abstract bool TryWatch(int endpoint);
+
+    /// <summary>The socket is about to be closed, by RST if <paramref name="reset"/>: what the engine has under way for it ends.</summary>
+    protected abstract void Close(ref Endpoint endpoint, bool reset);
+
+    /// <summary>Begins or ceases to call <see cref="Accept"/> when a client waits at a listener.</summary>
+    protected abstract void WatchListeners(bool begin);
+
+    /// <summary>The session is open now; its sockets may have been readable, or hung, before.</summary>
+    protected abstract void Opened(int session);
+
+    /// <summary>Goes on moving what an endpoint sends to its peer, which has taken all that was owed to it.</summary>
+    protected abstract void Forward(int from);
+
+    /// <summary>A read has found the socket empty: when it is readable again, <see cref="Forward"/> is to follow.</summary>
+    protected abstract void AwaitBytes(int from);
+
+    /// <summary>A write has found the socket full: when it is writable again, <see cref="Flush"/> is to follow.</summary>
+    protected abstract void AwaitRoom(int to);
+
+    /// <summary>Frees what the engine has of the kernel. The loop has ended, or never began; all sessions are over.</summary>
+    protected abstract void Free();
+
+    protected void BeginRound()
+    {
+        _now = Environment.TickCount64;
+        Volatile.Write(ref _progress, _now);
+    }
+
+    /// <summary>What follows the events of a round: further turns, timers, the queue of the parked.</summary>
+    protected void FinishRound()
+    {
+        for (int i = _again.Count; i > 0; i--)
+        {
+            TakeTurn(_again.Dequeue());
+        }
+
+        for (int session = _timers.Take(_now); session >= 0; session = _timers.Take(_now))
+        {
+            OnDeadline(session);
+        }
+
+        ServeParked();
+        ResumeAccepting();
+    }
+
+    /// <summary>How long the engine may wait for events.</summary>
+    protected int WaitMilliseconds()
+    {
+        if (_again.Count > 0)
+        {
+            return 0;
+        }
+
+        long wait = LongestWaitMilliseconds;
+        if (_acceptPaused)
+        {
+            wait = Math.Min(wait, _acceptPausedUntil - _now);
+        }
+
+        if (_connectPausedUntil > _now)
+        {
+            wait = Math.Min(wait, _connectPausedUntil - _now);
+        }
+
+        return _timers.MillisecondsToNext(_now, (int)Math.Max(wait, 0));
+    }
+
+    /// <summary>Remembers in the endpoint's flags what an event says, so that none is lost which comes before its session is open.</summary>
+    protected static void Remember(ref Endpoint endpoint, uint events)
+    {
+        if ((events & (LibC.PollIn | LibC.PollHung)) != 0)
+        {
+            endpoint.Flags |= EndpointFlags.Readable;
+        }
+
+        if ((events & LibC.PollHung) != 0)
+        {
+            endpoint.Flags |= EndpointFlags.Hung;
+        }
+    }
+
+    /// <summary>Something has happened, and was remembered, at a socket whose session is not open.</summary>
+    protected void OnReadiness(int index, uint events)
+    {
+        switch (_sessions[index >> 1].State)
+        {
+            case SessionState.Connecting:
+                OnConnecting(index, events);
+                break;
+            case SessionState.Parked when (events & LibC.PollHung) != 0:
+                End(index >> 1, SessionEnd.ClientClosed, reset: false);
+                break;
+            case SessionState.Refused:
+                Discard(index);
+                break;
+        }
+    }
+
+    /// <summary>An open session's socket has failed and a read could not tell: it is over already, or its last bytes are behind a peer that does not read.</summary>
+    protected bool FailedUnseen(int index) =>
+        _endpoints[index].IsOwed || _endpoints[index].Has(EndpointFlags.ReadClosed) || _endpoints[index ^ 1].IsOwed;
+
+    private void TakeTurn(int index)
+    {
+        if (!_endpoints[index].Has(EndpointFlags.Queued))
+        {
+            return; // closed since it was queued
+        }
+
+        _endpoints[index].Flags &= ~EndpointFlags.Queued;
+        switch (_sessions[index >> 1].State)
+        {
+            case SessionState.Open:
+                Forward(index);
+                break;
+            case SessionState.Refused:
+                Discard(index);
+                break;
+        }
+    }
+
+    protected void QueueAgain(int index)
+    {
+        ref Endpoint endpoint = ref _endpoints[index];
+        if (!endpoint.Has(EndpointFlags.Queued))
+        {
+            endpoint.Flags |= EndpointFlags.Queued;
+            _again.Enqueue(index);
+        }
+    }
+
+    /// <summary>Counts bytes read from an endpoint.</summary>
+    protected void Count(int from, nint length)
+    {
+        _endpoints[from].Received += length;
+        ref Session session = ref _sessions[from >> 1];
+        session.ActiveAt = _now;
+        ref NodeCounters counters = ref _nodeCounters[session.Node];
+        if ((from & 1) == 0)
+        {
+            counters.BytesIn += length;
+        }
+        else
+        {
+            counters.BytesOut += length;
+        }
+    }
+
+    /// <summary>Writes what an endpoint is owed; when all is gone, its peer is read again.</summary>
+    protected void Flush(int to)
+    {
+        ref Endpoint sink = ref _endpoints[to];
+        while (sink.OwedLength > 0)
+        {
+            nint sent = LibC.Send(sink.Descriptor, sink.Owed + sink.OwedStart, sink.OwedLength, LibC.MessageNoSignal);
+            if (sent < 0)
+            {
+                if (LibC.Errno == LibC.EAGAIN)
+                {
+                    AwaitRoom(to);
+                }
+                else
+                {
+                    OnWriteFailed(to);
+                }
+
+                return;
+            }
+
+            _sessions[to >> 1].ActiveAt = _now;
+            sink.OwedStart += (int)sent;
+            sink.OwedLength -= (int)sent;
+        }
+
+        ReturnOwed(ref sink);
+        if (DrainPipe(to))
+        {
+            Forward(to ^ 1);
+        }
+    }
+
+    protected byte* RentBlock() =>
+        _freeBlockCount > 0 ? _freeBlocks[--_freeBlockCount] : (byte*)NativeMemory.AlignedAlloc(BlockSize, 4096);
+
+    private void ReturnOwed(ref Endpoint endpoint)
+    {
+        if (endpoint.Owed is null)
+        {
+            return;
+        }
+
+        if (_freeBlockCount < PooledBlocks)
+        {
+            _freeBlocks[_freeBlockCount++] = endpoint.Owed;
+        }
+        else
+        {
+            NativeMemory.AlignedFree(endpoint.Owed);
+        }
+
+        endpoint.Owed = null;
+        endpoint.OwedLength = 0;
+    }
+}
