@@ -69,6 +69,9 @@ public sealed record RedisConfiguration
 
     /// <summary>Time between two probes of a node; 50 ms by default, 10 ms to 10 s.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>Whether all values are equal, those of the list included.</summary>
+    internal bool IsSameAs(RedisConfiguration other) => this == other with { Nodes = Nodes } && Nodes.SequenceEqual(other.Nodes);
 }
 
 /// <summary>Section "sentinel".</summary>
@@ -88,6 +91,9 @@ public sealed record SentinelConfiguration
 
     /// <summary>Time between two polls of a Sentinel; 100 ms by default, 20 ms to 10 s.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Whether all values are equal, those of the list included.</summary>
+    internal bool IsSameAs(SentinelConfiguration other) => this == other with { Nodes = Nodes } && Nodes.SequenceEqual(other.Nodes);
 }
 
 /// <summary>Section "admin".</summary>

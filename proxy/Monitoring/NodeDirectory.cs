@@ -1,6 +1,8 @@
 // Which configured node an address belongs to, as Redis and Sentinel write addresses.
 
+using System.Globalization;
 using System.Net;
+using System.Text;
 using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Monitoring;
@@ -27,6 +29,15 @@ internal sealed class NodeDirectory(IReadOnlyList<RedisNode> nodes)
         }
 
         return -1;
+    }
+
+    /// <summary>The same for address and port as one text, as reports carry it.</summary>
+    public int Find(string address)
+    {
+        int colon = address.LastIndexOf(':');
+        return colon > 0 && long.TryParse(address.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long port)
+            ? Find(Encoding.ASCII.GetBytes(address[..colon]), port)
+            : -1;
     }
 
     private static bool Same(IPAddress a, IPAddress b) =>

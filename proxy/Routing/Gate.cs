@@ -12,7 +12,6 @@ namespace RedisHaProxy.Routing;
 /// <summary>Drives an <see cref="IForwarder"/> by decisions.</summary>
 internal sealed partial class Gate : IDisposable
 {
-    private readonly IReadOnlyList<RedisNode> _nodes;
     private readonly IForwarder _forwarder;
     private readonly GatePolicy _policy;
     private readonly MonotonicClock _clock;
@@ -20,6 +19,7 @@ internal sealed partial class Gate : IDisposable
     private readonly SemaphoreSlim _signal = new(0, 1);
     private readonly Lock _lock = new();
 
+    private IReadOnlyList<RedisNode> _nodes;
     private Wish _wish;
     private GateOrder _order = new(GateMode.Park, null, 0);
     private TimeSpan _orderAt;
@@ -32,7 +32,7 @@ internal sealed partial class Gate : IDisposable
         _policy = new GatePolicy(configuration);
         _clock = clock;
         _logger = logger;
-        _wish = new Wish(new GateIntent(GateMode.Park, -1), "start", "nothing observed yet", null);
+        _wish = new Wish(GateMode.Park, null, "start", "nothing observed yet", null);
         _interruption = new Interruption(null, clock.Now, clock.Time.GetUtcNow(), "start", SessionsKept: false);
     }
 
@@ -58,21 +58,37 @@ internal sealed partial class Gate : IDisposable
     /// <param name="decision">The rule's answer now.</param>
     /// <param name="names">The names for its evidence.</param>
     /// <param name="promotionSeenAt">When the promotion of the decision's node was seen, if it was.</param>
-    public void Take(RoutingDecision decision, EvidenceNames names, TimeSpan? promotionSeenAt)
+    /// <param name="withheld">Why the decision's route must not be taken (its node is in maintenance): sessions wait as if there were no master. Null when it may.</param>
+    public void Take(RoutingDecision decision, EvidenceNames names, TimeSpan? promotionSeenAt, string? withheld = null)
     {
-        GateIntent intent = _policy.Next(decision, _clock.Now);
         lock (_lock)
         {
-            if (intent == _wish.Intent)
+            GateIntent intent = withheld is null ? _policy.Next(decision, _clock.Now) : _policy.NextWithheld(_clock.Now);
+            RedisNode? target = intent.Node >= 0 ? _nodes[intent.Node] : null;
+            if (intent.Mode == _wish.Mode && target == _wish.Target)
             {
                 return;
             }
 
-            _wish = new Wish(intent, decision.RuleName, names.Describe(decision.Situation), promotionSeenAt);
+            string evidence = names.Describe(decision.Situation);
+            _wish = withheld is null
+                ? new Wish(intent.Mode, target, decision.RuleName, evidence, promotionSeenAt)
+                : new Wish(intent.Mode, target, Router.MaintenanceReason, $"{withheld}; rule {decision.RuleName} would route to it: {evidence}", promotionSeenAt);
             if (_signal.CurrentCount == 0)
             {
                 _signal.Release();
             }
+        }
+    }
+
+    /// <summary>Takes the nodes and time-outs of another configuration; the next decision must be one of it.</summary>
+    public void Reconfigure(ProxyConfiguration configuration)
+    {
+        lock (_lock)
+        {
+            RedisNode? living = _policy.Living >= 0 ? _nodes[_policy.Living] : null;
+            _nodes = configuration.Redis.Nodes;
+            _policy.Reconfigure(configuration, living is null ? -1 : ((List<RedisNode>)[.. _nodes]).IndexOf(living));
         }
     }
 
@@ -110,8 +126,8 @@ internal sealed partial class Gate : IDisposable
                 order = _order;
             }
 
-            RedisNode? target = wish.Intent.Node >= 0 ? _nodes[wish.Intent.Node] : null;
-            if (order.Mode == wish.Intent.Mode && order.Target == target)
+            RedisNode? target = wish.Target;
+            if (order.Mode == wish.Mode && order.Target == target)
             {
                 return;
             }
@@ -123,7 +139,7 @@ internal sealed partial class Gate : IDisposable
                 continue;
             }
 
-            await ApplyAsync(wish.Intent.Mode, target, wish);
+            await ApplyAsync(wish.Mode, target, wish);
         }
     }
 
@@ -194,7 +210,7 @@ internal sealed partial class Gate : IDisposable
         LogOpened(target.Name, wish.Rule, switchover.Shut.TotalMilliseconds, interruption.From?.Name ?? "none", wish.Evidence);
     }
 
-    private readonly record struct Wish(GateIntent Intent, string Rule, string Evidence, TimeSpan? PromotionSeenAt);
+    private readonly record struct Wish(GateMode Mode, RedisNode? Target, string Rule, string Evidence, TimeSpan? PromotionSeenAt);
 
     private sealed record Interruption(RedisNode? From, TimeSpan At, DateTimeOffset Time, string Rule, bool SessionsKept);
 }

@@ -24,18 +24,32 @@ internal sealed class GatePolicy
     /// <summary>How long an unsupported claim makes sessions wait before they are refused.</summary>
     internal static readonly TimeSpan ClosedGrace = TimeSpan.FromSeconds(2);
 
-    private readonly TimeSpan _waitForFailover;
+    private TimeSpan _waitForFailover;
     private TimeSpan _unroutedSince;
     private TimeSpan _closedSince;
     private bool _routed;
     private bool _closed;
-    private int _living = -1;
 
     /// <param name="configuration">timeouts.park and sentinel.downAfter bound the wait for a failover.</param>
-    public GatePolicy(ProxyConfiguration configuration)
+    public GatePolicy(ProxyConfiguration configuration) => Reconfigure(configuration, -1);
+
+    /// <summary>Index of the node whose sessions may live; -1 for none.</summary>
+    public int Living { get; private set; }
+
+    /// <summary>Takes the time-outs of another configuration, and the index that the living node has there.</summary>
+    public void Reconfigure(ProxyConfiguration configuration, int living)
     {
         TimeSpan downAfter = configuration.Sentinel?.DownAfter ?? TimeSpan.FromSeconds(5);
         _waitForFailover = configuration.Timeouts.Park == TimeSpan.Zero ? TimeSpan.MaxValue : (downAfter * 2) + configuration.Timeouts.Park;
+        Living = living;
+    }
+
+    /// <summary>What the gate should do while the rule's node is in maintenance: as in a failover that somebody is working on.</summary>
+    public GateIntent NextWithheld(TimeSpan now)
+    {
+        LeaveRoute(now);
+        _closed = false;
+        return new GateIntent(now - _unroutedSince >= _waitForFailover ? GateMode.Closed : GateMode.Park, -1);
     }
 
     /// <summary>What the gate should do now.</summary>
@@ -47,28 +61,33 @@ internal sealed class GatePolicy
             _closed = false;
             if (!decision.IsHeld)
             {
-                _living = decision.Node;
+                Living = decision.Node;
                 return new GateIntent(GateMode.Open, decision.Node);
             }
 
-            _living = _living == decision.Node ? _living : -1;
-            return new GateIntent(GateMode.Park, _living);
+            Living = Living == decision.Node ? Living : -1;
+            return new GateIntent(GateMode.Park, Living);
         }
 
-        if (_routed)
-        {
-            _routed = false;
-            _unroutedSince = now;
-        }
-
+        LeaveRoute(now);
         if (decision.Action == RoutingAction.Closed != _closed)
         {
             _closed = !_closed;
             _closedSince = now;
         }
 
-        _living = -1;
         bool refuse = _closed ? now - _closedSince >= ClosedGrace : decision.Rule == RuleId.Rule0 && now - _unroutedSince >= _waitForFailover;
         return new GateIntent(refuse ? GateMode.Closed : GateMode.Park, -1);
+    }
+
+    private void LeaveRoute(TimeSpan now)
+    {
+        if (_routed)
+        {
+            _routed = false;
+            _unroutedSince = now;
+        }
+
+        Living = -1;
     }
 }

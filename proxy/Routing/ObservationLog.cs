@@ -1,5 +1,5 @@
 // Records what the routing sees and decides, as JSON lines, so that a night's decisions can be replayed in the morning.
-// Two files, FILE and FILE.1: at start, and when FILE has reached half of the bound, it replaces FILE.1. Recording never delays a decision:
+// Two files, FILE and FILE.1: at start, when a reload changes the servers, and when FILE has reached half of the bound, it replaces FILE.1. Recording never delays a decision:
 // lines that the disk is too slow for are dropped and counted.
 //
 //   {"recording":1,"nodes":["redis1",...],"sentinels":[...],"timing":{...}}        first line of each file
@@ -20,42 +20,20 @@ namespace RedisHaProxy.Routing;
 internal sealed partial class ObservationLog
 {
     private readonly RecordingConfiguration _configuration;
-    private readonly byte[] _header;
     private readonly ILogger _logger;
-    private readonly Channel<byte[]> _lines = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(4096) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly Channel<RecordedLine> _lines = Channel.CreateBounded<RecordedLine>(new BoundedChannelOptions(4096) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private byte[] _header;
     private long _dropped;
 
     public ObservationLog(RecordingConfiguration configuration, ProxyConfiguration proxy, RoutingTiming timing, ILogger logger)
     {
         _configuration = configuration;
         _logger = logger;
-        _header = Line(json =>
-        {
-            json.WriteNumber("recording", 1);
-            json.WriteStartArray("nodes");
-            foreach (RedisNode node in proxy.Redis.Nodes)
-            {
-                json.WriteStringValue(node.Name);
-            }
-
-            json.WriteEndArray();
-            json.WriteStartArray("sentinels");
-            foreach (System.Net.IPEndPoint sentinel in proxy.Sentinel?.Nodes ?? [])
-            {
-                json.WriteStringValue(sentinel.ToString());
-            }
-
-            json.WriteEndArray();
-            json.WriteStartObject("timing");
-            json.WriteNumber("nodeEvidence", timing.NodeEvidence.Ticks);
-            json.WriteNumber("silentHold", timing.SilentHold.Ticks);
-            json.WriteNumber("promotionValidity", timing.PromotionValidity.Ticks);
-            json.WriteNumber("promotionWindow", timing.PromotionWindow.Ticks);
-            json.WriteNumber("voteEvidence", timing.VoteEvidence.Ticks);
-            json.WriteNumber("downAfter", timing.DownAfter.Ticks);
-            json.WriteEndObject();
-        });
+        _header = Header(proxy, timing);
     }
+
+    /// <summary>What is recorded from now on is of another configuration: a new file begins, whose head names its servers.</summary>
+    public void Begin(ProxyConfiguration proxy, RoutingTiming timing) => Enqueue(new RecordedLine(Header(proxy, timing), IsHeader: true));
 
     /// <summary>Lines that were dropped because the disk was too slow.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
@@ -129,7 +107,7 @@ internal sealed partial class ObservationLog
     /// <summary>Writes lines until cancelled, then those that are left. A disk error ends the recording with one log line, nothing else.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        using CancellationTokenRegistration registration = stop.UnsafeRegister(static lines => ((Channel<byte[]>)lines!).Writer.TryComplete(), _lines);
+        using CancellationTokenRegistration registration = stop.UnsafeRegister(static lines => ((Channel<RecordedLine>)lines!).Writer.TryComplete(), _lines);
         try
         {
             if (File.Exists(_configuration.File))
@@ -142,17 +120,27 @@ internal sealed partial class ObservationLog
             {
                 await using var file = new FileStream(_configuration.File, FileMode.Create, FileAccess.Write, FileShare.Read, 64 * 1024, useAsync: true);
                 await file.WriteAsync(_header, CancellationToken.None);
-                while (file.Position < _configuration.MaxBytes / 2 && await _lines.Reader.WaitToReadAsync(CancellationToken.None))
+                bool full = false;
+                while (!full && await _lines.Reader.WaitToReadAsync(CancellationToken.None))
                 {
-                    while (file.Position < _configuration.MaxBytes / 2 && _lines.Reader.TryRead(out byte[]? line))
+                    while (!full && _lines.Reader.TryRead(out RecordedLine line))
                     {
-                        await file.WriteAsync(line, CancellationToken.None);
+                        if (line.IsHeader)
+                        {
+                            _header = line.Bytes;
+                        }
+                        else
+                        {
+                            await file.WriteAsync(line.Bytes, CancellationToken.None);
+                        }
+
+                        full = line.IsHeader || file.Position >= _configuration.MaxBytes / 2;
                     }
 
                     await file.FlushAsync(CancellationToken.None);
                 }
 
-                if (file.Position >= _configuration.MaxBytes / 2)
+                if (full)
                 {
                     File.Move(_configuration.File, _configuration.File + ".1", overwrite: true);
                 }
@@ -165,7 +153,36 @@ internal sealed partial class ObservationLog
         }
     }
 
-    private void Enqueue(byte[] line)
+    private static byte[] Header(ProxyConfiguration proxy, RoutingTiming timing) => Line(json =>
+    {
+        json.WriteNumber("recording", 1);
+        json.WriteStartArray("nodes");
+        foreach (RedisNode node in proxy.Redis.Nodes)
+        {
+            json.WriteStringValue(node.Name);
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("sentinels");
+        foreach (System.Net.IPEndPoint sentinel in proxy.Sentinel?.Nodes ?? [])
+        {
+            json.WriteStringValue(sentinel.ToString());
+        }
+
+        json.WriteEndArray();
+        json.WriteStartObject("timing");
+        json.WriteNumber("nodeEvidence", timing.NodeEvidence.Ticks);
+        json.WriteNumber("silentHold", timing.SilentHold.Ticks);
+        json.WriteNumber("promotionValidity", timing.PromotionValidity.Ticks);
+        json.WriteNumber("promotionWindow", timing.PromotionWindow.Ticks);
+        json.WriteNumber("voteEvidence", timing.VoteEvidence.Ticks);
+        json.WriteNumber("downAfter", timing.DownAfter.Ticks);
+        json.WriteEndObject();
+    });
+
+    private void Enqueue(byte[] line) => Enqueue(new RecordedLine(line, IsHeader: false));
+
+    private void Enqueue(RecordedLine line)
     {
         if (!_lines.Writer.TryWrite(line))
         {
@@ -186,6 +203,8 @@ internal sealed partial class ObservationLog
         buffer.Write("\n"u8);
         return buffer.WrittenSpan.ToArray();
     }
+
+    private readonly record struct RecordedLine(byte[] Bytes, bool IsHeader);
 
     [LoggerMessage(EventId = 130, Level = LogLevel.Error, Message = "Recording to {File} has ended: {Error}. Routing goes on")]
     private partial void LogEnded(string file, string error);

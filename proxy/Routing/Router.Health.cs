@@ -14,9 +14,10 @@ public sealed partial class Router
     {
         string name = _configuration.Redis.Nodes[report.Node].Name;
         HealthMemory memory = _nodeHealth[report.Node];
+        bool quiet = InMaintenance(name);
         if (report.Health != ServerHealth.Up)
         {
-            if (memory.BecomesUnwell(report.Health, _clock.Time))
+            if (memory.BecomesUnwell(report.Health, _clock.Time) && !quiet)
             {
                 LogNodeUnwell(name, report.Health, report.Error ?? "", Advice(report.Health, "redis"));
             }
@@ -26,7 +27,10 @@ public sealed partial class Router
 
         if (memory.BecomesWell(_clock.Time, out TimeSpan unwell))
         {
-            LogNodeWell(name, RoleText(report), unwell.TotalMilliseconds);
+            if (!quiet)
+            {
+                LogNodeWell(name, RoleText(report), unwell.TotalMilliseconds);
+            }
         }
         else if (before.HasAnswer && (before.Answer.IsMaster != report.IsMaster || before.Answer.Master != report.Master))
         {
@@ -42,7 +46,7 @@ public sealed partial class Router
             LogForeignMaster(name, report.MasterAddress ?? "");
         }
 
-        if (report.Error is not null && memory.Complaint != report.Error)
+        if (report.Error is not null && memory.Complaint != report.Error && !quiet)
         {
             LogComplaint(name, report.Error);
         }
@@ -102,6 +106,15 @@ public sealed partial class Router
             return;
         }
 
+        NoteChange(decision);
+        if (decision.Rule == RuleId.R4)
+        {
+            LogRawFailover(_names.Node(decision.Node), _names.Node(decision.Situation.Named));
+        }
+    }
+
+    private void NoteChange(RoutingDecision decision)
+    {
         string action = decision.Action switch
         {
             RoutingAction.Route when decision.IsHeld => $"keep sessions to {_names.Node(decision.Node)}, which is silent; new ones wait",
@@ -110,10 +123,6 @@ public sealed partial class Router
             _ => "closed",
         };
         LogDecision(decision.RuleName, action, _names.Describe(decision.Situation));
-        if (decision.Rule == RuleId.R4)
-        {
-            LogRawFailover(_names.Node(decision.Node), _names.Node(decision.Situation.Named));
-        }
     }
 
     private void NoteSilence(TimeSpan now)
@@ -121,7 +130,8 @@ public sealed partial class Router
         for (int i = 0; i < _nodeHealth.Length; i++)
         {
             NodeTrack track = _state.Node(i);
-            if (track.HasAnswer && now - track.Answer.SentAt > _timing.NodeEvidence && _nodeHealth[i].BecomesSilent(_clock.Time))
+            if (track.HasAnswer && now - track.Answer.SentAt > _timing.NodeEvidence && _nodeHealth[i].BecomesSilent(_clock.Time)
+                && !InMaintenance(_configuration.Redis.Nodes[i].Name))
             {
                 LogNodeUnwell(_configuration.Redis.Nodes[i].Name, ServerHealth.Silent, track.Error ?? "no answer", "");
             }

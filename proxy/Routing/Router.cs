@@ -13,7 +13,7 @@ using RedisHaProxy.Monitoring;
 namespace RedisHaProxy.Routing;
 
 /// <summary>Finds the one true master and tells the forwarder.</summary>
-public sealed partial class Router : IReportSink, IDisposable
+public sealed partial class Router : IDisposable
 {
     /// <summary>How often evidence is checked for having expired; the precision of all bounds in <see cref="RoutingTiming"/>.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(20);
@@ -24,22 +24,22 @@ public sealed partial class Router : IReportSink, IDisposable
     /// <summary>How long the first decision waits for the first answer of everybody; a dead machine is known after a second.</summary>
     private static readonly TimeSpan FirstRound = TimeSpan.FromSeconds(1.1);
 
-    private readonly ProxyConfiguration _configuration;
-    private readonly IReadOnlyList<IPEndPoint> _sentinels;
-    private readonly RoutingTiming _timing;
     private readonly MonotonicClock _clock;
     private readonly ILogger _logger;
-    private readonly EvidenceNames _names;
     private readonly Gate _gate;
     private readonly ObservationLog? _recording;
-    private readonly ProbeLoop[] _nodeProbes;
-    private readonly ProbeLoop[] _sentinelProbes;
-    private readonly SentinelEvents[] _events;
-
     private readonly Lock _lock = new();
-    private readonly RoutingState _state;
-    private readonly HealthMemory[] _nodeHealth;
-    private readonly HealthMemory[] _sentinelHealth;
+
+    // What a reload replaces, in one step and under the lock (Router.Watch.cs).
+    private ProxyConfiguration _configuration;
+    private Watch _watch;
+    private IReadOnlyList<IPEndPoint> _sentinels;
+    private RoutingTiming _timing;
+    private EvidenceNames _names;
+    private RoutingState _state;
+    private HealthMemory[] _nodeHealth;
+    private HealthMemory[] _sentinelHealth;
+
     private RoutingDecision _decision;
     private DateTimeOffset _decisionSince;
     private bool _firstRoundOver;
@@ -57,25 +57,13 @@ public sealed partial class Router : IReportSink, IDisposable
         ArgumentNullException.ThrowIfNull(time);
         ArgumentNullException.ThrowIfNull(loggers);
         _configuration = configuration;
-        _sentinels = configuration.Sentinel?.Nodes ?? [];
-        _timing = RoutingTiming.From(configuration);
         _clock = new MonotonicClock(time);
         _logger = loggers.CreateLogger("RedisHaProxy.Routing");
-        _names = new EvidenceNames(configuration.Redis.Nodes);
+        Use(new Watch(this, configuration, before: null));
         _gate = new Gate(configuration, forwarder, _clock, _logger);
-        _state = new RoutingState(configuration.Redis.Nodes.Count, _sentinels.Count, _timing);
         _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
         _decisionSince = time.GetUtcNow();
         _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
-
-        var directory = new NodeDirectory(configuration.Redis.Nodes);
-        _nodeProbes = [.. configuration.Redis.Nodes.Select((node, i) => new ProbeLoop(
-            node.EndPoint, new NodeConversation(i, configuration.Redis.Credentials, directory, this), configuration.Redis.ProbeInterval, _clock))];
-        _sentinelProbes = [.. _sentinels.Select((endPoint, i) => new ProbeLoop(
-            endPoint, new SentinelConversation(i, configuration.Sentinel!, directory, this), configuration.Sentinel!.PollInterval, _clock))];
-        _events = [.. _sentinels.Select(endPoint => new SentinelEvents(endPoint, configuration.Sentinel!.Credentials, this, _clock))];
-        _nodeHealth = [.. configuration.Redis.Nodes.Select(_ => new HealthMemory { Since = _decisionSince })];
-        _sentinelHealth = [.. _sentinels.Select(_ => new HealthMemory { Since = _decisionSince })];
     }
 
     /// <summary>Observes, decides and drives the gate until cancelled.</summary>
@@ -86,13 +74,9 @@ public sealed partial class Router : IReportSink, IDisposable
     public async Task RunAsync(CancellationToken stop)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        List<Task> tasks =
-        [
-            _gate.RunAsync(ended.Token),
-            TickAsync(ended.Token),
-            .. _nodeProbes.Concat(_sentinelProbes).Select(probe => probe.RunAsync(ended.Token)),
-            .. _events.Select(events => events.RunAsync(ended.Token)),
-        ];
+        _ended = ended.Token;
+        _watch.Start(ended.Token);
+        List<Task> tasks = [_gate.RunAsync(ended.Token), TickAsync(ended.Token), WatchAsync(ended.Token)];
         if (_recording is not null)
         {
             tasks.Add(_recording.RunAsync(ended.Token));
@@ -129,6 +113,7 @@ public sealed partial class Router : IReportSink, IDisposable
                 Decision = _decision,
                 Evidence = _names.Describe(_decision.Situation),
                 DecisionSince = _decisionSince,
+                Withheld = Withheld(_decision),
                 LeaseLeft = lease - now,
                 Gate = order,
                 GateSince = time - (now - orderAt),
@@ -139,42 +124,9 @@ public sealed partial class Router : IReportSink, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        _gate.Dispose();
-        foreach (ProbeLoop probe in _nodeProbes.Concat(_sentinelProbes))
-        {
-            probe.Dispose();
-        }
-    }
+    public void Dispose() => _gate.Dispose();
 
-    void IReportSink.Report(in NodeReport report)
-    {
-        lock (_lock)
-        {
-            TimeSpan now = _clock.Now;
-            NodeTrack before = _state.Node(report.Node);
-            _state.Apply(report);
-            _recording?.Write(now, report);
-            NoteHealth(report, before);
-            Evaluate(now, isTick: false);
-        }
-    }
-
-    void IReportSink.Report(in SentinelReport report)
-    {
-        lock (_lock)
-        {
-            TimeSpan now = _clock.Now;
-            SentinelTrack before = _state.Sentinel(report.Sentinel);
-            _state.Apply(report);
-            _recording?.Write(now, report);
-            NoteHealth(report, before);
-            Evaluate(now, isTick: false);
-        }
-    }
-
-    void IReportSink.Hint()
+    private void Hint()
     {
         lock (_lock)
         {
@@ -190,18 +142,7 @@ public sealed partial class Router : IReportSink, IDisposable
         AskEverybody();
     }
 
-    private void AskEverybody()
-    {
-        foreach (ProbeLoop probe in _nodeProbes)
-        {
-            probe.Poke();
-        }
-
-        foreach (ProbeLoop probe in _sentinelProbes)
-        {
-            probe.Poke();
-        }
-    }
+    private void AskEverybody() => Volatile.Read(ref _watch).Probes.AskEverybody();
 
     private async Task TickAsync(CancellationToken stop)
     {
@@ -240,14 +181,20 @@ public sealed partial class Router : IReportSink, IDisposable
         {
             // Half of the answers are no situation: Sentinels that have not been heard yet are not Sentinels without an opinion.
             _firstRoundOver = _state.HasHeardAll || now >= FirstRound;
-            if (!_firstRoundOver)
-            {
-                return;
-            }
+        }
+
+        GiveToGate(decision);
+    }
+
+    private void GiveToGate(RoutingDecision decision)
+    {
+        if (!_firstRoundOver)
+        {
+            return;
         }
 
         TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
-        _gate.Take(decision, _names, promotionSeenAt);
+        _gate.Take(decision, _names, promotionSeenAt, Withheld(decision));
     }
 
     private NodeStatus NodeAt(int index, RedisNode node, Situation situation, TimeSpan now)
@@ -272,6 +219,7 @@ public sealed partial class Router : IReportSink, IDisposable
             Latency = answer?.At - answer?.SentAt,
             LagBytes = lag,
             Error = track.Error,
+            MaintenanceSince = _maintenance.TryGetValue(node.Name, out DateTimeOffset since) ? since : null,
         };
     }
 

@@ -38,6 +38,9 @@ public sealed record NodeStatus
 
     /// <summary>The last error text, if the node is not well.</summary>
     public required string? Error { get; init; }
+
+    /// <summary>Since when it is in maintenance, by the wall clock: it gets no sessions, whatever its role. Null when it is not.</summary>
+    public DateTimeOffset? MaintenanceSince { get; init; }
 }
 
 /// <summary>One Sentinel.</summary>
@@ -94,6 +97,9 @@ public sealed record RoutingSnapshot
 
     /// <summary>When this decision was first made, by the wall clock.</summary>
     public required DateTimeOffset DecisionSince { get; init; }
+
+    /// <summary>Why the decision is not carried out ("redis1 is in maintenance"); null when it is.</summary>
+    public string? Withheld { get; init; }
 
     /// <summary>When the leases that name the routed node end; null when none hold.</summary>
     public required TimeSpan? LeaseLeft { get; init; }

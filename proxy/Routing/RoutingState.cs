@@ -21,6 +21,40 @@ internal sealed class RoutingState
         _sentinels = new SentinelTrack[sentinels];
     }
 
+    /// <summary>
+    /// A state for another configuration that begins with what is known of the servers that stay; of the others nothing is known.
+    /// </summary>
+    /// <param name="timing">The other configuration's bounds.</param>
+    /// <param name="nodes">For each of its nodes the index here, or -1.</param>
+    /// <param name="sentinels">For each of its Sentinels the index here, or -1.</param>
+    /// <param name="directory">Its nodes by address: a replica's master and a vote may be at another index, or at none, now.</param>
+    public RoutingState Reconfigured(RoutingTiming timing, IReadOnlyList<int> nodes, IReadOnlyList<int> sentinels, NodeDirectory directory)
+    {
+        var state = new RoutingState(nodes.Count, sentinels.Count, timing);
+        for (int i = 0; i < nodes.Count; i++)
+        {
+            if (nodes[i] >= 0)
+            {
+                NodeTrack track = _nodes[nodes[i]];
+                track.Answer = track.Answer with { Node = i, Master = track.Answer.MasterAddress is { } master ? directory.Find(master) : -1 };
+                state._nodes[i] = track;
+            }
+        }
+
+        for (int i = 0; i < sentinels.Count; i++)
+        {
+            if (sentinels[i] >= 0)
+            {
+                SentinelTrack track = _sentinels[sentinels[i]];
+                int named = track.Answer.NamedAddress is { } address ? directory.Find(address) : -1;
+                track.Answer = track.Answer with { Sentinel = i, Named = named >= 0 ? named : SentinelVote.Foreign };
+                state._sentinels[i] = track;
+            }
+        }
+
+        return state;
+    }
+
     private RoutingState(RoutingState other)
     {
         _timing = other._timing;

@@ -1,0 +1,88 @@
+// Nodes that an operator has taken out: they get no sessions, and nothing about them is worth a warning. The routing rule does not
+// know of it: what a node says of itself stays evidence. Only what the rule's decision would do is withheld: when it says to route
+// to such a node, new sessions wait instead.
+
+using Microsoft.Extensions.Logging;
+
+namespace RedisHaProxy.Routing;
+
+/// <summary>What came of an order about maintenance.</summary>
+internal enum MaintenanceResult
+{
+    /// <summary>Done.</summary>
+    Done,
+
+    /// <summary>It was so already.</summary>
+    Unchanged,
+
+    /// <summary>There is no such node.</summary>
+    UnknownNode,
+
+    /// <summary>Sessions go to the node, and the order does not say that they may end.</summary>
+    IsRouted,
+}
+
+public sealed partial class Router
+{
+    /// <summary>The reason of the gate's orders, in place of a rule, while a decision is withheld.</summary>
+    internal const string MaintenanceReason = "maintenance";
+
+    // By name, with the moment: a node that a reload moves to another address is still the operator's patient.
+    private readonly Dictionary<string, DateTimeOffset> _maintenance = new(StringComparer.Ordinal);
+
+    /// <summary>Takes a node out, or back.</summary>
+    /// <param name="node">Its name.</param>
+    /// <param name="on">Whether it is to get no sessions.</param>
+    /// <param name="force">Also when sessions go to it: they end, and new ones wait.</param>
+    internal MaintenanceResult SetMaintenance(string node, bool on, bool force)
+    {
+        lock (_lock)
+        {
+            if (!_configuration.Redis.Nodes.Any(n => n.Name == node))
+            {
+                return MaintenanceResult.UnknownNode;
+            }
+
+            if (_maintenance.ContainsKey(node) == on)
+            {
+                return MaintenanceResult.Unchanged;
+            }
+
+            bool routed = _gate.Current.Order.Target?.Name == node || (_decision.Node >= 0 && _names.Node(_decision.Node) == node);
+            if (on && routed && !force)
+            {
+                return MaintenanceResult.IsRouted;
+            }
+
+            if (on)
+            {
+                _maintenance.Add(node, _clock.Time.GetUtcNow());
+            }
+            else
+            {
+                _maintenance.Remove(node);
+            }
+
+            LogMaintenance(node, on ? "in maintenance: it gets no sessions" : "back from maintenance");
+            GiveToGate(_decision);
+            return MaintenanceResult.Done;
+        }
+    }
+
+    private bool InMaintenance(string node) => _maintenance.ContainsKey(node);
+
+    /// <summary>Why the decision is not carried out; null when it is.</summary>
+    private string? Withheld(RoutingDecision decision) =>
+        decision.Node >= 0 && _names.Node(decision.Node) is var node && InMaintenance(node) ? $"{node} is in maintenance" : null;
+
+    private void ForgetMaintenanceOfRemoved()
+    {
+        foreach (string name in _maintenance.Keys.Except(_configuration.Redis.Nodes.Select(n => n.Name)).ToList())
+        {
+            _maintenance.Remove(name);
+        }
+    }
+
+    [LoggerMessage(EventId = 116, Level = LogLevel.Information, Message = "{Node} is {State}")]
+    private partial void LogMaintenance(string node, string state);
+}
