@@ -36,6 +36,11 @@ internal static class CheckCommand
     private static IEnumerable<(string Name, string Value)> Describe(ProxyConfiguration configuration)
     {
         yield return ("clients", string.Join(", ", configuration.Listen));
+        if (configuration.ProxyProtocol is { } header)
+        {
+            yield return ("", $"with a PROXY protocol header from {string.Join(", ", header.From)}, within {Durations.Format(header.Timeout)}");
+        }
+
         foreach (var node in configuration.Redis.Nodes)
         {
             yield return (node == configuration.Redis.Nodes[0] ? "nodes" : "", $"{node.Name} {node.EndPoint}");

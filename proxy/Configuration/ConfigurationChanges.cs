@@ -12,6 +12,8 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
     private static readonly (Setting Key, Func<ProxyConfiguration, string?> Value)[] Values =
     [
         (Setting.Listen, c => string.Join(' ', c.Listen)),
+        (Setting.ProxyProtocolFrom, c => c.ProxyProtocol is { } p ? string.Join(' ', p.From) : null),
+        (Setting.ProxyProtocolTimeout, c => c.ProxyProtocol is { } p ? Durations.Format(p.Timeout) : null),
         (Setting.RedisNodes, c => string.Join(' ', c.Redis.Nodes)),
         (Setting.RedisUser, c => c.Redis.Credentials?.User),
         (Setting.RedisPasswordFile, c => c.Redis.Credentials?.Password),

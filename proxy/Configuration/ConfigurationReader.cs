@@ -79,6 +79,7 @@ internal static class ConfigurationReader
         var configuration = new ProxyConfiguration
         {
             Listen = listen,
+            ProxyProtocol = ReadProxyProtocol(top.Section(Setting.ProxyProtocol), problems),
             Redis = redis,
             Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, problems),
             Admin = ReadAdmin(top.Section(Setting.Admin), folder, listen, problems),
@@ -107,6 +108,23 @@ internal static class ConfigurationReader
             Credentials = ReadCredentials(section, Setting.RedisUser, Setting.RedisPasswordFile, folder, problems),
             ProbeInterval = section.Duration(Setting.RedisProbeInterval),
         };
+    }
+
+    private static ProxyProtocolConfiguration? ReadProxyProtocol(SectionReader section, ProblemList problems)
+    {
+        if (!section.Present)
+        {
+            return null;
+        }
+
+        var from = section.Networks(Setting.ProxyProtocolFrom);
+        foreach (var network in from.Where(network => network.PrefixLength == 0))
+        {
+            problems.Warn(section.PositionOf(Setting.ProxyProtocolFrom), Setting.ProxyProtocolFrom.Path,
+                $"{network} lets everyone who can connect claim any address; list the balancer's addresses");
+        }
+
+        return new ProxyProtocolConfiguration { From = from, Timeout = section.Duration(Setting.ProxyProtocolTimeout) };
     }
 
     private static SentinelConfiguration? ReadSentinel(SectionReader section, string folder, ProblemList problems)

@@ -12,6 +12,9 @@ public sealed record ProxyConfiguration
     /// <summary>Addresses on which clients are accepted; at least one.</summary>
     public required IReadOnlyList<IPEndPoint> Listen { get; init; }
 
+    /// <summary>Who connects with a PROXY protocol header; null when the section is absent (then nobody does).</summary>
+    public ProxyProtocolConfiguration? ProxyProtocol { get; init; }
+
     /// <summary>The Redis data nodes.</summary>
     public required RedisConfiguration Redis { get; init; }
 
@@ -32,6 +35,16 @@ public sealed record ProxyConfiguration
 
     /// <summary>Recording of observations and decisions for replay; null (the default) records nothing.</summary>
     public RecordingConfiguration? Recording { get; init; }
+}
+
+/// <summary>Section "proxyProtocol".</summary>
+public sealed record ProxyProtocolConfiguration
+{
+    /// <summary>Whose connections begin with a header of version 2, and must; at least one. Those of others are plain.</summary>
+    public required IReadOnlyList<IPNetwork> From { get; init; }
+
+    /// <summary>How long the header may take from the accept; 3 s by default, which covers a TCP retransmission, 100 ms to 1 min.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(3);
 }
 
 /// <summary>Section "recording".</summary>

@@ -252,6 +252,56 @@ internal sealed class SectionReader
         return addresses;
     }
 
+    /// <summary>A list of different networks; empty when absent or wrong, which is an error where the section is present.</summary>
+    public IReadOnlyList<IPNetwork> Networks(Setting setting)
+    {
+        var networks = new List<IPNetwork>();
+        const string Example = "such as [\"172.31.235.188/32\"]";
+        if (!_members.TryGetValue(setting.Name, out var member))
+        {
+            if (Present)
+            {
+                _problems.Error(Position, setting.Path, $"missing; a list of networks, {Example}, is required");
+            }
+
+            return networks;
+        }
+
+        if (member.Value is not JsonArrayAt array)
+        {
+            Wrong(member, setting, "an array of \"ADDRESS/BITS\"");
+            return networks;
+        }
+
+        if (array.Items.Count == 0)
+        {
+            _problems.Error(array.Position, setting.Path, $"is empty; at least one \"ADDRESS/BITS\", {Example}, is required");
+        }
+
+        for (int i = 0; i < array.Items.Count; i++)
+        {
+            string key = string.Create(CultureInfo.InvariantCulture, $"{setting.Path}[{i}]");
+            if (array.Items[i] is not JsonScalarAt { Kind: JsonTokenType.String, Text: var text } value)
+            {
+                _problems.Error(array.Items[i].Position, key, $"\"ADDRESS/BITS\" is expected, found {array.Items[i].KindInWords}");
+            }
+            else if (NetworkText.Parse(text, out string cause) is not { } network)
+            {
+                _problems.Error(value.Position, key, $"\"{text}\" {cause}");
+            }
+            else if (networks.Contains(network))
+            {
+                _problems.Error(value.Position, key, $"{network} is listed twice; remove one");
+            }
+            else
+            {
+                networks.Add(network);
+            }
+        }
+
+        return networks;
+    }
+
     /// <summary>Names with addresses, each with its place, in file order.</summary>
     public IReadOnlyList<(RedisNode Node, FilePosition Position)> NamedAddresses(Setting setting)
     {

@@ -18,6 +18,9 @@ internal enum SettingKind
     /// <summary>One ADDRESS:PORT.</summary>
     Address,
 
+    /// <summary>An array of ADDRESS/BITS.</summary>
+    Networks,
+
     /// <summary>A text.</summary>
     Text,
 
@@ -83,6 +86,9 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
 
     // The keys. ADDRESS is an IPv4 or a bracketed IPv6 literal: a name server must not be needed during a failover.
     public static readonly Setting Listen = Plain("listen", SettingKind.Addresses, "", "at least one");
+    public static readonly Setting ProxyProtocol = Plain("proxyProtocol", SettingKind.Section, "", "optional");
+    public static readonly Setting ProxyProtocolFrom = Plain("proxyProtocol.from", SettingKind.Networks, "", "required; at least one");
+    public static readonly Setting ProxyProtocolTimeout = Duration("proxyProtocol.timeout", "3s", "100ms", "1m");
     public static readonly Setting Redis = Plain("redis", SettingKind.Section, "", "required");
     public static readonly Setting RedisNodes = Plain("redis.nodes", SettingKind.NamedAddresses, "", "at least one; names and addresses unique");
     public static readonly Setting RedisUser = Plain("redis.user", SettingKind.Text, "", "no blanks; needs passwordFile");
@@ -122,6 +128,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly IReadOnlyList<Setting> All =
     [
         Listen,
+        ProxyProtocol, ProxyProtocolFrom, ProxyProtocolTimeout,
         Redis, RedisNodes, RedisUser, RedisPasswordFile, RedisProbeInterval,
         Sentinel, SentinelMaster, SentinelNodes, SentinelUser, SentinelPasswordFile, SentinelDownAfter, SentinelPollInterval,
         Admin, AdminListen, AdminUser, AdminPasswordFile, AdminSocket,

@@ -28,6 +28,9 @@ public readonly record struct ClientAddress(UInt128 Address, ushort Port)
         return BinaryPrimitives.ReadUInt128BigEndian(address.MapToIPv6().GetAddressBytes());
     }
 
+    /// <summary>Whether the 128 bits are those of an IPv4 address.</summary>
+    internal static bool IsMapped(UInt128 address) => address >> 32 == MappedPrefix >> 32;
+
     /// <summary>"10.0.0.7:50123" or "[2001:db8::1]:50123".</summary>
     public override string ToString() => ToIPEndPoint().ToString();
 
@@ -37,9 +40,15 @@ public readonly record struct ClientAddress(UInt128 Address, ushort Port)
         ushort port = BinaryPrimitives.ReadUInt16BigEndian(address[2..]);
         return BitConverter.ToUInt16(address) switch
         {
-            LibC.AddressFamilyIPv4 => new(MappedPrefix | BinaryPrimitives.ReadUInt32BigEndian(address[4..]), port),
-            LibC.AddressFamilyIPv6 => new(BinaryPrimitives.ReadUInt128BigEndian(address[8..]), port),
+            LibC.AddressFamilyIPv4 => FromIPv4(address[4..], port),
+            LibC.AddressFamilyIPv6 => FromIPv6(address[8..], port),
             _ => default,
         };
     }
+
+    /// <summary>The address in the first four bytes, in network order.</summary>
+    internal static ClientAddress FromIPv4(ReadOnlySpan<byte> address, ushort port) => new(MappedPrefix | BinaryPrimitives.ReadUInt32BigEndian(address), port);
+
+    /// <summary>The address in the first sixteen bytes, in network order.</summary>
+    internal static ClientAddress FromIPv6(ReadOnlySpan<byte> address, ushort port) => new(BinaryPrimitives.ReadUInt128BigEndian(address), port);
 }

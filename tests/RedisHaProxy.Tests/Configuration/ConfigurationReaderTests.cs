@@ -10,6 +10,7 @@ public sealed class ConfigurationReaderTests : IDisposable
 {
     private const string Full = """
         { "listen": ["172.31.235.141:6379", "[fd00::1]:6379"],
+          "proxyProtocol": { "from": ["172.31.235.188", "10.0.0.0/8", "fd00::/8"], "timeout": "5s" },
           "redis":    { "nodes": { "redis1": "172.31.235.131:6379", "redis2": "172.31.235.132:6379" }, "user": "rp-health", "passwordFile": "redis.password", "probeInterval": "25ms" },
           "sentinel": { "master": "mymaster", "nodes": ["172.31.235.131:26379", "172.31.235.132:26379", "172.31.235.133:26379"], "user": "rp-sentinel", "passwordFile": "sentinel.password", "downAfter": "4s", "pollInterval": "150ms" },
           "admin":    { "listen": "0.0.0.0:1936", "user": "operator", "passwordFile": "admin.password", "socket": "/run/redis-ha-proxy/control.sock" },
@@ -36,6 +37,8 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Empty(reading.Warnings);
         var c = reading.Configuration!;
         Assert.Equal([IPEndPoint.Parse("172.31.235.141:6379"), IPEndPoint.Parse("[fd00::1]:6379")], c.Listen);
+        Assert.Equal([IPNetwork.Parse("172.31.235.188/32"), IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("fd00::/8")], c.ProxyProtocol!.From);
+        Assert.Equal(TimeSpan.FromSeconds(5), c.ProxyProtocol.Timeout);
         Assert.Equal([new RedisNode("redis1", IPEndPoint.Parse("172.31.235.131:6379")), new RedisNode("redis2", IPEndPoint.Parse("172.31.235.132:6379"))], c.Redis.Nodes);
         Assert.Equal(new RedisCredentials("rp-health", "one"), c.Redis.Credentials);
         Assert.Equal(TimeSpan.FromMilliseconds(25), c.Redis.ProbeInterval);
@@ -63,6 +66,7 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Null(c.Admin);
         Assert.Null(c.Redis.Credentials);
         Assert.Null(c.Recording);
+        Assert.Null(c.ProxyProtocol);
         Assert.Equal(new TimeoutConfiguration(), c.Timeouts);
         Assert.Equal(new LimitConfiguration(), c.Limits);
         Assert.Equal(new LogConfiguration(), c.Log);
@@ -74,11 +78,12 @@ public sealed class ConfigurationReaderTests : IDisposable
     {
         var c = Read("""
             { "listen": ["127.0.0.1:6379"], "redis": { "nodes": { "a": "127.0.0.2:6379" } },
-              "sentinel": { "master": "m", "nodes": ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] }, "admin": {}, "timeouts": {}, "limits": {}, "log": {} }
+              "sentinel": { "master": "m", "nodes": ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] }, "admin": {}, "timeouts": {}, "limits": {}, "log": {}, "proxyProtocol": { "from": ["127.0.0.1"] } }
             """).Configuration!;
 
         var sentinel = new SentinelConfiguration { Master = "m", Nodes = c.Sentinel!.Nodes };
         Assert.Equal(sentinel, c.Sentinel);
+        Assert.Equal(new ProxyProtocolConfiguration { From = c.ProxyProtocol!.From }, c.ProxyProtocol);
         Assert.Equal(new TimeoutConfiguration(), c.Timeouts);
         Assert.Equal(new LimitConfiguration(), c.Limits);
         Assert.Equal(new LogConfiguration(), c.Log);
@@ -109,6 +114,24 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"limits\": { \"parked\": 1,\n \"parked\": 2 } }", "2:2: limits.parked: given twice, first in line 1; remove one")]
     [InlineData("{ \"redis\": 5 }", "1:12: redis: an object is expected, found the number 5")]
     [InlineData("{ \"log\": null }", "1:10: log: an object is expected, found null")]
+    // Networks.
+    [InlineData("{ \"proxyProtocol\": {} }", "1:20: proxyProtocol.from: missing; a list of networks, such as [\"172.31.235.188/32\"], is required")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": \"10.0.0.1\" } }", "proxyProtocol.from: an array of \"ADDRESS/BITS\" is expected, found the text \"10.0.0.1\"")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [] } }", "proxyProtocol.from: is empty; at least one \"ADDRESS/BITS\", such as [\"172.31.235.188/32\"], is required")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [1] } }", "proxyProtocol.from[0]: \"ADDRESS/BITS\" is expected, found the number 1")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/33\"] } }", "proxyProtocol.from[0]: \"10.0.0.1/33\" has a bad number of bits; 0 to 32 is accepted for this address")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/+8\"] } }", "\"10.0.0.1/+8\" has a bad number of bits; 0 to 32")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/\"] } }", "\"10.0.0.1/\" has a bad number of bits; 0 to 32")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"fd00::1/129\"] } }", "\"fd00::1/129\" has a bad number of bits; 0 to 128")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.1.2.3/8\"] } }", "\"10.1.2.3/8\" has bits beyond the first 8; write 10.0.0.0/8 for the network or 10.1.2.3/32 for the machine")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.1/16\"] } }", "\"10.1/16\" is no network;")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"010.0.0.1\"] } }", "\"010.0.0.1\" is no network;")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"balancer\"] } }", "\"balancer\" is no network;")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1:6379\"] } }", "\"10.0.0.1:6379\" is no network;")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"fe80::1%1\"] } }", "\"fe80::1%1\" is no network;")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"[fd00::1]\"] } }", "\"[fd00::1]\" is no network;")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1\", \"10.0.0.1/32\"] } }", "proxyProtocol.from[1]: 10.0.0.1/32 is listed twice; remove one")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1\"], \"timeout\": \"0s\" } }", "proxyProtocol.timeout: \"0s\" is out of range; 100ms to 1m is accepted")]
     // Addresses.
     [InlineData("{ \"listen\": \"127.0.0.1:1\" }", "listen: an array of \"ADDRESS:PORT\" is expected, found the text \"127.0.0.1:1\"")]
     [InlineData("{ \"listen\": [] }", "listen: is empty; at least one \"ADDRESS:PORT\" is required")]
@@ -252,12 +275,13 @@ public sealed class ConfigurationReaderTests : IDisposable
     {
         var reading = Read("""
             { "listen": ["127.0.0.1:1"], "redis": { "nodes": { "a": "127.0.0.2:1" } },
+              "proxyProtocol": { "from": ["10.0.0.0/8", "0.0.0.0/0"] },
               "sentinel": { "master": "m", "nodes": ["127.0.0.1:2"] },
               "admin": { "listen": "0.0.0.0:3" } }
             """);
 
         Assert.Empty(reading.Errors);
-        Assert.Equal(["sentinel.nodes", "admin.listen"], reading.Warnings.Select(w => w.Key));
+        Assert.Equal(["proxyProtocol.from", "sentinel.nodes", "admin.listen"], reading.Warnings.Select(w => w.Key));
     }
 
     private ConfigurationReading ReadWithSecret() =>

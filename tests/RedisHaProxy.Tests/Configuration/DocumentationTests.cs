@@ -55,6 +55,7 @@ public sealed class DocumentationTests
         SettingKind.NamedAddresses => "names to addresses",
         SettingKind.Addresses => "list of addresses",
         SettingKind.Address => "address",
+        SettingKind.Networks => "list of networks",
         SettingKind.Text => "text",
         SettingKind.Path => "path",
         SettingKind.Duration => "duration",
