@@ -55,7 +55,7 @@ internal static class HaproxyCsv
             ["bout"] = N(s.BytesOut),
             ["dreq"] = "0",
             ["dresp"] = "0",
-            ["ereq"] = "0",
+            ["ereq"] = N(s.Ends["proxy-header"]),
             ["status"] = status.Process.Phase == "serving" ? "OPEN" : "STOP",
             ["pid"] = "1",
             ["iid"] = "2",

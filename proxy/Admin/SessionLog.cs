@@ -43,6 +43,17 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
     /// <summary>Takes one ended session.</summary>
     public void Add(in SessionRecord record)
     {
+        if (record.IsHealthCheck)
+        {
+            // Of a balancer, every few seconds for ever: nobody's session, and in no histogram.
+            if (Enabled && log.IsEnabled(LogLevel.Debug))
+            {
+                LogCheck(log, record.Id, record.Client.ToString());
+            }
+
+            return;
+        }
+
         SessionTime.Add(record.EndedAfterMilliseconds);
         if (record.ConnectedAfterMilliseconds is { } connected)
         {
@@ -83,6 +94,9 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
 
     [LoggerMessage(20, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; routed after {RouteMs} ms, lasted {SessionMs} ms, {BytesIn} bytes in, {BytesOut} out", EventName = "SessionEnd")]
     private static partial void LogEnd(ILogger log, long session, string client, string node, string code, long routeMs, long sessionMs, long bytesIn, long bytesOut);
+
+    [LoggerMessage(22, LogLevel.Debug, "session {Session} from {Client} was a health check", EventName = "HealthCheck")]
+    private static partial void LogCheck(ILogger log, long session, string client);
 
     [LoggerMessage(21, LogLevel.Information, "{Sessions} more sessions ended in that second; their lines were left out, their numbers are in the metrics", EventName = "SessionEndsLeftOut")]
     private static partial void LogLeft(ILogger log, long sessions);

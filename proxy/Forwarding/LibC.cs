@@ -28,6 +28,7 @@ internal static unsafe partial class LibC
     internal const int SocketNonBlocking = 0x800;
     internal const int SocketCloseOnExec = 0x80000;
     internal const int MessageNoSignal = 0x4000;
+    internal const int MessagePeek = 2;
     internal const int ShutdownWrite = 1;
     internal const int ShutdownBoth = 2;
 

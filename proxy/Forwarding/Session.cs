@@ -8,6 +8,9 @@ public enum SessionState : byte
     /// <summary>The slot is free.</summary>
     None,
 
+    /// <summary>The client's PROXY protocol header is awaited; nothing was taken from it yet.</summary>
+    Header,
+
     /// <summary>Waits for a master, or for its turn to be connected to it.</summary>
     Parked,
 
@@ -68,6 +71,12 @@ internal struct Session
     /// <summary>Writing to one side failed: what it had sent before is still delivered, then both sides are reset.</summary>
     public bool Broken;
 
-    /// <summary>It counts against limits.connections and limits.perSource (a session refused for these does not).</summary>
+    /// <summary>
+    /// It counts against limits.connections and, once its header is read where one is awaited, limits.perSource (a session
+    /// refused for these does not).
+    /// </summary>
     public bool Counted;
+
+    /// <summary>Its balancer speaks for itself (LOCAL), or closed before it sent a header: unless bytes follow, nobody's session.</summary>
+    public bool HealthCheck;
 }

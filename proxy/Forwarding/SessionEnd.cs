@@ -29,6 +29,9 @@ public enum SessionEnd : byte
     /// <summary>The node refused the connection, or timeouts.connect passed.</summary>
     ConnectFailed,
 
+    /// <summary>The PROXY protocol header was malformed, missing, or not complete within proxyProtocol.timeout.</summary>
+    ProxyHeader,
+
     /// <summary>An operator ended it, or a drain ran out of time.</summary>
     Operator,
 

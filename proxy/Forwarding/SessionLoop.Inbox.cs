@@ -51,6 +51,11 @@ internal abstract unsafe partial class SessionLoop
         _connectMilliseconds = Milliseconds(configuration.Timeouts.Connect);
         _parkMilliseconds = (long)Math.Ceiling(configuration.Timeouts.Park.TotalMilliseconds); // zero refuses at once
         _idleMilliseconds = Milliseconds(configuration.Timeouts.Idle);
+        if (configuration.ProxyProtocol is { } header)
+        {
+            _headerSources = new AddressNetworks(header.From);
+            _headerMilliseconds = Milliseconds(header.Timeout);
+        }
 
         // Large enough for every session that may exist: pages that are never used stay untouched.
         _sessions = new Session[configuration.Limits.Connections + RefusalSlots];
@@ -168,7 +173,7 @@ internal abstract unsafe partial class SessionLoop
         {
             ref Session session = ref _sessions[index];
             bool connected = session.State is SessionState.Open or SessionState.Connecting;
-            if ((connected || session.State == SessionState.Parked)
+            if ((connected || session.State is SessionState.Parked or SessionState.Header)
                 && (id is null || session.Id == id)
                 && (source is null || session.Client.Address == source)
                 && (node is null || (connected && session.Node == node)))

@@ -85,7 +85,8 @@ internal abstract unsafe partial class SessionLoop
     private void Admit(int descriptor, ClientAddress client)
     {
         _accepted++;
-        bool counted = _limits.TryEnter(client.Address);
+        bool header = SendsHeader(client);
+        bool counted = header ? _limits.TryEnter() : _limits.TryEnter(client.Address);
         int index = TakeSlot();
         if (index < 0)
         {
@@ -109,7 +110,20 @@ internal abstract unsafe partial class SessionLoop
         {
             Refuse(index, SessionEnd.Limit, LimitText);
         }
-        else if (_order.Mode == GateMode.Closed)
+        else if (header)
+        {
+            AwaitHeader(index);
+        }
+        else
+        {
+            Route(index);
+        }
+    }
+
+    /// <summary>The client is known: to the master, if there is one.</summary>
+    private void Route(int index)
+    {
+        if (_order.Mode == GateMode.Closed)
         {
             Refuse(index, SessionEnd.NoMaster, NoMasterText);
         }
@@ -163,6 +177,9 @@ internal abstract unsafe partial class SessionLoop
         ref Session session = ref _sessions[index];
         switch (session.State)
         {
+            case SessionState.Header:
+                End(index, SessionEnd.ProxyHeader, reset: true);
+                break;
             case SessionState.Parked:
                 Unpark(index);
                 RefuseWaiting(index);
@@ -240,13 +257,21 @@ internal abstract unsafe partial class SessionLoop
             BytesIn = _endpoints[2 * index].Received,
             BytesOut = _endpoints[(2 * index) + 1].Received,
             End = end,
+            IsHealthCheck = session.HealthCheck && end == SessionEnd.ClientClosed && _endpoints[2 * index].Received == 0,
         });
         _timers.Cancel(index);
         CloseEndpoint(2 * index, reset);
         CloseEndpoint((2 * index) + 1, reset);
         if (session.Counted)
         {
-            _limits.Leave(session.Client.Address);
+            if (session.State == SessionState.Header)
+            {
+                _limits.Leave();
+            }
+            else
+            {
+                _limits.Leave(session.Client.Address);
+            }
         }
 
         session.State = SessionState.None;

@@ -10,7 +10,7 @@
 // The bytes are opaque: nothing here looks at them.
 //
 // Parts: this file (the boundary, blocks, turns), .Splice (bulk), .Closing (half-closes, resets), .Sessions (accept, refusal, end),
-// .Gate (orders, parking, connecting), .Inbox (what other threads ask for).
+// .Header (the PROXY protocol), .Gate (orders, parking, connecting), .Inbox (what other threads ask for).
 
 using System.Runtime.InteropServices;
 
@@ -142,6 +142,9 @@ internal abstract unsafe partial class SessionLoop
             case SessionState.Parked when (events & LibC.PollHung) != 0:
                 End(index >> 1, SessionEnd.ClientClosed, reset: false);
                 break;
+            case SessionState.Header:
+                ReadHeader(index >> 1);
+                break;
             case SessionState.Refused:
                 Discard(index);
                 break;
@@ -164,6 +167,9 @@ internal abstract unsafe partial class SessionLoop
         {
             case SessionState.Open:
                 Forward(index);
+                break;
+            case SessionState.Header:
+                ReadHeader(index >> 1);
                 break;
             case SessionState.Refused:
                 Discard(index);

@@ -33,4 +33,7 @@ public readonly record struct SessionRecord
 
     /// <summary>Why it ended.</summary>
     public required SessionEnd End { get; init; }
+
+    /// <summary>A balancer's health check: it sent no header, or one that says so, and closed without a byte for Redis.</summary>
+    public bool IsHealthCheck { get; init; }
 }

@@ -26,8 +26,25 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
     /// <summary>Counts a new session in; false, and nothing counted, when limits.connections or limits.perSource is reached.</summary>
     public bool TryEnter(UInt128 source)
     {
+        if (!TryEnter())
+        {
+            return false;
+        }
+
+        if (TryEnterSource(source))
+        {
+            return true;
+        }
+
+        Leave();
+        return false;
+    }
+
+    /// <summary>The same for one whose source is not known yet: <see cref="TryEnterSource"/> is to follow.</summary>
+    public bool TryEnter()
+    {
         int count = Interlocked.Increment(ref _sessions);
-        if (count > limits.Connections || (limits.PerSource > 0 && !TryEnterSource(source)))
+        if (count > limits.Connections)
         {
             Interlocked.Decrement(ref _sessions);
             return false;
@@ -37,14 +54,20 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
         return true;
     }
 
+    /// <summary>Counts a session for its source; false, and nothing counted, when limits.perSource is reached.</summary>
+    public bool TryEnterSource(UInt128 source) => limits.PerSource == 0 || TryCountSource(source);
+
     public void Leave(UInt128 source)
     {
-        Interlocked.Decrement(ref _sessions);
+        Leave();
         if (limits.PerSource > 0)
         {
             LeaveSource(source);
         }
     }
+
+    /// <summary>The same for one whose source was never counted.</summary>
+    public void Leave() => Interlocked.Decrement(ref _sessions);
 
     /// <summary>Counts a session among the parked; false when that would exceed limits.parked and <paramref name="bounded"/> says it counts.</summary>
     public bool TryPark(bool bounded)
@@ -84,7 +107,7 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
     }
 
     // The lock exists only with limits.perSource, is taken twice in a session's life and held for one dictionary access.
-    private bool TryEnterSource(UInt128 source)
+    private bool TryCountSource(UInt128 source)
     {
         lock (_sourcesLock)
         {

@@ -57,6 +57,19 @@ public sealed class SessionLogTests
     }
 
     [Fact]
+    public void A_balancers_checks_are_written_for_debugging_only_and_are_in_no_histogram()
+    {
+        var check = Record(SessionEnd.ClientClosed) with { IsHealthCheck = true, ConnectedAfterMilliseconds = 1 };
+        _log.Add(check);
+        Assert.Empty(_lines.Written);
+        _lines.Least = LogLevel.Debug;
+        _log.Add(check);
+        Assert.Equal("session 1 from 0.0.0.7:1234 was a health check", Assert.Single(_lines.Written));
+        Assert.Equal(0, _log.SessionTime.Read().Cumulative[^1]);
+        Assert.Equal(0, _log.RouteTime.Read().Cumulative[^1]);
+    }
+
+    [Fact]
     public void Every_end_has_its_own_code_and_meaning()
     {
         var ends = Enum.GetValues<SessionEnd>();
@@ -82,10 +95,12 @@ public sealed class SessionLogTests
     {
         public List<string> Written { get; } = [];
 
+        public LogLevel Least { get; set; } = LogLevel.Information;
+
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => true;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= Least;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
             Written.Add(formatter(state, exception));

@@ -1,5 +1,6 @@
 // In steady state the loops allocate nothing on the managed heap: not per request, not per session, not per refusal.
 
+using System.Net;
 using System.Net.Sockets;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
@@ -9,14 +10,20 @@ namespace RedisHaProxy.Tests.Forwarding;
 [Collection("Alone")] // other tests would cause collections
 public sealed class AllocationTests
 {
-    [Fact]
-    public async Task Requests_and_sessions_cost_no_managed_memory()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Requests_and_sessions_cost_no_managed_memory(bool header)
     {
         await using var server = PlainServer.Echo();
         await using var forwarder = new ForwarderUnderTest(
             [server.EndPoint],
             new TimeoutConfiguration { Idle = TimeSpan.FromMinutes(1) },
-            new LimitConfiguration { Connections = 50, PerSource = 50 });
+            new LimitConfiguration { Connections = 50, PerSource = 50 },
+            proxyProtocol: header ? new ProxyProtocolConfiguration { From = [IPNetwork.Parse("127.0.0.1/32")] } : null)
+        {
+            Header = header ? ProxyHeaderBytes.Relayed(IPEndPoint.Parse("203.0.113.9:50123")) : [],
+        };
         await LoadAsync(forwarder, sessions: true); // first calls of methods, growth of the queues
 
         // Asking and ordering allocate a little for their acknowledgement, some bytes more when the asker is not waiting yet: so the

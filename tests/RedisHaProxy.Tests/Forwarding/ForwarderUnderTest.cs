@@ -18,13 +18,15 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         TimeoutConfiguration? timeouts = null,
         LimitConfiguration? limits = null,
         int loops = 1,
-        ILoggerFactory? loggerFactory = null)
+        ILoggerFactory? loggerFactory = null,
+        ProxyProtocolConfiguration? proxyProtocol = null)
     {
         Nodes = [.. nodes.Select((endPoint, i) => new RedisNode($"redis{i + 1}", endPoint))];
         Forwarder = new LoopForwarder(
             new ProxyConfiguration
             {
                 Listen = [new(System.Net.IPAddress.Loopback, 0)],
+                ProxyProtocol = proxyProtocol,
                 Redis = new RedisConfiguration { Nodes = Nodes },
                 Timeouts = timeouts ?? new TimeoutConfiguration(),
                 Limits = limits ?? new LimitConfiguration(),
@@ -38,6 +40,9 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     public IReadOnlyList<RedisNode> Nodes { get; }
 
     public LoopForwarder Forwarder { get; }
+
+    /// <summary>What clients send first, as a balancer in between would.</summary>
+    public byte[] Header { get; init; } = [];
 
     public static async Task<ForwarderUnderTest> OpenAsync(
         PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1)
@@ -55,6 +60,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     {
         var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await client.ConnectAsync(Forwarder.ListenEndPoints[0]).WaitAsync(Bound.Wait);
+        await client.SendAllAsync(Header);
         return client;
     }
 

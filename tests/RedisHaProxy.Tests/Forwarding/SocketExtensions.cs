@@ -62,13 +62,14 @@ internal static class SocketExtensions
     }
 
     /// <summary>Asserts that the connection was reset by the other side.</summary>
-    public static async Task AssertResetAsync(this Socket socket)
+    public static async Task AssertResetAsync(this Socket socket, bool replyAllowed = true)
     {
         var buffer = new byte[4096];
         var error = await Assert.ThrowsAsync<SocketException>(async () =>
         {
             while (await socket.ReceiveAsync(buffer).WaitAsync(Bound.Wait) > 0)
             {
+                Assert.True(replyAllowed, "there was a reply");
             }
         });
         Assert.Equal(SocketError.ConnectionReset, error.SocketErrorCode);

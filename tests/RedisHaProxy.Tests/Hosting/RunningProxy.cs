@@ -55,12 +55,13 @@ internal sealed partial class RunningProxy : IAsyncDisposable
     }
 
     /// <summary>Starts a proxy and waits until /healthz answers.</summary>
-    public static async Task<RunningProxy> StartAsync(RedisDeployment deployment, string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""", Action<ProcessStartInfo>? change = null)
+    public static async Task<RunningProxy> StartAsync(
+        RedisDeployment deployment, string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""", Action<ProcessStartInfo>? change = null, string further = "")
     {
         var proxy = new RunningProxy();
         try
         {
-            proxy.Configure(deployment, timeouts);
+            proxy.Configure(deployment, timeouts, further);
             proxy.Launch(change);
             await Eventually.HoldsAsync(
                 async () =>
