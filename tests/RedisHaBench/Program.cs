@@ -2,10 +2,12 @@
 
 using System.CommandLine;
 using RedisHaBench.Failover;
+using RedisHaBench.Traffic;
 
 var root = new RootCommand("Benchmarks of redis-ha-proxy against HAProxy, on real processes on this machine.")
 {
     FailoverCommand.Create(),
+    TrafficCommand.Create(),
 };
 var parse = root.Parse(args);
 if (parse.Action is System.CommandLine.Invocation.ParseErrorAction error)

@@ -9,9 +9,10 @@ public static class HaProxyProcess
     /// <param name="configuration">Text of haproxy.cfg.</param>
     /// <param name="work">Takes the configuration and the log.</param>
     /// <param name="network">Namespace; null is ours.</param>
-    public static ChildProcess Start(string configuration, WorkDirectory work, NetworkNamespace? network = null)
+    /// <param name="name">Name for messages and files: another one for each HAProxy of a directory.</param>
+    public static ChildProcess Start(string configuration, WorkDirectory work, NetworkNamespace? network = null, string name = "haproxy")
     {
-        var file = work.Write("haproxy/haproxy.cfg", configuration);
-        return ChildProcess.Start("haproxy", "haproxy", ["-db", "-f", file], Path.Combine(work.Path, "haproxy.log"), network);
+        var file = work.Write($"{name}/haproxy.cfg", configuration);
+        return ChildProcess.Start(name, "haproxy", ["-db", "-f", file], Path.Combine(work.Path, $"{name}.log"), network);
     }
 }

@@ -14,12 +14,18 @@ public static class ProxyProcess
     /// <param name="deployment">What it routes to.</param>
     /// <param name="listen">Where clients connect.</param>
     /// <param name="network">Namespace; null is ours.</param>
-    public static ChildProcess Start(string program, RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network = null)
+    /// <param name="name">Name for messages and files: another one for each proxy of a deployment.</param>
+    /// <param name="settings">Further keys of its configuration.</param>
+    public static ChildProcess Start(
+        string program, RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network = null, string name = "redis-ha-proxy",
+        IReadOnlyDictionary<string, object>? settings = null)
     {
+        ArgumentNullException.ThrowIfNull(deployment);
+        ArgumentNullException.ThrowIfNull(listen);
         var work = deployment.Work;
-        work.Write("proxy/redis.password", deployment.Accounts.Health);
-        work.Write("proxy/sentinel.password", deployment.Accounts.SentinelWatch);
-        var settings = new Dictionary<string, object>
+        work.Write($"{name}/redis.password", deployment.Accounts.Health);
+        work.Write($"{name}/sentinel.password", deployment.Accounts.SentinelWatch);
+        var all = new Dictionary<string, object>(settings ?? new Dictionary<string, object>())
         {
             ["listen"] = new[] { listen.ToString() },
             ["redis"] = new
@@ -31,7 +37,7 @@ public static class ProxyProcess
         };
         if (deployment.Sentinels.Count > 0)
         {
-            settings["sentinel"] = new
+            all["sentinel"] = new
             {
                 master = RedisDeployment.MasterName,
                 nodes = deployment.Sentinels.Select(s => s.EndPoint.ToString()),
@@ -41,7 +47,7 @@ public static class ProxyProcess
             };
         }
 
-        var file = work.Write("proxy/proxy.json", JsonSerializer.Serialize(settings));
-        return ChildProcess.Start("redis-ha-proxy", program, ["run", "--config", file], Path.Combine(work.Path, "redis-ha-proxy.log"), network);
+        var file = work.Write($"{name}/proxy.json", JsonSerializer.Serialize(all));
+        return ChildProcess.Start(name, program, ["run", "--config", file], Path.Combine(work.Path, $"{name}.log"), network);
     }
 }

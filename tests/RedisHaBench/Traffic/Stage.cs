@@ -1,0 +1,135 @@
+// The deployment and the proxies in front of it. Only the one that is being measured runs; the others are suspended.
+
+using System.Net;
+using RedisHaProcesses;
+
+namespace RedisHaBench.Traffic;
+
+/// <summary>A contender that has been started.</summary>
+internal sealed class RunningContender : IDisposable
+{
+    private static readonly TimeSpan Reply = TimeSpan.FromSeconds(15);
+
+    private readonly RedisDeployment _deployment;
+    private readonly ChildProcess? _process;
+
+    private RunningContender(Contender contender, RedisDeployment deployment, IPEndPoint endPoint, ChildProcess? process)
+    {
+        Contender = contender;
+        EndPoint = endPoint;
+        _deployment = deployment;
+        _process = process;
+    }
+
+    /// <summary>What it is.</summary>
+    public Contender Contender { get; }
+
+    /// <summary>Where clients connect.</summary>
+    public IPEndPoint EndPoint { get; }
+
+    /// <summary>Process id of the proxy; null without one.</summary>
+    public int? ProcessId => _process?.Id;
+
+    /// <summary>Starts it, and waits until it leads to the master.</summary>
+    /// <exception cref="InvalidOperationException">It ended, or does not lead there; the message has the end of its log.</exception>
+    public static async Task<RunningContender> StartAsync(Contender contender, RedisDeployment deployment, CancellationToken cancellationToken)
+    {
+        if (contender.Start is null)
+        {
+            return new(contender, deployment, deployment.Nodes[0].EndPoint, null);
+        }
+
+        var endPoint = new IPEndPoint(IPAddress.Loopback, FreePorts.Take());
+        var running = new RunningContender(contender, deployment, endPoint, contender.Start(deployment, endPoint));
+        try
+        {
+            await running.LeadsToMasterAsync(cancellationToken);
+            return running;
+        }
+        catch
+        {
+            running.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Stops it for the time that others are measured: its probes must not take their processor time.</summary>
+    public void Suspend() => _process?.Send(Signal.Stop);
+
+    /// <summary>Lets it go on, and waits until it leads to the master.</summary>
+    public async Task ResumeAsync(CancellationToken cancellationToken)
+    {
+        _process?.Send(Signal.Continue);
+        await LeadsToMasterAsync(cancellationToken);
+    }
+
+    /// <summary>Processor time of the proxy so far; null without one.</summary>
+    public TimeSpan? CpuTime() => _process is null ? null : ProcessCost.CpuTime(_process.Id);
+
+    /// <summary>The end of the proxy's log.</summary>
+    public string LogTail() => _process is null ? "" : $"\nThe last lines of {Contender.Name}:\n{_process.LogTail(10)}";
+
+    /// <summary>Kills the proxy.</summary>
+    public void Dispose() => _process?.Dispose();
+
+    // HAProxy takes every server for good until its first checks have failed: so many sessions in a row must reach the master.
+    private async Task LeadsToMasterAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Eventually.HoldsAsync(
+                () => _process is { HasExited: true }
+                    ? throw new InvalidOperationException($"{Contender.Name} ended{LogTail()}")
+                    : Enumerable.Range(0, 6).All(_ => IsMaster()),
+                () => $"{Contender.Name} leads to the master{LogTail()}",
+                every: TimeSpan.FromMilliseconds(20),
+                cancellationToken: cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            throw new InvalidOperationException(e.Message, e);
+        }
+    }
+
+    private bool IsMaster()
+    {
+        using var connection = RespConnection.Connect(EndPoint, Reply, null, _deployment.Accounts.Client);
+        return connection.Call("ROLE")[0].Text == "master";
+    }
+}
+
+/// <summary>A deployment for the traffic bench.</summary>
+internal static class Stage
+{
+    /// <summary>Starts three nodes and three Sentinels as the product configures them, with the values that loads read.</summary>
+    public static async Task<RedisDeployment> StartDeploymentAsync(CancellationToken cancellationToken)
+    {
+        var deployment = await RedisDeployment.StartAsync(
+            new RedisDeploymentOptions
+            {
+                AsProduct = true,
+                DownAfterMilliseconds = 5000,
+                FailoverTimeoutMilliseconds = 60_000,
+                // A storm of connections through HAProxy would overflow the default backlog of 511, and wait for TCP's retries.
+                Settings = ["tcp-backlog 4096", "maxclients 15000"],
+            },
+            cancellationToken);
+        try
+        {
+            foreach (var load in Loads.All.Where(l => !l.FanOut).DistinctBy(l => l.Key))
+            {
+                deployment.Nodes[0].Call("SET", load.Key, Value(load));
+            }
+
+            return deployment;
+        }
+        catch
+        {
+            await deployment.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The value that a load moves.</summary>
+    public static string Value(Load load) => new('v', Math.Max(3, load.ValueBytes));
+}
