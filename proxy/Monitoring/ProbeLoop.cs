@@ -47,9 +47,14 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
     /// </summary>
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(2);
 
+    /// <summary>Between two logins on a connection whose server refuses them. It is alive, and this keeps knowing it.</summary>
+    private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(250);
+
     private readonly Pacer _pacer = new(clock.Time);
     private int _failures;
     private bool _waiting;
+    private bool _readable;
+    private Task _watch = Task.CompletedTask;
 
     /// <summary>Asks at once instead of at the end of the interval.</summary>
     public void Poke() => _pacer.Poke();
@@ -104,52 +109,64 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
 
     private async ValueTask<Outcome> ConverseAsync(RespSocket connection, CancellationTokenSource limit, CancellationToken stop)
     {
-        limit.CancelAfter(SilenceLimit);
         (ReadOnlyMemory<byte> greeting, int greetingReplies) = conversation.Greeting;
         (ReadOnlyMemory<byte> question, int questionReplies) = conversation.Question;
-        TimeSpan sentAt = clock.Now;
-        if (greetingReplies > 0)
-        {
-            await connection.SendAsync(greeting, limit.Token);
-            ReadOnlyMemory<byte> replies = await connection.ReceiveAsync(greetingReplies, limit.Token);
-            Outcome greeted = conversation.Greeted(replies.Span);
-            if (greeted.Health != ServerHealth.Up)
-            {
-                return greeted;
-            }
-        }
-
-        Task watch = Task.CompletedTask;
+        _watch = Task.CompletedTask;
+        bool greeted = greetingReplies == 0;
         while (!stop.IsCancellationRequested)
         {
             limit.CancelAfter(SilenceLimit);
-            sentAt = clock.Now;
-            await connection.SendAsync(question, limit.Token);
-            ReadOnlyMemory<byte> replies = await connection.ReceiveAsync(questionReplies, limit.Token);
-            Outcome outcome = conversation.Answered(replies.Span, sentAt, clock.Now);
+            TimeSpan sentAt = clock.Now;
+            await connection.SendAsync(greeted ? question : greeting, limit.Token);
+            ReadOnlyMemory<byte> replies = await connection.ReceiveAsync(greeted ? questionReplies : greetingReplies, limit.Token);
+            Outcome outcome = greeted ? conversation.Answered(replies.Span, sentAt, clock.Now) : conversation.Greeted(replies.Span);
+            TimeSpan pause = interval - (clock.Now - sentAt);
             switch (outcome.Health)
             {
+                case ServerHealth.Up when !greeted:
+                    greeted = true;
+                    continue;
                 case ServerHealth.Up:
                     _failures = 0;
                     break;
-                case ServerHealth.Loading or ServerHealth.Busy:
+                case ServerHealth.Loading or ServerHealth.Busy when greeted:
                     // It will pass; the same connection will see it pass.
                     conversation.Failed(outcome, sentAt, clock.Now);
+                    break;
+                case var health when health.RefusesProbe():
+                    // The account may be put right at any moment, and as long as the connection stays open, the process lives.
+                    conversation.Failed(outcome, sentAt, clock.Now);
+                    greeted = greetingReplies == 0;
+                    pause = RefusalPause;
                     break;
                 default:
                     return outcome;
             }
 
             limit.CancelAfter(Timeout.InfiniteTimeSpan);
-            // The answer has ended the watch before it.
-            await watch;
-            Volatile.Write(ref _waiting, true);
-            watch = WatchAsync(connection, limit.Token);
-            await _pacer.WaitAsync(interval - (clock.Now - sentAt), stop);
-            Volatile.Write(ref _waiting, false);
+            await RestAsync(connection, pause, isPokable: !outcome.Health.RefusesProbe(), limit.Token, stop);
         }
 
         return Outcome.Up;
+    }
+
+    // Until the next question is due, the connection ends, or somebody wants an answer at once. A poke must not cut the pause after a
+    // refused login short: it would turn a flood of events into a flood of failed logins.
+    private async ValueTask RestAsync(RespSocket connection, TimeSpan pause, bool isPokable, CancellationToken cancel, CancellationToken stop)
+    {
+        // The answer has ended the watch before it.
+        await _watch;
+        Volatile.Write(ref _readable, false);
+        Volatile.Write(ref _waiting, true);
+        _watch = WatchAsync(connection, cancel);
+        TimeSpan end = clock.Now + pause;
+        do
+        {
+            await _pacer.WaitAsync(end - clock.Now, stop);
+        }
+        while (!isPokable && clock.Now < end && !Volatile.Read(ref _readable) && !stop.IsCancellationRequested);
+
+        Volatile.Write(ref _waiting, false);
     }
 
     // A connection that ends between two questions ends the wait: a promotion kills all connections, so its own end is the
@@ -165,6 +182,7 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
             // The end of the connection, too.
         }
 
+        Volatile.Write(ref _readable, true);
         if (Volatile.Read(ref _waiting))
         {
             _pacer.Poke();
@@ -172,7 +190,8 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
     }
 
     // How long to wait before the next attempt. What may end at any moment (a restart, a promotion that killed all
-    // connections) is tried at once or nearly so: it costs one packet. What needs a person is tried ever more rarely.
+    // connections) is tried at once or nearly so: it costs one packet. What needs a person is tried ever more rarely, down to once a
+    // second: when the person is done, the proxy should be.
     private async ValueTask BackOffAsync(ServerHealth health, CancellationToken stop)
     {
         int doublings = Math.Min(_failures++, 6);
@@ -183,7 +202,7 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
             ServerHealth.Disconnected when doublings == 0 => TimeSpan.Zero,
             ServerHealth.Disconnected => TimeSpan.FromMilliseconds(50),
             ServerHealth.Unreachable => TimeSpan.FromMilliseconds(250),
-            _ when health.NeedsOperator() => TimeSpan.FromSeconds(Math.Min(1 << doublings, 15)),
+            _ when health.NeedsOperator() => TimeSpan.FromMilliseconds(Math.Min(250 << doublings, 1000)),
             _ => TimeSpan.FromMilliseconds(Math.Min(100 << doublings, 2000)),
         };
         if (health.NeedsOperator())

@@ -25,7 +25,7 @@ internal sealed class ProbeSet : IDisposable
         IEnumerable<ProbeLoop> sentinels = sentinel is null ? [] : sentinel.Nodes.Select((endPoint, i) => new ProbeLoop(
             endPoint, new SentinelConversation(i, sentinel, directory, sink), sentinel.PollInterval, clock));
         _loops = [.. nodes, .. sentinels];
-        _events = sentinel is null ? [] : [.. sentinel.Nodes.Select(endPoint => new SentinelEvents(endPoint, sentinel.Credentials, sink, clock))];
+        _events = sentinel is null ? [] : [.. sentinel.Nodes.Select((endPoint, i) => new SentinelEvents(i, endPoint, sentinel, directory, sink, clock))];
     }
 
     /// <summary>Has every probe ask at once.</summary>

@@ -100,6 +100,22 @@ public readonly record struct SentinelReport
     public string? Error { get; init; }
 }
 
+/// <summary>
+/// A Sentinel has published that it is about to promote a node, or that it has given that up. The leader of a failover publishes the
+/// first one timer tick (50 to 100 ms) before it sends SLAVEOF NO ONE. (Redis 6.2-7.4 sentinel.c, sentinelFailoverSelectSlave)
+/// </summary>
+public readonly record struct PromotionNotice
+{
+    /// <summary>Index of the Sentinel in the configuration.</summary>
+    public required int Sentinel { get; init; }
+
+    /// <summary>When it came, since the router's start.</summary>
+    public required TimeSpan At { get; init; }
+
+    /// <summary>Index of the node that is promoted now; -1 when the failover was given up.</summary>
+    public required int Node { get; init; }
+}
+
 /// <summary>Takes the probes' reports. Called from any thread; must not block.</summary>
 public interface IReportSink
 {
@@ -108,6 +124,9 @@ public interface IReportSink
 
     /// <summary>News of a Sentinel.</summary>
     void Report(in SentinelReport report);
+
+    /// <summary>A Sentinel announced a promotion, or gave it up.</summary>
+    void Report(in PromotionNotice notice);
 
     /// <summary>A Sentinel published an event: something may have changed, ask everybody at once.</summary>
     void Hint();

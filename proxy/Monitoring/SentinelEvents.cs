@@ -1,5 +1,6 @@
-// A Sentinel's published events, taken only as hints to ask everybody at once. They are never evidence: +switch-master comes
-// about a second after the promotion and at another time from each Sentinel.
+// A Sentinel's published events. All of them are hints to ask everybody at once: +switch-master comes about a second after the
+// promotion and at another time from each Sentinel, so none is evidence of who is master. Those that announce a promotion are also
+// reported as such: they come before it, and the routing shuts the gate on their word (rule H).
 
 using System.Net;
 using System.Net.Sockets;
@@ -8,14 +9,21 @@ using RedisHaProxy.Configuration;
 namespace RedisHaProxy.Monitoring;
 
 /// <summary>Subscribes to one Sentinel's events, on a connection of their own (a subscribed RESP2 connection cannot ask).</summary>
-internal sealed class SentinelEvents(IPEndPoint endPoint, RedisCredentials? credentials, IReportSink sink, MonotonicClock clock)
+internal sealed class SentinelEvents(int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, MonotonicClock clock)
 {
-    private static readonly byte[] Subscribe = RespSocket.Command(
-        "SUBSCRIBE", "+switch-master", "+promoted-slave", "+config-update-from", "+elected-leader", "+odown", "-odown", "+reboot", "+tilt", "-tilt");
+    /// <summary>What is subscribed to. (Redis sentinel.c; the names are the same in 6.2 to 7.4.)</summary>
+    internal static readonly string[] Channels =
+    [
+        "+switch-master", "+promoted-slave", "+config-update-from", "+elected-leader", "+odown", "-odown", "+reboot", "+tilt", "-tilt",
+        .. PromotionEvent.Channels,
+    ];
 
-    private const int SubscribedChannels = 9;
+    private static readonly byte[] Subscribe = RespSocket.Command(["SUBSCRIBE", .. Channels]);
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+
+    /// <summary>Between two attempts: an announcement must not be missed for long after a Sentinel has come back.</summary>
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
 
     /// <summary>
     /// Waits for events until cancelled. Failures are not reported: the Sentinel's other connection meets and reports the same
@@ -23,7 +31,7 @@ internal sealed class SentinelEvents(IPEndPoint endPoint, RedisCredentials? cred
     /// </summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        for (int failures = 0; !stop.IsCancellationRequested; failures = Math.Min(failures + 1, 4))
+        while (!stop.IsCancellationRequested)
         {
             try
             {
@@ -33,12 +41,10 @@ internal sealed class SentinelEvents(IPEndPoint endPoint, RedisCredentials? cred
                 connection.KeepAlive();
                 if (await SubscribeAsync(connection, limit.Token))
                 {
-                    failures = 0;
                     limit.CancelAfter(Timeout.InfiniteTimeSpan);
                     while (true)
                     {
-                        await connection.ReceiveAsync(1, limit.Token);
-                        sink.Hint();
+                        Take((await connection.ReceiveAsync(1, limit.Token)).Span);
                     }
                 }
             }
@@ -49,7 +55,7 @@ internal sealed class SentinelEvents(IPEndPoint endPoint, RedisCredentials? cred
 
             try
             {
-                await Task.Delay(TimeSpan.FromSeconds(1 << failures), clock.Time, stop);
+                await Task.Delay(RetryPause, clock.Time, stop);
             }
             catch (OperationCanceledException)
             {
@@ -58,9 +64,19 @@ internal sealed class SentinelEvents(IPEndPoint endPoint, RedisCredentials? cred
         }
     }
 
+    private void Take(ReadOnlySpan<byte> message)
+    {
+        if (PromotionEvent.TryRead(message, configuration.Master, directory, out int node))
+        {
+            sink.Report(new PromotionNotice { Sentinel = index, At = clock.Now, Node = node });
+        }
+
+        sink.Hint();
+    }
+
     private async ValueTask<bool> SubscribeAsync(RespSocket connection, CancellationToken cancel)
     {
-        if (credentials is not null)
+        if (configuration.Credentials is { } credentials)
         {
             await connection.SendAsync(NodeConversation.Authentication(credentials), cancel);
             if (IsError((await connection.ReceiveAsync(1, cancel)).Span))
@@ -75,7 +91,7 @@ internal sealed class SentinelEvents(IPEndPoint endPoint, RedisCredentials? cred
             return false;
         }
 
-        await connection.ReceiveAsync(SubscribedChannels - 1, cancel);
+        await connection.ReceiveAsync(Channels.Length - 1, cancel);
         return true;
     }
 

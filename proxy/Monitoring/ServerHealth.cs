@@ -57,9 +57,13 @@ public static class ServerHealthExtensions
     /// <summary>
     /// The server's earlier answers are void at once, because it is known not to serve or not to be what was configured. In all
     /// other states the last answer stands until it is too old: a lost connection alone says nothing of the process behind it
-    /// (a promotion kills all connections), and a silent one may just be slow.
+    /// (a promotion kills all connections), a silent one may just be slow, and one that refuses our login serves its clients.
     /// </summary>
-    public static bool VoidsAnswers(this ServerHealth health) => health >= ServerHealth.Refused;
+    public static bool VoidsAnswers(this ServerHealth health) => health >= ServerHealth.Refused && !health.RefusesProbe();
+
+    /// <summary>The server is alive and speaks the protocol; it only does not let our probe's account ask.</summary>
+    public static bool RefusesProbe(this ServerHealth health) =>
+        health is ServerHealth.PasswordRequired or ServerHealth.WrongPassword or ServerHealth.NotPermitted;
 
     /// <summary>Nothing will change until a person acts: credentials, rights, configuration.</summary>
     public static bool NeedsOperator(this ServerHealth health) => health >= ServerHealth.PasswordRequired;

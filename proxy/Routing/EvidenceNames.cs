@@ -31,8 +31,8 @@ public sealed class EvidenceNames
     public string Describe(NodeState state) => state.Role switch
     {
         NodeRole.Follows => $"follows {(state.Master < 0 ? "an unknown address" : _nodes[state.Master])}{(state.LinkUp ? "" : ", link down")}",
-        NodeRole.Claims => $"claims master{(state.Silent ? ", silent" : "")}",
-        NodeRole.Promoted => $"claims master, promotion seen{(state.Silent ? ", silent" : "")}",
+        NodeRole.Claims => $"claims master{Held(state)}",
+        NodeRole.Promoted => $"claims master, promotion seen{Held(state)}",
         _ => "not known",
     };
 
@@ -44,6 +44,11 @@ public sealed class EvidenceNames
         for (int i = 0; i < situation.Nodes.Count; i++)
         {
             text.Append(CultureInfo.InvariantCulture, $"{_nodes[i]} {Describe(situation.Nodes[i])}; ");
+        }
+
+        if (situation.AwaitsPromotion)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"a Sentinel promotes {Node(situation.Announced)} now; ");
         }
 
         if (situation.Votes.Count == 0)
@@ -78,4 +83,6 @@ public sealed class EvidenceNames
 
         return text.ToString();
     }
+
+    private static string Held(NodeState state) => $"{(state.RefusesProbe ? ", refuses the probe" : "")}{(state.Silent ? ", silent" : "")}";
 }

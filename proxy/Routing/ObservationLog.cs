@@ -5,6 +5,7 @@
 //   {"recording":1,"nodes":["redis1",...],"sentinels":[...],"timing":{...}}        first line of each file
 //   {"t":1234,"node":0,"sent":1200,"health":"Up","run":"...","role":"master"}      a report; times in units of 100 ns
 //   {"t":1234,"sentinel":1,"sent":1200,"health":"Up","named":0,"epoch":3,...}
+//   {"t":1234,"sentinel":1,"at":1234,"promotes":2}                                 an announcement; -1: given up
 //   {"t":1234,"decision":"R1","action":"Route","to":0,"held":false,"tick":true}    a change; tick: caused by time alone
 
 using System.Buffers;
@@ -93,6 +94,15 @@ internal sealed partial class ObservationLog
         }
     }));
 
+    /// <summary>Records a Sentinel's announcement.</summary>
+    public void Write(TimeSpan now, PromotionNotice notice) => Enqueue(Line(json =>
+    {
+        json.WriteNumber("t", now.Ticks);
+        json.WriteNumber("sentinel", notice.Sentinel);
+        json.WriteNumber("at", notice.At.Ticks);
+        json.WriteNumber("promotes", notice.Node);
+    }));
+
     /// <summary>Records a changed decision.</summary>
     public void Write(TimeSpan now, RoutingDecision decision, bool isTick) => Enqueue(Line(json =>
     {
@@ -177,6 +187,8 @@ internal sealed partial class ObservationLog
         json.WriteNumber("promotionWindow", timing.PromotionWindow.Ticks);
         json.WriteNumber("voteEvidence", timing.VoteEvidence.Ticks);
         json.WriteNumber("downAfter", timing.DownAfter.Ticks);
+        json.WriteNumber("refusalEvidence", timing.RefusalEvidence.Ticks);
+        json.WriteNumber("noticeLife", timing.NoticeLife.Ticks);
         json.WriteEndObject();
     });
 

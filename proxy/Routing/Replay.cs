@@ -109,6 +109,9 @@ public static class Replay
                 PromotionWindow = Time(timing, "promotionWindow"),
                 VoteEvidence = Time(timing, "voteEvidence"),
                 DownAfter = Time(timing, "downAfter"),
+                // Recordings before these two existed have no announcements.
+                RefusalEvidence = timing.TryGetProperty("refusalEvidence", out _) ? Time(timing, "refusalEvidence") : TimeSpan.Zero,
+                NoticeLife = timing.TryGetProperty("noticeLife", out _) ? Time(timing, "noticeLife") : TimeSpan.Zero,
             });
             _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
         }
@@ -129,6 +132,12 @@ public static class Replay
                 NodeReport report = ReadNode(line);
                 Check(report.Master, "of");
                 _state.Apply(report);
+            }
+            else if (line.TryGetProperty("promotes", out JsonElement promotes))
+            {
+                var notice = new PromotionNotice { Sentinel = line.GetProperty("sentinel").GetInt32(), At = Time(line, "at"), Node = promotes.GetInt32() };
+                Check(notice.Node, "promotes");
+                _state.Apply(notice);
             }
             else
             {

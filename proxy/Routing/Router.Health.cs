@@ -98,6 +98,20 @@ public sealed partial class Router
         }
     }
 
+    // Three events tell of one promotion.
+    private void NoteAnnouncement(in PromotionNotice notice)
+    {
+        HealthMemory memory = _sentinelHealth[notice.Sentinel];
+        if (memory.Promotes == notice.Node && notice.At < memory.PromotesUntil)
+        {
+            return;
+        }
+
+        memory.Promotes = notice.Node;
+        memory.PromotesUntil = notice.At + _timing.NoticeLife;
+        LogAnnouncement(_sentinels[notice.Sentinel].ToString(), notice.Node >= 0 ? $"is about to promote {_names.Node(notice.Node)}" : "has given up its failover");
+    }
+
     private void NoteDecision(RoutingDecision decision)
     {
         if (decision.Action == _decision.Action && decision.Node == _decision.Node && decision.IsHeld == _decision.IsHeld)
@@ -179,6 +193,10 @@ public sealed partial class Router
 
         public TimeSpan WarnedDownAfter { get; set; }
 
+        public int Promotes { get; set; } = -1;
+
+        public TimeSpan PromotesUntil { get; set; }
+
         public bool BecomesWell(TimeProvider time, out TimeSpan unwell)
         {
             DateTimeOffset now = time.GetUtcNow();
@@ -193,7 +211,7 @@ public sealed partial class Router
         public bool BecomesUnwell(ServerHealth health, TimeProvider time)
         {
             // A lost connection is news only when the last answer has grown old: then it is silence.
-            bool mayPass = !health.VoidsAnswers() && (Health == ServerHealth.Up || Health == ServerHealth.Silent);
+            bool mayPass = !health.VoidsAnswers() && !health.NeedsOperator() && (Health == ServerHealth.Up || Health == ServerHealth.Silent);
             if (Health == health || mayPass)
             {
                 return false;

@@ -46,6 +46,9 @@ public sealed partial class Router
     [LoggerMessage(EventId = 114, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Tilt}")]
     private partial void LogTilt(string sentinel, string tilt);
 
+    [LoggerMessage(EventId = 116, Level = LogLevel.Information, Message = "Sentinel {Sentinel} {Announcement}")]
+    private partial void LogAnnouncement(string sentinel, string announcement);
+
     [LoggerMessage(EventId = 115, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has down-after-milliseconds {Reported}, sentinel.downAfter says {Configured}: the smaller one bounds the leases; make them equal")]
     private partial void LogDownAfter(string sentinel, double reported, double configured);
 }

@@ -179,6 +179,24 @@ public sealed partial class Router
         }
     }
 
+    private void Report(Watch from, in PromotionNotice notice)
+    {
+        lock (_lock)
+        {
+            if (from != _watch)
+            {
+                from.State.Apply(notice);
+                return;
+            }
+
+            TimeSpan now = _clock.Now;
+            _state.Apply(notice);
+            _recording?.Write(now, notice);
+            NoteAnnouncement(notice);
+            Evaluate(now, isTick: false);
+        }
+    }
+
     // One configuration's servers, probes, and what is known.
     private sealed class Watch : IReportSink
     {
@@ -287,6 +305,8 @@ public sealed partial class Router
         void IReportSink.Report(in NodeReport report) => _router.Report(this, report);
 
         void IReportSink.Report(in SentinelReport report) => _router.Report(this, report);
+
+        void IReportSink.Report(in PromotionNotice notice) => _router.Report(this, notice);
 
         void IReportSink.Hint() => _router.Hint();
 

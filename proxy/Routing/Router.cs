@@ -237,6 +237,7 @@ public sealed partial class Router : IDisposable
             Health = HealthAt(_sentinelHealth[index].Silent, track.Health),
             Since = _sentinelHealth[index].Since,
             Vote = situation.Votes[index],
+            Promotes = _clock.Now < track.PromotesUntil ? _names.Node(track.Promotes) : null,
             VoteText = _names.Node(situation.Votes[index].Node),
             Answer = answer,
             Age = now - answer?.SentAt,

@@ -21,6 +21,9 @@ public enum RuleId : byte
     /// <summary>Nobody claims to be master.</summary>
     Rule0,
 
+    /// <summary>A Sentinel has announced the promotion of a node that does not claim yet (SENTINEL FAILOVER).</summary>
+    H,
+
     /// <summary>One claimant, confirmed by a Sentinel majority.</summary>
     R1,
 

@@ -3,9 +3,13 @@
 //   claims(n)   n says it is master                   M1 (promoted)  ... and we saw the same process as a replica right before
 //   maj(n)      a majority of all configured Sentinels names n now; its leases exclude that a failover has begun
 //   fol(n)      how many nodes report that they follow n with their link up
+//   announced   a Sentinel has published that it promotes a node now, and that node does not claim yet
 //
 // What each row is for:
 //   0   The old master is gone, the next one not yet promoted: wait.
+//   H   A hand-over is about to happen beside a master that may be healthy (SENTINEL FAILOVER): whatever it acknowledges from the
+//       promotion on is lost, so it acknowledges nothing from a tick before it. A hint shuts the gate, it never opens it; it
+//       counts for RoutingTiming.NoticeLife at most, and no longer than until the promotion is seen.
 //   R1  The normal state. The leases, not the freshness of the votes, bound it: an isolated old master loses its
 //       leases before anybody else can be promoted by Sentinels.
 //   R2  Sentinels dead, or of another opinion: if all others follow m right now, nobody else is master. Always true.
@@ -34,6 +38,9 @@ public enum Claimants : byte
 
     /// <summary>Two or more; the row's m is the node that a Sentinel majority names, if any.</summary>
     Several,
+
+    /// <summary>One or more: for rows only.</summary>
+    Any,
 }
 
 /// <summary>One row of the table.</summary>
@@ -50,6 +57,8 @@ public static class RoutingRule
     internal static readonly IReadOnlyList<RoutingRow> Table =
     [
         new(RuleId.Rule0, Claimants.None, Always, RoutingAction.Park),
+
+        new(RuleId.H, Claimants.Any, (s, m) => s.AwaitsPromotion, RoutingAction.Park),
 
         new(RuleId.R1, Claimants.One, (s, m) => s.LeaseHolds(m), RoutingAction.Route),
         new(RuleId.R2, Claimants.One, (s, m) => s.AllOthersFollow(m), RoutingAction.Route),
@@ -81,7 +90,8 @@ public static class RoutingRule
         for (int i = 0; i < table.Count; i++)
         {
             RoutingRow row = table[i];
-            if (row.Claimants == claimants && row.Holds(situation, m))
+            bool applies = row.Claimants == claimants || (row.Claimants == Claimants.Any && claimants != Claimants.None);
+            if (applies && row.Holds(situation, m))
             {
                 return new RoutingDecision(row.Action, row.Action == RoutingAction.Route ? m : -1, row.Id, situation);
             }

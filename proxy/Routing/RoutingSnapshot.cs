@@ -24,7 +24,7 @@ public sealed record NodeStatus
     /// <summary>The same in words.</summary>
     public required string StateText { get; init; }
 
-    /// <summary>Its last answer; null before the first, and when it is void (process not running, loading, credentials refused).</summary>
+    /// <summary>Its last answer; null before the first, and when it is void (process not running, or loading).</summary>
     public required NodeReport? Answer { get; init; }
 
     /// <summary>Age of the last answer, counted from its question.</summary>
@@ -60,6 +60,9 @@ public sealed record SentinelStatus
 
     /// <summary>The name of the node that it votes for, "nobody" or "an unknown address".</summary>
     public required string VoteText { get; init; }
+
+    /// <summary>The name of the node whose promotion it has announced less than <see cref="RoutingTiming.NoticeLife"/> ago; null for none.</summary>
+    public required string? Promotes { get; init; }
 
     /// <summary>Its last answer; null before the first.</summary>
     public required SentinelReport? Answer { get; init; }

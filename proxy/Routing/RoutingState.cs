@@ -48,11 +48,27 @@ internal sealed class RoutingState
                 SentinelTrack track = _sentinels[sentinels[i]];
                 int named = track.Answer.NamedAddress is { } address ? directory.Find(address) : -1;
                 track.Answer = track.Answer with { Sentinel = i, Named = named >= 0 ? named : SentinelVote.Foreign };
+                int promotes = IndexOf(nodes, track.Promotes);
+                track.PromotesUntil = promotes >= 0 ? track.PromotesUntil : TimeSpan.Zero;
+                track.Promotes = promotes;
                 state._sentinels[i] = track;
             }
         }
 
         return state;
+    }
+
+    private static int IndexOf(IReadOnlyList<int> items, int wanted)
+    {
+        for (int i = 0; i < items.Count; i++)
+        {
+            if (items[i] == wanted)
+            {
+                return i;
+            }
+        }
+
+        return -1;
     }
 
     private RoutingState(RoutingState other)
@@ -83,7 +99,13 @@ internal sealed class RoutingState
         node.Error = report.Error;
         if (report.Health != ServerHealth.Up)
         {
-            if (report.Health.VoidsAnswers())
+            if (report.Health.RefusesProbe())
+            {
+                // Signs of life must follow each other, or the process may have become another one in between.
+                node.HasAnswer &= report.SentAt - node.LastContact <= Hold(refuses: true);
+                node.RefusedAt = report.SentAt;
+            }
+            else if (report.Health.VoidsAnswers())
             {
                 node.HasAnswer = false;
             }
@@ -129,6 +151,14 @@ internal sealed class RoutingState
         }
     }
 
+    /// <summary>Takes a Sentinel's announcement.</summary>
+    public void Apply(in PromotionNotice notice)
+    {
+        ref SentinelTrack sentinel = ref _sentinels[notice.Sentinel];
+        sentinel.Promotes = notice.Node;
+        sentinel.PromotesUntil = notice.Node >= 0 ? notice.At + _timing.NoticeLife : TimeSpan.Zero;
+    }
+
     /// <summary>The symbols at a moment.</summary>
     public Situation At(TimeSpan now)
     {
@@ -148,7 +178,13 @@ internal sealed class RoutingState
             nodes[i] = NodeAt(i, votes, now);
         }
 
-        return new Situation(nodes, votes, quorum);
+        for (int i = 0; i < nodes.Length; i++)
+        {
+            // What is remembered of a node that lets nobody look must not stand against what is seen.
+            nodes[i] = nodes[i] is { IsClaimant: true, RefusesProbe: true } && AnotherClaimsSince(nodes, i) ? NodeState.Unknown : nodes[i];
+        }
+
+        return new Situation(nodes, votes, quorum, Announced(nodes, now));
     }
 
     /// <summary>When the leases that name this node stop excluding a failover, if they do now; null otherwise.</summary>
@@ -181,20 +217,52 @@ internal sealed class RoutingState
             return NodeState.Unknown;
         }
 
-        TimeSpan age = now - node.Answer.SentAt;
-        bool current = age <= _timing.NodeEvidence;
         if (!node.Answer.IsMaster)
         {
-            return current ? NodeState.Follows(node.Answer.Master, node.Answer.LinkUp) : NodeState.Unknown;
+            return now - node.Answer.SentAt <= _timing.NodeEvidence ? NodeState.Follows(node.Answer.Master, node.Answer.LinkUp) : NodeState.Unknown;
         }
 
-        if (!current && age > _timing.SilentHold)
+        bool refuses = node.RefusedAt > node.Answer.SentAt;
+        TimeSpan age = now - node.LastContact;
+        bool current = age <= (refuses ? _timing.RefusalEvidence : _timing.NodeEvidence);
+        if (!current && age > Hold(refuses))
         {
             return NodeState.Unknown;
         }
 
         NodeRole role = IsPromotedAt(index, votes, now) ? NodeRole.Promoted : NodeRole.Claims;
-        return new NodeState(role, Silent: !current);
+        return new NodeState(role, Silent: !current, RefusesProbe: refuses);
+    }
+
+    private TimeSpan Hold(bool refuses) =>
+        refuses && _timing.RefusalEvidence > _timing.SilentHold ? _timing.RefusalEvidence : _timing.SilentHold;
+
+    private bool AnotherClaimsSince(NodeState[] nodes, int index)
+    {
+        for (int i = 0; i < nodes.Length; i++)
+        {
+            if (i != index && nodes[i].IsClaimant && (!nodes[i].RefusesProbe || _nodes[i].Answer.SentAt > _nodes[index].Answer.SentAt))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private int Announced(NodeState[] nodes, TimeSpan now)
+    {
+        int announced = -1;
+        foreach (ref readonly SentinelTrack sentinel in _sentinels.AsSpan())
+        {
+            // Of several, one that has not come true yet.
+            if (now < sentinel.PromotesUntil && (announced < 0 || nodes[announced].IsClaimant))
+            {
+                announced = sentinel.Promotes;
+            }
+        }
+
+        return announced;
     }
 
     private bool IsPromotedAt(int index, SentinelVote[] votes, TimeSpan now)
@@ -269,6 +337,12 @@ internal struct NodeTrack
     /// <summary>The last answer.</summary>
     public NodeReport Answer;
 
+    /// <summary>When the last login was sent that it refused.</summary>
+    public TimeSpan RefusedAt;
+
+    /// <summary>When the last question was sent that it answered at all.</summary>
+    public readonly TimeSpan LastContact => RefusedAt > Answer.SentAt ? RefusedAt : Answer.SentAt;
+
     /// <summary>While it is a replica: its run id; null once it claimed to be master.</summary>
     public string? ReplicaRunId;
 
@@ -302,4 +376,10 @@ internal struct SentinelTrack
 
     /// <summary>The last answer.</summary>
     public SentinelReport Answer;
+
+    /// <summary>The node that it has announced to promote.</summary>
+    public int Promotes;
+
+    /// <summary>Until when that counts.</summary>
+    public TimeSpan PromotesUntil;
 }

@@ -30,6 +30,21 @@ public sealed record RoutingTiming
     public TimeSpan SilentHold { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>
+    /// Age up to which a refused login (-WRONGPASS, -NOAUTH, -NOPERM) counts as a sign of life of a node that claimed to be master
+    /// before: 750 ms, three attempts. While it does, the claim stands as if it were repeated, unless another node claims too, or
+    /// claimed later. What is missing is only the news of a demotion, and a demoted node takes no writes; that nobody else is
+    /// master is known from Sentinels' leases and from the other nodes, as ever. When the process ends, its connection does.
+    /// </summary>
+    public TimeSpan RefusalEvidence { get; init; } = TimeSpan.FromMilliseconds(750);
+
+    /// <summary>
+    /// How long a Sentinel's announcement of a promotion shuts the gate (rule H) when no promotion is seen: 1.5 s. It precedes SLAVEOF
+    /// NO ONE by one tick of the Sentinel's timer, 50 to 100 ms; the rest is for a machine that is busy, and for its link to the node, which
+    /// it renews once a second. A Sentinel that dies in that tick costs this much.
+    /// </summary>
+    public TimeSpan NoticeLife { get; init; } = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>
     /// How long an observed promotion (M1) is evidence of its own: down-after less one second, within 2 s and 4 s.
     /// Sentinels confirm a promotion after 0.9-1.2 s (measured; they learn it from INFO once a second), so less than 2 s would
     /// let M1 end before they speak. The next automatic failover cannot finish before down-after has passed again, so M1 that

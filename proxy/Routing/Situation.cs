@@ -24,7 +24,8 @@ public enum NodeRole : byte
 /// <param name="Master">For a replica: index of the node that it follows; -1 when that is none of the configured ones.</param>
 /// <param name="LinkUp">For a replica: its link to the master is up.</param>
 /// <param name="Silent">For a claimant: the claim is held although the node has not answered for a while (see <see cref="RoutingTiming.SilentHold"/>).</param>
-public readonly record struct NodeState(NodeRole Role, int Master = -1, bool LinkUp = false, bool Silent = false)
+/// <param name="RefusesProbe">For a claimant: the claim is held because the node answers, though only to refuse our login (see <see cref="RoutingTiming.RefusalEvidence"/>).</param>
+public readonly record struct NodeState(NodeRole Role, int Master = -1, bool LinkUp = false, bool Silent = false, bool RefusesProbe = false)
 {
     /// <summary>X.</summary>
     public static NodeState Unknown => default;
@@ -65,12 +66,14 @@ public sealed class Situation
     /// <param name="nodes">One state per configured node, at least one.</param>
     /// <param name="votes">One vote per configured Sentinel; empty without Sentinels.</param>
     /// <param name="quorum">The quorum that the Sentinels report; 0 when unknown.</param>
-    public Situation(IReadOnlyList<NodeState> nodes, IReadOnlyList<SentinelVote> votes, int quorum = 0)
+    /// <param name="announced">Index of a node that a Sentinel has just announced to promote; -1 for none.</param>
+    public Situation(IReadOnlyList<NodeState> nodes, IReadOnlyList<SentinelVote> votes, int quorum = 0, int announced = -1)
     {
         ArgumentNullException.ThrowIfNull(nodes);
         ArgumentNullException.ThrowIfNull(votes);
         Nodes = nodes;
         Votes = votes;
+        Announced = announced;
         SentinelMajority = (votes.Count / 2) + 1;
         // A failover begins when `quorum` Sentinels have marked the master down. As long as so many leases hold that fewer
         // than `quorum` Sentinels are left, none can begin; with the usual quorum that is the majority.
@@ -98,6 +101,15 @@ public sealed class Situation
 
     /// <summary>How many leases exclude an automatic failover.</summary>
     public int LeasesNeeded { get; }
+
+    /// <summary>
+    /// Index of a node that a Sentinel has announced to promote, for as long as that counts (see <see cref="RoutingTiming.NoticeLife"/>);
+    /// -1 for none. Never a reason to route.
+    /// </summary>
+    public int Announced { get; }
+
+    /// <summary>A promotion has been announced and not been seen yet: it may happen at any moment.</summary>
+    public bool AwaitsPromotion => Announced >= 0 && !Nodes[Announced].IsClaimant;
 
     /// <summary>How many nodes claim to be master.</summary>
     public int Claimants { get; }

@@ -230,6 +230,10 @@ public sealed class ConversationTests
 
         public void Report(in SentinelReport report) => Sentinels.Add(report);
 
+        public void Report(in PromotionNotice notice)
+        {
+        }
+
         public void Hint()
         {
         }

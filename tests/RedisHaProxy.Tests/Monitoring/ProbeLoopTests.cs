@@ -13,7 +13,8 @@ public sealed class ProbeLoopTests : IAsyncDisposable
     private const string RunId = "$14\r\nrun_id:abcdef\n\r\n";
     private const string Master = "+PONG\r\n*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n$14\r\nrole:master\r\nx\r\n";
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    // An address of its own: on 127.0.0.1 some other process may still be trying a port that was another server's before.
+    private readonly TcpListener _listener = new(IPAddress.Parse("127.53.0.1"), 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly Sink _sink = new();
     private readonly ProbeLoop _probe;
@@ -135,6 +136,46 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         await ReportAsync(ServerHealth.Up);
     }
 
+    [Theory]
+    [InlineData("-WRONGPASS invalid username-password pair or user is disabled.\r\n", ServerHealth.WrongPassword)]
+    [InlineData("-NOAUTH Authentication required.\r\n", ServerHealth.PasswordRequired)]
+    [InlineData("-NOPERM this user has no permissions to run the 'info' command\r\n", ServerHealth.NotPermitted)]
+    public async Task A_refused_login_is_repeated_on_the_same_connection_at_its_own_pace(string refusal, ServerHealth health)
+    {
+        Run();
+        using Socket server = await _listener.AcceptSocketAsync();
+        long first = System.Diagnostics.Stopwatch.GetTimestamp();
+        for (int i = 0; i < 3; i++)
+        {
+            await AnswerAsync(server, "INFO", refusal);
+            await ReportAsync(health);
+            _probe.Poke();
+        }
+
+        // Two pauses of 250 ms have passed, however often it was poked.
+        Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(first) > TimeSpan.FromMilliseconds(450));
+        Assert.False(_listener.Pending());
+        await AnswerAsync(server, "INFO", RunId);
+        await AnswerAsync(server, "PING", Master);
+        await ReportAsync(ServerHealth.Up);
+    }
+
+    [Fact]
+    public async Task The_end_of_a_process_that_refused_the_login_is_noticed_at_once()
+    {
+        Run();
+        using (Socket server = await _listener.AcceptSocketAsync())
+        {
+            await AnswerAsync(server, "INFO", "-WRONGPASS\r\n");
+            await ReportAsync(ServerHealth.WrongPassword);
+            _listener.Stop();
+            server.Close(0);
+        }
+
+        await ReportAsync(ServerHealth.Disconnected);
+        await ReportAsync(ServerHealth.Refused);
+    }
+
     [Fact]
     public async Task A_port_without_listener_is_refused_and_tried_again()
     {
@@ -193,6 +234,10 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         public void Report(in NodeReport report) => Reports.Writer.TryWrite(report);
 
         public void Report(in SentinelReport report)
+        {
+        }
+
+        public void Report(in PromotionNotice notice)
         {
         }
 

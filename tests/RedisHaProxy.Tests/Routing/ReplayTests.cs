@@ -34,6 +34,20 @@ public sealed class ReplayTests
         Assert.Equal(["C1", "0"], replay.Decisions.Select(d => d.Decision.RuleName));
     }
 
+    [Fact]
+    public void Announcements_are_replayed()
+    {
+        ReplayResult replay = Run(
+            Header.Replace("\"sentinels\":[]", "\"sentinels\":[\"s\"]", StringComparison.Ordinal).Replace("\"downAfter\"", "\"noticeLife\":15000000,\"downAfter\"", StringComparison.Ordinal),
+            MasterAnswer,
+            "{\"t\":1000,\"decision\":\"C1\",\"action\":\"Closed\",\"to\":-1,\"held\":false,\"tick\":false}",
+            "{\"t\":2000,\"sentinel\":0,\"at\":2000,\"promotes\":1}",
+            "{\"t\":2000,\"decision\":\"H\",\"action\":\"Park\",\"to\":-1,\"held\":false,\"tick\":false}",
+            "{\"t\":15002000,\"decision\":\"C1\",\"action\":\"Closed\",\"to\":-1,\"held\":true,\"tick\":true}");
+        Assert.Equal(["C1", "H", "C1"], replay.Decisions.Select(d => d.Decision.RuleName));
+        Assert.Equal("a claims master; b not known; a Sentinel promotes b now; Sentinels: no fresh vote", replay.Names.Describe(replay.Decisions[1].Decision.Situation));
+    }
+
     [Theory]
     [InlineData("line 1", "")]
     [InlineData("line 1", "{}")]
@@ -41,6 +55,7 @@ public sealed class ReplayTests
     [InlineData("line 2", Header, "nonsense", MasterAnswer)]
     [InlineData("line 2", Header, """{"t":1}""", MasterAnswer)]
     [InlineData("line 2", Header, """{"t":1000,"node":7,"sent":900,"at":1000,"health":"Refused"}""", MasterAnswer)]
+    [InlineData("line 2", Header, "{\"t\":1000,\"sentinel\":0,\"at\":2000,\"promotes\":2}", MasterAnswer)]
     [InlineData("line 3", Header, MasterAnswer, """{"t":1000,"node":0,"sent":900,"at":1000,"health":"Fine"}""", MasterAnswer)]
     public void What_is_no_recording_is_refused_with_the_line(string where, params string[] lines)
     {

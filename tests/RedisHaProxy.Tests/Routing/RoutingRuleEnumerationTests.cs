@@ -36,6 +36,25 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void An_announced_promotion_never_routes_and_changes_nothing_once_it_is_seen()
+    {
+        int total = 0, parked = 0;
+        foreach (Situation announced in AnnouncedSituations())
+        {
+            RoutingDecision decision = RoutingRule.Decide(announced);
+            RoutingDecision without = RoutingRule.Decide(new Situation(announced.Nodes, announced.Votes, quorum: 2));
+            bool waits = announced.Claimants > 0 && !announced.Nodes[announced.Announced].IsClaimant;
+            Assert.True(waits ? (decision.Rule, decision.Action) == (RuleId.H, RoutingAction.Park) : decision.IsSameAs(without), new EvidenceNames(["A", "B", "C"]).Describe(announced));
+            total++;
+            parked += waits ? 1 : 0;
+        }
+
+        output.WriteLine($"{total} combinations with an announcement: H {parked}");
+        Assert.Equal(1715 * 3, total);
+        Assert.Equal(1800, parked);
+    }
+
+    [Fact]
     public void No_combination_violates_an_invariant()
     {
         Assert.Empty(Violations(RoutingRule.Table));
@@ -45,7 +64,7 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
     internal static IEnumerable<string> Violations(IReadOnlyList<RoutingRow> table)
     {
         var names = new EvidenceNames(["A", "B", "C"]);
-        foreach (Situation situation in AllSituations())
+        foreach (Situation situation in AllSituations().Concat(AnnouncedSituations()))
         {
             RoutingDecision decision = RoutingRule.Decide(situation, table);
             if (decision.Action != RoutingAction.Route)
@@ -59,6 +78,11 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
             {
                 yield return $"I0 routes to a node that does not claim: {where}";
                 continue;
+            }
+
+            if (situation.Announced >= 0 && !situation.Nodes[situation.Announced].IsClaimant)
+            {
+                yield return $"I4 a promotion is announced and not seen: {where}";
             }
 
             if (situation.AnotherIsPromoted(m))
@@ -78,8 +102,13 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
         }
     }
 
+    /// <summary>All combinations, with each node announced in turn.</summary>
+    internal static IEnumerable<Situation> AnnouncedSituations() => Enumerable.Range(0, 3).SelectMany(AllSituations);
+
     /// <summary>All combinations.</summary>
-    internal static IEnumerable<Situation> AllSituations()
+    internal static IEnumerable<Situation> AllSituations() => AllSituations(announced: -1);
+
+    private static IEnumerable<Situation> AllSituations(int announced)
     {
         foreach (NodeState a in States(0))
         {
@@ -89,7 +118,7 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
                 {
                     for (int verdict = 0; verdict <= NoVote; verdict++)
                     {
-                        yield return new Situation([a, b, c], Votes(verdict), quorum: 2);
+                        yield return new Situation([a, b, c], Votes(verdict), quorum: 2, announced);
                     }
                 }
             }

@@ -80,8 +80,10 @@ public sealed class RoutingStateTests
     [InlineData(ServerHealth.Refused, false)]
     [InlineData(ServerHealth.Unreachable, false)]
     [InlineData(ServerHealth.Loading, false)]
-    [InlineData(ServerHealth.WrongPassword, false)]
     [InlineData(ServerHealth.ProtocolError, false)]
+    [InlineData(ServerHealth.WrongPassword, true)]
+    [InlineData(ServerHealth.PasswordRequired, true)]
+    [InlineData(ServerHealth.NotPermitted, true)]
     [InlineData(ServerHealth.Disconnected, true)]
     [InlineData(ServerHealth.ConnectTimeout, true)]
     [InlineData(ServerHealth.Busy, true)]
@@ -91,6 +93,76 @@ public sealed class RoutingStateTests
         Master(0, at: 0);
         _state.Apply(new NodeReport { Node = 0, SentAt = Milliseconds(10), At = Milliseconds(10), Health = health });
         Assert.Equal(claims, Node(0, at: 20).IsClaimant);
+    }
+
+    [Fact]
+    public void A_master_that_refuses_the_probe_keeps_its_claim_while_it_gives_signs_of_life()
+    {
+        Master(0, at: 0);
+        Replica(1, of: 0, at: 0);
+        for (int at = 250; at <= 60_000; at += 250)
+        {
+            Refused(0, at);
+            Refused(1, at);
+        }
+
+        Assert.Equal(NodeState.Claims with { RefusesProbe = true }, Node(0, at: 60_750));
+        Assert.Equal(NodeState.Claims with { RefusesProbe = true, Silent = true }, Node(0, at: 60_751));
+        Assert.Equal(NodeState.Unknown, Node(0, at: 63_001));
+        Assert.Equal(NodeState.Unknown, Node(1, at: 60_001));
+        Master(0, at: 60_100);
+        Assert.Equal(NodeState.Claims, Node(0, at: 60_200));
+    }
+
+    [Fact]
+    public void A_claim_behind_refused_logins_ends_with_a_gap_between_them_and_never_begins_with_them()
+    {
+        Refused(1, at: 10);
+        Assert.Equal(NodeState.Unknown, Node(1, at: 20));
+        Master(0, at: 0);
+        Refused(0, at: 3000);
+        Assert.True(Node(0, at: 3001).IsClaimant);
+        Refused(0, at: 6001);
+        Assert.Equal(NodeState.Unknown, Node(0, at: 6002));
+    }
+
+    [Fact]
+    public void A_claim_behind_refused_logins_yields_to_one_that_is_seen_and_to_a_later_one()
+    {
+        Master(0, at: 0);
+        Refused(0, at: 100);
+        Replica(1, of: 0, at: 100);
+        Master(1, at: 150);
+        Assert.Equal(NodeState.Unknown, Node(0, at: 160));
+        Assert.Equal(NodeRole.Promoted, Node(1, at: 160).Role);
+        Refused(1, at: 200);
+        Assert.Equal(NodeState.Unknown, Node(0, at: 210));
+        Assert.True(Node(1, at: 210) is { IsClaimant: true, RefusesProbe: true });
+    }
+
+    [Fact]
+    public void An_announcement_counts_until_it_is_given_up_by_the_same_Sentinel_or_a_second_and_a_half_are_over()
+    {
+        Assert.Equal(-1, _state.At(TimeSpan.Zero).Announced);
+        Announce(2, node: 1, at: 100);
+        Announce(0, node: -1, at: 200);
+        Assert.Equal(1, _state.At(Milliseconds(1599)).Announced);
+        Assert.Equal(-1, _state.At(Milliseconds(1600)).Announced);
+        Announce(2, node: 1, at: 2000);
+        Announce(2, node: -1, at: 2100);
+        Assert.Equal(-1, _state.At(Milliseconds(2100)).Announced);
+    }
+
+    [Fact]
+    public void Of_two_announcements_the_one_that_has_not_come_true_counts()
+    {
+        Announce(0, node: 1, at: 100);
+        Announce(1, node: 2, at: 100);
+        Announce(2, node: 1, at: 100);
+        Master(1, at: 150);
+        Assert.Equal((2, true), (_state.At(Milliseconds(200)).Announced, _state.At(Milliseconds(200)).AwaitsPromotion));
+        Master(2, at: 150);
+        Assert.False(_state.At(Milliseconds(200)).AwaitsPromotion);
     }
 
     [Fact]
@@ -184,6 +256,10 @@ public sealed class RoutingStateTests
     private static TimeSpan Milliseconds(int value) => TimeSpan.FromMilliseconds(value);
 
     private NodeState Node(int node, int at) => _state.At(Milliseconds(at)).Nodes[node];
+
+    private void Announce(int sentinel, int node, int at) => _state.Apply(new PromotionNotice { Sentinel = sentinel, At = Milliseconds(at), Node = node });
+
+    private void Refused(int node, int at) => _state.Apply(new NodeReport { Node = node, SentAt = Milliseconds(at), At = Milliseconds(at + 1), Health = ServerHealth.WrongPassword });
 
     private void Replica(int node, int of, int at) => _state.Apply(new NodeReport
     {

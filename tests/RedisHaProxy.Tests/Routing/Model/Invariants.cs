@@ -1,6 +1,7 @@
 // Proof 2, what must hold in every state.
 
 using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Tests.Routing.Model;
 
@@ -26,7 +27,8 @@ internal static class Invariants
     /// <param name="automaticBound">The bound of S1 without forced failovers.</param>
     /// <param name="move">The step's move.</param>
     /// <param name="sawReplica">Per proxy and node: whether it was heard as a replica in the step before.</param>
-    public static string? Broken(ModelState state, int automaticBound, Move move, bool[] sawReplica)
+    /// <param name="before">Per proxy: the node that it routed to in the step before; -1 for none.</param>
+    public static string? Broken(ModelState state, int automaticBound, Move move, bool[] sawReplica, int[] before)
     {
         if (state.Overlap > (state.Forced ? ForcedBound : automaticBound))
         {
@@ -35,7 +37,8 @@ internal static class Invariants
 
         for (int p = 0; p < ModelState.Proxies; p++)
         {
-            string? broken = RoutesToReplaced(state, p) ?? RoutesToNonClaimant(state, p) ?? Idles(state, p) ?? IgnoresConfirmation(state, p) ?? MissesPromotion(state, p, sawReplica);
+            string? broken = RoutesToReplaced(state, p) ?? RoutesToNonClaimant(state, p) ?? Idles(state, p) ?? IgnoresConfirmation(state, p) ?? MissesPromotion(state, p, sawReplica)
+                ?? IgnoresAnnouncement(state, p) ?? DropsLocked(state, p, before[p]);
             if (broken is not null)
             {
                 return $"{broken} (proxy {p}, after {move})";
@@ -83,6 +86,43 @@ internal static class Invariants
             : null;
     }
 
+    // S4: between the announcement and the promotion nobody is left with the old master.
+    private static string? IgnoresAnnouncement(ModelState state, int p)
+    {
+        int m = state.Decisions[p].Node;
+        foreach ((int leader, int node) in state.World.Announcements)
+        {
+            if (state.World.Sentinels[leader].Announced == node && state.World.Reaches(ModelWorld.Machines + p, leader) && m >= 0 && m != node)
+            {
+                return $"S4: routes to {"ABC"[m]} after Sentinel {"ABC"[leader]} has announced {"ABC"[node]}";
+            }
+        }
+
+        return null;
+    }
+
+    // L4: a master that only refuses our probes keeps its traffic while a majority of Sentinels names it and has its answers.
+    private static string? DropsLocked(ModelState state, int p, int before)
+    {
+        ModelWorld w = state.World;
+        if (before < 0 || !w.Nodes[before].Locked || !w.Claims(before) || !w.NodeServes(before) || w.Announcements.Count > 0 || state.Quiet == 0 || w.Cuts != 0)
+        {
+            return null;
+        }
+
+        int namers = 0;
+        for (int i = 0; i < ModelWorld.Machines; i++)
+        {
+            namers += w.SentinelServes(i) && w.Sentinels[i].Names == before && w.Sentinels[i].LastOk == w.Now && w.Sentinels[i].ConfigEpoch == w.Nodes[before].Epoch ? 1 : 0;
+            if (i != before && w.Claims(i))
+            {
+                return null;
+            }
+        }
+
+        return namers >= 2 && state.Decisions[p].Node != before ? $"L4: leaves {"ABC"[before]}, which only refuses the probes" : null;
+    }
+
     // L1: in a world that has been left alone for a while, with one serving claimant that a majority of Sentinels or all
     // other living nodes support, traffic flows to it.
     private static string? Idles(ModelState state, int p)
@@ -96,6 +136,12 @@ internal static class Invariants
         int m = -1, claimants = 0, namers = 0, followers = 0, sentinels = 0;
         for (int i = 0; i < ModelWorld.Machines; i++)
         {
+            if (w.Nodes[i].Locked)
+            {
+                // Who does not let us look cannot be found to be master, nor to follow one; what holds then is L4.
+                return null;
+            }
+
             if (w.Claims(i))
             {
                 claimants++;
@@ -138,7 +184,7 @@ internal static class Invariants
             bool sees = w.Claims(m) && w.NodeServes(m);
             for (int i = 0; i < ModelWorld.Machines; i++)
             {
-                sees &= w.Reaches(ModelWorld.Machines + p, i);
+                sees &= w.Reaches(ModelWorld.Machines + p, i) && !w.Nodes[i].Locked;
                 namers += w.SentinelServes(i) && w.Sentinels[i].Names == m && w.Sentinels[i].LastOk == w.Now ? 1 : 0;
                 followers += w.NodeServes(i) && w.Nodes[i].Of == m && w.Nodes[i].LinkUp && w.Reaches(i, m) ? 1 : 0;
             }
@@ -162,10 +208,12 @@ internal static class Invariants
                 continue;
             }
 
-            bool alone = true;
+            // Alone, and no further promotion is announced.
+            Situation situation = state.Decisions[p].Situation;
+            bool alone = !situation.AwaitsPromotion || situation.Announced == m;
             for (int i = 0; i < ModelWorld.Machines; i++)
             {
-                alone &= i == m || !state.Decisions[p].Situation.Nodes[i].IsClaimant;
+                alone &= i == m || !situation.Nodes[i].IsClaimant;
             }
 
             if (alone && state.Decisions[p].Node != m)

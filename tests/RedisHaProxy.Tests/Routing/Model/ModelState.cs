@@ -71,6 +71,7 @@ internal sealed class ModelState
     /// <summary>One second; what is broken then, or null.</summary>
     public string? Step(Move move, IReadOnlyList<RoutingRow> table, int automaticBound = Invariants.AutomaticBound)
     {
+        int[] before = [Decisions[0].Node, Decisions[1].Node];
         bool[] sawReplica = new bool[Proxies * ModelWorld.Machines];
         for (int p = 0; p < Proxies; p++)
         {
@@ -83,7 +84,7 @@ internal sealed class ModelState
 
         World.Step(move);
         Quiet = move.Kind == MoveKind.None ? Math.Min(Quiet + 1, 12) : 0;
-        Forced |= move.Kind is MoveKind.ForcedFailover or MoveKind.FailoverTo;
+        Forced |= move.Kind is MoveKind.ForcedFailover or MoveKind.AnnouncedFailover or MoveKind.FailoverTo;
         (int Proxy, NodeReport? Node, SentinelReport? Sentinel)[] arriving = [.. _late];
         _late.Clear();
         foreach ((int proxy, NodeReport? node, SentinelReport? sentinel) in arriving)
@@ -99,7 +100,7 @@ internal sealed class ModelState
 
         bool differ = Decisions[0].Node >= 0 && Decisions[1].Node >= 0 && Decisions[0].Node != Decisions[1].Node;
         Overlap = differ ? Math.Min(Overlap + 1, 99) : 0;
-        return Invariants.Broken(this, automaticBound, move, sawReplica);
+        return Invariants.Broken(this, automaticBound, move, sawReplica, before);
     }
 
     /// <summary>Whether a proxy heard the node in this very step.</summary>
@@ -128,10 +129,11 @@ internal sealed class ModelState
         for (int i = 0; i < ModelWorld.Machines; i++)
         {
             ModelNode n = w.Nodes[i];
-            hash.Add((n.Up ? 1 : 0) | (n.Suspended ? 2 : 0) | (n.LinkUp ? 4 : 0) | ((n.Of + 1) << 3) | (n.Run << 6) | (n.Epoch << 12) | (n.Misclaims << 20));
+            hash.Add((n.Up ? 1 : 0) | (n.Suspended ? 2 : 0) | (n.LinkUp ? 4 : 0) | ((n.Of + 1) << 3) | (n.Run << 6) | (n.Epoch << 12) | (n.Misclaims << 20) | (n.Locked ? 1 << 28 : 0));
             ModelSentinel s = w.Sentinels[i];
             hash.Add((s.Up ? 1 : 0) | (s.Names << 1) | (s.ConfigEpoch << 4) | (s.CurrentEpoch << 12) | (Age(s.LastOk) << 20) | ((s.Promoting + 1) << 26) | (s.Voted ? 1 << 29 : 0));
             hash.Add(s.Promoting < 0 ? 0 : (s.PromotingEpoch & 255) | (Age(s.PromotingEpoch >> 8) << 8));
+            hash.Add(s.Announced);
         }
 
         for (int p = 0; p < Proxies; p++)
@@ -157,7 +159,7 @@ internal sealed class ModelState
     {
         var names = new EvidenceNames(["A", "B", "C"]);
         string nodes = string.Join(' ', World.Nodes.Select((n, i) =>
-            $"{"ABC"[i]}:{(!World.NodeServes(i) ? n.Up ? "silent " : "dead " : "")}{(n.Of < 0 ? "master" : $"of {"ABC"[n.Of]} {(n.LinkUp ? "up" : "down")}")}"));
+            $"{"ABC"[i]}:{(!World.NodeServes(i) ? n.Up ? "silent " : "dead " : "")}{(n.Locked ? "locked " : "")}{(n.Of < 0 ? "master" : $"of {"ABC"[n.Of]} {(n.LinkUp ? "up" : "down")}")}"));
         string sentinels = string.Join(' ', World.Sentinels.Select(s => s.Up ? $"{"ABC"[s.Names]}@{s.ConfigEpoch}" : "dead"));
         string proxies = string.Join("; ", Decisions.Select(d => $"{d.RuleName} {d.Action} {names.Node(d.Node)}{(d.IsHeld ? " held" : "")}"));
         return $"{World.Now,2} {nodes} | Sentinels {sentinels} | {proxies}";
@@ -172,6 +174,14 @@ internal sealed class ModelState
     private void Poll(int p, Move move)
     {
         int entity = ModelWorld.Machines + p;
+        foreach ((int leader, int node) in World.Announcements)
+        {
+            if (World.Reaches(entity, leader))
+            {
+                _heard[p].Apply(new PromotionNotice { Sentinel = leader, At = Seconds(World.Now), Node = node });
+            }
+        }
+
         for (int i = 0; i < ModelWorld.Machines; i++)
         {
             bool disturbed = move.A == p && (move.B == i || move.B == ModelWorld.Machines);
@@ -226,6 +236,8 @@ internal sealed class ModelState
 
         return node.Suspended
             ? null
+            : node.Locked
+            ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.WrongPassword }
             : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0, Master = node.Of, LinkUp = node.LinkUp };
     }
 
@@ -256,7 +268,7 @@ internal sealed class ModelState
         if (n.HasAnswer)
         {
             hash.Add(Symbol(n.Answer));
-            hash.Add(Age(n.Answer.SentAt));
+            hash.Add(Age(n.Answer.SentAt) | (n.RefusedAt > n.Answer.SentAt ? (1 + Age(n.RefusedAt)) << 8 : 0));
         }
 
         hash.Add(n.ReplicaRunId is null ? 0 : 1 + Run(n.ReplicaRunId) + (Age(n.ReplicaSentAt) << 8));
@@ -271,6 +283,9 @@ internal sealed class ModelState
             hash.Add(Symbol(s.Answer));
             hash.Add(Age(s.Answer.SentAt) | (Age(s.Answer.SentAt - s.Answer.LastOkPingReply) << 8));
         }
+
+        TimeSpan left = s.PromotesUntil - Seconds(World.Now);
+        hash.Add(left <= TimeSpan.Zero ? 0 : 1 + s.Promotes + ((int)left.TotalMilliseconds << 4));
     }
 
     private static int Symbol(in NodeReport r) =>

@@ -12,7 +12,26 @@ internal sealed partial class ModelWorld
         SentinelServes(leader) && Sentinels[leader].Promoting < 0 && b != Sentinels[leader].Names
         && NodeServes(b) && Reaches(leader, b) && Nodes[b].Of >= 0;
 
-    private bool CanForce(int leader, int b) => CanPromote(leader, b);
+    private bool CanForce(int leader, int b) => CanPromote(leader, b) && Sentinels[leader].Announced < 0;
+
+    // What was announced in the last step is done in this one, whatever else happens, unless the leader cannot any more.
+    private void PromoteAnnounced(Move move)
+    {
+        for (int s = 0; s < Machines; s++)
+        {
+            int b = Sentinels[s].Announced;
+            if (b < 0 || (move.Kind == MoveKind.AnnouncedFailover && move.A == s))
+            {
+                continue;
+            }
+
+            Sentinels[s].Announced = -1;
+            if (CanPromote(s, b))
+            {
+                Promote(s, b, automatic: false);
+            }
+        }
+    }
 
     private bool CanFailOver(int leader, int b)
     {

@@ -7,6 +7,8 @@
 //    such Sentinels and the votes of a majority in a new epoch; a forced one (SENTINEL FAILOVER) needs one Sentinel alone;
 //  - the leader names the new master one step after the promotion, the others one step after they can hear of it, always the
 //    newest epoch winning; then replicas are re-pointed; an old master that claims is converted only after ConversionDelay;
+//  - a leader announces the promotion; with AnnouncedFailover a whole step before it, otherwise within it (and a proxy that reaches
+//    the leader hears it), and with ForcedFailover the announcement is lost;
 //  - FAILOVER TO swaps two nodes at once and tells Sentinels nothing.
 // The adversary chooses one move a step: a fault, an operator's command, or lost and delayed answers to a proxy.
 
@@ -17,6 +19,9 @@ internal struct ModelNode
 {
     public bool Up;
     public bool Suspended;
+
+    /// <summary>It refuses the proxies' probes: their password is wrong there.</summary>
+    public bool Locked;
 
     /// <summary>The node that it follows; -1 for a master.</summary>
     public int Of;
@@ -47,6 +52,9 @@ internal struct ModelSentinel
     public int Promoting;
     public int PromotingEpoch;
 
+    /// <summary>As leader of a forced failover: the node that it has announced, and promotes in the next step; -1 for none.</summary>
+    public int Announced;
+
     /// <summary>It has taken part in an election for its named master: it starts none of its own for two failover-timeouts.</summary>
     public bool Voted;
 }
@@ -68,7 +76,10 @@ internal enum MoveKind
     Heal,
     FailoverTo,
     ForcedFailover,
+    AnnouncedFailover,
     AutomaticFailover,
+    Lock,
+    Unlock,
     Lose,
     Delay,
 }
@@ -98,6 +109,9 @@ internal sealed partial class ModelWorld
     public int PoweredOff;
     public int Now;
 
+    /// <summary>What was announced in this step.</summary>
+    public readonly List<(int Leader, int Node)> Announcements = [];
+
     /// <summary>A, B and C with A as master, everything well for a long time.</summary>
     public static ModelWorld Healthy()
     {
@@ -105,7 +119,7 @@ internal sealed partial class ModelWorld
         for (int i = 0; i < Machines; i++)
         {
             world.Nodes[i] = new ModelNode { Up = true, Of = i == 0 ? -1 : 0, LinkUp = i != 0, Run = 1, Epoch = 1 };
-            world.Sentinels[i] = new ModelSentinel { Up = true, Names = 0, ConfigEpoch = 1, CurrentEpoch = 1, Promoting = -1 };
+            world.Sentinels[i] = new ModelSentinel { Up = true, Names = 0, ConfigEpoch = 1, CurrentEpoch = 1, Promoting = -1, Announced = -1 };
         }
 
         return world;
@@ -166,11 +180,17 @@ internal sealed partial class ModelWorld
             }
 
             yield return new Move(Sentinels[i].Up ? MoveKind.SentinelCrash : MoveKind.SentinelRestart, i);
+            if (Nodes[i].Up)
+            {
+                yield return new Move(Nodes[i].Locked ? MoveKind.Unlock : MoveKind.Lock, i);
+            }
+
             for (int b = 0; b < Machines; b++)
             {
                 if (CanForce(i, b))
                 {
                     yield return new Move(MoveKind.ForcedFailover, i, b);
+                    yield return new Move(MoveKind.AnnouncedFailover, i, b);
                 }
 
                 if (i != b && Claims(i) && NodeServes(i) && NodeServes(b) && Reaches(i, b) && Nodes[b].Of == i && Nodes[b].LinkUp)
@@ -218,7 +238,9 @@ internal sealed partial class ModelWorld
     public void Step(Move move)
     {
         Now++;
+        Announcements.Clear();
         Apply(move);
+        PromoteAnnounced(move);
         Replicate();
         RunSentinels();
     }
@@ -253,10 +275,12 @@ internal sealed partial class ModelWorld
                 Sentinels[move.A].LastOk = Now;
                 Sentinels[move.A].Voted = false;
                 Sentinels[move.A].Promoting = -1;
+                Sentinels[move.A].Announced = -1;
                 break;
             case MoveKind.SentinelCrash:
                 Sentinels[move.A].Up = false;
                 Sentinels[move.A].Promoting = -1;
+                Sentinels[move.A].Announced = -1;
                 break;
             case MoveKind.SentinelRestart:
                 Sentinels[move.A].Up = true;
@@ -289,8 +313,19 @@ internal sealed partial class ModelWorld
                 Nodes[move.A].Of = move.B;
                 Nodes[move.A].LinkUp = true;
                 break;
-            case MoveKind.AutomaticFailover or MoveKind.ForcedFailover:
-                Promote(move.A, move.B, move.Kind == MoveKind.AutomaticFailover);
+            case MoveKind.AutomaticFailover:
+                Announcements.Add((move.A, move.B));
+                Promote(move.A, move.B, automatic: true);
+                break;
+            case MoveKind.ForcedFailover:
+                Promote(move.A, move.B, automatic: false);
+                break;
+            case MoveKind.AnnouncedFailover:
+                Announcements.Add((move.A, move.B));
+                Sentinels[move.A].Announced = move.B;
+                break;
+            case MoveKind.Lock or MoveKind.Unlock:
+                Nodes[move.A].Locked = move.Kind == MoveKind.Lock;
                 break;
             default:
                 break;

@@ -23,6 +23,11 @@ public sealed class MutationTests(ITestOutputHelper output)
     private static readonly (string Name, RuleId Row, CaughtBy By, Func<RoutingRow, RoutingRow> Spoil)[] Mutations =
     [
         ("0 refuses instead of parking", RuleId.Rule0, CaughtBy.Counts, r => r with { Action = RoutingAction.Closed }),
+        ("H never", RuleId.H, CaughtBy.Model, Never),
+        ("H routes", RuleId.H, CaughtBy.Enumeration, r => r with { Action = RoutingAction.Route }),
+        ("H refuses instead of parking", RuleId.H, CaughtBy.Counts, r => r with { Action = RoutingAction.Closed }),
+        ("H also after the promotion has been seen", RuleId.H, CaughtBy.Model, r => r with { Holds = (s, _) => s.Announced >= 0 }),
+        ("H for one claimant only", RuleId.H, CaughtBy.Enumeration, r => r with { Claimants = Claimants.One }),
         ("R1 never", RuleId.R1, CaughtBy.Model, Never),
         ("R1 without any lease", RuleId.R1, CaughtBy.Enumeration, Always),
         ("R1 with one lease", RuleId.R1, CaughtBy.Model, r => r with { Holds = (s, m) => s.Votes.Any(v => v.Leased && v.Node == m) }),
@@ -60,9 +65,9 @@ public sealed class MutationTests(ITestOutputHelper output)
         RoutingRow[] table = [.. RoutingRule.Table.Select(r => r.Id == row ? spoil(r) : r)];
 
         string? invariant = RoutingRuleEnumerationTests.Violations(table).FirstOrDefault();
-        int differing = RoutingRuleEnumerationTests.AllSituations().Count(s => !RoutingRule.Decide(s).IsSameAs(RoutingRule.Decide(s, table)));
+        int differing = RoutingRuleEnumerationTests.AllSituations().Concat(RoutingRuleEnumerationTests.AnnouncedSituations()).Count(s => !RoutingRule.Decide(s).IsSameAs(RoutingRule.Decide(s, table)));
         string? model = by == CaughtBy.Model ? ModelViolation(table) : null;
-        output.WriteLine($"{name}: {differing} of 1715 decisions differ; enumeration: {invariant ?? "-"}; model: {model ?? "-"}");
+        output.WriteLine($"{name}: {differing} of 6860 decisions differ; enumeration: {invariant ?? "-"}; model: {model ?? "-"}");
         switch (by)
         {
             case CaughtBy.Counts:

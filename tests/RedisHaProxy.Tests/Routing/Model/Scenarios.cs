@@ -30,6 +30,9 @@ internal static class Scenarios
         (EachMissesOne, [new Move(MoveKind.CutLink, A, B), new Move(MoveKind.CutLink, B, 3), new Move(MoveKind.CutLink, A, 4), .. After(4, new Move(MoveKind.CutLink, A, C))]),
         ("FAILOVER TO B", After(4, new Move(MoveKind.FailoverTo, A, B))),
         ("SENTINEL FAILOVER to B", After(1, new Move(MoveKind.ForcedFailover, C, B))),
+        ("a hand-over to B is announced", After(1, new Move(MoveKind.AnnouncedFailover, C, B))),
+        ("the master refuses the probes", After(4, new Move(MoveKind.Lock, A))),
+        ("all nodes refuse the probes", [new Move(MoveKind.Lock, A), new Move(MoveKind.Lock, B), .. After(4, new Move(MoveKind.Lock, C))]),
         ("two Sentinels are dead", [new Move(MoveKind.SentinelCrash, B), .. After(4, new Move(MoveKind.SentinelCrash, C))]),
         ("a replica is dead and all Sentinels", [new Move(MoveKind.SentinelCrash, A), new Move(MoveKind.SentinelCrash, B), new Move(MoveKind.SentinelCrash, C), .. After(6, new Move(MoveKind.Crash, B))]),
     ];

@@ -1,0 +1,83 @@
+// Reads the published events that announce a promotion, or its end without one, out of a Sentinel's message:
+//
+//   ["message", "+selected-slave", "slave 172.31.0.2:6379 172.31.0.2 6379 @ mymaster 172.31.0.1 6379"]
+//   ["message", "-failover-abort-slave-timeout", "master mymaster 172.31.0.1 6379"]
+//
+// The leader of a failover chooses a replica in one tick of its timer (+selected-slave, +failover-state-send-slaveof-noone), sends it
+// SLAVEOF NO ONE in the next (+failover-state-wait-promotion); ticks are 1/10 to 1/19 s apart. (Redis sentinel.c,
+// sentinelFailoverSelectSlave, sentinelFailoverSendSlaveOfNoOne, sentinelTimer; the texts come from sentinelEvent.)
+
+using System.Buffers.Text;
+using System.Text;
+
+namespace RedisHaProxy.Monitoring;
+
+/// <summary>Recognises announcements.</summary>
+internal static class PromotionEvent
+{
+    /// <summary>The events' channels.</summary>
+    public static readonly string[] Channels =
+    [
+        "+selected-slave", "+failover-state-send-slaveof-noone", "+failover-state-wait-promotion",
+        "-failover-abort-slave-timeout", "-failover-abort-no-good-slave", "-failover-abort-not-elected",
+    ];
+
+    /// <summary>Reads a message. Whatever is not exactly an announcement for this master and a configured node is none.</summary>
+    /// <param name="message">One whole reply, of any kind.</param>
+    /// <param name="master">The name under which the Sentinels know the master.</param>
+    /// <param name="directory">The configured nodes.</param>
+    /// <param name="node">The node that is promoted now, or -1 when the failover was given up.</param>
+    public static bool TryRead(ReadOnlySpan<byte> message, string master, NodeDirectory directory, out int node)
+    {
+        node = -1;
+        var reader = new RespReader(message);
+        if (reader.NextType != RespType.Array || reader.ReadArray() != 3
+            || !TryText(ref reader, out ReadOnlySpan<byte> kind) || !kind.SequenceEqual("message"u8)
+            || !TryText(ref reader, out ReadOnlySpan<byte> channel)
+            || !TryText(ref reader, out ReadOnlySpan<byte> text))
+        {
+            return false;
+        }
+
+        Span<Range> words = stackalloc Range[8];
+        int count = 0;
+        foreach (Range word in text.Split((byte)' '))
+        {
+            if (count == words.Length)
+            {
+                return false;
+            }
+
+            words[count++] = word;
+        }
+
+        if (channel.StartsWith("-failover-abort-"u8))
+        {
+            return count >= 2 && text[words[0]].SequenceEqual("master"u8) && Is(text[words[1]], master);
+        }
+
+        if (!channel.StartsWith("+selected-slave"u8) && !channel.StartsWith("+failover-state-"u8))
+        {
+            return false;
+        }
+
+        // slave NAME IP PORT @ MASTER IP PORT. An IPv6 address has no blanks, nor has a name that can be configured here.
+        if (count != 8 || !text[words[4]].SequenceEqual("@"u8) || !Is(text[words[5]], master)
+            || !Utf8Parser.TryParse(text[words[3]], out int port, out int used) || used != text[words[3]].Length)
+        {
+            return false;
+        }
+
+        node = directory.Find(text[words[2]], port);
+        return node >= 0;
+    }
+
+    private static bool Is(ReadOnlySpan<byte> bytes, string text) => bytes.SequenceEqual(Encoding.UTF8.GetBytes(text));
+
+    private static bool TryText(ref RespReader reader, out ReadOnlySpan<byte> text)
+    {
+        bool isText = reader.NextType is RespType.BulkString or RespType.SimpleString;
+        text = isText ? reader.ReadString() : default;
+        return isText;
+    }
+}
