@@ -10,7 +10,7 @@ using RedisHaProxy.Hosting;
 namespace RedisHaProxy.Admin;
 
 /// <summary>Answers the admin server's requests.</summary>
-internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, SessionLog sessions, StatsEvents events, ControlEndpoints control)
+internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, StatsEvents events, ControlEndpoints control)
 {
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
@@ -54,7 +54,7 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
             "/stats" => PageAsync(context),
             "/stats/events" when HttpMethods.IsGet(context.Request.Method) => events.HandleAsync(context),
             "/stats;csv" => context.AnswerAsync(HttpStatusCode.OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(HaproxyCsv.Write(status.Status()))),
-            "/metrics" => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Status(), sessions))),
+            "/metrics" => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Status(), forwarder.Snapshot()))),
             "/stats.json" => context.AnswerJsonAsync(status.Status(), AdminJson.Default.StatusDocument),
             "/timeline" => context.AnswerJsonAsync(status.Timeline(), AdminJson.Default.TimelineDocument),
             "/explain" => context.AnswerJsonAsync(status.Explain(), AdminJson.Default.ExplainDocument),

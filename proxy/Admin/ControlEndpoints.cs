@@ -6,11 +6,24 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Hosting;
+using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Admin;
 
 /// <summary>Answers requests below /control/.</summary>
-internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions sessions, StatusSource status, Func<ReloadAnswer> reload, ILogger<ControlEndpoints> log)
+/// <param name="lifecycle">Drained and made ready.</param>
+/// <param name="sessions">Listed and ended.</param>
+/// <param name="status">For the numbers in answers.</param>
+/// <param name="reload">Reads the configuration file again.</param>
+/// <param name="maintenance">Takes a node (by name) out, or back; the last one: also when sessions go to it.</param>
+/// <param name="log">Every order is a line.</param>
+internal sealed partial class ControlEndpoints(
+    Lifecycle lifecycle,
+    ISessions sessions,
+    StatusSource status,
+    Func<Task<ReloadAnswer>> reload,
+    Func<string, bool, bool, MaintenanceResult> maintenance,
+    ILogger<ControlEndpoints> log)
 {
     /// <summary>The start of the paths.</summary>
     public const string Prefix = "/control/";
@@ -42,7 +55,9 @@ internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions se
             ("sessions", true) => ListAsync(context),
             ("sessions/end", false) => EndAsync(context),
             ("drain", false) => DrainAsync(context),
+            ("ready", false) when context.Request.Query.ContainsKey("node") => MaintenanceAsync(context, on: false),
             ("ready", false) => ReadyAsync(context),
+            ("maintenance", false) => MaintenanceAsync(context, on: true),
             ("reload", false) => ReloadAsync(context),
             _ => context.AnswerTextAsync(HttpStatusCode.NotFound, $"there is no order '{order}' of that kind"),
         };
@@ -58,10 +73,28 @@ internal sealed partial class ControlEndpoints(Lifecycle lifecycle, ISessions se
         : lifecycle.Enter(LifecyclePhase.Serving) ? SaidAsync(context, "serving: /healthz succeeds again")
         : SaidAsync(context, $"not possible: the proxy is {Phase()}", HttpStatusCode.Conflict);
 
-    private Task ReloadAsync(HttpContext context)
+    private Task MaintenanceAsync(HttpContext context, bool on)
     {
-        var answer = reload();
-        return SaidAsync(context, answer.Message, answer.Good ? HttpStatusCode.OK : HttpStatusCode.Conflict);
+        var nodes = status.Status().Nodes;
+        string node = context.Request.Query["node"].ToString();
+        return maintenance(node, on, context.Request.Query["force"] == "true") switch
+        {
+            MaintenanceResult.Done when on => SaidAsync(context, $"{node} is in maintenance: it gets no sessions, whatever its role, until 'ready {node}' or a restart of this proxy. Other proxies do not know of it"),
+            MaintenanceResult.Done => SaidAsync(context, $"{node} is back from maintenance"),
+            MaintenanceResult.Unchanged => SaidAsync(context, $"nothing changed: {node} is {(on ? "" : "not ")}in maintenance{(on ? " already" : "")}"),
+            MaintenanceResult.IsRouted => SaidAsync(
+                context,
+                $"refused: sessions go to {node} ({nodes.FirstOrDefault(n => n.Name == node)?.Sessions ?? 0} now). Make another node master first: on a Sentinel, SENTINEL FAILOVER with the master's name; "
+                + "or repeat with --force: its sessions end, and new ones wait for another master",
+                HttpStatusCode.Conflict),
+            _ => SaidAsync(context, $"there is no node '{node}'; configured are {string.Join(", ", nodes.Select(n => n.Name))}", HttpStatusCode.NotFound),
+        };
+    }
+
+    private async Task ReloadAsync(HttpContext context)
+    {
+        var answer = await reload();
+        await SaidAsync(context, answer.Message, answer.Good ? HttpStatusCode.OK : HttpStatusCode.Conflict);
     }
 
     private async Task ListAsync(HttpContext context)

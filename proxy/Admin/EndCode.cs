@@ -29,7 +29,7 @@ internal static class EndCode
     {
         SessionEnd.ClientClosed => "the client closed the connection",
         SessionEnd.ServerClosed => "the node closed the connection",
-        SessionEnd.RoleLost => "the node lost the master role",
+        SessionEnd.RoleLost => "the node is not the routed master any more: another one is, or it was put in maintenance or removed",
         SessionEnd.Idle => "no byte for timeouts.idle",
         SessionEnd.Limit => "a limit was reached; refused",
         SessionEnd.ParkTimeout => "no master within timeouts.park, or limits.parked was reached; refused",

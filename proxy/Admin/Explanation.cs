@@ -27,6 +27,7 @@ internal static class Explanation
     /// <summary>The answer to "why is the gate as it is?" in a sentence.</summary>
     public static string Summary(StatusDocument status) => status.Gate switch
     {
+        { Mode: not "open", Withheld: { } why } gate => $"{(gate.Mode == "park" ? "New sessions wait" : "Sessions are refused")}: {why}. Rule {gate.Rule} would route to it: {gate.RuleMeaning}.",
         { Mode: "open", Target: { } target } gate => $"Sessions go to {target} by rule {gate.Rule}: {gate.RuleMeaning}.",
         { Mode: "park", Target: { } target } gate => $"New sessions wait, sessions to {target} go on. Rule {gate.Rule}: {gate.RuleMeaning}.",
         { Mode: "park" } gate => $"New sessions wait for a master. Rule {gate.Rule}: {gate.RuleMeaning}.",
@@ -37,6 +38,11 @@ internal static class Explanation
     public static IReadOnlyList<string> Hints(StatusDocument status)
     {
         var hints = new List<string>();
+        if (status.Gate.Withheld is { } withheld)
+        {
+            hints.Add($"{withheld}, and no other node may take its place now: make another one master, or give the order 'ready' with its name.");
+        }
+
         var claimants = status.Nodes.Where(n => n.Role == "master").ToList();
         if (claimants.Count > 1)
         {
@@ -49,12 +55,12 @@ internal static class Explanation
             hints.Add("No node claims to be master: wait for the Sentinels' failover; if it does not come, look whether a majority of the Sentinels runs and sees a good replica.");
         }
 
-        foreach (var node in status.Nodes.Where(n => !n.Up))
+        foreach (var node in status.Nodes.Where(n => n is { Up: false, MaintenanceSince: null }))
         {
             hints.Add($"{node.Name} ({node.Address}): {node.Health} since {Clock(node.Since)}{Error(node.Health, node.Error)}.");
         }
 
-        foreach (var node in status.Nodes.Where(n => n is { Up: true, LinkUp: false }))
+        foreach (var node in status.Nodes.Where(n => n is { Up: true, LinkUp: false, MaintenanceSince: null }))
         {
             hints.Add($"{node.Name} ({node.Address}): its link to its master {node.Follows} is down.");
         }

@@ -92,7 +92,9 @@ internal static class HaproxyCsv
                 ["weight"] = "1",
                 ["act"] = node.Routed ? "1" : "0",
                 ["bck"] = node.Routed ? "0" : "1",
-                ["lastchg"] = Seconds(status.Process.Time - node.Since),
+                ["chkdown"] = N(node.Falls),
+                ["downtime"] = N(node.DowntimeMs / 1000),
+                ["lastchg"] = Seconds(status.Process.Time - (node.MaintenanceSince ?? node.Since)),
                 ["pid"] = "1",
                 ["iid"] = "2",
                 ["sid"] = N(i + 1),
@@ -144,7 +146,7 @@ internal static class HaproxyCsv
     }
 
     // A replica is up and takes no sessions: HAProxy's NOLB.
-    private static string State(NodeEntry node) => node.Routed ? "UP" : node.Up ? "NOLB" : "DOWN";
+    private static string State(NodeEntry node) => node.MaintenanceSince is not null ? "MAINT" : node.Routed ? "UP" : node.Up ? "NOLB" : "DOWN";
 
     private static string N(double number) => Math.Round(number).ToString("0", CultureInfo.InvariantCulture);
 

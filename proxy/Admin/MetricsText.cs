@@ -2,6 +2,7 @@
 
 using System.Globalization;
 using System.Text;
+using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Admin;
 
@@ -13,13 +14,14 @@ internal static class MetricsText
     private const string Prefix = "redis_ha_proxy_";
 
     /// <summary>All metrics of one moment.</summary>
-    public static string Write(StatusDocument status, SessionLog sessions)
+    public static string Write(StatusDocument status, ForwarderSnapshot data)
     {
         var text = new StringBuilder(8192);
         Process(text, status);
         Sessions(text, status.Sessions);
-        Histogram(text, "route_seconds", "Time from a session's accept to the connection with its node, waiting included.", sessions.RouteTime);
-        Histogram(text, "session_seconds", "Time from a session's accept to its end.", sessions.SessionTime);
+        Histogram(text, "connect_duration_seconds", "Time to connect to a node, without waiting for a master.", data.ConnectTimes);
+        Histogram(text, "route_duration_seconds", "Time from a session's accept to the connection with its node, waiting included.", data.RouteTimes);
+        Histogram(text, "session_duration_seconds", "Time from a session's accept to its end.", data.SessionTimes);
         Nodes(text, status.Nodes);
         Sentinels(text, status.Sentinels);
         return text.ToString();
@@ -63,7 +65,7 @@ internal static class MetricsText
             Sample(text, "sessions_ended_total", count, ("code", code));
         }
 
-        Single(text, "session_records_dropped_total", "counter", "Ended sessions that are missing in log and histograms, because they came too fast.", sessions.RecordsDropped);
+        Single(text, "session_records_dropped_total", "counter", "Ended sessions that are missing in the log, because they came too fast.", sessions.RecordsDropped);
         Single(text, "received_bytes_total", "counter", "Bytes from clients.", sessions.BytesIn);
         Single(text, "sent_bytes_total", "counter", "Bytes to clients.", sessions.BytesOut);
     }
@@ -73,10 +75,13 @@ internal static class MetricsText
         PerNode(text, nodes, "node_up", "gauge", "1 when the node answers its check.", n => n.Up ? 1 : 0);
         PerNode(text, nodes, "node_master", "gauge", "1 when the node claims to be master.", n => n.Role == "master" ? 1 : 0);
         PerNode(text, nodes, "node_routed", "gauge", "1 when sessions go to the node.", n => n.Routed ? 1 : 0);
+        PerNode(text, nodes, "node_maintenance", "gauge", "1 when an operator has the node in maintenance: it gets no sessions.", n => n.MaintenanceSince is null ? 0 : 1);
         PerNode(text, nodes, "node_replication_link_up", "gauge", "Replicas only: 1 when the link to the master is up.", n => n.LinkUp is { } up ? (up ? 1 : 0) : null);
         PerNode(text, nodes, "node_replication_lag_bytes", "gauge", "Replicas only: bytes behind the master.", n => n.LagBytes);
         PerNode(text, nodes, "node_check_duration_seconds", "gauge", "Duration of the last answered check.", n => n.CheckLatencyMs / 1000);
         PerNode(text, nodes, "node_check_age_seconds", "gauge", "Age of the last answer.", n => n.CheckAgeMs / 1000);
+        PerNode(text, nodes, "node_falls_total", "counter", "How often the node went down.", n => n.Falls);
+        PerNode(text, nodes, "node_down_seconds_total", "counter", "How long the node was down in all.", n => n.DowntimeMs / 1000);
         PerNode(text, nodes, "node_sessions", "gauge", "Sessions connected to the node.", n => n.Sessions);
         PerNode(text, nodes, "node_sessions_total", "counter", "Sessions that were connected to the node.", n => n.SessionsTotal);
         PerNode(text, nodes, "node_connect_failures_total", "counter", "Connects to the node that failed.", n => n.ConnectFailures);
@@ -121,17 +126,17 @@ internal static class MetricsText
         }
     }
 
-    private static void Histogram(StringBuilder text, string name, string help, Histogram histogram)
+    private static void Histogram(StringBuilder text, string name, string help, HistogramSnapshot histogram)
     {
-        var (cumulative, sum) = histogram.Read();
+        var cumulative = histogram.Cumulative;
         Family(text, name, "histogram", help);
         for (int i = 0; i < histogram.Bounds.Count; i++)
         {
-            Sample(text, name + "_bucket", cumulative[i], ("le", Number(histogram.Bounds[i] / 1000.0)));
+            Sample(text, name + "_bucket", cumulative[i], ("le", Number(histogram.Bounds[i])));
         }
 
         Sample(text, name + "_bucket", cumulative[^1], ("le", "+Inf"));
-        Sample(text, name + "_sum", sum / 1000.0);
+        Sample(text, name + "_sum", histogram.SumSeconds);
         Sample(text, name + "_count", cumulative[^1]);
     }
 

@@ -1,4 +1,4 @@
-// Reads the data plane's journal of ended sessions: one log line each, thinned out under a flood, and the histograms.
+// Reads the data plane's journal of ended sessions: one log line each, thinned out under a flood.
 
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Forwarding;
@@ -17,12 +17,6 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
 
     /// <summary>Whether ends are written to the log; may be changed at any time.</summary>
     public bool Enabled { get; set; } = true;
-
-    /// <summary>Time from a session's accept to the connection with its node, waiting included.</summary>
-    public Histogram RouteTime { get; } = new(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000);
-
-    /// <summary>Time from accept to end.</summary>
-    public Histogram SessionTime { get; } = new(1, 10, 100, 1000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000);
 
     /// <summary>Reads until cancelled, then what is left.</summary>
     public async Task RunAsync(SessionJournal journal, CancellationToken cancellationToken)
@@ -45,19 +39,13 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
     {
         if (record.IsHealthCheck)
         {
-            // Of a balancer, every few seconds for ever: nobody's session, and in no histogram.
+            // Of a balancer, every few seconds for ever: nobody's session.
             if (Enabled && log.IsEnabled(LogLevel.Debug))
             {
                 LogCheck(log, record.Id, record.Client.ToString());
             }
 
             return;
-        }
-
-        SessionTime.Add(record.EndedAfterMilliseconds);
-        if (record.ConnectedAfterMilliseconds is { } connected)
-        {
-            RouteTime.Add(connected);
         }
 
         if (!Enabled || !log.IsEnabled(LogLevel.Information))

@@ -79,6 +79,8 @@ internal static class StatsPage
         var gate = status.Gate;
         string big = gate.Mode switch
         {
+            "park" when gate.Withheld is not null => $"{gate.Withheld}; sessions wait",
+            "closed" when gate.Withheld is not null => $"{gate.Withheld}; sessions are refused",
             "open" => $"Master: {gate.Target}",
             "park" when gate.Target is not null => $"{gate.Target} is silent; new sessions wait",
             "park" => "No master now; sessions wait for one",
@@ -98,10 +100,10 @@ internal static class StatsPage
     }
 
     private static string Nodes(StatusDocument status) => Html.Table(
-        "nodes", "Data nodes", ["node", "address", "role", "link", ">lag", ">offset", "last check", ">took", "since", ">sessions", ">most", ">total", ">in", ">out", ">errors"],
+        "nodes", "Data nodes", ["node", "address", "role", "link", ">lag", ">offset", "last check", ">took", "since", ">down for", ">sessions", ">most", ">total", ">in", ">out", ">errors"],
         status.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
         [
-            Html.Text(n.Name) + (n.Routed ? " <span class=\"good\">&larr; sessions</span>" : ""),
+            Html.Text(n.Name) + (n.MaintenanceSince is not null ? " <span class=\"warn\">MAINT</span>" : n.Routed ? " <span class=\"good\">&larr; sessions</span>" : ""),
             Html.Text(n.Address),
             n.Role == "master" ? $"<span class=\"good\">master</span> ({n.Replicas?.ToString(CultureInfo.InvariantCulture) ?? "?"} replicas)" : Html.Text(n.Role),
             n.LinkUp is { } up ? Html.State(up, "up", "down") : "",
@@ -109,7 +111,8 @@ internal static class StatsPage
             n.Offset is { } offset and >= 0 ? N(offset) : "",
             Html.State(n.Up, "up", n.Health) + Html.Text(Explanation.Error(n.Health, n.Error)),
             n.CheckLatencyMs is { } latency ? Html.Text(Terminal.Milliseconds(latency)) : "",
-            Html.Time(n.Since),
+            n.MaintenanceSince is { } maintenance ? Html.Time(maintenance) : Html.Time(n.Since),
+            n.DowntimeMs > 0 ? Html.Text(Terminal.Span(TimeSpan.FromMilliseconds(n.DowntimeMs))) : "",
             N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Terminal.Bytes(n.BytesIn)), Html.Text(Terminal.Bytes(n.BytesOut)), N(n.ConnectFailures),
         ])));
 

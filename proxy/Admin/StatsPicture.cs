@@ -35,8 +35,8 @@ internal static class StatsPicture
             }
 
             Replication(svg, status, node, y);
-            string second = !node.Up ? node.Health : node.Role == "replica" ? $"replica, {(node.LinkUp == true ? $"{Terminal.Bytes(node.LagBytes ?? 0)} behind" : "link down")}" : node.Role;
-            Box(svg, !node.Up ? "down" : node.Role == "master" ? "master" : "", NodeLeft, y, NodeWidth, $"{node.Name}  {node.Address}", second);
+            string second = node.MaintenanceSince is not null ? $"MAINT, {node.Role}" : !node.Up ? node.Health : node.Role == "replica" ? $"replica, {(node.LinkUp == true ? $"{Terminal.Bytes(node.LagBytes ?? 0)} behind" : "link down")}" : node.Role;
+            Box(svg, node.MaintenanceSince is not null ? "maintenance" : !node.Up ? "down" : node.Role == "master" ? "master" : "", NodeLeft, y, NodeWidth, $"{node.Name}  {node.Address}", second);
         }
 
         return svg.Append("</svg>").ToString();

@@ -74,6 +74,9 @@ internal sealed record GateStatus
     /// <summary>What was observed.</summary>
     public required string Evidence { get; init; }
 
+    /// <summary>Why the rule's route is not taken ("redis1 is in maintenance"); null when it is.</summary>
+    public string? Withheld { get; init; }
+
     /// <summary>Until the Sentinels' leases on the routed node end; null when none hold.</summary>
     public required double? LeaseLeftMs { get; init; }
 }
@@ -128,12 +131,21 @@ internal sealed record NodeEntry
     /// <summary>Whether sessions go there now.</summary>
     public required bool Routed { get; init; }
 
+    /// <summary>Since when an operator has it in maintenance: it gets no sessions. Null when it is not.</summary>
+    public DateTimeOffset? MaintenanceSince { get; init; }
+
     /// <summary>How the last check went.</summary>
     public required string Health { get; init; }
 
     public required bool Up { get; init; }
 
     public required DateTimeOffset Since { get; init; }
+
+    /// <summary>How often it went down since the start.</summary>
+    public long Falls { get; init; }
+
+    /// <summary>How long it was down in all.</summary>
+    public double DowntimeMs { get; init; }
 
     /// <summary>The error of the last check; null when all is well.</summary>
     public required string? Error { get; init; }

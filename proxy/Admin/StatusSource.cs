@@ -42,7 +42,7 @@ internal sealed class StatusSource(
             },
             Gate = GateOf(control, data),
             Sessions = SessionsOf(settings, data, rates.Current),
-            Nodes = [.. control.Nodes.Select((node, i) => NodeOf(node, data.Nodes.ElementAtOrDefault(i), data.Order))],
+            Nodes = [.. control.Nodes.Select(node => NodeOf(node, data.Nodes.FirstOrDefault(n => n.Node == node.Node), data.Order))],
             Sentinels = [.. control.Sentinels.Select(SentinelOf)],
         };
     }
@@ -109,6 +109,7 @@ internal sealed class StatusSource(
         RuleMeaning = Explanation.Meaning(control.Decision.Rule),
         RuleSince = control.DecisionSince,
         Evidence = control.Evidence,
+        Withheld = control.Withheld,
         LeaseLeftMs = control.LeaseLeft?.TotalMilliseconds,
     };
 
@@ -116,7 +117,7 @@ internal sealed class StatusSource(
     {
         Current = data.Sessions,
         Max = data.SessionsMax,
-        Limit = settings.Limits.Connections,
+        Limit = data.SessionsLimit > 0 ? data.SessionsLimit : settings.Limits.Connections,
         Total = data.SessionsTotal,
         Parked = data.Parked,
         ParkedLimit = settings.Limits.Parked,
@@ -142,6 +143,9 @@ internal sealed class StatusSource(
         },
         State = node.StateText,
         Routed = order.Target == node.Node,
+        MaintenanceSince = node.MaintenanceSince,
+        Falls = node.Falls,
+        DowntimeMs = node.Downtime.TotalMilliseconds,
         Health = HealthText.Of(node.Health),
         Up = node.Health == ServerHealth.Up,
         Since = node.Since,

@@ -70,6 +70,8 @@ internal static class ConnectionCheck
             return ValueTask.CompletedTask;
         }
 
+        public ValueTask ReconfigureAsync(ProxyConfiguration changed) => ValueTask.CompletedTask;
+
         public ValueTask StopAcceptingAsync() => ValueTask.CompletedTask;
 
         public ForwarderSnapshot Snapshot() => new()

@@ -1,6 +1,7 @@
-// The verbs that ask a running proxy: status, explain, timeline, sessions, drain, ready, reload.
+// The verbs that ask a running proxy: status, explain, timeline, sessions, drain, ready, maintenance, reload.
 
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using System.Net;
 using RedisHaProxy.Admin;
@@ -24,7 +25,8 @@ internal static class ControlCommands
             AdminJson.Default.TimelineDocument, (console, document) => TimelineText.Write(console, document)),
         Sessions(),
         Order("drain", "Fail /healthz, so that the load balancer sends new sessions elsewhere; open sessions go on.", "control/drain"),
-        Order("ready", "Take a drain back.", "control/ready"),
+        Maintenance(),
+        Ready(),
         Order("reload", "Read the configuration file again and apply what can change live, as SIGHUP does.", "control/reload"),
     ];
 
@@ -55,6 +57,48 @@ internal static class ControlCommands
         command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
             await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(path, cancellationToken))));
         return command;
+    }
+
+    private static Command Maintenance()
+    {
+        var socket = SocketOption();
+        var node = NodeArgument("The node's name in redis.nodes.", ArgumentArity.ExactlyOne, socket);
+        var force = new Option<bool>("--force") { Description = "Also when sessions go to the node: they end, and new ones wait for another master." };
+        var command = new Command("maintenance", "Take a node out: it gets no sessions whatever its role, and its failures are no news. Until 'ready NODE' or a restart.") { node, force, socket };
+        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(
+                $"control/maintenance?node={Uri.EscapeDataString(parsed.GetRequiredValue(node)!)}{(parsed.GetValue(force) ? "&force=true" : "")}", cancellationToken))));
+        return command;
+    }
+
+    private static Command Ready()
+    {
+        var socket = SocketOption();
+        var node = NodeArgument("The node to take back from maintenance; without it, the drain of this proxy is taken back.", ArgumentArity.ZeroOrOne, socket);
+        var command = new Command("ready", "Take a drain back, or a node back from maintenance.") { node, socket };
+        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(
+                parsed.GetValue(node) is { } name ? $"control/ready?node={Uri.EscapeDataString(name)}" : "control/ready", cancellationToken))));
+        return command;
+    }
+
+    // Completed with the names that the running proxy has, where one can be asked.
+    private static Argument<string?> NodeArgument(string description, ArgumentArity arity, Option<string> socket)
+    {
+        var node = new Argument<string?>("NODE") { Description = description, Arity = arity };
+        node.CompletionSources.Add(context =>
+        {
+            try
+            {
+                using var client = new ControlClient(context.ParseResult.GetValue(socket) ?? DefaultSocket);
+                return client.GetAsync("stats.json", AdminJson.Default.StatusDocument, CancellationToken.None).GetAwaiter().GetResult().Nodes.Select(n => new CompletionItem(n.Name));
+            }
+            catch (ControlException)
+            {
+                return [];
+            }
+        });
+        return node;
     }
 
     private static Command Sessions()

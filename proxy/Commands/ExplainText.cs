@@ -22,7 +22,7 @@ internal static class ExplainText
         console.WriteLine("What the nodes say:");
         foreach (var node in explain.Nodes)
         {
-            console.WriteLine($"  {node.Name} ({node.Address}) {node.State}; {node.Health}{Age(node.CheckAgeMs)}");
+            console.WriteLine($"  {node.Name} ({node.Address}) {(node.MaintenanceSince is null ? "" : "MAINT, ")}{node.State}; {node.Health}{Age(node.CheckAgeMs)}");
         }
 
         if (explain.Sentinels.Count > 0)

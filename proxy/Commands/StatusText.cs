@@ -37,7 +37,8 @@ internal static class StatusText
 
     private static string Role(NodeEntry node) => node.Role switch
     {
-        "master" => "master",
+        "master" when node.MaintenanceSince is null => "master",
+        _ when node.MaintenanceSince is not null => $"MAINT, {node.Role}",
         "replica" => node.LinkUp == true ? "replica" : "replica, link down",
         _ => "-",
     };
@@ -51,7 +52,7 @@ internal static class StatusText
             table.AddRow(
                 new Text((node.Routed ? "> " : "  ") + node.Name, node.Routed ? new Style(decoration: Decoration.Bold) : Style.Plain),
                 new Text(node.Address),
-                new Text(Role(node), new Style(node.Role == "master" ? Color.Green : node.LinkUp == false ? Color.Yellow : Color.Default)),
+                new Text(Role(node), new Style(node.MaintenanceSince is not null ? Color.Yellow : node.Role == "master" ? Color.Green : node.LinkUp == false ? Color.Yellow : Color.Default)),
                 new Text(node.LagBytes is { } lag ? Terminal.Bytes(lag) : "-"),
                 new Text(check, node.Up ? Style.Plain : new Style(Color.Red)),
                 new Text(Terminal.Clock(node.Since, status.Process.Time)),

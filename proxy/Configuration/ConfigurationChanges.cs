@@ -47,19 +47,26 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
     internal static IEnumerable<Setting> Compared => Values.Select(v => v.Key);
 
     /// <summary>Compares the settings in force with the file's.</summary>
-    public static ConfigurationChanges Between(ProxyConfiguration old, ProxyConfiguration read)
+    /// <param name="old">In force.</param>
+    /// <param name="read">The file's.</param>
+    /// <param name="mostConnections">The greatest limits.connections that can be set without a restart.</param>
+    public static ConfigurationChanges Between(ProxyConfiguration old, ProxyConfiguration read, int mostConnections = int.MaxValue)
     {
         var changed = Values.Where(v => v.Value(old) != v.Value(read)).Select(v => v.Key).ToList();
+        bool connectionsFit = read.Limits.Connections <= mostConnections;
         var inForce = old with
         {
+            Redis = read.Redis.IsSameAs(old.Redis) ? old.Redis : read.Redis,
+            Sentinel = read.Sentinel is { } sentinel && old.Sentinel is { } before && sentinel.IsSameAs(before) ? before : read.Sentinel,
             Admin = old.Admin is null || read.Admin is null ? old.Admin : old.Admin with { User = read.Admin.User, Password = read.Admin.Password },
-            Timeouts = old.Timeouts with { DrainDelay = read.Timeouts.DrainDelay, Drain = read.Timeouts.Drain },
+            Timeouts = read.Timeouts,
+            Limits = connectionsFit ? read.Limits : read.Limits with { Connections = old.Limits.Connections },
             Log = old.Log with { Level = read.Log.Level, Sessions = read.Log.Sessions },
         };
 
-        // A section that comes or goes as a whole needs a restart, whatever its keys.
+        // The admin section, when it comes or goes as a whole, needs a restart, whatever its keys.
         bool adminStays = old.Admin is null == read.Admin is null;
-        bool Applies(Setting key) => key.Live && (key.Parent != Setting.Admin.Path || adminStays);
+        bool Applies(Setting key) => key.Live && (key.Parent != Setting.Admin.Path || adminStays) && (key != Setting.LimitsConnections || connectionsFit);
         return new ConfigurationChanges(
             inForce,
             [.. changed.Where(Applies).Select(key => key.Path)],

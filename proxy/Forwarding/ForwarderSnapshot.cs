@@ -38,7 +38,16 @@ public sealed record ForwarderSnapshot
     /// <summary>Sessions allowed at once: limits.connections, or fewer where the process may not open enough files.</summary>
     public int SessionsLimit { get; init; }
 
-    /// <summary>The nodes, in the order of the configuration.</summary>
+    /// <summary>From the beginning of a connect to the open connection with the node.</summary>
+    public HistogramSnapshot ConnectTimes { get; init; } = HistogramSnapshot.Empty;
+
+    /// <summary>From a session's accept to the open connection with its node, waiting included.</summary>
+    public HistogramSnapshot RouteTimes { get; init; } = HistogramSnapshot.Empty;
+
+    /// <summary>From a session's accept to its end.</summary>
+    public HistogramSnapshot SessionTimes { get; init; } = HistogramSnapshot.Empty;
+
+    /// <summary>The nodes, in the order of the configuration, then those that reloads have added; removed ones stay for their counters.</summary>
     public IReadOnlyList<NodeSnapshot> Nodes { get; init; } = [];
 
     /// <summary>Session records lost because the reader of <see cref="ISessions.Journal"/> was too slow.</summary>

@@ -17,6 +17,13 @@ public interface IForwarder : IAsyncDisposable
     /// </summary>
     ValueTask ApplyAsync(GateOrder order);
 
+    /// <summary>
+    /// Takes the nodes, limits and time-outs of another configuration, and completes when every loop has. New nodes may be
+    /// targets from then on. Sessions to nodes that it does not have go on until an order ends them; lower limits cut nobody.
+    /// One call at a time.
+    /// </summary>
+    ValueTask ReconfigureAsync(Configuration.ProxyConfiguration changed);
+
     /// <summary>Stops accepting (the listeners close); existing sessions go on.</summary>
     ValueTask StopAcceptingAsync();
 

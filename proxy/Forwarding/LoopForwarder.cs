@@ -11,12 +11,16 @@ namespace RedisHaProxy.Forwarding;
 public sealed partial class LoopForwarder : IForwarder, ISessions
 {
     private readonly ProxyConfiguration _configuration;
-    private readonly NodeTarget[] _nodes;
+    // Tables are made for so many sessions at least, so that limits.connections can be raised without a restart. What is never
+    // used of them is never touched: address space, not memory.
+    private const int Headroom = 65_536;
+
     private readonly SharedLimits _limits;
     private readonly SessionLoop[] _loops;
     private readonly Lock _commandLock = new();
     private AppliedOrder _applied = new(new GateOrder(GateMode.Park, null, 0));
-    private readonly int _connectionsLimit;
+    private readonly ILogger _logger;
+    private NodeTarget[] _nodes;
     private bool _started;
 
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
@@ -35,10 +39,11 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         ArgumentOutOfRangeException.ThrowIfNegative(loops);
         _configuration = configuration;
         _nodes = [.. configuration.Redis.Nodes.Select(node => new NodeTarget(node))];
-        ILogger logger = loggerFactory.CreateLogger<LoopForwarder>();
-        configuration = configuration with { Limits = FitDescriptors(configuration.Limits, logger) };
-        _connectionsLimit = configuration.Limits.Connections;
-        _limits = new SharedLimits(configuration.Limits, _nodes.Length);
+        ILogger logger = _logger = loggerFactory.CreateLogger<LoopForwarder>();
+        long files = FileDescriptorLimit.RaiseToHardLimit();
+        configuration = configuration with { Limits = FitDescriptors(configuration.Limits, files, logger) };
+        int capacity = Math.Max(configuration.Limits.Connections, Math.Min(FileDescriptorLimit.ConnectionsFor(files), Headroom));
+        _limits = new SharedLimits(configuration.Limits, _nodes.Length, capacity);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
         Journal = new SessionJournal(count, timeProvider);
         _loops = [.. Enumerable.Range(0, count).Select(index =>
@@ -50,6 +55,9 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     /// <inheritdoc/>
     public SessionJournal Journal { get; }
+
+    /// <summary>The greatest limits.connections that can be set without a restart.</summary>
+    public int MostConnections => _limits.Capacity;
 
     internal IReadOnlyList<SessionLoop> Loops => _loops;
 
@@ -84,6 +92,23 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
         var applied = new AppliedOrder(order);
         return new ValueTask(OnAllLoops(loop => loop.Apply(order, target), () => _applied = applied));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ReconfigureAsync(ProxyConfiguration changed)
+    {
+        ArgumentNullException.ThrowIfNull(changed);
+        // A node that was there before, and comes back, has its old place and counters.
+        NodeTarget[] nodes = [.. _nodes, .. changed.Redis.Nodes.Where(n => !Array.Exists(_nodes, known => known.Node == n)).Select(n => new NodeTarget(n))];
+        if (nodes.Length > short.MaxValue)
+        {
+            throw new InvalidOperationException("redis.nodes has changed more often than one process can count; restart it");
+        }
+
+        _limits.GrowTo(nodes.Length);
+        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, FileDescriptorLimit.RaiseToHardLimit(), _logger);
+        await OnAllLoops(loop => loop.Reconfigure(nodes, changed.Timeouts)).ConfigureAwait(false);
+        Volatile.Write(ref _nodes, nodes);
     }
 
     /// <inheritdoc/>
@@ -133,7 +158,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             Sessions = _limits.Sessions,
             SessionsMax = _limits.SessionsMax,
             SessionsTotal = _loops.Sum(loop => loop.Accepted),
-            SessionsLimit = _connectionsLimit,
+            SessionsLimit = _limits.Limits.Connections,
             Parked = _limits.Parked,
             BytesIn = nodes.Sum(node => node.BytesIn),
             BytesOut = nodes.Sum(node => node.BytesOut),
@@ -142,6 +167,9 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             StalledMilliseconds = _started ? Math.Max(0, Environment.TickCount64 - _loops.Min(loop => loop.Progress)) : 0,
             Nodes = nodes,
             RecordsDropped = Journal.Dropped,
+            ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, _loops.Select(loop => loop.ConnectTimes)),
+            RouteTimes = DurationHistogram.Read(DurationHistogram.RouteBounds, _loops.Select(loop => loop.RouteTimes)),
+            SessionTimes = DurationHistogram.Read(DurationHistogram.SessionBounds, _loops.Select(loop => loop.SessionTimes)),
         };
     }
 
@@ -201,9 +229,8 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     /// Lowers limits.connections to what the process may open, as Redis does with maxclients: probes and the admin server must
     /// never be out of descriptors because there are too many clients.
     /// </summary>
-    private static LimitConfiguration FitDescriptors(LimitConfiguration limits, ILogger logger)
+    private static LimitConfiguration FitDescriptors(LimitConfiguration limits, long files, ILogger logger)
     {
-        long files = FileDescriptorLimit.RaiseToHardLimit();
         int fits = FileDescriptorLimit.ConnectionsFor(files);
         if (limits.Connections <= fits)
         {

@@ -4,6 +4,8 @@
 // or is overtaken by an order has lost nothing and goes back to its place in the queue. It is refused only when
 // timeouts.park has passed since it first had to wait.
 
+using System.Diagnostics;
+
 namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
@@ -121,6 +123,7 @@ internal abstract unsafe partial class SessionLoop
         ref Session session = ref _sessions[index];
         session.State = SessionState.Connecting;
         session.Node = (short)_target;
+        session.ConnectTicks = Stopwatch.GetTimestamp();
         _connecting++;
         NodeTarget node = _nodes[_target];
         int descriptor = Sockets.OpenOutgoing(node.Family);
@@ -190,6 +193,9 @@ internal abstract unsafe partial class SessionLoop
         _connecting--;
         session.State = SessionState.Open;
         session.ConnectedAt = session.ActiveAt = _now;
+        long now = Stopwatch.GetTimestamp();
+        ConnectTimes.Add(now - session.ConnectTicks);
+        RouteTimes.Add(now - session.AcceptedTicks);
         _limits.EnterNode(session.Node);
         _nodeCounters[session.Node].SessionsTotal++;
         ArmOpenTimer(index);

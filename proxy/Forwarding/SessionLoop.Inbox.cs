@@ -16,15 +16,15 @@ internal abstract unsafe partial class SessionLoop
     private readonly Thread _thread;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
-    private readonly NodeTarget[] _nodes;
-    private readonly NodeCounters[] _nodeCounters;
+    private NodeTarget[] _nodes; // grows with reloads; a node keeps its index
+    private NodeCounters[] _nodeCounters;
     private readonly long[] _ends = new long[Enum.GetValues<SessionEnd>().Length];
     private readonly SharedLimits _limits;
     private readonly SessionRing _journal;
     private readonly int _loopCount;
-    private readonly long _connectMilliseconds;
-    private readonly long _parkMilliseconds;
-    private readonly long _idleMilliseconds;
+    private long _connectMilliseconds;
+    private long _parkMilliseconds;
+    private long _idleMilliseconds;
     private Socket[] _listeners = [];
     private int[] _listenDescriptors = [];
     private long _accepted;
@@ -48,9 +48,7 @@ internal abstract unsafe partial class SessionLoop
         _journal = journal;
         _logger = logger;
         _timeProvider = timeProvider;
-        _connectMilliseconds = Milliseconds(configuration.Timeouts.Connect);
-        _parkMilliseconds = (long)Math.Ceiling(configuration.Timeouts.Park.TotalMilliseconds); // zero refuses at once
-        _idleMilliseconds = Milliseconds(configuration.Timeouts.Idle);
+        SetTimeouts(configuration.Timeouts);
         if (configuration.ProxyProtocol is { } header)
         {
             _headerSources = new AddressNetworks(header.From);
@@ -58,7 +56,7 @@ internal abstract unsafe partial class SessionLoop
         }
 
         // Large enough for every session that may exist: pages that are never used stay untouched.
-        _sessions = new Session[configuration.Limits.Connections + RefusalSlots];
+        _sessions = new Session[limits.Capacity + RefusalSlots];
         _endpoints = new Endpoint[2 * _sessions.Length];
         _timers = new TimerWheel(_sessions, _now);
         _parked = new ParkingQueue(_sessions);
@@ -85,6 +83,15 @@ internal abstract unsafe partial class SessionLoop
 
     public long Accepted => Volatile.Read(ref _accepted);
 
+    /// <summary>From the beginning of a connect to a node to the open connection.</summary>
+    public DurationHistogram ConnectTimes { get; } = new(DurationHistogram.ConnectBounds);
+
+    /// <summary>From a session's accept to the open connection with its node.</summary>
+    public DurationHistogram RouteTimes { get; } = new(DurationHistogram.RouteBounds);
+
+    /// <summary>From a session's accept to its end.</summary>
+    public DurationHistogram SessionTimes { get; } = new(DurationHistogram.SessionBounds);
+
     /// <summary>Takes the listeners over and starts the thread.</summary>
     public void Start(Socket[] listeners)
     {
@@ -108,6 +115,27 @@ internal abstract unsafe partial class SessionLoop
         }
 
         command(this);
+    }
+
+    /// <summary>
+    /// Takes further nodes and other time-outs. A changed timeouts.idle holds for open sessions as well; who waits for a master
+    /// keeps the time he was given.
+    /// </summary>
+    /// <param name="nodes">The nodes there were, in their order, and new ones.</param>
+    /// <param name="timeouts">Connect, park and idle.</param>
+    public void Reconfigure(NodeTarget[] nodes, TimeoutConfiguration timeouts)
+    {
+        Array.Resize(ref _nodeCounters, nodes.Length);
+        _nodes = nodes;
+        long idle = _idleMilliseconds;
+        SetTimeouts(timeouts);
+        for (int index = 0; index < _usedSessions && idle != _idleMilliseconds; index++)
+        {
+            if (_sessions[index].State == SessionState.Open)
+            {
+                ArmOpenTimer(index);
+            }
+        }
     }
 
     /// <summary>Accepts who has already come, then closes the listeners.</summary>
@@ -236,6 +264,13 @@ internal abstract unsafe partial class SessionLoop
         }
 
         return held;
+    }
+
+    private void SetTimeouts(TimeoutConfiguration timeouts)
+    {
+        _connectMilliseconds = Milliseconds(timeouts.Connect);
+        _parkMilliseconds = (long)Math.Ceiling(timeouts.Park.TotalMilliseconds); // zero refuses at once
+        _idleMilliseconds = Milliseconds(timeouts.Idle);
     }
 
     private static long Milliseconds(TimeSpan limit) => limit == TimeSpan.Zero ? long.MaxValue : (long)Math.Ceiling(limit.TotalMilliseconds);

@@ -1,6 +1,7 @@
 // A session's life outside of the data path: accept, the limits, refusal, time-outs, end.
 
 using System.ComponentModel;
+using System.Diagnostics;
 using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
@@ -102,6 +103,7 @@ internal abstract unsafe partial class SessionLoop
         session.Client = client;
         session.AcceptedUtc = _timeProvider.GetUtcNow().UtcTicks;
         session.AcceptedAt = session.ActiveAt = _now;
+        session.AcceptedTicks = Stopwatch.GetTimestamp();
         session.FailedGeneration = -1;
         session.Node = -1;
         session.Counted = counted;
@@ -246,6 +248,12 @@ internal abstract unsafe partial class SessionLoop
                 break;
         }
 
+        bool healthCheck = session.HealthCheck && end == SessionEnd.ClientClosed && _endpoints[2 * index].Received == 0;
+        if (!healthCheck)
+        {
+            SessionTimes.Add((_now - session.AcceptedAt) * (Stopwatch.Frequency / 1000));
+        }
+
         _journal.Write(new SessionRecord
         {
             Id = session.Id,
@@ -257,7 +265,7 @@ internal abstract unsafe partial class SessionLoop
             BytesIn = _endpoints[2 * index].Received,
             BytesOut = _endpoints[(2 * index) + 1].Received,
             End = end,
-            IsHealthCheck = session.HealthCheck && end == SessionEnd.ClientClosed && _endpoints[2 * index].Received == 0,
+            IsHealthCheck = healthCheck,
         });
         _timers.Cancel(index);
         CloseEndpoint(2 * index, reset);

@@ -5,17 +5,40 @@ using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
+internal sealed class SharedLimits
 {
-    private readonly Dictionary<UInt128, int> _sources =
-        new(limits.PerSource > 0 ? Math.Min(limits.Connections, 100_000) : 0);
-
+    // Sources are counted whether or not they are limited, so that a limit set later counts the sessions from before.
+    private readonly Dictionary<UInt128, int> _sources;
     private readonly Lock _sourcesLock = new();
-    private readonly int[] _nodeSessions = new int[nodes];
-    private readonly int[] _nodeSessionsMax = new int[nodes];
+    private volatile LimitConfiguration _limits;
+    private volatile NodeGauge[] _nodes = [];
     private int _sessions;
     private int _sessionsMax;
     private int _parked;
+
+    /// <param name="limits">The limits.</param>
+    /// <param name="nodes">How many nodes there are.</param>
+    /// <param name="capacity">The greatest limits.connections that may be set later; tables are made for it.</param>
+    public SharedLimits(LimitConfiguration limits, int nodes, int capacity)
+    {
+        _limits = limits;
+        Capacity = capacity;
+        _sources = new Dictionary<UInt128, int>(Math.Min(limits.Connections, 10_000));
+        GrowTo(nodes);
+    }
+
+    /// <summary>The greatest limits.connections that may be set.</summary>
+    public int Capacity { get; }
+
+    /// <summary>
+    /// The limits in force; may be replaced at any time. Lower ones refuse new sessions until enough of the present ones have
+    /// ended; nobody is cut.
+    /// </summary>
+    public LimitConfiguration Limits
+    {
+        get => _limits;
+        set => _limits = value;
+    }
 
     public int Sessions => Volatile.Read(ref _sessions);
 
@@ -44,7 +67,7 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
     public bool TryEnter()
     {
         int count = Interlocked.Increment(ref _sessions);
-        if (count > limits.Connections)
+        if (count > _limits.Connections)
         {
             Interlocked.Decrement(ref _sessions);
             return false;
@@ -54,16 +77,10 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
         return true;
     }
 
-    /// <summary>Counts a session for its source; false, and nothing counted, when limits.perSource is reached.</summary>
-    public bool TryEnterSource(UInt128 source) => limits.PerSource == 0 || TryCountSource(source);
-
     public void Leave(UInt128 source)
     {
         Leave();
-        if (limits.PerSource > 0)
-        {
-            LeaveSource(source);
-        }
+        LeaveSource(source);
     }
 
     /// <summary>The same for one whose source was never counted.</summary>
@@ -72,7 +89,7 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
     /// <summary>Counts a session among the parked; false when that would exceed limits.parked and <paramref name="bounded"/> says it counts.</summary>
     public bool TryPark(bool bounded)
     {
-        if (Interlocked.Increment(ref _parked) <= limits.Parked || !bounded)
+        if (Interlocked.Increment(ref _parked) <= _limits.Parked || !bounded)
         {
             return true;
         }
@@ -83,13 +100,20 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
 
     public void Unpark() => Interlocked.Decrement(ref _parked);
 
-    public void EnterNode(int node) => Raise(ref _nodeSessionsMax[node], Interlocked.Increment(ref _nodeSessions[node]));
+    /// <summary>Makes room for more nodes; those there are keep their numbers. One thread at a time.</summary>
+    public void GrowTo(int nodes) => _nodes = [.. _nodes, .. Enumerable.Range(0, nodes - _nodes.Length).Select(_ => new NodeGauge())];
 
-    public void LeaveNode(int node) => Interlocked.Decrement(ref _nodeSessions[node]);
+    public void EnterNode(int node)
+    {
+        NodeGauge gauge = _nodes[node];
+        Raise(ref gauge.SessionsMax, Interlocked.Increment(ref gauge.Sessions));
+    }
 
-    public int NodeSessions(int node) => Volatile.Read(ref _nodeSessions[node]);
+    public void LeaveNode(int node) => Interlocked.Decrement(ref _nodes[node].Sessions);
 
-    public int NodeSessionsMax(int node) => Volatile.Read(ref _nodeSessionsMax[node]);
+    public int NodeSessions(int node) => Volatile.Read(ref _nodes[node].Sessions);
+
+    public int NodeSessionsMax(int node) => Volatile.Read(ref _nodes[node].SessionsMax);
 
     private static void Raise(ref int maximum, int value)
     {
@@ -106,13 +130,15 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
         }
     }
 
-    // The lock exists only with limits.perSource, is taken twice in a session's life and held for one dictionary access.
-    private bool TryCountSource(UInt128 source)
+    /// <summary>Counts a session for its source; false, and nothing counted, when limits.perSource is reached.</summary>
+    /// <remarks>The lock is taken twice in a session's life and held for one dictionary access.</remarks>
+    public bool TryEnterSource(UInt128 source)
     {
+        int limit = _limits.PerSource;
         lock (_sourcesLock)
         {
             int count = _sources.GetValueOrDefault(source);
-            if (count >= limits.PerSource)
+            if (limit > 0 && count >= limit)
             {
                 return false;
             }
@@ -136,5 +162,11 @@ internal sealed class SharedLimits(LimitConfiguration limits, int nodes)
                 _sources.Remove(source);
             }
         }
+    }
+
+    private sealed class NodeGauge
+    {
+        public int Sessions;
+        public int SessionsMax;
     }
 }

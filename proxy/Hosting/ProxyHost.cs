@@ -11,7 +11,7 @@ using RedisHaProxy.Routing;
 namespace RedisHaProxy.Hosting;
 
 /// <summary>Runs a proxy.</summary>
-internal sealed partial class ProxyHost : IAsyncDisposable
+internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
 {
     // Status text, watchdog and waits of a drain look this often.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
@@ -25,6 +25,8 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     private readonly AdminServer? _admin;
     private readonly TrafficRates _rates;
     private readonly SessionLog _sessionLog;
+    private readonly BasicAuthentication _authentication;
+    private readonly ProxyLogging _logging;
     private readonly Reload _reload;
     private readonly Lifecycle _lifecycle;
     private readonly ServiceNotifier _notifier;
@@ -47,19 +49,15 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _router = new Router(configuration, _forwarder, timeProvider, loggers);
         _rates = new TrafficRates(_forwarder, timeProvider);
         _sessionLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
-        var authentication = new BasicAuthentication(timeProvider);
-        authentication.Require(configuration.Admin?.User, configuration.Admin?.Password);
-        _reload = new Reload(file, configuration, changed =>
-        {
-            logging.Level = changed.Log.Level;
-            _sessionLog.Enabled = changed.Log.Sessions;
-            authentication.Require(changed.Admin?.User, changed.Admin?.Password);
-        }, loggers.CreateLogger<Reload>());
+        _authentication = new BasicAuthentication(timeProvider);
+        _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password);
+        _logging = logging;
+        _reload = new Reload(file, configuration, this, loggers.CreateLogger<Reload>());
         if (configuration.Admin is { Listen: not null } or { Socket: not null })
         {
             var status = new StatusSource(() => _reload.Current, _lifecycle, _forwarder, _router.Snapshot, _rates);
-            var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.Run, loggers.CreateLogger<ControlEndpoints>());
-            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, authentication, status, _sessionLog, new StatsEvents(status, timeProvider, _adminEnds.Token), control);
+            var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.RunAsync, _router.SetMaintenance, loggers.CreateLogger<ControlEndpoints>());
+            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, _authentication, status, new StatsEvents(status, timeProvider, _adminEnds.Token), control);
             _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, loggers);
         }
     }
@@ -84,7 +82,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         {
             context.Cancel = true;
             _notifier.Reloading(_timeProvider);
-            _reload.Run();
+            _reload.RunAsync().GetAwaiter().GetResult();
             _notifier.Ready(StatusText());
         });
 
@@ -137,8 +135,25 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
         await BoundedAsync(_forwarder.DisposeAsync().AsTask());
         _router.Dispose();
+        _reload.Dispose();
         _stopNow.Dispose();
         _adminEnds.Dispose();
+    }
+
+    int IReloadTarget.MostConnections => _forwarder.MostConnections;
+
+    Task<IReadOnlyList<string>> IReloadTarget.PrepareAsync(ProxyConfiguration next) => _router.PrepareAsync(next);
+
+    void IReloadTarget.Abandon() => _router.Abandon();
+
+    // The data plane first: the router may order sessions to a new node at once.
+    async Task IReloadTarget.ApplyAsync(ProxyConfiguration next)
+    {
+        await _forwarder.ReconfigureAsync(next);
+        _router.Commit();
+        _logging.Level = next.Log.Level;
+        _sessionLog.Enabled = next.Log.Sessions;
+        _authentication.Require(next.Admin?.User, next.Admin?.Password);
     }
 
     // The first signal begins the end, the second one hurries it.

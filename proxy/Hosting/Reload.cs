@@ -1,4 +1,5 @@
-// SIGHUP and the verb "reload": read the file again, apply what can change live, say what cannot. A bad file changes nothing.
+// SIGHUP and the verb "reload": read the file again, apply what can change live, say what cannot. A bad file changes nothing, and
+// neither does one that is refused by the servers it names: it is tried on them before anything is put into force.
 
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
@@ -10,23 +11,44 @@ namespace RedisHaProxy.Hosting;
 /// <param name="Message">What was done, or what is wrong, one problem a line.</param>
 internal readonly record struct ReloadAnswer(bool Good, string Message);
 
+/// <summary>What a reload changes.</summary>
+internal interface IReloadTarget
+{
+    /// <summary>The greatest limits.connections that can be set without a restart.</summary>
+    int MostConnections { get; }
+
+    /// <summary>Tries settings without putting them into force; <see cref="ApplyAsync"/> or <see cref="Abandon"/> follows.</summary>
+    /// <returns>Why they must not be put into force; empty when they may.</returns>
+    Task<IReadOnlyList<string>> PrepareAsync(ProxyConfiguration next);
+
+    /// <summary>Puts the settings into force that were prepared.</summary>
+    Task ApplyAsync(ProxyConfiguration next);
+
+    /// <summary>Forgets them.</summary>
+    void Abandon();
+}
+
 /// <summary>Reloads the configuration file.</summary>
 /// <param name="file">Its path.</param>
 /// <param name="initial">The settings that hold now.</param>
-/// <param name="apply">Puts changed settings into force.</param>
+/// <param name="target">The running parts.</param>
 /// <param name="log">Every reload is a line.</param>
-internal sealed partial class Reload(string file, ProxyConfiguration initial, Action<ProxyConfiguration> apply, ILogger<Reload> log)
+internal sealed partial class Reload(string file, ProxyConfiguration initial, IReloadTarget target, ILogger<Reload> log) : IDisposable
 {
-    private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _one = new(1);
     private ProxyConfiguration _current = initial;
 
     /// <summary>The settings in force.</summary>
     public ProxyConfiguration Current => Volatile.Read(ref _current);
 
-    /// <summary>Reads and applies. One at a time.</summary>
-    public ReloadAnswer Run()
+    /// <inheritdoc/>
+    public void Dispose() => _one.Dispose();
+
+    /// <summary>Reads, tries and applies. One at a time.</summary>
+    public async Task<ReloadAnswer> RunAsync()
     {
-        lock (_lock)
+        await _one.WaitAsync();
+        try
         {
             var reading = ConfigurationReader.Read(file);
             foreach (var warning in reading.Warnings)
@@ -41,8 +63,16 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, Ac
                 return new ReloadAnswer(false, $"nothing was changed, the file is not good:\n{problems}");
             }
 
-            var changes = ConfigurationChanges.Between(_current, read);
-            apply(changes.InForce);
+            var changes = ConfigurationChanges.Between(_current, read, target.MostConnections);
+            if (await target.PrepareAsync(changes.InForce) is { Count: > 0 } refusals)
+            {
+                target.Abandon();
+                string reasons = string.Join('\n', refusals);
+                LogRefused(log, reasons);
+                return new ReloadAnswer(false, $"nothing was changed:\n{reasons}");
+            }
+
+            await target.ApplyAsync(changes.InForce);
             Volatile.Write(ref _current, changes.InForce);
             string message = (changes.Applied.Count, changes.NeedRestart.Count) switch
             {
@@ -54,6 +84,10 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, Ac
             LogReloaded(log, message);
             return new ReloadAnswer(true, message);
         }
+        finally
+        {
+            _one.Release();
+        }
     }
 
     [LoggerMessage(10, LogLevel.Information, "Reload: {Result}")]
@@ -61,6 +95,9 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, Ac
 
     [LoggerMessage(11, LogLevel.Error, "Reload: nothing was changed, the file is not good: {Problems}")]
     private static partial void LogBad(ILogger log, string problems);
+
+    [LoggerMessage(13, LogLevel.Error, "Reload: nothing was changed: {Reasons}")]
+    private static partial void LogRefused(ILogger log, string reasons);
 
     [LoggerMessage(12, LogLevel.Warning, "Reload: {Warning}")]
     private static partial void LogWarning(ILogger log, string warning);

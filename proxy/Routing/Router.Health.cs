@@ -179,11 +179,20 @@ public sealed partial class Router
     // What has been logged of one server, so that only changes are.
     private sealed class HealthMemory
     {
+        private DateTimeOffset _downSince;
+
         public ServerHealth Health { get; private set; }
 
         public bool Silent { get; private set; }
 
         public DateTimeOffset Since { get; set; }
+
+        /// <summary>How often it went from well to unwell or silent, and for how long it was so in all, the present time excluded.</summary>
+        public long Falls { get; private set; }
+
+        public TimeSpan Downtime { get; private set; }
+
+        public bool IsDown => Health is not (ServerHealth.Up or ServerHealth.Unknown) || Silent;
 
         public string? WarnedForeign { get; set; }
 
@@ -202,6 +211,7 @@ public sealed partial class Router
             DateTimeOffset now = time.GetUtcNow();
             unwell = now - Since;
             bool changed = Health != ServerHealth.Up || Silent;
+            Downtime += IsDown ? now - _downSince : TimeSpan.Zero;
             Silent = false;
             Health = ServerHealth.Up;
             Since = changed ? now : Since;
@@ -217,6 +227,7 @@ public sealed partial class Router
                 return false;
             }
 
+            Fall(time);
             Health = health;
             Silent = false;
             Since = time.GetUtcNow();
@@ -230,9 +241,23 @@ public sealed partial class Router
                 return false;
             }
 
+            Fall(time);
             Silent = true;
             Since = time.GetUtcNow();
             return true;
+        }
+
+        /// <summary>The same with the present time.</summary>
+        public TimeSpan DowntimeAt(DateTimeOffset now) => Downtime + (IsDown ? now - _downSince : TimeSpan.Zero);
+
+        private void Fall(TimeProvider time)
+        {
+            if (!IsDown)
+            {
+                // Never heard of and dead from the start is down as well, and no fall.
+                Falls += Health == ServerHealth.Up ? 1 : 0;
+                _downSince = time.GetUtcNow();
+            }
         }
     }
 }

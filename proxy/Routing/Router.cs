@@ -219,6 +219,8 @@ public sealed partial class Router : IDisposable
             Latency = answer?.At - answer?.SentAt,
             LagBytes = lag,
             Error = track.Error,
+            Falls = _nodeHealth[index].Falls,
+            Downtime = _nodeHealth[index].DowntimeAt(_clock.Time.GetUtcNow()),
             MaintenanceSince = _maintenance.TryGetValue(node.Name, out DateTimeOffset since) ? since : null,
         };
     }

@@ -39,6 +39,12 @@ public sealed record NodeStatus
     /// <summary>The last error text, if the node is not well.</summary>
     public required string? Error { get; init; }
 
+    /// <summary>How often it stopped to answer as it should, since the router's start.</summary>
+    public long Falls { get; init; }
+
+    /// <summary>For how long it did not in all, now included.</summary>
+    public TimeSpan Downtime { get; init; }
+
     /// <summary>Since when it is in maintenance, by the wall clock: it gets no sessions, whatever its role. Null when it is not.</summary>
     public DateTimeOffset? MaintenanceSince { get; init; }
 }

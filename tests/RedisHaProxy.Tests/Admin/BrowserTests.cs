@@ -17,6 +17,7 @@ public sealed class BrowserTests
         await browser.NavigateAsync($"http://admin:{RunningProxy.Password}@{proxy.Admin}/stats");
         await ShowsAsync(browser, "document.querySelector('#headline .big')?.textContent", "Master: redis1");
         await ShowsAsync(browser, "document.querySelectorAll('#nodes-table tbody tr').length + ' ' + document.querySelectorAll('#sentinels-table tbody tr').length", "3 3");
+        await ReadableAsync(browser);
         Assert.True((bool)(await browser.EvaluateAsync("window.stays = true; document.getElementById('nodes-table').focus(); document.getElementById('lost').hidden"))!);
 
         deployment.Nodes[0].Kill();
@@ -30,7 +31,7 @@ public sealed class BrowserTests
         // Screenshots for docs/ are taken from here: RP_SCREENSHOTS names a folder.
         if (Environment.GetEnvironmentVariable("RP_SCREENSHOTS") is { Length: > 0 } folder)
         {
-            foreach (var (name, width, height, scheme) in new[] { ("stats-failover", 1280, 1500, "light"), ("stats-dark", 1280, 1500, "dark"), ("stats-narrow", 390, 1800, "dark") })
+            foreach (var (name, width, height, scheme) in new[] { ("stats-failover", 1400, 1700, "light"), ("stats-dark", 1400, 1700, "dark"), ("stats-narrow", 400, 2600, "light"), ("stats-narrow-dark", 400, 2600, "dark") })
             {
                 await browser.LookAsync(width, height, scheme);
                 await File.WriteAllBytesAsync(Path.Combine(folder, name + ".png"), await browser.ScreenshotAsync());
@@ -61,6 +62,35 @@ public sealed class BrowserTests
         await ShowsAsync(browser, "document.querySelector('#headline .big')?.textContent", "Master: redis1");
         await ShowsAsync(browser, "document.querySelector('#nodes-table tbody tr')?.textContent.includes('redis1')", true);
         await ShowsAsync(browser, "document.querySelectorAll('meta[http-equiv=refresh]').length", 1);
+    }
+
+    // For screen readers everything has a role and a name; for the keyboard everything that scrolls or leads on can be reached and seen.
+    private static async Task ReadableAsync(Chromium browser)
+    {
+        var tree = await browser.AccessibilityTreeAsync();
+        string[] named = ["table", "region", "image", "img", "link", "navigation", "heading", "columnheader", "rowheader"];
+        Assert.All(tree.Where(n => named.Contains(n.Role)), n => Assert.False(string.IsNullOrWhiteSpace(n.Name), $"a {n.Role} without a name"));
+        foreach (string role in new[] { "main", "navigation", "status", "heading", "table", "columnheader", "rowheader", "link" })
+        {
+            Assert.Contains(tree, n => n.Role == role);
+        }
+
+        Assert.Contains(tree, n => n.Role is "img" or "image" && n.Name.StartsWith("Sessions go to redis1", StringComparison.Ordinal));
+        Assert.Contains(tree, n => n.Role == "table" && n.Name == "Data nodes");
+
+        var reached = new List<string>();
+        for (int i = 0; i < 12; i++)
+        {
+            await browser.PressAsync("Tab", 9);
+            var focus = await browser.EvaluateAsync("document.activeElement === document.body ? '' : (document.activeElement.id || document.activeElement.textContent) + '|' + getComputedStyle(document.activeElement).outlineStyle");
+            if ((string)focus! is { Length: > 0 } element)
+            {
+                Assert.EndsWith("|solid", element, StringComparison.Ordinal);
+                reached.Add(element.Split('|')[0]);
+            }
+        }
+
+        Assert.Equal(["CSV", "JSON", "metrics", "explain", "timeline", "nodes-table", "sentinels-table"], reached.Take(7));
     }
 
     private static async Task ShowsAsync<T>(Chromium browser, string expression, T expected)

@@ -63,6 +63,24 @@ internal sealed class Chromium : IAsyncDisposable
         return answer["exceptionDetails"] is { } error ? throw new InvalidOperationException(error.ToJsonString()) : answer["result"]!["value"];
     }
 
+    /// <summary>What a screen reader is told: role and name of everything that is not ignored.</summary>
+    public async Task<IReadOnlyList<(string Role, string Name)>> AccessibilityTreeAsync()
+    {
+        var tree = await SendAsync("Accessibility.getFullAXTree", []);
+        return [.. tree["nodes"]!.AsArray()
+            .Where(n => (bool?)n!["ignored"] != true)
+            .Select(n => ((string?)n!["role"]?["value"] ?? "", (string?)n["name"]?["value"] ?? ""))];
+    }
+
+    /// <summary>Presses a key that is no letter.</summary>
+    public async Task PressAsync(string key, int code)
+    {
+        foreach (string type in new[] { "rawKeyDown", "keyUp" })
+        {
+            await SendAsync("Input.dispatchKeyEvent", new JsonObject { ["type"] = type, ["key"] = key, ["code"] = key, ["windowsVirtualKeyCode"] = code });
+        }
+    }
+
     /// <summary>A picture of the whole page, PNG.</summary>
     public async Task<byte[]> ScreenshotAsync() =>
         Convert.FromBase64String((string)(await SendAsync("Page.captureScreenshot", new JsonObject { ["captureBeyondViewport"] = true }))["data"]!);

@@ -1,53 +1,15 @@
-// The forms in which the status is served: metrics, CSV, page, terminal.
+// The forms in which the status is served: CSV, page, terminal. Metrics have their own tests.
 
-using System.Globalization;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using RedisHaProxy.Admin;
 using RedisHaProxy.Commands;
-using RedisHaProxy.Forwarding;
 using Spectre.Console;
 
 namespace RedisHaProxy.Tests.Admin;
 
 public sealed partial class FormatTests
 {
-    [Fact]
-    public void Metrics_follow_the_text_format_and_its_conventions()
-    {
-        var log = new SessionLog(new FakeTimeProvider(), NullLogger<SessionLog>.Instance);
-        log.RouteTime.Add(3);
-        log.RouteTime.Add(700);
-        log.RouteTime.Add(999_999);
-        var families = ParseMetrics(MetricsText.Write(SampleStatus.Document, log));
-
-        Assert.All(families.Keys, name => Assert.Matches("^redis_ha_proxy_[a-z_]+$", name));
-        Assert.All(families.Where(f => f.Value.Type == "counter"), f => Assert.EndsWith("_total", f.Key, StringComparison.Ordinal));
-        Assert.All(families.Where(f => f.Value.Type == "gauge"), f => Assert.False(f.Key.EndsWith("_total", StringComparison.Ordinal)));
-        Assert.Equal(1, Value("redis_ha_proxy_gate", "mode=\"open\""));
-        Assert.Equal(0, Value("redis_ha_proxy_gate", "mode=\"closed\""));
-        Assert.Equal(0.0005, Value("redis_ha_proxy_node_check_duration_seconds", "node=\"redis1\""));
-        Assert.Equal(42, Value("redis_ha_proxy_node_replication_lag_bytes", "node=\"redis2\""));
-        Assert.Single(families["redis_ha_proxy_node_replication_lag_bytes"].Samples);
-        Assert.Equal((double)SessionEnd.RoleLost, Value("redis_ha_proxy_sessions_ended_total", "code=\"role-lost\""));
-        Assert.Equal(0, Value("redis_ha_proxy_node_up", "node=\"redis3\""));
-        Assert.Equal(1, Value("redis_ha_proxy_sentinel_vote_info", "sentinel=\"10.0.0.1:26379\",node=\"redis1\""));
-
-        // A histogram: cumulative, the last bucket is all, the sum is in seconds.
-        var route = families["redis_ha_proxy_route_seconds"].Samples;
-        var buckets = route.Where(s => s.Name.EndsWith("_bucket", StringComparison.Ordinal)).Select(s => s.Value).ToList();
-        Assert.Equal(buckets.Order(), buckets);
-        Assert.Equal(3, buckets[^1]);
-        Assert.Equal(1, route.Single(s => s.Labels == "le=\"0.005\"").Value);
-        Assert.Equal(2, route.Single(s => s.Labels == "le=\"10\"").Value);
-        Assert.Equal(3, route.Single(s => s.Name.EndsWith("_count", StringComparison.Ordinal)).Value);
-        Assert.Equal(1000.702, route.Single(s => s.Name.EndsWith("_sum", StringComparison.Ordinal)).Value, 6);
-
-        double Value(string family, string labels) => families[family].Samples.Single(s => s.Labels == labels).Value;
-    }
-
     [Fact]
     public void The_CSV_reads_like_HAProxys()
     {
@@ -62,6 +24,24 @@ public sealed partial class FormatTests
         Assert.Equal("L4CON", rows[3]["check_status"]);
         Assert.Equal("<b>\"quoted\", error of a node</b>", rows[3]["last_chk"]);
         Assert.Equal(("1", "3"), (rows[4]["qcur"], rows[4]["scur"]));
+    }
+
+    [Fact]
+    public void A_node_in_maintenance_is_MAINT_everywhere_and_no_reason_for_a_hint()
+    {
+        var status = SampleStatus.Document with { Nodes = [SampleStatus.Master, SampleStatus.Replica, SampleStatus.Down with { MaintenanceSince = SampleStatus.Now.AddSeconds(-90) }] };
+
+        var row = ParseCsv(HaproxyCsv.Write(status))[3];
+        Assert.Equal(("redis3", "MAINT", "90"), (row["svname"], row["status"], row["lastchg"]));
+        Assert.Empty(Explanation.Hints(status));
+        Assert.Contains("redis3 <span class=\"warn\">MAINT</span>", StatsPage.Write(status, SampleStatus.Timeline, "abc"), StringComparison.Ordinal);
+        using var writer = new StringWriter();
+        StatusText.Write(Terminal.Console(writer), status);
+        Assert.Matches("redis3 .* MAINT, unknown ", writer.ToString());
+
+        var withheld = status with { Gate = status.Gate with { Mode = "park", Target = null, Withheld = "redis1 is in maintenance" } };
+        Assert.StartsWith("New sessions wait: redis1 is in maintenance. Rule R1 would route to it: ", Explanation.Summary(withheld), StringComparison.Ordinal);
+        Assert.StartsWith("redis1 is in maintenance", Explanation.Hints(withheld)[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -169,39 +149,6 @@ public sealed partial class FormatTests
 
     private static int Count(string text, string part) => text.Split(part).Length - 1;
 
-    // Read as the Prometheus server reads it: HELP, TYPE, then samples of that family only.
-    private static Dictionary<string, (string Type, List<(string Name, string Labels, double Value)> Samples)> ParseMetrics(string text)
-    {
-        var families = new Dictionary<string, (string Type, List<(string, string, double)> Samples)>();
-        string family = "";
-        Assert.EndsWith("\n", text, StringComparison.Ordinal);
-        foreach (string line in text.TrimEnd('\n').Split('\n'))
-        {
-            if (line.StartsWith("# HELP ", StringComparison.Ordinal))
-            {
-                family = line.Split(' ')[2];
-                Assert.False(families.ContainsKey(family), $"{family} is given twice");
-                continue;
-            }
-
-            if (line.StartsWith("# TYPE ", StringComparison.Ordinal))
-            {
-                Assert.Equal(family, line.Split(' ')[2]);
-                families.Add(family, (line.Split(' ')[3], []));
-                continue;
-            }
-
-            var sample = SampleLine().Match(line);
-            Assert.True(sample.Success, line);
-            string name = sample.Groups["name"].Value;
-            string suffix = families[family].Type == "histogram" ? "(_bucket|_sum|_count)" : "";
-            Assert.Matches($"^{family}{suffix}$", name);
-            families[family].Samples.Add((name, sample.Groups["labels"].Value, double.Parse(sample.Groups["value"].Value, CultureInfo.InvariantCulture)));
-        }
-
-        return families;
-    }
-
     // Read as HAProxy's exporters read it: a header after "# ", a comma at each line's end, quotes around commas.
     private static List<Dictionary<string, string>> ParseCsv(string csv)
     {
@@ -215,9 +162,6 @@ public sealed partial class FormatTests
 
     private static List<string> CsvLine(string line) =>
         [.. CsvCell().Matches(line).Select(m => m.Groups["quoted"].Success ? m.Groups["quoted"].Value.Replace("\"\"", "\"", StringComparison.Ordinal) : m.Groups["plain"].Value)];
-
-    [GeneratedRegex("""^(?<name>[a-z_]+)(?:\{(?<labels>[a-z]+="(?:[^"\\\n]|\\.)*"(?:,[a-z]+="(?:[^"\\\n]|\\.)*")*)\})? (?<value>[-+0-9.eE]+|NaN|\+Inf)$""")]
-    private static partial Regex SampleLine();
 
     [GeneratedRegex("""(?:^|,)(?:"(?<quoted>(?:[^"]|"")*)"|(?<plain>[^,"]*))""")]
     private static partial Regex CsvCell();

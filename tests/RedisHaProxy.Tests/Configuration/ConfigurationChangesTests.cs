@@ -37,16 +37,18 @@ public sealed class ConfigurationChangesTests
             Listen = [IPEndPoint.Parse("127.0.0.1:9")],
             Admin = Old.Admin! with { Password = "new", Socket = "/t" },
             Timeouts = new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(1), Drain = TimeSpan.FromSeconds(2), DrainDelay = TimeSpan.Zero },
+            Redis = Old.Redis with { Nodes = [new RedisNode("b", IPEndPoint.Parse("127.0.0.1:3"))], Credentials = new RedisCredentials(null, "new") },
             Limits = new LimitConfiguration { Connections = 5 },
             Log = new LogConfiguration { Level = LogLevel.Debug, Format = LogFormat.Json, Sessions = false },
         });
 
-        Assert.Equal(["admin.passwordFile", "timeouts.drainDelay", "timeouts.drain", "log.level", "log.sessions"], changes.Applied);
-        Assert.Equal(["listen", "admin.socket", "timeouts.connect", "limits.connections", "log.format"], changes.NeedRestart);
+        Assert.Equal(["redis.nodes", "redis.passwordFile", "admin.passwordFile", "timeouts.connect", "timeouts.drainDelay", "timeouts.drain", "limits.connections", "log.level", "log.sessions"], changes.Applied);
+        Assert.Equal(["listen", "admin.socket", "log.format"], changes.NeedRestart);
         Assert.Equal(Old.Listen, changes.InForce.Listen);
         Assert.Equal(("new", "/s"), (changes.InForce.Admin!.Password, changes.InForce.Admin.Socket));
-        Assert.Equal(new TimeoutConfiguration { Drain = TimeSpan.FromSeconds(2), DrainDelay = TimeSpan.Zero }, changes.InForce.Timeouts);
-        Assert.Equal(Old.Limits, changes.InForce.Limits);
+        Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(1), Drain = TimeSpan.FromSeconds(2), DrainDelay = TimeSpan.Zero }, changes.InForce.Timeouts);
+        Assert.Equal(new LimitConfiguration { Connections = 5 }, changes.InForce.Limits);
+        Assert.Equal("b", changes.InForce.Redis.Nodes[0].Name);
         Assert.Equal(new LogConfiguration { Level = LogLevel.Debug, Sessions = false }, changes.InForce.Log);
     }
 
@@ -56,5 +58,15 @@ public sealed class ConfigurationChangesTests
         Assert.Equal(["admin.user", "admin.passwordFile", "admin.socket"], ConfigurationChanges.Between(Old, Old with { Admin = null }).NeedRestart);
         Assert.Equal(["admin.user", "admin.passwordFile", "admin.socket"], ConfigurationChanges.Between(Old with { Admin = null }, Old).NeedRestart);
         Assert.Empty(ConfigurationChanges.Between(Old, Old with { Admin = null }).Applied);
+    }
+
+    [Fact]
+    public void More_connections_than_the_tables_hold_need_a_restart_and_the_other_limits_do_not()
+    {
+        var changes = ConfigurationChanges.Between(Old, Old with { Limits = new LimitConfiguration { Connections = 101, PerSource = 3 } }, mostConnections: 100);
+
+        Assert.Equal(["limits.perSource"], changes.Applied);
+        Assert.Equal(["limits.connections"], changes.NeedRestart);
+        Assert.Equal(Old.Limits with { PerSource = 3 }, changes.InForce.Limits);
     }
 }

@@ -193,7 +193,7 @@ public sealed class StructureTests
     [Fact]
     public async Task Limits_shared_by_loops_are_exact_under_contention()
     {
-        var limits = new SharedLimits(new LimitConfiguration { Connections = 50, PerSource = 20 }, 1);
+        var limits = new SharedLimits(new LimitConfiguration { Connections = 50, PerSource = 20 }, 1, 50);
         int entered = 0;
         int most = 0;
         await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Run(() =>

@@ -232,7 +232,9 @@ public sealed class RunTests
 
         Assert.Equal("nothing has changed\n", (await proxy.VerbAsync("reload")).Output);
         proxy.Configure(deployment, """{ "drainDelay": "1s", "drain": "10s", "connect": "1s" }""", """ "log": { "level": "warning" }, """);
-        Assert.Equal("applied: timeouts.drainDelay, log.level; only a restart applies: timeouts.connect\n", (await proxy.VerbAsync("reload")).Output);
+        Assert.Equal("applied: timeouts.connect, timeouts.drainDelay, log.level\n", (await proxy.VerbAsync("reload")).Output);
+        proxy.Configure(deployment, """{ "drainDelay": "1s", "drain": "10s" }""", """ "log": { "level": "warning", "format": "json" }, """);
+        Assert.Equal("applied: timeouts.connect; only a restart applies: log.format\n", (await proxy.VerbAsync("reload")).Output);
 
         await File.WriteAllTextAsync(proxy.ConfigurationFile, "{");
         var bad = await proxy.VerbAsync("reload");

@@ -83,6 +83,8 @@ internal sealed class RecordingForwarder : IForwarder
         }
     }
 
+    public ValueTask ReconfigureAsync(RedisHaProxy.Configuration.ProxyConfiguration changed) => ValueTask.CompletedTask;
+
     public ValueTask StopAcceptingAsync() => ValueTask.CompletedTask;
 
     public ForwarderSnapshot Snapshot() => new()

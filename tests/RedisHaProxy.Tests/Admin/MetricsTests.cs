@@ -1,0 +1,102 @@
+// /metrics: read by a strict parser, as served by a running proxy, and with hostile names.
+
+using System.Diagnostics;
+using RedisHaProxy.Admin;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Tests.Hosting;
+
+namespace RedisHaProxy.Tests.Admin;
+
+public sealed class MetricsTests
+{
+    [Fact]
+    public void The_text_is_what_a_strict_parser_takes_and_says_what_the_status_says()
+    {
+        var families = PrometheusText.Parse(MetricsText.Write(SampleStatus.Document, Data()));
+
+        Assert.All(families.Keys, name => Assert.StartsWith("redis_ha_proxy_", name, StringComparison.Ordinal));
+        Assert.Equal(1, families["redis_ha_proxy_gate"].Value("mode=open"));
+        Assert.Equal(0, families["redis_ha_proxy_gate"].Value("mode=closed"));
+        Assert.Equal(0.0005, families["redis_ha_proxy_node_check_duration_seconds"].Value("node=redis1"));
+        Assert.Equal(42, families["redis_ha_proxy_node_replication_lag_bytes"].Value("node=redis2"));
+        Assert.Single(families["redis_ha_proxy_node_replication_lag_bytes"].Samples);
+        Assert.Equal((double)SessionEnd.RoleLost, families["redis_ha_proxy_sessions_ended_total"].Value("code=role-lost"));
+        Assert.Equal(0, families["redis_ha_proxy_node_up"].Value("node=redis3"));
+        Assert.Equal(0, families["redis_ha_proxy_node_maintenance"].Value("node=redis1"));
+        Assert.Equal(1, families["redis_ha_proxy_sentinel_vote_info"].Value("node=redis1,sentinel=10.0.0.1:26379"));
+    }
+
+    [Fact]
+    public void Label_values_are_escaped()
+    {
+        const string Hostile = "a\"b\\c\nd}e,f=g";
+        var status = SampleStatus.Document with { Sentinels = [SampleStatus.Document.Sentinels[0] with { Vote = Hostile }] };
+
+        Assert.Equal(Hostile, Assert.Single(PrometheusText.Parse(MetricsText.Write(status, Data()))["redis_ha_proxy_sentinel_vote_info"].Samples).Labels["node"]);
+    }
+
+    [Fact]
+    public void Durations_fall_into_their_buckets_and_loops_are_added_up()
+    {
+        var one = new DurationHistogram(DurationHistogram.ConnectBounds);
+        var other = new DurationHistogram(DurationHistogram.ConnectBounds);
+        one.Add(Stopwatch.Frequency / 10_000); // exactly 0.1 ms: bounds are inclusive
+        one.Add((Stopwatch.Frequency / 10_000) + 1);
+        other.Add(Stopwatch.Frequency / 500); // 2 ms
+        other.Add(Stopwatch.Frequency * 60);
+
+        var families = PrometheusText.Parse(MetricsText.Write(SampleStatus.Document, Data() with
+        {
+            ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, [one, other]),
+        }));
+        var connect = families["redis_ha_proxy_connect_duration_seconds"];
+        double Bucket(string bound) => connect.Samples.Single(s => s.Key() == $"le={bound}").Value;
+        Assert.Equal((1, 2, 2, 3, 3, 4), (Bucket("0.0001"), Bucket("0.00025"), Bucket("0.001"), Bucket("0.0025"), Bucket("3"), Bucket("+Inf")));
+        Assert.Equal(60.0022, connect.Samples.Single(s => s.Name.EndsWith("_sum", StringComparison.Ordinal)).Value, 4);
+    }
+
+    [Theory]
+    [InlineData("a_total 1\n")]
+    [InlineData("# HELP a_total x\n# TYPE a_total counter\na_total 1")]
+    [InlineData("# HELP a x\n# TYPE a counter\na 1\n")]
+    [InlineData("# HELP a_total x\n# TYPE a_total gauge\na_total 1\n")]
+    [InlineData("# HELP a_ms x\n# TYPE a_ms gauge\na_ms 1\n")]
+    [InlineData("# HELP a x\n# TYPE a gauge\na{b=\"c\"d\"} 1\n")]
+    [InlineData("# HELP a x\n# TYPE a gauge\na{b=\"c\\x\"} 1\n")]
+    [InlineData("# HELP a x\n# TYPE a gauge\na{b=\"c\"} 1\na{b=\"c\"} 2\n")]
+    [InlineData("# HELP a x\n# TYPE a gauge\nb 1\n")]
+    [InlineData("# HELP a x\n# TYPE a gauge\na 1,5\n")]
+    [InlineData("# HELP a x\n# TYPE a gauge\n# HELP a x\n# TYPE a gauge\n")]
+    [InlineData("# HELP a x\n# TYPE a histogram\na_bucket{le=\"1\"} 2\na_bucket{le=\"+Inf\"} 1\na_sum 1\na_count 1\n")]
+    [InlineData("# HELP a x\n# TYPE a histogram\na_bucket{le=\"1\"} 1\na_sum 1\na_count 1\n")]
+    public void The_parser_is_strict(string text) => Assert.Throws<FormatException>(() => PrometheusText.Parse(text));
+
+    [SkippableFact]
+    public async Task A_running_proxy_counts_a_session_s_times_as_soon_as_it_is_open()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        using var client = await proxy.ConnectAsync();
+        Assert.Equal("PONG", await client.CommandAsync("PING"));
+
+        var families = PrometheusText.Parse(await proxy.GetAsync("metrics"));
+        double Count(string name) => families[$"redis_ha_proxy_{name}_duration_seconds"].Samples.Single(s => s.Name.EndsWith("_count", StringComparison.Ordinal)).Value;
+        Assert.Equal((1, 1, 0), (Count("connect"), Count("route"), Count("session")));
+        Assert.InRange(families["redis_ha_proxy_connect_duration_seconds"].Samples.Single(s => s.Name.EndsWith("_sum", StringComparison.Ordinal)).Value, 0.000_001, 3);
+        Assert.Equal(1, families["redis_ha_proxy_sessions"].Value());
+    }
+
+    private static ForwarderSnapshot Data() => new()
+    {
+        Sessions = 0,
+        SessionsMax = 0,
+        SessionsTotal = 0,
+        Parked = 0,
+        BytesIn = 0,
+        BytesOut = 0,
+        Ends = [],
+        Order = default,
+        StalledMilliseconds = 0,
+    };
+}
