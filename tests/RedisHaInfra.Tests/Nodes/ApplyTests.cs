@@ -254,7 +254,7 @@ public sealed class ApplyTests
         Assert.Matches("(?m)^runuser -u redis-ha-proxy -- .*/usr/local/bin/redis-ha-proxy.redis-ha-new check .*/proxy.json$", machine.Calls);
         if (OperatingSystem.IsLinux())
         {
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));
         }
 
         var before = machine.Files();

@@ -4,6 +4,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 
@@ -84,6 +85,21 @@ public sealed class NodePayloadTests
         Assert.Equal(all.Health + "\n", PayloadInputs.FileOf(proxy, "redis.password"));
         Assert.Equal(all.SentinelWatch + "\n", PayloadInputs.FileOf(proxy, "sentinel.password"));
         Assert.Equal(all.Admin + "\n", PayloadInputs.FileOf(proxy, "admin.password"));
+    }
+
+    [Fact]
+    public void The_unit_hands_over_each_password_of_the_configuration_and_permits_io_uring()
+    {
+        string proxy = NodePayload.ApplyScript(PayloadInputs.Proxy());
+        string[] unit = PayloadInputs.FileOf(proxy, "redis-ha-proxy.service").Split('\n');
+        IEnumerable<string> named = Regex.Matches(PayloadInputs.FileOf(proxy, "proxy.json"), "\"passwordFile\": \"([^\"]+)\"").Select(match => match.Groups[1].Value);
+        Assert.Equal(
+            named.Select(file => $"LoadCredential={file}:/etc/redis-ha-proxy/{file}").Order(StringComparer.Ordinal),
+            unit.Where(line => line.StartsWith("LoadCredential=", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        // The last word counts: permitted after what is taken away.
+        string[] filters = [.. unit.Where(line => line.StartsWith("SystemCallFilter=", StringComparison.Ordinal))];
+        Assert.Equal("SystemCallFilter=io_uring_setup io_uring_enter io_uring_register", filters[^1]);
+        Assert.Contains("SystemCallFilter=~@privileged @obsolete", filters);
     }
 
     [Theory]

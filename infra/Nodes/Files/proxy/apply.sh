@@ -88,11 +88,16 @@ take_into_use() {
     say 'installed /usr/local/bin/redis-ha-proxy'
     changed=yes
   fi
-  for file in $files; do
-    install_file "$payload/$file" "$configuration/$file" 640 root:redis-ha-proxy
-  done
+  # The unit first: a service of a former unit that restarts by itself meanwhile could not read the passwords.
   install_file "$payload/redis-ha-proxy.service" /etc/systemd/system/redis-ha-proxy.service 644 root:root
   systemctl daemon-reload
+  for file in $files; do
+    case $file in
+      # Root's alone: systemd hands them to the service (LoadCredential in the unit).
+      *.password) install_file "$payload/$file" "$configuration/$file" 600 root:root ;;
+      *) install_file "$payload/$file" "$configuration/$file" 640 root:redis-ha-proxy ;;
+    esac
+  done
   systemctl enable redis-ha-proxy.service
   # What the running process was started with: a change that an interrupted apply left behind still leads to a restart.
   sha256sum "$program" "$root/etc/systemd/system/redis-ha-proxy.service" "$root$configuration/"{proxy.json,redis.password,sentinel.password,admin.password} |
