@@ -14,7 +14,8 @@ public sealed class LoadBalancer : ComponentResource
     // and Redis send keep-alives every 60 s; this is for clients between which and us something swallows them.
     private const int IdleTimeoutSeconds = 1200;
 
-    // A stopped proxy leaves within about 2 x 2 + 1.5 s instead of the default 3 x 10 s.
+    // A stopped proxy leaves within about 2 x 2 + 1.5 s instead of the default 3 x 10 s. A proxy that is told to end waits longer
+    // than that before it closes its port (drainDelay, Nodes/ProxyNodeFiles.cs).
     private const int CheckIntervalMilliseconds = 2_000;
     private const int CheckTimeoutMilliseconds = 1_500;
     private const int CheckRetries = 2;
@@ -52,6 +53,8 @@ public sealed class LoadBalancer : ComponentResource
             IsPreserveSource = false,
             // With no proxy green, try them all: a wrong check must not cut off a right proxy.
             IsFailOpen = true,
+            // Sessions of a proxy that fails its checks are reset at once: a dead machine leaves no client hanging. A proxy that is
+            // told to end fails them too, so planned work that must not cut long sessions begins with drainedProxies.
             IsInstantFailoverEnabled = true,
             IsInstantFailoverTcpResetEnabled = true,
             HealthChecker = new NI.NetworkLoadBalancersBackendSetsUnifiedHealthCheckerArgs
@@ -72,7 +75,7 @@ public sealed class LoadBalancer : ComponentResource
                 Port = Ports.Redis,
                 Weight = 1,
                 IsBackup = false,
-                IsDrain = false,
+                IsDrain = settings.DrainedProxies.Contains(proxy.Name),
                 IsOffline = false,
             }).ToList(),
         }, child);

@@ -65,7 +65,9 @@ internal static class ProxyNodeFiles
                 ["passwordFile"] = "admin.password",
                 ["socket"] = "/run/redis-ha-proxy/control.sock",
             },
-            ["timeouts"] = new JsonObject { ["connect"] = "3s", ["park"] = "10s", ["idle"] = "0s" },
+            // At the end, new sessions are taken until the load balancer has certainly seen /healthz fail (Components/LoadBalancer.cs).
+            // Delay and drain together stay below the unit's TimeoutStopSec.
+            ["timeouts"] = new JsonObject { ["connect"] = "3s", ["park"] = "10s", ["idle"] = "0s", ["drainDelay"] = "10s", ["drain"] = "30s" },
             ["limits"] = new JsonObject { ["connections"] = inputs.MaxConnections, ["perSource"] = 0 },
         };
         return json.ToJsonString(Readable).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";

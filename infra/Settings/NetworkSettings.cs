@@ -40,6 +40,9 @@ public sealed partial record NetworkSettings
     /// <summary>The load balancer's address: where clients connect.</summary>
     public required string LoadBalancerAddress { get; init; }
 
+    /// <summary>Names of proxies that get no new sessions from the load balancer; those that they have go on.</summary>
+    public required ImmutableArray<string> DrainedProxies { get; init; }
+
     // Fewer than three Sentinels cannot outvote a lost one; more than nine only lengthen the vote.
     private const int MinimumRedisNodes = 3;
     private const int MaximumRedisNodes = 9;
@@ -72,6 +75,11 @@ public sealed partial record NetworkSettings
         string bastion = plan.Take(Setting.BastionAddress, publicSubnet, Setting.PublicSubnetCidr, BastionOffset);
         ImmutableArray<string> redis = plan.Take(Setting.RedisAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstRedisOffset, MinimumRedisNodes, MaximumRedisNodes);
         ImmutableArray<string> proxies = plan.Take(Setting.ProxyAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstProxyOffset, MinimumProxies, MaximumProxies);
+        ImmutableArray<string> drained = reader.List(Setting.DrainedProxies);
+        string[] proxyNames = [.. Enumerable.Range(1, proxies.Length).Select(number => $"proxy{number}")];
+        string? unknown = drained.FirstOrDefault(name => !proxyNames.Contains(name));
+        reader.Require(unknown is null, Setting.DrainedProxies, $"names of proxies ({string.Join(", ", proxyNames)}); '{unknown}' is none", Setting.ProxyAddresses);
+        reader.Require(proxyNames.Except(drained).Any(), Setting.DrainedProxies, "not all proxies: somebody must take the sessions", Setting.ProxyAddresses);
         string loadBalancer = plan.Take(Setting.LoadBalancerAddress, privateSubnet, Setting.PrivateSubnetCidr, LoadBalancerOffset);
 
         return new NetworkSettings
@@ -86,6 +94,7 @@ public sealed partial record NetworkSettings
             Redis = redis.Select((address, index) => new NodeAddress($"redis{index + 1}", address)).ToImmutableArray(),
             Proxies = proxies.Select((address, index) => new NodeAddress($"proxy{index + 1}", address)).ToImmutableArray(),
             LoadBalancerAddress = loadBalancer,
+            DrainedProxies = drained,
         };
     }
 

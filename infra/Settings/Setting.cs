@@ -81,6 +81,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting SentinelParallelSyncs = new("sentinelParallelSyncs", SettingType.Number, 1, "1");
 
     internal static readonly Setting ProxyMaxConnections = new("proxyMaxConnections", SettingType.Number, 10_000, "10000");
+    internal static readonly Setting DrainedProxies = new("drainedProxies", SettingType.TextList, None, "proxy1");
     internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy");
     internal static readonly Setting ProxyBundleExpires = new("proxyBundleExpires", SettingType.Text, "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
 
@@ -94,7 +95,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
         RedisReplicationBacklog, RedisMaxClients, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
-        ProxyMaxConnections, ProxyBundlePath, ProxyBundleExpires,
+        ProxyMaxConnections, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
     ];
 
     /// <summary>The command that sets a good value.</summary>

@@ -104,6 +104,8 @@ public sealed class SettingsTests
     [InlineData("adminCidrs", """["0.0.0.0/0"]""", "whole Internet")]
     [InlineData("adminCidrs", """["203.0.113.0/24","203.0.113.0/24"]""", "once")]
     [InlineData("clientCidrs", """["10.0.0.1/8"]""", "'10.0.0.1/8' is none")]
+    [InlineData("drainedProxies", """["proxy3"]""", "'proxy3' is none")]
+    [InlineData("drainedProxies", """["proxy1","proxy2"]""", "not all proxies")]
     // Network
     [InlineData("vcnCidr", "172.31.235.0", "/16 to /25")]
     [InlineData("vcnCidr", "10.0.0.0/8", "/16 to /25")]

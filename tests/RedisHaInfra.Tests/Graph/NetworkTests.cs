@@ -1,7 +1,11 @@
 // Network, firewall and load balancer as the cloud is asked for them.
 
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.RegularExpressions;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Tests.Configuration;
+using RedisHaInfra.Tests.Nodes;
 
 namespace RedisHaInfra.Tests.Graph;
 
@@ -94,6 +98,33 @@ public sealed class NetworkTests(DefaultDeployment deployment)
         Assert.Equal(["172.31.235.141", "172.31.235.142"], new[] { set.Text("backends.0.ipAddress"), set.Text("backends.1.ipAddress") });
         Assert.Equal(6379.0, set["backends.0.port"]);
         Assert.Equal(("TCP", 6379.0, 1200.0, "proxies"), (listener.Text("protocol"), listener["port"], listener["tcpIdleTimeout"], listener.Text("defaultBackendSetName")));
+    }
+
+    [Fact]
+    public async Task A_drained_proxy_keeps_its_sessions_and_gets_no_new_ones()
+    {
+        StackRun run = await StackRun.Of(new Dictionary<string, string?> { ["drainedProxies"] = """["proxy2"]""" });
+
+        Assert.Equal((false, true), Drained(run.Cloud));
+        Assert.Equal((false, false), Drained(Cloud));
+
+        static (object?, object?) Drained(RecordedCloud cloud) =>
+            (cloud.One(Types.BackendSet, "proxies")["backends.0.isDrain"], cloud.One(Types.BackendSet, "proxies")["backends.1.isDrain"]);
+    }
+
+    [Fact]
+    public void A_proxy_that_ends_takes_sessions_until_the_load_balancer_has_seen_it()
+    {
+        RecordedResource set = Cloud.One(Types.BackendSet, "proxies");
+        string payload = NodePayload.ApplyScript(PayloadInputs.Proxy());
+        int delay = Seconds(""" "drainDelay": "([0-9]+)s" """);
+
+        // The last good check may lie one interval back, and the last bad one may take its whole time-out.
+        double seen = (((double)set["healthChecker.retries"]! + 1) * (double)set["healthChecker.intervalInMillis"]!) + (double)set["healthChecker.timeoutInMillis"]!;
+        Assert.InRange(seen / 1000, 1, delay - 1);
+        Assert.InRange(delay + Seconds(""" "drain": "([0-9]+)s" """), delay, Seconds("TimeoutStopSec=([0-9]+)") - 15);
+
+        int Seconds(string form) => int.Parse(Regex.Match(payload, form.Trim()).Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
     private static string[] Routes(RecordedResource table) =>
