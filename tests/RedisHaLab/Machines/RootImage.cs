@@ -35,7 +35,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
         var key = $"{distribution.CodeName}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(recipe)))[..12]}";
         var root = Path.Combine(LabPaths.CacheDirectory, key, "root");
         var packages = Path.Combine(LabPaths.CacheDirectory, key, "packages");
-        if (!System.IO.Directory.Exists(Path.Combine(LabPaths.CacheDirectory, key)))
+        if (!IsBuilt(key))
         {
             await BuildAsync(distribution, key, progress);
         }
@@ -47,8 +47,13 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
     {
         System.IO.Directory.CreateDirectory(LabPaths.CacheDirectory);
         var building = Path.Combine(LabPaths.CacheDirectory, key + ".building");
-        // The root must not be shared with a second command that builds the same one.
-        using var exclusive = Exclusive(building + ".lock");
+        // One command builds, the others wait for its root; the next of them builds, should it fail.
+        using var exclusive = await ExclusiveAsync(building + ".lock", progress);
+        if (IsBuilt(key))
+        {
+            return;
+        }
+
         if (System.IO.Directory.Exists(building))
         {
             System.IO.Directory.Delete(building, recursive: true);
@@ -85,15 +90,31 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
         }
     }
 
-    private static FileStream Exclusive(string path)
+    private static bool IsBuilt(string key) => System.IO.Directory.Exists(Path.Combine(LabPaths.CacheDirectory, key));
+
+    private static async Task<FileStream> ExclusiveAsync(string path, Progress progress)
+    {
+        if (TryLock(path) is { } free)
+        {
+            return free;
+        }
+
+        FileStream? held = null;
+        await progress.StepAsync("another command is building the machines' base root; waiting for its end", async () =>
+            await Wait.UntilAsync(() => (held = TryLock(path)) is not null, BuildLimit, TimeSpan.FromMilliseconds(200)));
+        return held ?? throw new LabException($"Another command has been building the base root for {BuildLimit.TotalMinutes:0} minutes. Wait for its end, then try again.", LabException.Failed);
+    }
+
+    private static FileStream? TryLock(string path)
     {
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            // The file stays: a lock on a name that was removed meanwhile would exclude nobody.
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1);
         }
-        catch (IOException e)
+        catch (IOException)
         {
-            throw new LabException("Another command is building the base root. Wait for its end, then try again.", LabException.Failed, e);
+            return null;
         }
     }
 
