@@ -22,7 +22,7 @@ internal sealed class OutsideView
 
     private string Outside => _cluster.Lab.Paths.Namespace(VcnNetwork.OutsideRole);
 
-    /// <summary>The stats port by `ssh -L` over the bastion: refused without the password, served with it.</summary>
+    /// <summary>The stats page by `ssh -L` over the bastion: refused without the password, served with it, and it names the master.</summary>
     public async Task<string> StatsTunnelAsync()
     {
         var page = new Uri(_cluster.Stack.StatsPage);
@@ -36,13 +36,20 @@ internal sealed class OutsideView
             {
                 CheckList.Require(!tunnel.HasExited, "the tunnel ended");
                 var health = await GetAsync(new Uri(page, "/healthz"), password: null);
-                CheckList.Require(health == HttpStatusCode.OK, $"/healthz: HTTP {(int)health}");
-                var stats = new Uri(page, "/stats.json");
-                var without = await GetAsync(stats, password: null);
-                CheckList.Require(without == HttpStatusCode.Unauthorized, $"{stats} without a password: HTTP {(int)without}, 401 expected");
-                var with = await GetAsync(stats, (await File.ReadAllTextAsync(_cluster.Lab.Paths.AdminPasswordFile)).Trim());
-                CheckList.Require(with == HttpStatusCode.OK, $"{stats} with the password: HTTP {(int)with}");
-                return $"{stats} over {_cluster.Stack.BastionAddress}: 401 without, 200 with the password";
+                CheckList.Require(health.Status == HttpStatusCode.OK, $"/healthz: HTTP {(int)health.Status}");
+                var password = (await File.ReadAllTextAsync(_cluster.Lab.Paths.AdminPasswordFile)).Trim();
+                var master = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
+                foreach (var (address, type) in new[] { (page, "text/html"), (new Uri(page, "/stats.json"), "application/json") })
+                {
+                    var without = await GetAsync(address, password: null);
+                    CheckList.Require(without.Status == HttpStatusCode.Unauthorized, $"{address} without a password: HTTP {(int)without.Status}, 401 expected");
+                    var with = await GetAsync(address, password);
+                    CheckList.Require(with.Status == HttpStatusCode.OK && with.Type == type, $"{address} with the password: HTTP {(int)with.Status}, {with.Type}; 200, {type} expected");
+                    var names = type == "text/html" ? $"<title>{master.Name} is master" : $"\"{master.Name}\"";
+                    CheckList.Require(with.Body.Contains(names, StringComparison.Ordinal), $"{address} does not name the master, {master.Name}");
+                }
+
+                return $"{page} over {_cluster.Stack.BastionAddress}: 401 without, 200 with the password, the page says that {master.Name} is master";
             });
         }
         finally
@@ -83,7 +90,7 @@ internal sealed class OutsideView
         }
     }
 
-    private async Task<HttpStatusCode> GetAsync(Uri page, string? password)
+    private async Task<(HttpStatusCode Status, string? Type, string Body)> GetAsync(Uri page, string? password)
     {
         using var handler = new SocketsHttpHandler
         {
@@ -101,7 +108,7 @@ internal sealed class OutsideView
         try
         {
             using var response = await client.SendAsync(request);
-            return response.StatusCode;
+            return (response.StatusCode, response.Content.Headers.ContentType?.MediaType, await response.Content.ReadAsStringAsync());
         }
         catch (HttpRequestException e)
         {
