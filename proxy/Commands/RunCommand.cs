@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using System.Net.Sockets;
+using RedisHaProxy.Forwarding;
 using RedisHaProxy.Hosting;
 
 namespace RedisHaProxy.Commands;
@@ -24,14 +25,18 @@ internal static class RunCommand
 
             using var logging = new ProxyLogging(configuration.Log, TimeProvider.System);
             using var notifier = ServiceNotifier.FromEnvironment();
-            await using var host = new ProxyHost(file, configuration, notifier, TimeProvider.System, logging);
             try
             {
+                await using var host = new ProxyHost(file, configuration, notifier, TimeProvider.System, logging);
                 return await host.RunAsync() ? ExitCode.Ok : ExitCode.Failed;
             }
             catch (Exception e) when (e is IOException or SocketException)
             {
                 throw new CommandFailedException(ExitCode.Failed, e.Message);
+            }
+            catch (EngineUnavailableException e)
+            {
+                throw new CommandFailedException(ExitCode.Usage, $"{file}: {e.Message}");
             }
         });
         return command;

@@ -28,6 +28,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
         (Setting.AdminUser, c => c.Admin?.User),
         (Setting.AdminPasswordFile, c => c.Admin?.Password),
         (Setting.AdminSocket, c => c.Admin?.Socket),
+        (Setting.Engine, c => $"{c.Engine}"),
         (Setting.TimeoutsConnect, c => Durations.Format(c.Timeouts.Connect)),
         (Setting.TimeoutsPark, c => Durations.Format(c.Timeouts.Park)),
         (Setting.TimeoutsIdle, c => Durations.Format(c.Timeouts.Idle)),

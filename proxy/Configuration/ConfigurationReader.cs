@@ -83,6 +83,12 @@ internal static class ConfigurationReader
             Redis = redis,
             Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, problems),
             Admin = ReadAdmin(top.Section(Setting.Admin), folder, listen, problems),
+            Engine = top.Choice(Setting.Engine) switch
+            {
+                "epoll" => ForwardingEngine.Epoll,
+                "io_uring" => ForwardingEngine.IoUring,
+                _ => ForwardingEngine.Auto,
+            },
             Timeouts = ReadTimeouts(top.Section(Setting.Timeouts)),
             Limits = ReadLimits(top.Section(Setting.Limits)),
             Recording = ReadRecording(top.Section(Setting.Recording), folder, problems),

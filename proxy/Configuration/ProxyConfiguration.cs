@@ -24,6 +24,9 @@ public sealed record ProxyConfiguration
     /// <summary>The admin server and control socket; null when the section is absent.</summary>
     public AdminConfiguration? Admin { get; init; }
 
+    /// <summary>How bytes are moved.</summary>
+    public ForwardingEngine Engine { get; init; } = ForwardingEngine.Auto;
+
     /// <summary>Time limits.</summary>
     public TimeoutConfiguration Timeouts { get; init; } = new();
 
@@ -45,6 +48,19 @@ public sealed record ProxyProtocolConfiguration
 
     /// <summary>How long the header may take from the accept; 3 s by default, which covers a TCP retransmission, 100 ms to 1 min.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(3);
+}
+
+/// <summary>By which interface of the kernel the data plane works.</summary>
+public enum ForwardingEngine
+{
+    /// <summary>io_uring where the kernel has what is needed and permits it, otherwise epoll.</summary>
+    Auto,
+
+    /// <summary>epoll, which every Linux has.</summary>
+    Epoll,
+
+    /// <summary>io_uring, of Linux 6.0 or newer; without it the proxy does not start.</summary>
+    IoUring,
 }
 
 /// <summary>Section "recording".</summary>

@@ -106,6 +106,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting AdminUser = Plain("admin.user", SettingKind.Text, "admin", "no blanks, no colon; needs passwordFile", live: true);
     public static readonly Setting AdminPasswordFile = Plain("admin.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
     public static readonly Setting AdminSocket = Plain("admin.socket", SettingKind.Path, "", "at most 107 bytes");
+    public static readonly Setting Engine = Word("engine", "auto", live: false, "auto", "epoll", "io_uring");
     public static readonly Setting Timeouts = Plain("timeouts", SettingKind.Section, "", "optional");
     public static readonly Setting TimeoutsConnect = Duration("timeouts.connect", "3s", "10ms", "10m", live: true);
     public static readonly Setting TimeoutsPark = Duration("timeouts.park", "10s", "10ms", "1h", zero: true, live: true);
@@ -132,6 +133,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
         Redis, RedisNodes, RedisUser, RedisPasswordFile, RedisProbeInterval,
         Sentinel, SentinelMaster, SentinelNodes, SentinelUser, SentinelPasswordFile, SentinelDownAfter, SentinelPollInterval,
         Admin, AdminListen, AdminUser, AdminPasswordFile, AdminSocket,
+        Engine,
         Timeouts, TimeoutsConnect, TimeoutsPark, TimeoutsIdle, TimeoutsDrainDelay, TimeoutsDrain,
         Limits, LimitsConnections, LimitsPerSource, LimitsParked,
         Recording, RecordingFile, RecordingMaxBytes,

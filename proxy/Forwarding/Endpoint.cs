@@ -30,6 +30,28 @@ internal enum EndpointFlags : byte
     HasPipe = 64,
 }
 
+/// <summary>What an engine that submits (io_uring) has under way in the kernel for a socket.</summary>
+[Flags]
+internal enum UnderWay : byte
+{
+    None = 0,
+
+    /// <summary>Its changes are awaited because its session is not open yet, or its failure because it is not read.</summary>
+    Watch = 1,
+
+    /// <summary>A multishot receive.</summary>
+    Receive = 2,
+
+    /// <summary>That receive is being cancelled.</summary>
+    Cancel = 4,
+
+    /// <summary>Bytes to read are awaited.</summary>
+    Bytes = 8,
+
+    /// <summary>Room to write is awaited.</summary>
+    Room = 16,
+}
+
 internal unsafe struct Endpoint
 {
     /// <summary>The socket, or -1.</summary>
@@ -42,6 +64,8 @@ internal unsafe struct Endpoint
 
     /// <summary>Consecutive reads that filled the buffer; with <see cref="EndpointFlags.Bulk"/>, small ones still allowed.</summary>
     public byte Streak;
+
+    public UnderWay UnderWay;
 
     /// <summary>Bytes in the pipe on their way to this socket.</summary>
     public int PipeLength;

@@ -1,6 +1,6 @@
 // The epoll engine.
 //
-// How one byte travels: epoll says a client's socket is readable (Dispatch). Forward reads into the loop's one buffer and
+// How one byte travels: epoll says a client's socket is readable (Dispatch). Pull reads into the loop's one buffer and
 // writes it at once to the peer, the endpoint whose index differs in the last bit. If the peer takes all, that was it: two
 // system calls and no copy kept. If it does not, the buffer itself becomes the peer's owed block (the loop takes another), and
 // the client is not read again until epoll says that the peer is writable and Flush has emptied the block. Streams that keep
@@ -19,9 +19,6 @@ namespace RedisHaProxy.Forwarding;
 internal sealed unsafe class EpollLoop : SessionLoop
 {
     private const int EventsPerWait = 512;
-
-    /// <summary>Full reads in a row after which a stream counts as bulk: 256 KB, beyond what pipelines of small values reach.</summary>
-    private const int FullReadsToBulk = 4;
 
     private const int WakeToken = -1;
 
@@ -115,104 +112,15 @@ internal sealed unsafe class EpollLoop : SessionLoop
             Flush(index);
         }
 
-        Forward(index);
+        Pull(index);
     }
 
-    /// <summary>Moves what an endpoint sent to its peer, until it is drained, the peer is full, or its turn is over.</summary>
-    protected override void Forward(int from)
-    {
-        ref Endpoint source = ref _endpoints[from];
-        ref Endpoint sink = ref _endpoints[from ^ 1];
-        for (int reads = 0; ; reads++)
-        {
-            if ((source.Flags & (EndpointFlags.Readable | EndpointFlags.ReadClosed)) != EndpointFlags.Readable || sink.IsOwed)
-            {
-                return;
-            }
-
-            if (reads == ReadsPerTurn)
-            {
-                QueueAgain(from);
-                return;
-            }
-
-            if (source.Has(EndpointFlags.Bulk))
-            {
-                if (SpliceFrom(from))
-                {
-                    continue;
-                }
-
-                return;
-            }
-
-            nint length = LibC.Receive(source.Descriptor, _buffer, BlockSize, 0);
-            if (length <= 0)
-            {
-                OnReadEnd(from, length < 0 ? LibC.Errno : 0);
-                return;
-            }
-
-            Count(from, length);
-            nint sent = LibC.Send(sink.Descriptor, _buffer, length, LibC.MessageNoSignal);
-            if (sent != length && !Owe(from ^ 1, sent, length))
-            {
-                return;
-            }
-
-            if (length == BlockSize)
-            {
-                if (++source.Streak == FullReadsToBulk)
-                {
-                    EnterBulk(ref source);
-                }
-            }
-            else
-            {
-                source.Streak = 0;
-                if (!source.Has(EndpointFlags.Hung))
-                {
-                    source.Flags &= ~EndpointFlags.Readable; // a short read has emptied it; the next byte brings an edge
-                    return;
-                }
-            }
-        }
-    }
-
-    /// <summary>Keeps what the endpoint did not take. False when it failed instead.</summary>
-    private bool Owe(int to, nint sent, nint length)
-    {
-        if (sent < 0)
-        {
-            int errno = LibC.Errno;
-            if (errno != LibC.EAGAIN)
-            {
-                OnWriteFailed(to);
-                return false;
-            }
-
-            sent = 0;
-        }
-
-        ref Endpoint sink = ref _endpoints[to];
-        sink.Owed = _buffer;
-        sink.OwedStart = (int)sent;
-        sink.OwedLength = (int)(length - sent);
-        _buffer = RentBlock();
-        return true;
-    }
+    protected override void Forward(int from) => Pull(from);
 
     protected override void Opened(int session)
     {
-        Forward(2 * session);
-        Forward((2 * session) + 1);
-    }
-
-    // Edge-triggered: the next byte, or the next room, brings an event by itself.
-    protected override void AwaitBytes(int from) => _endpoints[from].Flags &= ~EndpointFlags.Readable;
-
-    protected override void AwaitRoom(int to)
-    {
+        Pull(2 * session);
+        Pull((2 * session) + 1);
     }
 
     protected override bool TryWatch(int endpoint)
@@ -222,14 +130,15 @@ internal sealed unsafe class EpollLoop : SessionLoop
         return LibC.EPollControl(_epoll, LibC.EPollAdd, _endpoints[endpoint].Descriptor, Events, token) == 0;
     }
 
-    protected override void Close(ref Endpoint endpoint, bool reset)
+    protected override void Close(int endpoint, bool reset)
     {
+        int descriptor = _endpoints[endpoint].Descriptor;
         if (reset)
         {
-            LibC.ResetOnClose(endpoint.Descriptor);
+            LibC.ResetOnClose(descriptor);
         }
 
-        LibC.Close(endpoint.Descriptor);
+        LibC.Close(descriptor);
     }
 
     // Events stay registered: only the mask changes.

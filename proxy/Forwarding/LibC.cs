@@ -22,6 +22,7 @@ internal static unsafe partial class LibC
     internal const uint PollHung = PollReadHangUp | PollHangUp | PollError;
     internal const uint EPollEdgeTriggered = 1u << 31;
 
+    internal const int AddressFamilyUnix = 1;
     internal const int AddressFamilyIPv4 = 2;
     internal const int AddressFamilyIPv6 = 10;
     internal const int SocketStream = 1;
@@ -52,17 +53,27 @@ internal static unsafe partial class LibC
 
     internal const int LimitOpenFiles = 7;
 
+    private const int SystemCallIoUringSetup = 425;
+    private const int SystemCallIoUringEnter = 426;
+    private const int SystemCallIoUringRegister = 427;
+    private const int MapSharedPopulated = 0x8001;
+    private const int MapPrivateAnonymous = 0x22;
+    private const int ProtectReadWrite = 3;
+
     internal const int EINTR = 4;
     internal const int EAGAIN = 11;
     internal const int ENOMEM = 12;
+    internal const int EBUSY = 16;
     internal const int EINVAL = 22;
     internal const int ENFILE = 23;
     internal const int EMFILE = 24;
     internal const int EPIPE = 32;
+    internal const int ETIME = 62;
     internal const int EADDRNOTAVAIL = 99;
     internal const int ECONNRESET = 104;
     internal const int ENOBUFS = 105;
     internal const int ETIMEDOUT = 110;
+    internal const int ECANCELED = 125;
     internal const int EINPROGRESS = 115;
 
     /// <summary>Length of struct sockaddr_in6, the longest address of a client or node.</summary>
@@ -112,6 +123,31 @@ internal static unsafe partial class LibC
         _ = SetSocketOption(socket, LevelSocket, OptionLinger, linger, 2 * sizeof(int));
     }
 
+    /// <summary>Ends a connection by RST, at once, whoever else holds the socket: connect(2) to an address of no family.</summary>
+    internal static void Disconnect(int socket)
+    {
+        byte* nowhere = stackalloc byte[16];
+        new Span<byte>(nowhere, 16).Clear();
+        _ = Connect(socket, nowhere, 16);
+    }
+
+    // No C library has functions for io_uring; syscall(2) takes the numbers, which are the same on every processor.
+    internal static nint IoUringSetup(uint entries, void* parameters) =>
+        SystemCall(SystemCallIoUringSetup, (nint)entries, (nint)parameters, 0, 0, 0, 0);
+
+    internal static nint IoUringEnter(int ring, uint submissions, uint least, uint flags, void* argument, nint length) =>
+        SystemCall(SystemCallIoUringEnter, ring, (nint)submissions, (nint)least, (nint)flags, (nint)argument, length);
+
+    internal static nint IoUringRegister(int ring, uint operation, void* argument, uint count) =>
+        SystemCall(SystemCallIoUringRegister, ring, (nint)operation, (nint)argument, (nint)count, 0, 0);
+
+    /// <summary>Maps a ring's memory, shared with the kernel, or with descriptor -1 plain memory. -1 on failure.</summary>
+    internal static byte* MemoryMap(nint length, int descriptor, long offset) =>
+        MemoryMap(null, length, ProtectReadWrite, descriptor < 0 ? MapPrivateAnonymous : MapSharedPopulated, descriptor, (nint)offset);
+
+    [LibraryImport(Library, EntryPoint = "munmap")]
+    internal static partial void MemoryUnmap(byte* address, nint length);
+
     [LibraryImport(Library, EntryPoint = "epoll_create1")]
     internal static partial int EPollCreate(int flags);
 
@@ -123,6 +159,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "socket")]
     internal static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport(Library, EntryPoint = "socketpair")]
+    internal static partial int SocketPair(int family, int type, int protocol, int* sockets);
 
     [LibraryImport(Library, EntryPoint = "connect")]
     internal static partial int Connect(int socket, byte* address, uint length);
@@ -169,6 +208,12 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "setsockopt")]
     private static partial int SetSocketOption(int socket, int level, int option, void* value, uint length);
+
+    [LibraryImport(Library, EntryPoint = "mmap")]
+    private static partial byte* MemoryMap(byte* address, nint length, int protection, int flags, int descriptor, nint offset);
+
+    [LibraryImport(Library, EntryPoint = "syscall")]
+    private static partial nint SystemCall(nint number, nint first, nint second, nint third, nint fourth, nint fifth, nint sixth);
 
     [LibraryImport(Library, EntryPoint = "epoll_ctl")]
     private static partial int EPollControl(int epoll, int operation, int descriptor, byte* entry);

@@ -7,6 +7,9 @@ using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
 
+/// <summary>The engine that the configuration asks for is not to be had; the message names key, value and reason.</summary>
+public sealed class EngineUnavailableException(string message, Exception cause) : Exception(message, cause);
+
 /// <summary>An <see cref="IForwarder"/> of dedicated threads, each with its own listeners and sessions.</summary>
 public sealed partial class LoopForwarder : IForwarder, ISessions
 {
@@ -31,6 +34,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     /// Event loops; 0 chooses: one up to two cores, half the cores above, at most four. Redis itself uses one core for
     /// commands, and a loop moves more than one Redis can answer.
     /// </param>
+    /// <exception cref="EngineUnavailableException">The configuration asks for io_uring, and the kernel refuses it.</exception>
     /// <exception cref="InvalidOperationException">The process may not open enough files even for this.</exception>
     public LoopForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
     {
@@ -46,9 +50,15 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         _limits = new SharedLimits(configuration.Limits, _nodes.Length, capacity);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
         Journal = new SessionJournal(count, timeProvider);
-        _loops = [.. Enumerable.Range(0, count).Select(index =>
-            new EpollLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider))];
+        SessionLoop NewLoop(UringSupport? uring, int index) => uring is not null
+            ? new UringLoop(uring, index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider)
+            : new EpollLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider);
+        _loops = NewLoops(configuration.Engine, count, NewLoop, logger);
+        Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
     }
+
+    /// <summary>The engine chosen; never <see cref="ForwardingEngine.Auto"/>.</summary>
+    public ForwardingEngine Engine { get; }
 
     /// <summary>The addresses listened on, in the order of the configuration: with port 0 there, the port the kernel chose.</summary>
     public IReadOnlyList<IPEndPoint> ListenEndPoints { get; private set; } = [];
@@ -219,6 +229,48 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         return done.Task;
     }
 
+    /// <summary>Makes the loops of the engine asked for. When io_uring is one's own choice and the kernel refuses it, there is epoll.</summary>
+    private static SessionLoop[] NewLoops(ForwardingEngine engine, int count, Func<UringSupport?, int, SessionLoop> newLoop, ILogger logger)
+    {
+        var loops = new List<SessionLoop>(count);
+        if (engine != ForwardingEngine.Epoll)
+        {
+            try
+            {
+                UringSupport support = UringSupport.Find();
+                while (loops.Count < count)
+                {
+                    loops.Add(newLoop(support, loops.Count));
+                }
+
+                LogUring(logger);
+                return [.. loops];
+            }
+            catch (IoUringUnavailableException e)
+            {
+                loops.ForEach(loop => loop.CleanUp());
+                loops.Clear();
+                if (engine == ForwardingEngine.IoUring)
+                {
+                    throw new EngineUnavailableException($"\"engine\" is \"io_uring\", which this system does not give: {e.Message}", e);
+                }
+
+                LogEpollInstead(logger, e.Message);
+            }
+        }
+        else
+        {
+            LogEpoll(logger);
+        }
+
+        while (loops.Count < count)
+        {
+            loops.Add(newLoop(null, loops.Count));
+        }
+
+        return [.. loops];
+    }
+
     private int IndexOf(RedisNode node)
     {
         int index = Array.FindIndex(_nodes, known => known.Node == node);
@@ -243,6 +295,15 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     [LoggerMessage(4, LogLevel.Warning, "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: raise LimitNOFILE, or lower the setting.")]
     private static partial void LogLowered(ILogger logger, int wanted, int fits, long files, long needed);
+
+    [LoggerMessage(5, LogLevel.Information, "Engine: io_uring")]
+    private static partial void LogUring(ILogger logger);
+
+    [LoggerMessage(6, LogLevel.Information, "Engine: epoll, because io_uring is not to be had: {Reason}")]
+    private static partial void LogEpollInstead(ILogger logger, string reason);
+
+    [LoggerMessage(7, LogLevel.Information, "Engine: epoll, as configured")]
+    private static partial void LogEpoll(ILogger logger);
 
     private sealed record AppliedOrder(GateOrder Order);
 }

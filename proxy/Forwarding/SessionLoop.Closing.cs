@@ -14,7 +14,7 @@ internal abstract unsafe partial class SessionLoop
             case 0:
                 break;
             case LibC.EAGAIN when !_sessions[from >> 1].Broken:
-                AwaitBytes(from);
+                source.Flags &= ~EndpointFlags.Readable;
                 return;
             case LibC.EINTR:
                 QueueAgain(from);

@@ -149,12 +149,22 @@ internal abstract unsafe partial class SessionLoop
             {
             }
 
-            _listeners[i].Dispose();
+        }
+
+        CloseListeners();
+        _acceptPaused = false;
+    }
+
+    private void CloseListeners()
+    {
+        WatchListeners(begin: false);
+        foreach (Socket listener in _listeners)
+        {
+            listener.Dispose();
         }
 
         _listeners = [];
         _listenDescriptors = [];
-        _acceptPaused = false;
     }
 
     /// <summary>Lets the loop end after this round: it resets what sessions there are.</summary>
@@ -217,11 +227,7 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>Frees everything. The thread does it at its end; for a loop that never started its owner does.</summary>
     public void CleanUp()
     {
-        foreach (Socket listener in _listeners)
-        {
-            listener.Dispose();
-        }
-
+        CloseListeners();
         for (int index = 0; index < _usedSessions; index++)
         {
             if (_sessions[index].State != SessionState.None)
@@ -260,7 +266,7 @@ internal abstract unsafe partial class SessionLoop
         long held = 0;
         for (int index = 0; index < 2 * _usedSessions; index++)
         {
-            held += _endpoints[index].OwedLength + _endpoints[index].PipeLength;
+            held += OwedBytes(in _endpoints[index]) + _endpoints[index].PipeLength;
         }
 
         return held;

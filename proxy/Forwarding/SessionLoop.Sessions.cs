@@ -337,7 +337,7 @@ internal abstract unsafe partial class SessionLoop
 
         ReturnOwed(ref endpoint);
         ClosePipe(ref endpoint);
-        Close(ref endpoint, reset);
+        Close(index, reset);
         endpoint.Descriptor = -1;
         endpoint.Generation = endpoint.Generation == uint.MaxValue ? 1 : endpoint.Generation + 1;
         endpoint.Flags = EndpointFlags.None;

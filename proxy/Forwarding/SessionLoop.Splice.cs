@@ -22,7 +22,7 @@ internal abstract unsafe partial class SessionLoop
     private int _pipeCount;
 
     /// <summary>One splice from an endpoint towards its peer, whose pipe is empty. True when there may be more to move.</summary>
-    protected bool SpliceFrom(int from)
+    private bool SpliceFrom(int from)
     {
         ref Endpoint source = ref _endpoints[from];
         ref Endpoint sink = ref _endpoints[from ^ 1];
@@ -70,11 +70,7 @@ internal abstract unsafe partial class SessionLoop
             nint sent = LibC.Splice(sink.PipeRead, null, sink.Descriptor, null, sink.PipeLength, LibC.SpliceMove | LibC.SpliceNonBlocking);
             if (sent <= 0)
             {
-                if (sent < 0 && LibC.Errno == LibC.EAGAIN)
-                {
-                    AwaitRoom(to);
-                }
-                else
+                if (sent == 0 || LibC.Errno != LibC.EAGAIN)
                 {
                     OnWriteFailed(to);
                 }

@@ -24,6 +24,9 @@ internal abstract unsafe partial class SessionLoop
     private const int LongestWaitMilliseconds = 1000; // so that progress is stamped at least every second
     private const int PooledBlocks = 64;
 
+    /// <summary>Full reads in a row after which a stream counts as bulk: 256 KB, beyond what pipelines of small values reach.</summary>
+    protected const int FullReadsToBulk = 4;
+
     protected readonly Endpoint[] _endpoints;
     protected readonly Session[] _sessions;
     private readonly int _index;
@@ -52,9 +55,9 @@ internal abstract unsafe partial class SessionLoop
     protected abstract bool TryWatch(int endpoint);
 
     /// <summary>The socket is about to be closed, by RST if <paramref name="reset"/>: what the engine has under way for it ends.</summary>
-    protected abstract void Close(ref Endpoint endpoint, bool reset);
+    protected abstract void Close(int endpoint, bool reset);
 
-    /// <summary>Begins or ceases to call <see cref="Accept"/> when a client waits at a listener.</summary>
+    /// <summary>Begins or ceases to call <see cref="Accept"/> when a client waits at a listener. Nothing is left of it that keeps a listener open when it is closed.</summary>
     protected abstract void WatchListeners(bool begin);
 
     /// <summary>The session is open now; its sockets may have been readable, or hung, before.</summary>
@@ -62,12 +65,6 @@ internal abstract unsafe partial class SessionLoop
 
     /// <summary>Goes on moving what an endpoint sends to its peer, which has taken all that was owed to it.</summary>
     protected abstract void Forward(int from);
-
-    /// <summary>A read has found the socket empty: when it is readable again, <see cref="Forward"/> is to follow.</summary>
-    protected abstract void AwaitBytes(int from);
-
-    /// <summary>A write has found the socket full: when it is writable again, <see cref="Flush"/> is to follow.</summary>
-    protected abstract void AwaitRoom(int to);
 
     /// <summary>Frees what the engine has of the kernel. The loop has ended, or never began; all sessions are over.</summary>
     protected abstract void Free();
@@ -213,11 +210,7 @@ internal abstract unsafe partial class SessionLoop
             nint sent = LibC.Send(sink.Descriptor, sink.Owed + sink.OwedStart, sink.OwedLength, LibC.MessageNoSignal);
             if (sent < 0)
             {
-                if (LibC.Errno == LibC.EAGAIN)
-                {
-                    AwaitRoom(to);
-                }
-                else
+                if (LibC.Errno != LibC.EAGAIN)
                 {
                     OnWriteFailed(to);
                 }
@@ -228,35 +221,191 @@ internal abstract unsafe partial class SessionLoop
             _sessions[to >> 1].ActiveAt = _now;
             sink.OwedStart += (int)sent;
             sink.OwedLength -= (int)sent;
+            if (sink.OwedLength == 0)
+            {
+                ReturnFirstOwed(ref sink);
+            }
         }
 
-        ReturnOwed(ref sink);
         if (DrainPipe(to))
         {
             Forward(to ^ 1);
         }
     }
 
-    protected byte* RentBlock() =>
-        _freeBlockCount > 0 ? _freeBlocks[--_freeBlockCount] : (byte*)NativeMemory.AlignedAlloc(BlockSize, 4096);
-
-    private void ReturnOwed(ref Endpoint endpoint)
+    /// <summary>
+    /// Moves what an endpoint sent to its peer by reading into the loop's buffer and writing at once, or by splice(2), until it is
+    /// drained (then it is no longer <see cref="EndpointFlags.Readable"/>), the peer is full, or its turn is over.
+    /// </summary>
+    protected void Pull(int from)
     {
-        if (endpoint.Owed is null)
+        ref Endpoint source = ref _endpoints[from];
+        ref Endpoint sink = ref _endpoints[from ^ 1];
+        for (int reads = 0; ; reads++)
         {
-            return;
+            if ((source.Flags & (EndpointFlags.Readable | EndpointFlags.ReadClosed)) != EndpointFlags.Readable || sink.IsOwed)
+            {
+                return;
+            }
+
+            if (reads == ReadsPerTurn)
+            {
+                QueueAgain(from);
+                return;
+            }
+
+            if (source.Has(EndpointFlags.Bulk))
+            {
+                if (SpliceFrom(from))
+                {
+                    continue;
+                }
+
+                return;
+            }
+
+            nint length = LibC.Receive(source.Descriptor, _buffer, BlockSize, 0);
+            if (length <= 0)
+            {
+                OnReadEnd(from, length < 0 ? LibC.Errno : 0);
+                return;
+            }
+
+            Count(from, length);
+            nint sent = LibC.Send(sink.Descriptor, _buffer, length, LibC.MessageNoSignal);
+            if (sent != length && !Owe(from ^ 1, sent, length))
+            {
+                return;
+            }
+
+            if (length == BlockSize)
+            {
+                if (++source.Streak >= FullReadsToBulk)
+                {
+                    EnterBulk(ref source);
+                }
+            }
+            else
+            {
+                source.Streak = 0;
+                if (!source.Has(EndpointFlags.Hung))
+                {
+                    source.Flags &= ~EndpointFlags.Readable; // a short read has emptied it; the next byte brings an edge
+                    return;
+                }
+            }
+        }
+    }
+
+    /// <summary>Keeps what the endpoint did not take of the buffer, by keeping the buffer. False when it failed instead.</summary>
+    private bool Owe(int to, nint sent, nint length)
+    {
+        if (sent < 0)
+        {
+            if (LibC.Errno != LibC.EAGAIN)
+            {
+                OnWriteFailed(to);
+                return false;
+            }
+
+            sent = 0;
         }
 
+        ref Endpoint sink = ref _endpoints[to];
+        *NextBlock(_buffer) = null;
+        sink.Owed = _buffer;
+        sink.OwedStart = (int)sent;
+        sink.OwedLength = (int)(length - sent);
+        _buffer = RentBlock();
+        return true;
+    }
+
+    /// <summary>Adds a copy of bytes to what the endpoint is owed.</summary>
+    protected void OweCopy(ref Endpoint sink, ReadOnlySpan<byte> bytes)
+    {
+        if (sink.Owed is null)
+        {
+            sink.Owed = RentBlock();
+            *NextBlock(sink.Owed) = null;
+            sink.OwedStart = 0;
+        }
+
+        byte* last = sink.Owed;
+        int used = sink.OwedStart + sink.OwedLength;
+        while (*NextBlock(last) is not null)
+        {
+            last = *NextBlock(last);
+            used = *UsedOfBlock(last);
+        }
+
+        while (bytes.Length > 0)
+        {
+            if (used == BlockSize)
+            {
+                byte* next = RentBlock();
+                *NextBlock(next) = null;
+                *NextBlock(last) = next;
+                last = next;
+                used = 0;
+            }
+
+            int fits = Math.Min(BlockSize - used, bytes.Length);
+            bytes[..fits].CopyTo(new Span<byte>(last + used, fits));
+            bytes = bytes[fits..];
+            used += fits;
+            if (last == sink.Owed)
+            {
+                sink.OwedLength += fits;
+            }
+            else
+            {
+                *UsedOfBlock(last) = used;
+            }
+        }
+    }
+
+    // Behind the bytes of a block: the block whose bytes follow its own, and how many bytes are in it (of the first, the endpoint knows).
+    private static byte** NextBlock(byte* block) => (byte**)(block + BlockSize);
+
+    private static int* UsedOfBlock(byte* block) => (int*)(block + BlockSize + sizeof(byte*));
+
+    private byte* RentBlock() =>
+        _freeBlockCount > 0 ? _freeBlocks[--_freeBlockCount] : (byte*)NativeMemory.AlignedAlloc(BlockSize + (2 * (nuint)sizeof(byte*)), 4096);
+
+    private void ReturnFirstOwed(ref Endpoint endpoint)
+    {
+        byte* first = endpoint.Owed;
+        byte* next = *NextBlock(first);
         if (_freeBlockCount < PooledBlocks)
         {
-            _freeBlocks[_freeBlockCount++] = endpoint.Owed;
+            _freeBlocks[_freeBlockCount++] = first;
         }
         else
         {
-            NativeMemory.AlignedFree(endpoint.Owed);
+            NativeMemory.AlignedFree(first);
         }
 
-        endpoint.Owed = null;
-        endpoint.OwedLength = 0;
+        endpoint.Owed = next;
+        endpoint.OwedStart = 0;
+        endpoint.OwedLength = next is null ? 0 : *UsedOfBlock(next);
+    }
+
+    private void ReturnOwed(ref Endpoint endpoint)
+    {
+        while (endpoint.Owed is not null)
+        {
+            ReturnFirstOwed(ref endpoint);
+        }
+    }
+
+    private static long OwedBytes(in Endpoint endpoint)
+    {
+        long owed = endpoint.OwedLength;
+        for (byte* block = endpoint.Owed is null ? null : *NextBlock(endpoint.Owed); block is not null; block = *NextBlock(block))
+        {
+            owed += *UsedOfBlock(block);
+        }
+
+        return owed;
     }
 }

@@ -7,16 +7,16 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-[Collection("Alone")] // other tests would cause collections
-public sealed class AllocationTests
+public abstract class AllocationTests(ForwardingEngine engine)
 {
-    [Theory]
+    [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Requests_and_sessions_cost_no_managed_memory(bool header)
     {
         await using var server = PlainServer.Echo();
         await using var forwarder = new ForwarderUnderTest(
+            engine,
             [server.EndPoint],
             new TimeoutConfiguration { Idle = TimeSpan.FromMinutes(1) },
             new LimitConfiguration { Connections = 50, PerSource = 50 },
@@ -114,3 +114,9 @@ public sealed class AllocationTests
         Content.AssertAt(1, 0, await reading);
     }
 }
+
+[Collection("Alone")] // other tests would cause collections
+public sealed class EpollAllocationTests() : AllocationTests(ForwardingEngine.Epoll);
+
+[Collection("Alone")] // other tests would cause collections
+public sealed class UringAllocationTests() : AllocationTests(ForwardingEngine.IoUring);

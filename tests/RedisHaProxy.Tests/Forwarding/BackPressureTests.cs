@@ -1,18 +1,19 @@
 // Peers that do not keep up: memory stays bounded, others are served, nothing is lost.
 
 using System.Net.Sockets;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public sealed class BackPressureTests
+public abstract class BackPressureTests(ForwardingEngine engine)
 {
     private const int Megabyte = 1024 * 1024;
 
     // What a session may hold in this process per direction: a block, or a pipe of at most this capacity.
     private const int HeldPerDirection = SessionLoop.PipeSize;
 
-    [Fact]
+    [SkippableFact]
     public async Task A_reader_with_100_MB_pending_costs_a_bounded_amount_and_gets_every_byte()
     {
         const long Total = 100L * Megabyte;
@@ -27,7 +28,7 @@ public sealed class BackPressureTests
                 Interlocked.Add(ref sent, chunk.Length);
             }
         });
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("x");
         await StalledAsync(() => Interlocked.Read(ref sent));
@@ -53,7 +54,7 @@ public sealed class BackPressureTests
         Assert.Equal(0, await forwarder.AskLoopAsync(0, loop => loop.HeldBytes()));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Many_slow_readers_hold_no_more_than_their_share_and_can_be_reset()
     {
         const int Clients = 40;
@@ -66,7 +67,7 @@ public sealed class BackPressureTests
                 Interlocked.Add(ref sent, 100_000);
             }
         });
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         var clients = new List<Socket>();
         for (int i = 0; i < Clients; i++)
         {
@@ -82,14 +83,14 @@ public sealed class BackPressureTests
         Assert.Equal(0, await forwarder.AskLoopAsync(0, loop => loop.HeldBytes()));
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_stalled_server_holds_its_client_back_and_nobody_else(bool clientResets)
     {
         await using var server = PlainServer.Silent();
         await using var echo = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         long sent = 0;
@@ -124,11 +125,11 @@ public sealed class BackPressureTests
         await Assert.ThrowsAnyAsync<Exception>(() => sending.WaitAsync(Bound.Wait));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_slow_writer_is_forwarded_byte_by_byte()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         for (int i = 0; i < 200; i++)
         {
@@ -163,3 +164,7 @@ public sealed class BackPressureTests
     private static long LastNumber(string file) =>
         long.Parse(File.ReadAllText(file).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[^1], System.Globalization.CultureInfo.InvariantCulture);
 }
+
+public sealed class EpollBackPressureTests() : BackPressureTests(ForwardingEngine.Epoll);
+
+public sealed class UringBackPressureTests() : BackPressureTests(ForwardingEngine.IoUring);

@@ -13,7 +13,21 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     private readonly List<SessionRecord> _records = [];
     private long _generation;
 
+    /// <summary>With the engine that a proxy would choose.</summary>
     public ForwarderUnderTest(
+        IEnumerable<System.Net.IPEndPoint> nodes,
+        TimeoutConfiguration? timeouts = null,
+        LimitConfiguration? limits = null,
+        int loops = 1,
+        ILoggerFactory? loggerFactory = null,
+        ProxyProtocolConfiguration? proxyProtocol = null)
+        : this(ForwardingEngine.Auto, nodes, timeouts, limits, loops, loggerFactory, proxyProtocol)
+    {
+    }
+
+    /// <summary>With this engine; skips the test where the kernel does not have it.</summary>
+    public ForwarderUnderTest(
+        ForwardingEngine engine,
         IEnumerable<System.Net.IPEndPoint> nodes,
         TimeoutConfiguration? timeouts = null,
         LimitConfiguration? limits = null,
@@ -22,18 +36,16 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         ProxyProtocolConfiguration? proxyProtocol = null)
     {
         Nodes = [.. nodes.Select((endPoint, i) => new RedisNode($"redis{i + 1}", endPoint))];
-        Forwarder = new LoopForwarder(
-            new ProxyConfiguration
-            {
-                Listen = [new(System.Net.IPAddress.Loopback, 0)],
-                ProxyProtocol = proxyProtocol,
-                Redis = new RedisConfiguration { Nodes = Nodes },
-                Timeouts = timeouts ?? new TimeoutConfiguration(),
-                Limits = limits ?? new LimitConfiguration(),
-            },
-            loggerFactory ?? NullLoggerFactory.Instance,
-            TimeProvider.System,
-            loops);
+        try
+        {
+            Forwarder = NewForwarder(engine, timeouts, limits, loops, loggerFactory, proxyProtocol);
+        }
+        catch (EngineUnavailableException e)
+        {
+            Skip.If(true, e.Message);
+            throw;
+        }
+
         Forwarder.Start();
     }
 
@@ -44,10 +56,14 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     /// <summary>What clients send first, as a balancer in between would.</summary>
     public byte[] Header { get; init; } = [];
 
+    public static Task<ForwarderUnderTest> OpenAsync(
+        PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1) =>
+        OpenAsync(ForwardingEngine.Auto, server, timeouts, limits, loops);
+
     public static async Task<ForwarderUnderTest> OpenAsync(
-        PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1)
+        ForwardingEngine engine, PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1)
     {
-        var forwarder = new ForwarderUnderTest([server.EndPoint], timeouts, limits, loops);
+        var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], timeouts, limits, loops);
         await forwarder.OrderAsync(GateMode.Open, 0);
         return forwarder;
     }
@@ -100,6 +116,22 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         Forwarder.Loops[loop].Post(each => answer.SetResult(question(each)));
         return answer.Task.WaitAsync(Bound.Wait);
     }
+
+    private LoopForwarder NewForwarder(
+        ForwardingEngine engine, TimeoutConfiguration? timeouts, LimitConfiguration? limits, int loops, ILoggerFactory? loggerFactory, ProxyProtocolConfiguration? proxyProtocol) =>
+        new(
+            new ProxyConfiguration
+            {
+                Engine = engine,
+                Listen = [new(System.Net.IPAddress.Loopback, 0)],
+                ProxyProtocol = proxyProtocol,
+                Redis = new RedisConfiguration { Nodes = Nodes },
+                Timeouts = timeouts ?? new TimeoutConfiguration(),
+                Limits = limits ?? new LimitConfiguration(),
+            },
+            loggerFactory ?? NullLoggerFactory.Instance,
+            TimeProvider.System,
+            loops);
 
     public async ValueTask DisposeAsync() => await Forwarder.DisposeAsync();
 }

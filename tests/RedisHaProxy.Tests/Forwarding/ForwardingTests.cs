@@ -1,19 +1,20 @@
 // Bytes, half-closes and resets through an open gate.
 
 using System.Net.Sockets;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public sealed class ForwardingTests
+public abstract class ForwardingTests(ForwardingEngine engine)
 {
-    [Theory]
+    [SkippableTheory]
     [InlineData(1)]
     [InlineData(3)]
     public async Task Bytes_go_there_and_back(int loops)
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, loops: loops);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, loops: loops);
         for (int i = 0; i < 20; i++)
         {
             using Socket client = await forwarder.ConnectAsync();
@@ -31,11 +32,11 @@ public sealed class ForwardingTests
         Assert.Equal(0, snapshot.Nodes[0].Sessions);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task The_record_of_a_session_tells_its_story()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         Socket client = await forwarder.ConnectAsync();
         string clientAddress = client.LocalEndPoint!.ToString()!;
         await client.SendAllAsync("12345");
@@ -51,7 +52,7 @@ public sealed class ForwardingTests
         Assert.InRange(record.ConnectedAfterMilliseconds!.Value, 0, record.EndedAfterMilliseconds);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_client_that_has_closed_its_direction_still_gets_the_answer()
     {
         await using var server = new PlainServer(async socket =>
@@ -59,7 +60,7 @@ public sealed class ForwardingTests
             string all = await socket.ReadToEndAsync();
             await socket.SendAllAsync($"got {all.Length}");
         });
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("question");
         client.Shutdown(SocketShutdown.Send);
@@ -67,7 +68,7 @@ public sealed class ForwardingTests
         Assert.Equal(SessionEnd.ClientClosed, (await forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_server_that_has_closed_its_direction_still_gets_the_clients_bytes()
     {
         var received = new TaskCompletionSource<string>();
@@ -77,7 +78,7 @@ public sealed class ForwardingTests
             socket.Shutdown(SocketShutdown.Send);
             received.SetResult(await socket.ReadToEndAsync());
         });
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         Assert.Equal("bye", await client.ReadToEndAsync());
         await client.SendAllAsync("last words");
@@ -86,7 +87,7 @@ public sealed class ForwardingTests
         Assert.Equal(SessionEnd.ServerClosed, (await forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_reset_by_the_client_resets_the_server()
     {
         var reset = new TaskCompletionSource<SocketError>();
@@ -103,7 +104,7 @@ public sealed class ForwardingTests
                 reset.SetResult(e.SocketErrorCode);
             }
         });
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         Socket client = await forwarder.ConnectAsync();
         await client.ReadTextAsync(1);
         client.Reset();
@@ -111,7 +112,7 @@ public sealed class ForwardingTests
         Assert.Equal(SessionEnd.ClientClosed, (await forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_reset_by_the_server_resets_the_client()
     {
         await using var server = new PlainServer(async socket =>
@@ -119,19 +120,19 @@ public sealed class ForwardingTests
             await socket.ReceiveAsync(new byte[1]);
             socket.Reset();
         });
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("x");
         await client.AssertResetAsync();
         Assert.Equal(SessionEnd.ServerClosed, (await forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task The_last_words_of_a_server_that_closes_without_reading_arrive()
     {
         // As Redis does with maxclients: an error, then close, while the client's first command is on its way.
         await using var server = new PlainServer(socket => socket.SendAllAsync("-ERR no\r\n"));
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         for (int i = 0; i < 50; i++)
         {
             using Socket client = await forwarder.ConnectAsync();
@@ -140,3 +141,7 @@ public sealed class ForwardingTests
         }
     }
 }
+
+public sealed class EpollForwardingTests() : ForwardingTests(ForwardingEngine.Epoll);
+
+public sealed class UringForwardingTests() : ForwardingTests(ForwardingEngine.IoUring);

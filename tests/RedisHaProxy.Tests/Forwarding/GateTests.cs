@@ -7,17 +7,17 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public sealed class GateTests
+public abstract class GateTests(ForwardingEngine engine)
 {
     private const string NoMaster = "-LOADING no Redis master is available yet, try again later\r\n";
 
     private static readonly TimeoutConfiguration ShortPark = new() { Park = TimeSpan.FromMilliseconds(150) };
 
-    [Fact]
+    [SkippableFact]
     public async Task Until_the_first_order_sessions_park_and_their_bytes_stay_unread()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
         using Socket client = await forwarder.ConnectAndParkAsync();
         await client.SendAllAsync("early");
         Assert.Equal(GateMode.Park, forwarder.Forwarder.Snapshot().Order.Mode);
@@ -32,7 +32,7 @@ public sealed class GateTests
         Assert.Equal(1, forwarder.Forwarder.Snapshot().Order.Generation);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Parked_sessions_are_served_in_order_of_arrival()
     {
         int turns = 0;
@@ -43,7 +43,7 @@ public sealed class GateTests
             served[turn] = await socket.ReadTextAsync(3);
             await socket.SendAllAsync("ok");
         });
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
         var clients = new List<Socket>();
         for (int i = 0; i < 300; i++)
         {
@@ -67,11 +67,11 @@ public sealed class GateTests
         Assert.Equal(addresses, byArrival.Select(record => record.Client.ToString()));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_parked_session_whose_time_is_up_reads_an_error_and_an_orderly_end()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint], ShortPark);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], ShortPark);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("SET a 1\r\n"); // unread bytes must not turn the close into a reset
         Assert.Equal(NoMaster, await client.ReadToEndAsync());
@@ -83,11 +83,11 @@ public sealed class GateTests
         Assert.Equal(0, server.Accepted);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task The_record_of_a_refused_session_shows_nothing_of_an_earlier_one()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using (Socket served = await forwarder.ConnectAsync())
         {
             await served.SendAllAsync("bytes");
@@ -107,21 +107,21 @@ public sealed class GateTests
         Assert.NotEqual(records[0].Id, records[1].Id);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_refused_client_that_never_closes_is_closed()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint], ShortPark);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], ShortPark);
         using Socket client = await forwarder.ConnectAsync();
         Assert.Equal(NoMaster, await client.ReadToEndAsync());
         await forwarder.NoSessionsAsync();
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Beyond_the_limit_of_parked_sessions_new_ones_are_refused()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint], limits: new() { Parked = 2 });
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], limits: new() { Parked = 2 });
         using Socket first = await forwarder.ConnectAndParkAsync();
         using Socket second = await forwarder.ConnectAndParkAsync();
         using Socket third = await forwarder.ConnectAsync();
@@ -133,11 +133,11 @@ public sealed class GateTests
         Assert.Equal("x", await second.ReadTextAsync(1));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task With_a_park_time_of_zero_nobody_waits_for_a_master_but_a_storm_waits_for_its_turn()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint], new TimeoutConfiguration { Park = TimeSpan.Zero }, new() { Parked = 0 });
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], new TimeoutConfiguration { Park = TimeSpan.Zero }, new() { Parked = 0 });
         using (Socket refused = await forwarder.ConnectAsync())
         {
             Assert.Equal(NoMaster, await refused.ReadToEndAsync());
@@ -154,12 +154,12 @@ public sealed class GateTests
         }
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Those_that_wait_for_their_turn_wait_for_a_master_when_the_gate_shuts()
     {
         using UnansweringListener silent = new();
         await using var next = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([silent.EndPoint, next.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [silent.EndPoint, next.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         Socket[] clients = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => forwarder.ConnectAsync()));
 
@@ -176,13 +176,13 @@ public sealed class GateTests
         }
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task A_parked_client_that_gives_up_is_forgotten(bool reset)
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
         Socket client = await forwarder.ConnectAndParkAsync();
         await client.SendAllAsync("INCR a\r\n");
         if (reset)
@@ -200,11 +200,11 @@ public sealed class GateTests
         Assert.Equal(0, server.Accepted); // what it had sent is not executed behind its back
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_closed_gate_refuses_new_sessions_and_keeps_those_that_wait()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
         using Socket waiting = await forwarder.ConnectAndParkAsync();
         await forwarder.OrderAsync(GateMode.Closed);
         using Socket refused = await forwarder.ConnectAsync();
@@ -216,7 +216,7 @@ public sealed class GateTests
         Assert.Equal("x", await waiting.ReadTextAsync(1));
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(1)]
     [InlineData(2)]
     public async Task A_switch_resets_both_sides_before_it_is_acknowledged(int loops)
@@ -236,7 +236,7 @@ public sealed class GateTests
             }
         });
         await using var next = PlainServer.Named("new");
-        await using var forwarder = new ForwarderUnderTest([old.EndPoint, next.EndPoint], loops: loops);
+        await using var forwarder = new ForwarderUnderTest(engine, [old.EndPoint, next.EndPoint], loops: loops);
         await forwarder.OrderAsync(GateMode.Open, 0);
         var clients = new List<Socket>();
         for (int i = 0; i < 40; i++)
@@ -261,11 +261,11 @@ public sealed class GateTests
         Assert.Equal("new\n", await after.ReadTextAsync(4));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Parking_with_a_target_keeps_its_sessions_and_without_one_ends_them()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("a");
         await client.ReadTextAsync(1);
@@ -281,13 +281,13 @@ public sealed class GateTests
         Assert.Equal(SessionEnd.RoleLost, (await forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_session_whose_node_has_just_died_waits_for_the_next_master()
     {
         var dead = PlainServer.Echo();
         await dead.DisposeAsync(); // its port now refuses
         await using var alive = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([dead.EndPoint, alive.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [dead.EndPoint, alive.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("hello");
@@ -296,12 +296,12 @@ public sealed class GateTests
         Assert.Equal("hello", await client.ReadTextAsync(5));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_node_that_comes_back_is_tried_again_without_an_order()
     {
         var first = PlainServer.Echo();
         await first.DisposeAsync();
-        await using var forwarder = new ForwarderUnderTest([first.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [first.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("hello");
@@ -310,12 +310,12 @@ public sealed class GateTests
         Assert.Equal("back", await client.ReadTextAsync(4));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_node_that_keeps_refusing_ends_the_wait_with_an_error()
     {
         var dead = PlainServer.Echo();
         await dead.DisposeAsync();
-        await using var forwarder = new ForwarderUnderTest([dead.EndPoint], ShortPark);
+        await using var forwarder = new ForwarderUnderTest(engine, [dead.EndPoint], ShortPark);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         Assert.Equal(NoMaster, await client.ReadToEndAsync());
@@ -326,12 +326,12 @@ public sealed class GateTests
         Assert.Null(record.ConnectedAfterMilliseconds);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_connect_that_is_never_answered_times_out()
     {
         using UnansweringListener silent = new();
         var timeouts = new TimeoutConfiguration { Connect = TimeSpan.FromMilliseconds(100), Park = TimeSpan.FromMilliseconds(300) };
-        await using var forwarder = new ForwarderUnderTest([silent.EndPoint], timeouts);
+        await using var forwarder = new ForwarderUnderTest(engine, [silent.EndPoint], timeouts);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         Assert.Equal(NoMaster, await client.ReadToEndAsync());
@@ -340,12 +340,12 @@ public sealed class GateTests
         Assert.InRange(forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures, 2, 5);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Sessions_being_connected_when_the_master_changes_go_to_the_new_one_in_their_order()
     {
         using UnansweringListener silent = new();
         await using var next = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([silent.EndPoint, next.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [silent.EndPoint, next.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         var clients = new List<Socket>();
         for (int i = 0; i < 10; i++)
@@ -369,22 +369,22 @@ public sealed class GateTests
         Assert.Equal(0, forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.RoleLost]);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task An_order_without_a_target_cannot_open_and_unknown_nodes_are_refused()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
         await Assert.ThrowsAsync<ArgumentException>(async () => await forwarder.Forwarder.ApplyAsync(new GateOrder(GateMode.Open, null, 1)));
         var stranger = new RedisNode("stranger", new IPEndPoint(IPAddress.Loopback, 1));
         await Assert.ThrowsAsync<ArgumentException>(async () => await forwarder.Forwarder.ApplyAsync(new GateOrder(GateMode.Open, stranger, 1)));
         Assert.Equal(0, forwarder.Forwarder.Snapshot().Order.Generation);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task After_StopAccepting_new_connections_are_refused_and_sessions_go_on()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         await forwarder.Forwarder.StopAcceptingAsync();
         var error = await Assert.ThrowsAsync<SocketException>(forwarder.ConnectAsync);
@@ -393,11 +393,11 @@ public sealed class GateTests
         Assert.Equal("still here", await client.ReadTextAsync(10));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Disposal_resets_what_is_left_and_orders_after_it_do_not_hang()
     {
         await using var server = PlainServer.Echo();
-        var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("x");
         await client.ReadTextAsync(1);
@@ -408,3 +408,7 @@ public sealed class GateTests
         await forwarder.DisposeAsync();
     }
 }
+
+public sealed class EpollGateTests() : GateTests(ForwardingEngine.Epoll);
+
+public sealed class UringGateTests() : GateTests(ForwardingEngine.IoUring);

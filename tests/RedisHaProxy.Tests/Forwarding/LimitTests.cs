@@ -7,17 +7,17 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public sealed class LimitTests
+public abstract class LimitTests(ForwardingEngine engine)
 {
     private const string TooMany = "-ERR max number of clients reached\r\n";
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(1)]
     [InlineData(2)]
     public async Task Beyond_the_limit_of_connections_clients_read_what_Redis_would_say(int loops)
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { Connections = 3 }, loops: loops);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { Connections = 3 }, loops: loops);
         var clients = new List<Socket>();
         for (int i = 0; i < 3; i++)
         {
@@ -46,11 +46,11 @@ public sealed class LimitTests
         clients.ForEach(client => client.Dispose());
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_crowd_beyond_the_limit_and_its_refusal_slots_is_told_and_closed()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { Connections = 1 });
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { Connections = 1 });
         using Socket only = await forwarder.ConnectAsync();
         await only.SendAllAsync("x");
         await only.ReadTextAsync(1);
@@ -71,11 +71,11 @@ public sealed class LimitTests
         Assert.Equal("y", await only.ReadTextAsync(1));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task One_source_cannot_take_more_than_its_share()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { PerSource = 2 });
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { PerSource = 2 });
         using Socket first = await ConnectFromAsync("127.0.0.1");
         using Socket second = await ConnectFromAsync("127.0.0.1");
         using (Socket third = await ConnectFromAsync("127.0.0.1"))
@@ -101,19 +101,19 @@ public sealed class LimitTests
         }
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_limit_that_the_open_files_do_not_allow_is_lowered()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, limits: new() { Connections = int.MaxValue / 2 });
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { Connections = int.MaxValue / 2 });
         Assert.Equal(FileDescriptorLimit.ConnectionsFor(FileDescriptorLimit.RaiseToHardLimit()), forwarder.Forwarder.Snapshot().SessionsLimit);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Silence_ends_a_session_and_bytes_keep_it()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, new TimeoutConfiguration { Idle = TimeSpan.FromSeconds(1) });
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, new TimeoutConfiguration { Idle = TimeSpan.FromSeconds(1) });
         using Socket silent = await forwarder.ConnectAsync();
         using Socket busy = await forwarder.ConnectAsync();
         Task<string> end = silent.ReadToEndAsync();
@@ -133,11 +133,11 @@ public sealed class LimitTests
         Assert.Equal("y", await busy.ReadTextAsync(1));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task The_operator_ends_sessions_by_id_by_source_by_node_or_all()
     {
         await using var server = PlainServer.Named("a");
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         var clients = new List<Socket>();
         for (int i = 0; i < 4; i++)
         {
@@ -161,11 +161,11 @@ public sealed class LimitTests
         clients.ForEach(client => client.Dispose());
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_journal_that_nobody_reads_drops_and_counts()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest([server.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
         await forwarder.OrderAsync(GateMode.Closed);
         int sessions = SessionJournal.Capacity + 100;
         for (int i = 0; i < sessions; i++)
@@ -179,11 +179,11 @@ public sealed class LimitTests
         Assert.False(forwarder.Forwarder.Journal.TryRead(out _));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task The_journal_can_be_read_as_a_stream()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
         using var stop = new CancellationTokenSource(Bound.Wait);
         (await forwarder.ConnectAsync()).Dispose();
         int count = 0;
@@ -202,11 +202,11 @@ public sealed class LimitTests
         Assert.Equal(2, count);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_stalled_loop_shows()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, loops: 2);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, loops: 2);
         using var release = new ManualResetEventSlim();
         Task<bool> stall = forwarder.AskLoopAsync(1, _ => release.Wait(Bound.Wait));
         await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().StalledMilliseconds > 1500, () => "the stall shows");
@@ -215,13 +215,14 @@ public sealed class LimitTests
         await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().StalledMilliseconds < 1000, () => "the stall is over");
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task An_address_in_use_is_named_and_nothing_listens_then()
     {
         await using var taken = PlainServer.Echo();
         var forwarder = new LoopForwarder(
             new ProxyConfiguration
             {
+                Engine = engine,
                 Listen = [new(IPAddress.Loopback, 0), taken.EndPoint],
                 Redis = new RedisConfiguration { Nodes = [new RedisNode("a", new(IPAddress.Loopback, 1))] },
             },
@@ -235,7 +236,7 @@ public sealed class LimitTests
         await forwarder.DisposeAsync();
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task IPv6_clients_are_served_and_shown()
     {
         await using var server = PlainServer.Echo();
@@ -243,6 +244,7 @@ public sealed class LimitTests
         await using var forwarder = new LoopForwarder(
             new ProxyConfiguration
             {
+                Engine = engine,
                 Listen = [new(IPAddress.IPv6Loopback, 0)],
                 Redis = new RedisConfiguration { Nodes = [node] },
             },
@@ -258,3 +260,7 @@ public sealed class LimitTests
         Assert.Equal(1, await forwarder.EndSessionsAsync(new SessionFilter { Source = IPAddress.IPv6Loopback }));
     }
 }
+
+public sealed class EpollLimitTests() : LimitTests(ForwardingEngine.Epoll);
+
+public sealed class UringLimitTests() : LimitTests(ForwardingEngine.IoUring);

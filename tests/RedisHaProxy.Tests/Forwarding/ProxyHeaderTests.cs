@@ -8,7 +8,7 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public sealed class ProxyHeaderTests
+public abstract class ProxyHeaderTests(ForwardingEngine engine)
 {
     private const string TooMany = "-ERR max number of clients reached\r\n";
 
@@ -27,7 +27,7 @@ public sealed class ProxyHeaderTests
         ((byte[])[.. ProxyHeaderBytes.Relayed(Client).AsSpan(0, 11), 0x0B]), // the signature's last byte
     };
 
-    [Theory]
+    [SkippableTheory]
     [InlineData("203.0.113.9:50123")]
     [InlineData("[2001:db8::17]:50123")]
     public async Task The_header_names_the_client_and_the_node_gets_what_follows(string client)
@@ -44,7 +44,7 @@ public sealed class ProxyHeaderTests
         Assert.Equal((client, SessionEnd.Operator, false), (record.Client.ToString(), record.End, record.IsHealthCheck));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_header_in_any_pieces_is_taken_to_its_last_byte_and_not_one_further()
     {
         await using var server = PlainServer.Echo();
@@ -75,7 +75,7 @@ public sealed class ProxyHeaderTests
         Assert.Equal(150, forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.ClientClosed]);
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(WrongHeaders))]
     public async Task A_wrong_header_costs_the_connection_and_brings_no_reply(byte[] header)
     {
@@ -90,7 +90,7 @@ public sealed class ProxyHeaderTests
         Assert.Equal(0, forwarder.Forwarder.Snapshot().Sessions);
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(0)]
     [InlineData(20)]
     public async Task A_late_header_ends_the_session_at_its_time(int sent)
@@ -104,7 +104,7 @@ public sealed class ProxyHeaderTests
         Assert.InRange(record.EndedAfterMilliseconds, 300, 5000);
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(0, false, true)]
     [InlineData(0, true, true)]
     [InlineData(1, false, false)]
@@ -132,7 +132,7 @@ public sealed class ProxyHeaderTests
         Assert.Equal(0, server.Accepted);
     }
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(ProxyHeaderBytes.Local, 0x00, 0)]
     [InlineData(ProxyHeaderBytes.Local, 0x11, 12)]
     [InlineData(ProxyHeaderBytes.Proxy, 0x00, 0)]
@@ -155,7 +155,7 @@ public sealed class ProxyHeaderTests
         Assert.All(records, record => Assert.Equal(SessionEnd.ClientClosed, record.End));
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Others_are_plain_and_a_header_of_theirs_is_data()
     {
         await using var server = PlainServer.Echo();
@@ -169,7 +169,7 @@ public sealed class ProxyHeaderTests
         Assert.Equal(client.LocalEndPoint!.ToString(), Assert.Single(await forwarder.Forwarder.ListSessionsAsync()).Client.ToString());
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task The_limit_of_a_source_counts_the_clients_that_headers_name()
     {
         await using var server = PlainServer.Echo();
@@ -206,7 +206,7 @@ public sealed class ProxyHeaderTests
         }
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Those_whose_header_is_awaited_count_among_the_connections()
     {
         await using var server = PlainServer.Echo();
@@ -220,7 +220,7 @@ public sealed class ProxyHeaderTests
         await first.AssertResetAsync();
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Sessions_wait_for_a_master_and_are_refused_as_others_once_their_header_is_read()
     {
         await using var server = PlainServer.Echo();
@@ -236,7 +236,7 @@ public sealed class ProxyHeaderTests
         Assert.StartsWith("-LOADING", await refused.ReadToEndAsync(), StringComparison.Ordinal);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task Noise_from_a_listed_source_harms_nobody()
     {
         await using var server = PlainServer.Echo();
@@ -283,7 +283,7 @@ public sealed class ProxyHeaderTests
 
     private static async Task<ForwarderUnderTest> OpenAsync(PlainServer server, byte[] header, LimitConfiguration? limits = null, int timeout = 3000)
     {
-        var forwarder = new ForwarderUnderTest(
+        var forwarder = new ForwarderUnderTest(engine,
             [server.EndPoint],
             limits: limits,
             proxyProtocol: new ProxyProtocolConfiguration { From = [IPNetwork.Parse("127.0.0.1/32")], Timeout = TimeSpan.FromMilliseconds(timeout) })
@@ -300,3 +300,7 @@ public sealed class ProxyHeaderTests
         Assert.Equal("x", await socket.ReadTextAsync(1));
     }
 }
+
+public sealed class EpollProxyHeaderTests() : ProxyHeaderTests(ForwardingEngine.Epoll);
+
+public sealed class UringProxyHeaderTests() : ProxyHeaderTests(ForwardingEngine.IoUring);

@@ -1,12 +1,13 @@
 // Through the forwarder, Redis' own benchmark and a common client library must see a plain Redis.
 
 using System.Diagnostics;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using StackExchange.Redis;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public sealed class RealRedisTests
+public abstract class RealRedisTests(ForwardingEngine engine)
 {
     [SkippableTheory]
     [InlineData("-c 50 -n 20000 -P 1 -t set,get")]
@@ -68,10 +69,14 @@ public sealed class RealRedisTests
         Assert.Equal("hello", await received.Task.WaitAsync(Bound.Wait));
     }
 
-    private static async Task<ForwarderUnderTest> OpenAsync(RedisProcess redis)
+    private async Task<ForwarderUnderTest> OpenAsync(RedisProcess redis)
     {
-        var forwarder = new ForwarderUnderTest([redis.EndPoint]);
+        var forwarder = new ForwarderUnderTest(engine, [redis.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         return forwarder;
     }
 }
+
+public sealed class EpollRealRedisTests() : RealRedisTests(ForwardingEngine.Epoll);
+
+public sealed class UringRealRedisTests() : RealRedisTests(ForwardingEngine.IoUring);

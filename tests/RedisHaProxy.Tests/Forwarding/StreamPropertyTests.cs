@@ -3,11 +3,12 @@
 
 using System.Net.Sockets;
 using CsCheck;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public sealed class StreamPropertyTests
+public abstract class StreamPropertyTests(ForwardingEngine engine)
 {
     /// <summary>How one side behaves.</summary>
     /// <param name="Total">Bytes it sends.</param>
@@ -39,7 +40,7 @@ public sealed class StreamPropertyTests
         let least = Math.Max(1, total / 300) // tiny writes of large streams would only take long
         select new Side(total, Math.Max(write, least), Math.Max(read, 2000), pause, small, resets ? at : null);
 
-    [Theory]
+    [SkippableTheory]
     [InlineData(1, 16)]
     [InlineData(2, 16)]
     [InlineData(1, 1)]
@@ -53,7 +54,7 @@ public sealed class StreamPropertyTests
             waiting[key].SetResult(socket);
             await new TaskCompletionSource().Task; // the case closes it
         });
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(server, loops: loops);
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, loops: loops);
         for (int loop = 0; loop < loops; loop++)
         {
             await forwarder.AskLoopAsync(loop, each => each.ReadsPerTurn = readsPerTurn);
@@ -178,3 +179,7 @@ public sealed class StreamPropertyTests
         }
     }
 }
+
+public sealed class EpollStreamPropertyTests() : StreamPropertyTests(ForwardingEngine.Epoll);
+
+public sealed class UringStreamPropertyTests() : StreamPropertyTests(ForwardingEngine.IoUring);

@@ -1,0 +1,385 @@
+// One io_uring of one thread, by raw system calls: the submission and completion queues in shared memory, and one ring of
+// provided receive buffers. Numbers and layouts are those of include/uapi/linux/io_uring.h, the same on x64 and arm64.
+//
+// The thread that calls Enable owns the ring from then on. With DEFER_TASKRUN (Linux 6.1) completions are made only while it is in
+// io_uring_enter, so that no interrupt disturbs it; an older kernel that has the rest (6.0) makes them as it likes.
+
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+
+namespace RedisHaProxy.Forwarding;
+
+/// <summary>The kernel has no io_uring that suffices, or does not permit it. The message says which call failed, and how.</summary>
+internal sealed class IoUringUnavailableException(string message) : Exception(message);
+
+internal sealed unsafe class IoUring
+{
+    internal const byte OpPollAdd = 6;
+    internal const byte OpAsyncCancel = 14;
+    internal const byte OpClose = 19;
+    internal const byte OpReceive = 27;
+
+    /// <summary>Of <see cref="Completion.Flags"/> of a receive: the socket has more.</summary>
+    internal const uint MoreInSocket = 1 << 2;
+
+    /// <summary>Of <see cref="Submission.Flags"/>: takes a provided buffer; success makes no completion.</summary>
+    internal const byte SelectBuffer = 1 << 5;
+    internal const byte SkipSuccess = 1 << 6;
+
+    /// <summary>Of <see cref="Submission.Priority"/> of a receive: goes on after a completion.</summary>
+    internal const ushort ReceiveMultishot = 1 << 1;
+
+    /// <summary>Of <see cref="Submission.Length"/> of a poll: goes on after a completion, edge-triggered.</summary>
+    internal const uint PollMultishot = 1 << 0;
+
+    /// <summary>Of <see cref="Completion.Flags"/>: a provided buffer was taken, whose number is above <see cref="BufferShift"/>; the submission goes on.</summary>
+    internal const uint HasBuffer = 1 << 0;
+    internal const uint HasMore = 1 << 1;
+    internal const int BufferShift = 16;
+
+    private const uint SetupClamp = 1 << 4;
+    private const uint SetupCompletionSize = 1 << 3;
+    private const uint SetupDisabled = 1 << 6;
+    private const uint SetupSubmitAll = 1 << 7;
+    private const uint SetupCooperative = 1 << 8;
+    private const uint SetupSingleIssuer = 1 << 12;
+    private const uint SetupDeferTaskRun = 1 << 13;
+
+    private const uint FeatureSingleMap = 1 << 0;
+    private const uint FeatureNoDrop = 1 << 1;
+    private const uint FeatureExtendedArgument = 1 << 8;
+
+    private const uint EnterGetEvents = 1 << 0;
+    private const uint EnterExtendedArgument = 1 << 3;
+
+    private const uint RegisterEnable = 12;
+    private const uint RegisterBufferRing = 22;
+
+    private const long SubmissionsOffset = 0x10000000;
+    private const ushort BufferGroup = 0;
+    private const int MaxAttempts = 1000;
+
+    private readonly int _descriptor;
+    private readonly byte* _queues;
+    private readonly nint _queuesLength;
+    private readonly Submission* _submissions;
+    private readonly nint _submissionsLength;
+    private readonly uint* _submissionHead;
+    private readonly uint* _submissionTail;
+    private readonly uint _submissionEntries;
+    private readonly uint* _completionHead;
+    private readonly uint* _completionTail;
+    private readonly Completion* _completions;
+    private readonly uint _completionMask;
+    private uint _tail;
+
+    private readonly byte* _buffers;
+    private readonly nint _buffersLength;
+    private readonly BufferEntry* _bufferRing;
+    private readonly int _bufferMask;
+    private ushort _bufferTail;
+
+    /// <summary>Creates a ring that is not enabled yet.</summary>
+    /// <param name="submissions">Entries of the submission queue; a power of two.</param>
+    /// <param name="completions">Entries of the completion queue; a power of two. More are kept by the kernel until there is room.</param>
+    /// <param name="buffers">Provided receive buffers; a power of two.</param>
+    /// <param name="bufferSize">Bytes of each. They touch in the order of their numbers.</param>
+    /// <exception cref="IoUringUnavailableException">The kernel does not have or not permit what is needed.</exception>
+    public IoUring(uint submissions, uint completions, int buffers, int bufferSize)
+    {
+        BufferSize = bufferSize;
+        uint[] attempts =
+        [
+            SetupSingleIssuer | SetupDeferTaskRun,
+            SetupSingleIssuer | SetupCooperative,
+        ];
+        var parameters = default(Parameters);
+        int errno = 0;
+        _descriptor = -1;
+        foreach (uint flags in attempts)
+        {
+            parameters = new Parameters { Flags = flags | SetupClamp | SetupCompletionSize | SetupDisabled | SetupSubmitAll, CompletionEntries = completions };
+            _descriptor = (int)LibC.IoUringSetup(submissions, &parameters);
+            errno = _descriptor < 0 ? LibC.Errno : 0;
+            if (errno != LibC.EINVAL)
+            {
+                break;
+            }
+        }
+
+        ThrowIf(_descriptor < 0, "io_uring_setup", errno);
+        try
+        {
+            const uint Needed = FeatureSingleMap | FeatureNoDrop | FeatureExtendedArgument;
+            if ((parameters.Features & Needed) != Needed)
+            {
+                throw new IoUringUnavailableException($"io_uring has the features 0x{parameters.Features:x} only");
+            }
+
+            _queuesLength = (nint)Math.Max(
+                parameters.SubmissionArray + (parameters.SubmissionEntries * sizeof(uint)),
+                parameters.Completions + (parameters.CompletionEntries * sizeof(Completion)));
+            _queues = Map(_queuesLength, _descriptor, 0, "the queues");
+            _submissionsLength = (nint)parameters.SubmissionEntries * sizeof(Submission);
+            _submissions = (Submission*)Map(_submissionsLength, _descriptor, SubmissionsOffset, "the submissions");
+            _submissionHead = (uint*)(_queues + parameters.SubmissionHead);
+            _submissionTail = (uint*)(_queues + parameters.SubmissionTail);
+            _submissionEntries = parameters.SubmissionEntries;
+            uint* array = (uint*)(_queues + parameters.SubmissionArray);
+            for (uint i = 0; i < _submissionEntries; i++)
+            {
+                array[i] = i; // entries are used in their order
+            }
+
+            _completionHead = (uint*)(_queues + parameters.CompletionHead);
+            _completionTail = (uint*)(_queues + parameters.CompletionTail);
+            _completionMask = parameters.CompletionEntries - 1;
+            _completions = (Completion*)(_queues + parameters.Completions);
+
+            _bufferMask = buffers - 1;
+            nint ringLength = buffers * sizeof(BufferEntry);
+            _buffersLength = ((nint)buffers * bufferSize) + ringLength;
+            _buffers = Map(_buffersLength, -1, 0, "the buffers");
+            _bufferRing = (BufferEntry*)(_buffers + ((nint)buffers * bufferSize));
+            var registration = new BufferRegistration { Address = (ulong)_bufferRing, Entries = (uint)buffers, Group = BufferGroup };
+            ThrowIf(LibC.IoUringRegister(_descriptor, RegisterBufferRing, &registration, 1) < 0, "io_uring_register of a buffer ring", LibC.Errno);
+            for (int i = 0; i < buffers; i++)
+            {
+                GiveBuffer(i);
+            }
+
+            PublishBuffers();
+        }
+        catch
+        {
+            Close();
+            throw;
+        }
+    }
+
+    /// <summary>Bytes of a receive buffer.</summary>
+    public int BufferSize { get; }
+
+    /// <summary>Makes the calling thread the owner; only it may enter from now on.</summary>
+    /// <exception cref="IoUringUnavailableException">The kernel refuses.</exception>
+    public void Enable() =>
+        ThrowIf(LibC.IoUringRegister(_descriptor, RegisterEnable, null, 0) < 0, "io_uring_register", LibC.Errno);
+
+    /// <summary>A new submission, cleared but for its code, descriptor and token.</summary>
+    public ref Submission Submit(byte operation, int descriptor, ulong token)
+    {
+        for (int attempts = 0; _tail - Volatile.Read(ref *_submissionHead) == _submissionEntries; attempts++)
+        {
+            int errno = Enter(0, null); // full: hand over what there is
+            if (attempts == MaxAttempts)
+            {
+                throw new InvalidOperationException($"io_uring_enter takes no submissions: errno {errno}");
+            }
+        }
+
+        ref Submission entry = ref _submissions[_tail & (_submissionEntries - 1)];
+        entry = new Submission { Operation = operation, Descriptor = descriptor, Token = token };
+        _tail++;
+        return ref entry;
+    }
+
+    /// <summary>Submits a multishot receive into provided buffers.</summary>
+    /// <param name="descriptor">The socket.</param>
+    /// <param name="token">Comes back with each completion.</param>
+    /// <param name="limit">Bytes after which it ends, or 0. Not every kernel accepts a limit.</param>
+    public void Receive(int descriptor, ulong token, uint limit)
+    {
+        ref Submission entry = ref Submit(OpReceive, descriptor, token);
+        entry.Flags = SelectBuffer;
+        entry.Priority = ReceiveMultishot;
+        entry.Limit = limit;
+    }
+
+    /// <summary>Hands all new submissions over and waits until there is a completion, at most so long.</summary>
+    /// <param name="milliseconds">Longest wait; 0 only looks.</param>
+    /// <returns>0, or errno: EINTR, ETIME and EBUSY are no failures.</returns>
+    public int SubmitAndWait(int milliseconds)
+    {
+        long* time = stackalloc long[2] { milliseconds / 1000, milliseconds % 1000 * 1_000_000 };
+        var argument = new GetEventsArgument { SignalMaskLength = 8, Time = (ulong)time };
+        return Enter(milliseconds > 0 ? 1u : 0, &argument);
+    }
+
+    /// <summary>The next completion, if there is one. It must be released by <see cref="ReleaseCompletions"/>, alone or with others.</summary>
+    public bool TryNext(ref uint head, out Completion completion)
+    {
+        if (head == Volatile.Read(ref *_completionTail))
+        {
+            completion = default;
+            return false;
+        }
+
+        completion = _completions[head++ & _completionMask];
+        return true;
+    }
+
+    /// <summary>Where the completions begin that were not released yet.</summary>
+    public uint FirstCompletion => *_completionHead;
+
+    /// <summary>Gives the kernel the room of the completions before this one.</summary>
+    public void ReleaseCompletions(uint head) => Volatile.Write(ref *_completionHead, head);
+
+    /// <summary>The bytes of a receive buffer.</summary>
+    public byte* Buffer(int number) => _buffers + ((nint)number * BufferSize);
+
+    /// <summary>Gives a receive buffer back; the kernel sees it after <see cref="PublishBuffers"/>.</summary>
+    public void GiveBuffer(int number)
+    {
+        BufferEntry* entry = _bufferRing + (_bufferTail & _bufferMask);
+        entry->Address = (ulong)Buffer(number);
+        entry->Length = (uint)BufferSize;
+        entry->Number = (ushort)number; // the fourth field is not touched: in the first entry it is the ring's tail
+        _bufferTail++;
+    }
+
+    public void PublishBuffers() => Volatile.Write(ref _bufferRing->Tail, _bufferTail);
+
+    /// <summary>Closes the ring. Its memory is freed only if nothing is under way any more that the kernel could write.</summary>
+    public void Close(bool idle = true)
+    {
+        LibC.Close(_descriptor);
+        Unmap(_queues, _queuesLength);
+        Unmap((byte*)_submissions, _submissionsLength);
+        if (idle)
+        {
+            Unmap(_buffers, _buffersLength);
+        }
+    }
+
+    private int Enter(uint least, GetEventsArgument* argument)
+    {
+        Volatile.Write(ref *_submissionTail, _tail);
+        uint submissions = _tail - Volatile.Read(ref *_submissionHead);
+        nint result = argument is null
+            ? LibC.IoUringEnter(_descriptor, submissions, 0, 0, null, 0)
+            : LibC.IoUringEnter(_descriptor, submissions, least, EnterGetEvents | EnterExtendedArgument, argument, sizeof(GetEventsArgument));
+        return result < 0 ? LibC.Errno : 0;
+    }
+
+    private static byte* Map(nint length, int descriptor, long offset, string what)
+    {
+        byte* memory = LibC.MemoryMap(length, descriptor, offset);
+        ThrowIf(memory == (byte*)-1, $"mmap of {what}", LibC.Errno);
+        return memory;
+    }
+
+    private static void Unmap(byte* memory, nint length)
+    {
+        if (memory is not null)
+        {
+            LibC.MemoryUnmap(memory, length);
+        }
+    }
+
+    private static void ThrowIf(bool failed, string call, int errno)
+    {
+        if (failed)
+        {
+            throw new IoUringUnavailableException($"{call} failed: {new Win32Exception(errno).Message}");
+        }
+    }
+
+    /// <summary>struct io_uring_sqe, as far as it is used.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 64)]
+    internal struct Submission
+    {
+        [FieldOffset(0)]
+        public byte Operation;
+        [FieldOffset(1)]
+        public byte Flags;
+        [FieldOffset(2)]
+        public ushort Priority;
+        [FieldOffset(4)]
+        public int Descriptor;
+        [FieldOffset(16)]
+        public ulong Address;
+        [FieldOffset(24)]
+        public uint Length;
+
+        /// <summary>Meant by the operation: events of a poll, flags of a cancel, of a receive.</summary>
+        [FieldOffset(28)]
+        public uint Detail;
+        [FieldOffset(32)]
+        public ulong Token;
+        [FieldOffset(40)]
+        public ushort BufferGroup;
+
+        /// <summary>Of a receive: optlen.</summary>
+        [FieldOffset(44)]
+        public uint Limit;
+    }
+
+    /// <summary>struct io_uring_cqe.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Completion
+    {
+        public ulong Token;
+
+        /// <summary>What the system call would have returned, or a negated errno.</summary>
+        public int Result;
+        public uint Flags;
+    }
+
+    // struct io_uring_params with its two tables of offsets.
+    [StructLayout(LayoutKind.Explicit, Size = 120)]
+    private struct Parameters
+    {
+        [FieldOffset(0)]
+        public uint SubmissionEntries;
+        [FieldOffset(4)]
+        public uint CompletionEntries;
+        [FieldOffset(8)]
+        public uint Flags;
+        [FieldOffset(20)]
+        public uint Features;
+        [FieldOffset(40)]
+        public uint SubmissionHead;
+        [FieldOffset(44)]
+        public uint SubmissionTail;
+        [FieldOffset(64)]
+        public uint SubmissionArray;
+        [FieldOffset(80)]
+        public uint CompletionHead;
+        [FieldOffset(84)]
+        public uint CompletionTail;
+        [FieldOffset(100)]
+        public uint Completions;
+    }
+
+    // struct io_uring_buf; in the first one of a ring the last field is the ring's tail.
+    [StructLayout(LayoutKind.Sequential)]
+    private struct BufferEntry
+    {
+        public ulong Address;
+        public uint Length;
+        public ushort Number;
+        public ushort Tail;
+    }
+
+    // struct io_uring_buf_reg.
+    [StructLayout(LayoutKind.Explicit, Size = 40)]
+    private struct BufferRegistration
+    {
+        [FieldOffset(0)]
+        public ulong Address;
+        [FieldOffset(8)]
+        public uint Entries;
+        [FieldOffset(12)]
+        public ushort Group;
+    }
+
+    // struct io_uring_getevents_arg.
+    [StructLayout(LayoutKind.Explicit, Size = 24)]
+    private struct GetEventsArgument
+    {
+        [FieldOffset(8)]
+        public uint SignalMaskLength;
+        [FieldOffset(16)]
+        public ulong Time;
+    }
+}

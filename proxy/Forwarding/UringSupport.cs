@@ -1,0 +1,57 @@
+// What the io_uring of this kernel can do, found out by doing it: version numbers say little about what was ported back or is forbidden.
+
+namespace RedisHaProxy.Forwarding;
+
+/// <summary>The abilities that differ among kernels on which the io_uring engine works.</summary>
+/// <param name="LimitsReceives">A multishot receive can be made to end after so many bytes (Linux 6.17).</param>
+internal sealed record UringSupport(bool LimitsReceives)
+{
+    private const int BufferBytes = 4096;
+    private const int LongestWaitMilliseconds = 1000;
+
+    /// <summary>Tries a multishot receive into provided buffers (Linux 6.0) on a pair of sockets.</summary>
+    /// <exception cref="IoUringUnavailableException">It does not work here; the message says why.</exception>
+    public static unsafe UringSupport Find()
+    {
+        int* pair = stackalloc int[2];
+        if (LibC.SocketPair(LibC.AddressFamilyUnix, LibC.SocketStream | LibC.SocketNonBlocking | LibC.SocketCloseOnExec, 0, pair) < 0)
+        {
+            throw new IoUringUnavailableException($"it could not be tried, socketpair failed with errno {LibC.Errno}");
+        }
+
+        var ring = new IoUring(submissions: 4, completions: 8, buffers: 4, BufferBytes);
+        try
+        {
+            ring.Enable();
+            IoUring.Completion limited = Receive(ring, pair, limit: 1);
+            if (limited.Result == 1 && (limited.Flags & IoUring.HasMore) == 0)
+            {
+                return new UringSupport(LimitsReceives: true);
+            }
+
+            IoUring.Completion plain = limited.Result == 1 ? limited : Receive(ring, pair, limit: 0);
+            const uint Expected = IoUring.HasBuffer | IoUring.HasMore;
+            return plain.Result == 1 && (plain.Flags & Expected) == Expected
+                ? new UringSupport(LimitsReceives: false)
+                : throw new IoUringUnavailableException($"a multishot receive gave {plain.Result} with flags 0x{plain.Flags:x}; Linux 6.0 or newer is needed");
+        }
+        finally
+        {
+            LibC.Close(pair[0]);
+            LibC.Close(pair[1]);
+            ring.Close(idle: false); // a few pages, once: who knows what such a kernel still does
+        }
+    }
+
+    private static unsafe IoUring.Completion Receive(IoUring ring, int* pair, uint limit)
+    {
+        byte x = (byte)'x';
+        _ = LibC.Send(pair[1], &x, 1, LibC.MessageNoSignal);
+        ring.Receive(pair[0], 1, limit);
+        _ = ring.SubmitAndWait(LongestWaitMilliseconds);
+        uint head = ring.FirstCompletion;
+        ring.TryNext(ref head, out IoUring.Completion completion);
+        ring.ReleaseCompletions(head);
+        return completion;
+    }
+}
