@@ -37,6 +37,13 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     /// <exception cref="EngineUnavailableException">The configuration asks for io_uring, and the kernel refuses it.</exception>
     /// <exception cref="InvalidOperationException">The process may not open enough files even for this.</exception>
     public LoopForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
+        : this(configuration, loggerFactory, timeProvider, loops, UringSupport.Find)
+    {
+    }
+
+    /// <summary>As the public one, with another way to find out what io_uring can do here.</summary>
+    internal LoopForwarder(
+        ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops, Func<UringSupport> findUring)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(loggerFactory);
@@ -53,7 +60,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         SessionLoop NewLoop(UringSupport? uring, int index) => uring is not null
             ? new UringLoop(uring, index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider)
             : new EpollLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider);
-        _loops = NewLoops(configuration.Engine, count, NewLoop, logger);
+        _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, logger);
         Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
     }
 
@@ -230,14 +237,15 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     }
 
     /// <summary>Makes the loops of the engine asked for. When io_uring is one's own choice and the kernel refuses it, there is epoll.</summary>
-    private static SessionLoop[] NewLoops(ForwardingEngine engine, int count, Func<UringSupport?, int, SessionLoop> newLoop, ILogger logger)
+    private static SessionLoop[] NewLoops(
+        ForwardingEngine engine, int count, Func<UringSupport> findUring, Func<UringSupport?, int, SessionLoop> newLoop, ILogger logger)
     {
         var loops = new List<SessionLoop>(count);
         if (engine != ForwardingEngine.Epoll)
         {
             try
             {
-                UringSupport support = UringSupport.Find();
+                UringSupport support = findUring();
                 while (loops.Count < count)
                 {
                     loops.Add(newLoop(support, loops.Count));

@@ -281,9 +281,10 @@ public abstract class ProxyHeaderTests(ForwardingEngine engine)
         await EchoAsync(sound);
     }
 
-    private static async Task<ForwarderUnderTest> OpenAsync(PlainServer server, byte[] header, LimitConfiguration? limits = null, int timeout = 3000)
+    private async Task<ForwarderUnderTest> OpenAsync(PlainServer server, byte[] header, LimitConfiguration? limits = null, int timeout = 3000)
     {
-        var forwarder = new ForwarderUnderTest(engine,
+        var forwarder = new ForwarderUnderTest(
+            engine,
             [server.EndPoint],
             limits: limits,
             proxyProtocol: new ProxyProtocolConfiguration { From = [IPNetwork.Parse("127.0.0.1/32")], Timeout = TimeSpan.FromMilliseconds(timeout) })

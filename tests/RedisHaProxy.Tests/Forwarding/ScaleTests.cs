@@ -112,6 +112,7 @@ public abstract class ScaleTests(ForwardingEngine engine)
             start.ArgumentList.Insert(0, $"--nofile={Files}:{Files}");
             start.FileName = "prlimit";
         }, further: engine == ForwardingEngine.IoUring ? "\"engine\": \"io_uring\"," : "\"engine\": \"epoll\",");
+        Assert.Contains(engine == ForwardingEngine.IoUring ? "Engine: io_uring" : "Engine: epoll", proxy.Log, StringComparison.Ordinal);
         Assert.Contains($"limits.connections is lowered from 1000 to {fits}", proxy.Log, StringComparison.Ordinal);
         await Eventually.HoldsAsync(
             async () =>
