@@ -204,6 +204,10 @@ internal sealed unsafe class UringLoop : SessionLoop
             case > 0 when (completion.Flags & IoUring.MoreInSocket) == 0:
                 Settle(from >> 1); // the limit was reached, no more
                 break;
+            case 0 when _endpoints[from ^ 1].IsOwed:
+                source.Flags |= EndpointFlags.Readable | EndpointFlags.Hung; // the end is read again when all before it is written
+                Settle(from >> 1);
+                break;
             case > 0 or -LibC.ENOBUFS or -LibC.ECANCELED or -LibC.EINTR or -LibC.EAGAIN:
                 source.Flags |= EndpointFlags.Readable; // it may be
                 Forward(from);
