@@ -65,8 +65,9 @@ internal static class StatsPage
     [
         new("headline", Headline(status)),
         new("hints", Hints(status)),
-        new("picture", "<div class=\"card\">" + StatsPicture.Write(status) + "</div>"),
+        new("picture", "<div class=\"card wide\" id=\"picture-card\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">" + StatsPicture.Write(status) + "</div>"),
         new("nodes", Nodes(status)),
+        new("traffic", Traffic(status)),
         new("sentinels", Sentinels(status)),
         new("failovers", Failovers(timeline)),
         new("sessions", Sessions(status)),
@@ -100,7 +101,7 @@ internal static class StatsPage
     }
 
     private static string Nodes(StatusDocument status) => Html.Table(
-        "nodes", "Data nodes", ["node", "address", "role", "link", ">lag", ">offset", "last check", ">took", "since", ">down for", ">sessions", ">most", ">total", ">in", ">out", ">errors"],
+        "nodes", "Data nodes", ["node", "address", "role", "link", ">lag", ">offset", "last check", ">took", "since", ">down for"],
         status.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
         [
             Html.Text(n.Name) + (n.MaintenanceSince is not null ? " <span class=\"warn\">MAINT</span>" : n.Routed ? " <span class=\"good\">&larr; sessions</span>" : ""),
@@ -113,7 +114,13 @@ internal static class StatsPage
             n.CheckLatencyMs is { } latency ? Html.Text(Terminal.Milliseconds(latency)) : "",
             n.MaintenanceSince is { } maintenance ? Html.Time(maintenance) : Html.Time(n.Since),
             n.DowntimeMs > 0 ? Html.Text(Terminal.Span(TimeSpan.FromMilliseconds(n.DowntimeMs))) : "",
-            N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Terminal.Bytes(n.BytesIn)), Html.Text(Terminal.Bytes(n.BytesOut)), N(n.ConnectFailures),
+        ])));
+
+    private static string Traffic(StatusDocument status) => Html.Table(
+        "traffic", "Sessions by node", ["node", ">now", ">most", ">in all", ">bytes in", ">bytes out", ">failed connects"],
+        status.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
+        [
+            Html.Text(n.Name), N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Terminal.Bytes(n.BytesIn)), Html.Text(Terminal.Bytes(n.BytesOut)), N(n.ConnectFailures),
         ])));
 
     private static string Sentinels(StatusDocument status) => status.Sentinels.Count == 0
@@ -139,7 +146,7 @@ internal static class StatsPage
             + Html.Tile("bytes out", $"{Terminal.Bytes(s.BytesOutPerSecond)}/s", $"{Terminal.Bytes(s.BytesOut)} in all");
         return $"<div class=\"card\"><h2>Sessions</h2><dl class=\"tiles\">{tiles}</dl></div>"
             + Html.Table("ends", "Ended sessions by code", ["code", ">sessions", "meaning"],
-                Enum.GetValues<Forwarding.SessionEnd>().Select(end => new HtmlRow("", [EndCode.Of(end), N(s.Ends[EndCode.Of(end)]), Html.Text(EndCode.Meaning(end))])));
+                Enum.GetValues<Forwarding.SessionEnd>().Select(end => new HtmlRow("", [EndCode.Of(end), N(s.Ends[EndCode.Of(end)]), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
     }
 
     private static string Failovers(TimelineDocument timeline) => timeline.Interruptions.Count == 0

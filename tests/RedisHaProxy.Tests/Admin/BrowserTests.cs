@@ -90,7 +90,7 @@ public sealed class BrowserTests
             }
         }
 
-        Assert.Equal(["CSV", "JSON", "metrics", "explain", "timeline", "nodes-table", "sentinels-table"], reached.Take(7));
+        Assert.Equal(["CSV", "JSON", "metrics", "explain", "timeline", "picture-card", "nodes-table", "traffic-table", "sentinels-table"], reached.Take(9));
     }
 
     private static async Task ShowsAsync<T>(Chromium browser, string expression, T expected)
