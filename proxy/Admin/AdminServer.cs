@@ -12,6 +12,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Admin;
 
@@ -25,6 +26,7 @@ internal sealed class AdminServer : IAsyncDisposable
     private readonly AdminConfiguration _configuration;
     private readonly RequestDelegate _handler;
     private readonly KestrelServer _server;
+    private readonly TlsServer? _tls;
     private bool _started;
 
     /// <param name="configuration">Where to listen.</param>
@@ -46,7 +48,15 @@ internal sealed class AdminServer : IAsyncDisposable
         options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(60);
         if (configuration.Listen is { } address)
         {
-            options.Listen(address, listener => listener.Protocols = HttpProtocols.Http1);
+            _tls = configuration.Tls is { } identity ? new TlsServer(identity) : null;
+            options.Listen(address, listener =>
+            {
+                listener.Protocols = HttpProtocols.Http1;
+                if (_tls is not null)
+                {
+                    listener.Use(next => connection => TlsHttpConnection.RunAsync(connection, _tls, next));
+                }
+            });
         }
 
         if (configuration.Socket is { } socket)
@@ -66,6 +76,15 @@ internal sealed class AdminServer : IAsyncDisposable
             Options.Create(options),
             new SocketTransportFactory(Options.Create(new SocketTransportOptions()), loggers),
             loggers);
+    }
+
+    /// <summary>Takes another certificate for the connections to come.</summary>
+    public void Use(AdminConfiguration configuration)
+    {
+        if (configuration.Tls is { } identity)
+        {
+            _tls?.Use(identity);
+        }
     }
 
     /// <summary>Binds and starts to answer.</summary>

@@ -1,5 +1,6 @@
 // The routing decision in sentences: what holds, by which rule, and what an operator can do about it.
 
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Admin;
@@ -7,6 +8,9 @@ namespace RedisHaProxy.Admin;
 /// <summary>Explains a status.</summary>
 internal static class Explanation
 {
+    /// <summary>How long before its end a certificate is named in the hints.</summary>
+    private static readonly TimeSpan ExpiryWarning = TimeSpan.FromDays(14);
+
     /// <summary>A row of the routing table in words.</summary>
     public static string Meaning(RuleId rule) => rule switch
     {
@@ -88,6 +92,16 @@ internal static class Explanation
                 ? $"Sessions go to {target}; the Sentinels still name {vote}, see it down, and should confirm within about a second."
                 : $"Sessions go to {target}, but the Sentinels still name {vote}: after a FAILOVER by hand they will promote another node in about 30 s. "
                 + "Run SENTINEL FAILOVER to prevent it.");
+        }
+
+        foreach (var certificate in status.Certificates ?? [])
+        {
+            var left = certificate.NotAfter - status.Process.Time;
+            if (left < ExpiryWarning)
+            {
+                hints.Add($"The certificate for {certificate.Use} ({certificate.Subject}) {(left < TimeSpan.Zero ? "has expired" : $"expires in {Math.Floor(left.TotalDays):0} days,")} at "
+                    + $"{CertificateText.Time(certificate.NotAfter)}: replace its file and reload.");
+            }
         }
 
         if (status.Process.Phase is "draining" or "stopping")

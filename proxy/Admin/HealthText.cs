@@ -24,6 +24,8 @@ internal static class HealthText
         ServerHealth.NotPermitted => "forbids a command",
         ServerHealth.UnknownMaster => "does not know the master's name",
         ServerHealth.ProtocolError => "does not speak Redis",
+        ServerHealth.CertificateRefused => "certificate not accepted",
+        ServerHealth.TlsFailed => "TLS fails",
         _ => health.ToString(),
     };
 }

@@ -24,6 +24,7 @@ internal static class MetricsText
         Histogram(text, "session_duration_seconds", "Time from a session's accept to its end.", data.SessionTimes);
         Nodes(text, status.Nodes);
         Sentinels(text, status.Sentinels);
+        Certificates(text, status.Certificates ?? []);
         return text.ToString();
     }
 
@@ -66,6 +67,12 @@ internal static class MetricsText
         }
 
         Single(text, "session_records_dropped_total", "counter", "Ended sessions that are missing in the log, because they came too fast.", sessions.RecordsDropped);
+        if (sessions is { Handshakes: { } handshakes, HandshakeFailures: { } failures })
+        {
+            Single(text, "tls_handshakes_total", "counter", "TLS handshakes with clients that became a session.", handshakes);
+            Single(text, "tls_handshake_failures_total", "counter", "TLS handshakes with clients that failed.", failures);
+        }
+
         Single(text, "received_bytes_total", "counter", "Bytes from clients.", sessions.BytesIn);
         Single(text, "sent_bytes_total", "counter", "Bytes to clients.", sessions.BytesOut);
     }
@@ -99,6 +106,18 @@ internal static class MetricsText
         foreach (var sentinel in sentinels.Where(s => s.VoteCounts))
         {
             Sample(text, "sentinel_vote_info", 1, ("sentinel", sentinel.Address), ("node", sentinel.Vote));
+        }
+    }
+
+    private static void Certificates(StringBuilder text, IReadOnlyList<CertificateEntry> certificates)
+    {
+        if (certificates.Count > 0)
+        {
+            Family(text, "certificate_not_after_timestamp_seconds", "gauge", "The last moment at which a certificate of the proxy is valid, in seconds since 1970.");
+            foreach (var certificate in certificates)
+            {
+                Sample(text, "certificate_not_after_timestamp_seconds", certificate.NotAfter.ToUnixTimeSeconds(), ("use", certificate.Use));
+            }
         }
     }
 

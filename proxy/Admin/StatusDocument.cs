@@ -18,6 +18,21 @@ internal sealed record StatusDocument
     public required IReadOnlyList<NodeEntry> Nodes { get; init; }
 
     public required IReadOnlyList<SentinelEntry> Sentinels { get; init; }
+
+    /// <summary>The certificates that the proxy shows to others; null or empty without TLS.</summary>
+    public IReadOnlyList<CertificateEntry>? Certificates { get; init; }
+}
+
+/// <summary>A certificate of the proxy.</summary>
+internal sealed record CertificateEntry
+{
+    /// <summary>To whom it is shown: clients, admin, redis or sentinel.</summary>
+    public required string Use { get; init; }
+
+    public required string Subject { get; init; }
+
+    /// <summary>The last moment at which it is valid.</summary>
+    public required DateTimeOffset NotAfter { get; init; }
 }
 
 /// <summary>The process itself.</summary>
@@ -113,6 +128,12 @@ internal sealed record SessionStatus
 
     /// <summary>Ended sessions whose log line was lost because they came too fast.</summary>
     public required long RecordsDropped { get; init; }
+
+    /// <summary>TLS handshakes with clients that became a session; null where clients are not accepted over TLS.</summary>
+    public long? Handshakes { get; init; }
+
+    /// <summary>TLS handshakes with clients that failed.</summary>
+    public long? HandshakeFailures { get; init; }
 }
 
 /// <summary>One data node.</summary>

@@ -38,12 +38,13 @@ internal sealed class StatusSource(
                 Healthy = health.Good,
                 Health = health.Reason,
                 StalledMs = data.StalledMilliseconds,
-                Listen = [.. settings.Listen.Select(l => l.ToString())],
+                Listen = [.. settings.Listen.Select(l => l.ToString()), .. (settings.Tls?.Listen ?? []).Select(l => $"{l} (TLS)")],
             },
             Gate = GateOf(control, data),
             Sessions = SessionsOf(settings, data, rates.Current),
             Nodes = [.. control.Nodes.Select(node => NodeOf(node, data.Nodes.FirstOrDefault(n => n.Node == node.Node), data.Order))],
             Sentinels = [.. control.Sentinels.Select(SentinelOf)],
+            Certificates = CertificatesOf(settings),
         };
     }
 
@@ -113,6 +114,18 @@ internal sealed class StatusSource(
         LeaseLeftMs = control.LeaseLeft?.TotalMilliseconds,
     };
 
+    private static List<CertificateEntry> CertificatesOf(ProxyConfiguration settings)
+    {
+        (string Use, TlsIdentity? Identity)[] uses =
+        [
+            ("clients", settings.Tls?.Identity),
+            ("admin", settings.Admin?.Tls),
+            ("redis", settings.Redis.Tls?.Identity),
+            ("sentinel", settings.Sentinel?.Tls?.Identity),
+        ];
+        return [.. uses.Where(u => u.Identity is not null).Select(u => new CertificateEntry { Use = u.Use, Subject = u.Identity!.Certificate.Subject, NotAfter = u.Identity.NotAfter })];
+    }
+
     private static SessionStatus SessionsOf(ProxyConfiguration settings, ForwarderSnapshot data, Rates rates) => new()
     {
         Current = data.Sessions,
@@ -129,6 +142,8 @@ internal sealed class StatusSource(
         BytesOutPerSecond = rates.BytesOutPerSecond,
         Ends = Enum.GetValues<SessionEnd>().ToDictionary(EndCode.Of, end => data.Ends[(int)end]),
         RecordsDropped = data.RecordsDropped,
+        Handshakes = data.Handshakes?.Succeeded,
+        HandshakeFailures = data.Handshakes?.Failed,
     };
 
     private static NodeEntry NodeOf(Routing.NodeStatus node, NodeSnapshot? traffic, GateOrder order) => new()

@@ -35,7 +35,12 @@ internal static class CheckCommand
 
     private static IEnumerable<(string Name, string Value)> Describe(ProxyConfiguration configuration)
     {
-        yield return ("clients", string.Join(", ", configuration.Listen));
+        yield return ("clients", configuration.Listen.Count == 0 ? "over TLS only" : string.Join(", ", configuration.Listen));
+        if (configuration.Tls is { } tls)
+        {
+            yield return ("tls", $"{string.Join(", ", tls.Listen)}, {Certificate(tls.Identity)}{(tls.ClientAuthorities is null ? "" : ", clients need a certificate")}");
+        }
+
         if (configuration.ProxyProtocol is { } header)
         {
             yield return ("", $"with a PROXY protocol header from {string.Join(", ", header.From)}, within {Durations.Format(header.Timeout)}");
@@ -46,11 +51,11 @@ internal static class CheckCommand
             yield return (node == configuration.Redis.Nodes[0] ? "nodes" : "", $"{node.Name} {node.EndPoint}");
         }
 
-        yield return ("probe", $"every {Durations.Format(configuration.Redis.ProbeInterval)}, {User(configuration.Redis.Credentials)}");
+        yield return ("probe", $"every {Durations.Format(configuration.Redis.ProbeInterval)}, {User(configuration.Redis.Credentials)}{Peer(configuration.Redis.Tls)}");
         if (configuration.Sentinel is { } sentinel)
         {
             yield return ("sentinels", $"{sentinel.Master} at {string.Join(", ", sentinel.Nodes)}");
-            yield return ("", $"every {Durations.Format(sentinel.PollInterval)}, down after {Durations.Format(sentinel.DownAfter)}, {User(sentinel.Credentials)}");
+            yield return ("", $"every {Durations.Format(sentinel.PollInterval)}, down after {Durations.Format(sentinel.DownAfter)}, {User(sentinel.Credentials)}{Peer(sentinel.Tls)}");
         }
         else
         {
@@ -61,8 +66,8 @@ internal static class CheckCommand
         {
             (null, null) => "none",
             (null, { } socket) => socket,
-            ({ } listen, null) => $"http://{listen} {Authentication(configuration)}",
-            ({ } listen, { } socket) => $"http://{listen} {Authentication(configuration)}, {socket}",
+            ({ } listen, null) => $"{Scheme(configuration)}://{listen} {Authentication(configuration)}",
+            ({ } listen, { } socket) => $"{Scheme(configuration)}://{listen} {Authentication(configuration)}, {socket}",
         });
         var timeouts = configuration.Timeouts;
         yield return ("timeouts", $"connect {Durations.Format(timeouts.Connect)}, park {Durations.Format(timeouts.Park)}, idle {(timeouts.Idle == TimeSpan.Zero ? "none" : Durations.Format(timeouts.Idle))}, "
@@ -76,4 +81,12 @@ internal static class CheckCommand
 
     private static string Authentication(ProxyConfiguration configuration) =>
         configuration.Admin!.Password is null ? "without a password" : $"(user {configuration.Admin.User})";
+
+    private static string Scheme(ProxyConfiguration configuration) => configuration.Admin!.Tls is null ? "http" : "https";
+
+    private static string Peer(TlsPeerConfiguration? tls) =>
+        tls is null ? "" : $", over TLS{(tls.ServerName is null ? "" : $" as {tls.ServerName}")}{(tls.Identity is null ? "" : $" with {Certificate(tls.Identity)}")}";
+
+    private static string Certificate(TlsIdentity identity) =>
+        $"certificate for {CertificateText.Names(identity.Certificate)} until {CertificateText.Time(identity.NotAfter)}";
 }

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace RedisHaProxy.Configuration;
 
 /// <summary>Reads and validates a configuration file and the secrets it names.</summary>
-internal static class ConfigurationReader
+internal static partial class ConfigurationReader
 {
     // Far above any real file: a wrong path (a log, a device) must not fill the memory.
     private const int MaxBytes = 1 << 20;
@@ -16,10 +16,14 @@ internal static class ConfigurationReader
     private const int MaxSocketPath = 107;
 
     /// <summary>Reads <paramref name="file"/>. Never throws for its content or its absence.</summary>
-    public static ConfigurationReading Read(string file)
+    /// <param name="file">The configuration file.</param>
+    /// <param name="now">The time for which certificates must be valid; null is the present.</param>
+    public static ConfigurationReading Read(string file, DateTimeOffset? now = null)
     {
         var problems = new ProblemList(file);
-        var configuration = ReadFile(file, problems) is { } bytes ? ReadContent(bytes, Path.GetDirectoryName(Path.GetFullPath(file))!, problems) : null;
+        var configuration = ReadFile(file, problems) is { } bytes
+            ? ReadContent(bytes, Path.GetDirectoryName(Path.GetFullPath(file))!, now ?? TimeProvider.System.GetUtcNow(), problems)
+            : null;
         return new ConfigurationReading(problems.Any ? null : configuration, problems.Errors, problems.Warnings);
     }
 
@@ -53,7 +57,7 @@ internal static class ConfigurationReader
         return null;
     }
 
-    private static ProxyConfiguration? ReadContent(byte[] bytes, string folder, ProblemList problems)
+    private static ProxyConfiguration? ReadContent(byte[] bytes, string folder, DateTimeOffset now, ProblemList problems)
     {
         JsonObjectAt content;
         try
@@ -74,15 +78,23 @@ internal static class ConfigurationReader
         }
 
         var top = new SectionReader("", content, problems);
-        var listen = top.Addresses(Setting.Listen, local: true);
-        var redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, listen, problems);
+        var tls = ReadTls(top.Section(Setting.Tls), folder, now, problems);
+        var plain = top.Addresses(Setting.Listen, local: true, optional: top.Has(Setting.Tls));
+        foreach (var address in tls.Listen.Intersect(plain))
+        {
+            problems.Error(tls.ListenAt, Setting.TlsListen.Path, $"{address} is an address of listen; clients with and without TLS need different ports");
+        }
+
+        IReadOnlyList<IPEndPoint> listen = [.. plain, .. tls.Listen];
+        var redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, listen, now, problems);
         var configuration = new ProxyConfiguration
         {
-            Listen = listen,
+            Listen = plain,
             ProxyProtocol = ReadProxyProtocol(top.Section(Setting.ProxyProtocol), problems),
+            Tls = tls.Configuration,
             Redis = redis,
-            Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, problems),
-            Admin = ReadAdmin(top.Section(Setting.Admin), folder, listen, problems),
+            Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, now, problems),
+            Admin = ReadAdmin(top.Section(Setting.Admin), folder, listen, now, problems),
             Engine = top.Choice(Setting.Engine) switch
             {
                 "epoll" => ForwardingEngine.Epoll,
@@ -97,7 +109,7 @@ internal static class ConfigurationReader
         return configuration;
     }
 
-    private static RedisConfiguration ReadRedis(SectionReader section, string folder, IReadOnlyList<IPEndPoint> listen, ProblemList problems)
+    private static RedisConfiguration ReadRedis(SectionReader section, string folder, IReadOnlyList<IPEndPoint> listen, DateTimeOffset now, ProblemList problems)
     {
         var nodes = section.NamedAddresses(Setting.RedisNodes);
         foreach (var (node, position) in nodes)
@@ -113,6 +125,7 @@ internal static class ConfigurationReader
             Nodes = [.. nodes.Select(n => n.Node)],
             Credentials = ReadCredentials(section, Setting.RedisUser, Setting.RedisPasswordFile, folder, problems),
             ProbeInterval = section.Duration(Setting.RedisProbeInterval),
+            Tls = ReadPeer(section.Section(Setting.RedisTls), RedisPeer, folder, now, problems),
         };
     }
 
@@ -133,7 +146,7 @@ internal static class ConfigurationReader
         return new ProxyProtocolConfiguration { From = from, Timeout = section.Duration(Setting.ProxyProtocolTimeout) };
     }
 
-    private static SentinelConfiguration? ReadSentinel(SectionReader section, string folder, ProblemList problems)
+    private static SentinelConfiguration? ReadSentinel(SectionReader section, string folder, DateTimeOffset now, ProblemList problems)
     {
         if (!section.Present)
         {
@@ -154,10 +167,11 @@ internal static class ConfigurationReader
             Credentials = ReadCredentials(section, Setting.SentinelUser, Setting.SentinelPasswordFile, folder, problems),
             DownAfter = section.Duration(Setting.SentinelDownAfter),
             PollInterval = section.Duration(Setting.SentinelPollInterval),
+            Tls = ReadPeer(section.Section(Setting.SentinelTls), SentinelPeer, folder, now, problems),
         };
     }
 
-    private static AdminConfiguration? ReadAdmin(SectionReader section, string folder, IReadOnlyList<IPEndPoint> clients, ProblemList problems)
+    private static AdminConfiguration? ReadAdmin(SectionReader section, string folder, IReadOnlyList<IPEndPoint> clients, DateTimeOffset now, ProblemList problems)
     {
         if (!section.Present)
         {
@@ -187,6 +201,7 @@ internal static class ConfigurationReader
             User = password is null ? null : user ?? Setting.AdminUser.Default,
             Password = password,
             Socket = ReadSocket(section, folder, problems),
+            Tls = ReadAdminTls(section, listen, folder, now, problems),
         };
     }
 

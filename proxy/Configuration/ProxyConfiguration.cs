@@ -9,11 +9,14 @@ namespace RedisHaProxy.Configuration;
 /// <summary>All settings of one proxy process, valid as a whole.</summary>
 public sealed record ProxyConfiguration
 {
-    /// <summary>Addresses on which clients are accepted; at least one.</summary>
+    /// <summary>Addresses on which clients are accepted; empty only when <see cref="Tls"/> has some.</summary>
     public required IReadOnlyList<IPEndPoint> Listen { get; init; }
 
     /// <summary>Who connects with a PROXY protocol header; null when the section is absent (then nobody does).</summary>
     public ProxyProtocolConfiguration? ProxyProtocol { get; init; }
+
+    /// <summary>Where clients are accepted over TLS; null when the section is absent.</summary>
+    public TlsConfiguration? Tls { get; init; }
 
     /// <summary>The Redis data nodes.</summary>
     public required RedisConfiguration Redis { get; init; }
@@ -99,6 +102,9 @@ public sealed record RedisConfiguration
     /// <summary>Time between two probes of a node; 50 ms by default, 10 ms to 10 s.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>How the nodes are connected to over TLS, by sessions and probes; null without TLS.</summary>
+    public TlsPeerConfiguration? Tls { get; init; }
+
     /// <summary>Whether all values are equal, those of the list included.</summary>
     internal bool IsSameAs(RedisConfiguration other) => this == other with { Nodes = Nodes } && Nodes.SequenceEqual(other.Nodes);
 }
@@ -121,6 +127,9 @@ public sealed record SentinelConfiguration
     /// <summary>Time between two polls of a Sentinel; 100 ms by default, 20 ms to 10 s.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>How the Sentinels are connected to over TLS; null without TLS.</summary>
+    public TlsPeerConfiguration? Tls { get; init; }
+
     /// <summary>Whether all values are equal, those of the list included.</summary>
     internal bool IsSameAs(SentinelConfiguration other) => this == other with { Nodes = Nodes } && Nodes.SequenceEqual(other.Nodes);
 }
@@ -136,6 +145,9 @@ public sealed record AdminConfiguration
 
     /// <summary>Its password. Never logged, never served.</summary>
     public string? Password { get; init; }
+
+    /// <summary>What the HTTP server proves its identity with over TLS; null serves plain HTTP.</summary>
+    public TlsIdentity? Tls { get; init; }
 
     /// <summary>Path of the local control socket; null without one.</summary>
     public string? Socket { get; init; }

@@ -36,29 +36,9 @@ internal static class SecretFile
     /// <summary>Reads the first and only line of <paramref name="file"/>.</summary>
     public static SecretReading Read(string file)
     {
-        byte[] bytes;
-        UnixFileMode mode;
-        try
+        if (ReadBytes(file, MaxBytes, out var mode, out string? unreadable) is not { } bytes)
         {
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-            mode = File.GetUnixFileMode(stream.SafeFileHandle);
-            bytes = new byte[MaxBytes + 1];
-            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            Array.Resize(ref bytes, length);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return Bad($"{file} does not exist");
-        }
-        catch (UnauthorizedAccessException)
-        {
-            return Bad(Directory.Exists(file)
-                ? $"{file} is a directory; a file is expected"
-                : $"{file} cannot be read by user {Environment.UserName}: permission denied");
-        }
-        catch (IOException e)
-        {
-            return Bad($"{file} cannot be read: {e.Message}");
+            return Bad(unreadable!);
         }
 
         if ((mode & UnixFileMode.OtherWrite) != 0)
@@ -97,6 +77,38 @@ internal static class SecretFile
         }
 
         return new SecretReading(text, null, (mode & UnixFileMode.OtherRead) != 0 ? $"{file} can be read by every user; chmod 600 it" : null);
+    }
+
+    /// <summary>Reads a file of at most <paramref name="most"/> bytes, one more when it is longer; null, and the cause, when it cannot be read.</summary>
+    public static byte[]? ReadBytes(string file, int most, out UnixFileMode mode, out string? error)
+    {
+        mode = UnixFileMode.None;
+        error = null;
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
+            mode = File.GetUnixFileMode(stream.SafeFileHandle);
+            var bytes = new byte[most + 1];
+            int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            Array.Resize(ref bytes, length);
+            return bytes;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            error = $"{file} does not exist";
+        }
+        catch (UnauthorizedAccessException)
+        {
+            error = Directory.Exists(file)
+                ? $"{file} is a directory; a file is expected"
+                : $"{file} cannot be read by user {Environment.UserName}: permission denied";
+        }
+        catch (IOException e)
+        {
+            error = $"{file} cannot be read: {e.Message}";
+        }
+
+        return null;
     }
 
     private static SecretReading Bad(string cause) => new(null, cause, null);

@@ -215,12 +215,20 @@ internal sealed class SectionReader
     }
 
     /// <summary>A list of different addresses; empty when absent or wrong, which is an error where it is required.</summary>
-    public IReadOnlyList<IPEndPoint> Addresses(Setting setting, bool local)
+    /// <param name="setting">The key.</param>
+    /// <param name="local">Whether a process listens there (0.0.0.0 is then allowed) or connects to it.</param>
+    /// <param name="optional">Whether the key may be absent and the list empty.</param>
+    public IReadOnlyList<IPEndPoint> Addresses(Setting setting, bool local, bool optional = false)
     {
         var addresses = new List<IPEndPoint>();
         if (!_members.TryGetValue(setting.Name, out var member))
         {
-            _problems.Error(Position, setting.Path, $"missing; {setting.Range} is required");
+            if (optional)
+            {
+                return addresses;
+            }
+
+            _problems.Error(Position, setting.Path, "missing; at least one is required");
             return addresses;
         }
 
@@ -230,7 +238,7 @@ internal sealed class SectionReader
             return addresses;
         }
 
-        if (array.Items.Count == 0)
+        if (array.Items.Count == 0 && !optional)
         {
             _problems.Error(array.Position, setting.Path, "is empty; at least one \"ADDRESS:PORT\" is required");
         }

@@ -85,15 +85,26 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     private static string Invariant(long number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
     // The keys. ADDRESS is an IPv4 or a bracketed IPv6 literal: a name server must not be needed during a failover.
-    public static readonly Setting Listen = Plain("listen", SettingKind.Addresses, "", "at least one");
+    public static readonly Setting Listen = Plain("listen", SettingKind.Addresses, "", "at least one, here or in tls.listen");
     public static readonly Setting ProxyProtocol = Plain("proxyProtocol", SettingKind.Section, "", "optional");
     public static readonly Setting ProxyProtocolFrom = Plain("proxyProtocol.from", SettingKind.Networks, "", "required; at least one");
     public static readonly Setting ProxyProtocolTimeout = Duration("proxyProtocol.timeout", "3s", "100ms", "1m");
+    public static readonly Setting Tls = Plain("tls", SettingKind.Section, "", "optional");
+    public static readonly Setting TlsListen = Plain("tls.listen", SettingKind.Addresses, "", "at least one; not addresses of listen");
+    public static readonly Setting TlsCertificateFile = Plain("tls.certificateFile", SettingKind.Path, "", "required; a PEM file", live: true);
+    public static readonly Setting TlsKeyFile = Plain("tls.keyFile", SettingKind.Path, "", "required; a PEM file", live: true);
+    public static readonly Setting TlsClientCaFile = Plain("tls.clientCaFile", SettingKind.Path, "", "a PEM file", live: true);
+    public static readonly Setting TlsMinimumVersion = Word("tls.minimumVersion", "1.2", live: true, "1.2", "1.3");
     public static readonly Setting Redis = Plain("redis", SettingKind.Section, "", "required");
     public static readonly Setting RedisNodes = Plain("redis.nodes", SettingKind.NamedAddresses, "", "at least one; names and addresses unique", live: true);
     public static readonly Setting RedisUser = Plain("redis.user", SettingKind.Text, "", "no blanks; needs passwordFile", live: true);
     public static readonly Setting RedisPasswordFile = Plain("redis.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
     public static readonly Setting RedisProbeInterval = Duration("redis.probeInterval", "50ms", "10ms", "10s", live: true);
+    public static readonly Setting RedisTls = Plain("redis.tls", SettingKind.Section, "", "optional");
+    public static readonly Setting RedisTlsCaFile = Plain("redis.tls.caFile", SettingKind.Path, "", "required; a PEM file", live: true);
+    public static readonly Setting RedisTlsServerName = Plain("redis.tls.serverName", SettingKind.Text, "", "no blanks", live: true);
+    public static readonly Setting RedisTlsCertificateFile = Plain("redis.tls.certificateFile", SettingKind.Path, "", "a PEM file; needs keyFile", live: true);
+    public static readonly Setting RedisTlsKeyFile = Plain("redis.tls.keyFile", SettingKind.Path, "", "a PEM file; needs certificateFile", live: true);
     public static readonly Setting Sentinel = Plain("sentinel", SettingKind.Section, "", "optional");
     public static readonly Setting SentinelMaster = Plain("sentinel.master", SettingKind.Text, "", "required; no blanks", live: true);
     public static readonly Setting SentinelNodes = Plain("sentinel.nodes", SettingKind.Addresses, "", "at least one", live: true);
@@ -101,11 +112,19 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting SentinelPasswordFile = Plain("sentinel.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
     public static readonly Setting SentinelDownAfter = Duration("sentinel.downAfter", "5s", "500ms", "10m", live: true);
     public static readonly Setting SentinelPollInterval = Duration("sentinel.pollInterval", "100ms", "20ms", "10s", live: true);
+    public static readonly Setting SentinelTls = Plain("sentinel.tls", SettingKind.Section, "", "optional");
+    public static readonly Setting SentinelTlsCaFile = Plain("sentinel.tls.caFile", SettingKind.Path, "", "required; a PEM file", live: true);
+    public static readonly Setting SentinelTlsServerName = Plain("sentinel.tls.serverName", SettingKind.Text, "", "no blanks", live: true);
+    public static readonly Setting SentinelTlsCertificateFile = Plain("sentinel.tls.certificateFile", SettingKind.Path, "", "a PEM file; needs keyFile", live: true);
+    public static readonly Setting SentinelTlsKeyFile = Plain("sentinel.tls.keyFile", SettingKind.Path, "", "a PEM file; needs certificateFile", live: true);
     public static readonly Setting Admin = Plain("admin", SettingKind.Section, "", "optional");
     public static readonly Setting AdminListen = Plain("admin.listen", SettingKind.Address, "", "not an address of listen");
     public static readonly Setting AdminUser = Plain("admin.user", SettingKind.Text, "admin", "no blanks, no colon; needs passwordFile", live: true);
     public static readonly Setting AdminPasswordFile = Plain("admin.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
     public static readonly Setting AdminSocket = Plain("admin.socket", SettingKind.Path, "", "at most 107 bytes");
+    public static readonly Setting AdminTls = Plain("admin.tls", SettingKind.Section, "", "optional; needs admin.listen");
+    public static readonly Setting AdminTlsCertificateFile = Plain("admin.tls.certificateFile", SettingKind.Path, "", "required; a PEM file", live: true);
+    public static readonly Setting AdminTlsKeyFile = Plain("admin.tls.keyFile", SettingKind.Path, "", "required; a PEM file", live: true);
     public static readonly Setting Engine = Word("engine", "auto", live: false, "auto", "epoll", "io_uring");
     public static readonly Setting Timeouts = Plain("timeouts", SettingKind.Section, "", "optional");
     public static readonly Setting TimeoutsConnect = Duration("timeouts.connect", "3s", "10ms", "10m", live: true);
@@ -129,10 +148,14 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly IReadOnlyList<Setting> All =
     [
         Listen,
+        Tls, TlsListen, TlsCertificateFile, TlsKeyFile, TlsClientCaFile, TlsMinimumVersion,
         ProxyProtocol, ProxyProtocolFrom, ProxyProtocolTimeout,
         Redis, RedisNodes, RedisUser, RedisPasswordFile, RedisProbeInterval,
+        RedisTls, RedisTlsCaFile, RedisTlsServerName, RedisTlsCertificateFile, RedisTlsKeyFile,
         Sentinel, SentinelMaster, SentinelNodes, SentinelUser, SentinelPasswordFile, SentinelDownAfter, SentinelPollInterval,
+        SentinelTls, SentinelTlsCaFile, SentinelTlsServerName, SentinelTlsCertificateFile, SentinelTlsKeyFile,
         Admin, AdminListen, AdminUser, AdminPasswordFile, AdminSocket,
+        AdminTls, AdminTlsCertificateFile, AdminTlsKeyFile,
         Engine,
         Timeouts, TimeoutsConnect, TimeoutsPark, TimeoutsIdle, TimeoutsDrainDelay, TimeoutsDrain,
         Limits, LimitsConnections, LimitsPerSource, LimitsParked,

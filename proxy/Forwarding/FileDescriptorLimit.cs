@@ -1,6 +1,7 @@
 // The number of files the process may open. A session needs two descriptors, bulk transfers borrow two more for a moment.
 
 using System.ComponentModel;
+using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
 
@@ -32,9 +33,16 @@ public static class FileDescriptorLimit
         return (long)Math.Min(limit[0], long.MaxValue);
     }
 
+    /// <summary>Descriptors of one session: its two sockets, and a socket pair for each side that may be behind TLS.</summary>
+    public static int PerSession(ProxyConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return 2 + (configuration.Tls is null ? 0 : 2) + (configuration.Redis.Tls is null ? 0 : 2);
+    }
+
     /// <summary>Descriptors needed for so many sessions at once.</summary>
-    public static long NeededFor(int connections) => (2L * connections) + Reserve;
+    public static long NeededFor(int connections, int perSession = 2) => ((long)perSession * connections) + Reserve;
 
     /// <summary>Sessions for which so many descriptors suffice; at least one.</summary>
-    public static int ConnectionsFor(long files) => (int)Math.Clamp((files - Reserve) / 2, 1, int.MaxValue);
+    public static int ConnectionsFor(long files, int perSession = 2) => (int)Math.Clamp((files - Reserve) / perSession, 1, int.MaxValue);
 }

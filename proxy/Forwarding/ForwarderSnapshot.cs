@@ -52,4 +52,12 @@ public sealed record ForwarderSnapshot
 
     /// <summary>Session records lost because the reader of <see cref="ISessions.Journal"/> was too slow.</summary>
     public long RecordsDropped { get; init; }
+
+    /// <summary>TLS handshakes with clients that have come to an end; null where clients are not accepted over TLS.</summary>
+    public HandshakeCounters? Handshakes { get; init; }
 }
+
+/// <summary>TLS handshakes with clients since the start.</summary>
+/// <param name="Succeeded">Those that became a session.</param>
+/// <param name="Failed">Those that did not, for whatever reason.</param>
+public readonly record struct HandshakeCounters(long Succeeded, long Failed);

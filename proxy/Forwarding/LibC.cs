@@ -69,6 +69,7 @@ internal static unsafe partial class LibC
     internal const int EMFILE = 24;
     internal const int EPIPE = 32;
     internal const int ETIME = 62;
+    internal const int EPROTO = 71;
     internal const int EADDRNOTAVAIL = 99;
     internal const int ECONNRESET = 104;
     internal const int ENOBUFS = 105;

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Forwarding;
 
@@ -24,6 +25,8 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     private AppliedOrder _applied = new(new GateOrder(GateMode.Park, null, 0));
     private readonly ILogger _logger;
     private NodeTarget[] _nodes;
+    private readonly TlsAcceptor? _tls;
+    private readonly TlsClient? _redisTls;
     private bool _started;
 
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
@@ -51,9 +54,10 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         _configuration = configuration;
         _nodes = [.. configuration.Redis.Nodes.Select(node => new NodeTarget(node))];
         ILogger logger = _logger = loggerFactory.CreateLogger<LoopForwarder>();
+        int perSession = FileDescriptorLimit.PerSession(configuration);
         long files = FileDescriptorLimit.RaiseToHardLimit();
-        configuration = configuration with { Limits = FitDescriptors(configuration.Limits, files, logger) };
-        int capacity = Math.Max(configuration.Limits.Connections, Math.Min(FileDescriptorLimit.ConnectionsFor(files), Headroom));
+        configuration = configuration with { Limits = FitDescriptors(configuration.Limits, files, perSession, logger) };
+        int capacity = Math.Max(configuration.Limits.Connections, Math.Min(FileDescriptorLimit.ConnectionsFor(files, perSession), Headroom));
         _limits = new SharedLimits(configuration.Limits, _nodes.Length, capacity);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
         Journal = new SessionJournal(count, timeProvider);
@@ -62,6 +66,20 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             : new EpollLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider);
         _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, logger);
         Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
+        if (configuration.Tls is { } tls)
+        {
+            _tls = new TlsAcceptor(tls, configuration.ProxyProtocol, _limits, _loops, loggerFactory.CreateLogger<TlsAcceptor>(), timeProvider);
+        }
+
+        if (configuration.Redis.Tls is { } redisTls)
+        {
+            _redisTls = new TlsClient(redisTls);
+            var dialer = new TlsDialer(_redisTls, loggerFactory.CreateLogger<TlsDialer>(), timeProvider);
+            foreach (SessionLoop loop in _loops)
+            {
+                loop.Dialer = dialer;
+            }
+        }
     }
 
     /// <summary>The engine chosen; never <see cref="ForwardingEngine.Auto"/>.</summary>
@@ -69,6 +87,9 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     /// <summary>The addresses listened on, in the order of the configuration: with port 0 there, the port the kernel chose.</summary>
     public IReadOnlyList<IPEndPoint> ListenEndPoints { get; private set; } = [];
+
+    /// <summary>The same for clients over TLS.</summary>
+    public IReadOnlyList<IPEndPoint> TlsListenEndPoints { get; private set; } = [];
 
     /// <inheritdoc/>
     public SessionJournal Journal { get; }
@@ -89,12 +110,24 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             }
 
             Socket[][] listeners = Sockets.Listen(_configuration.Listen, _loops.Length);
+            try
+            {
+                TlsListenEndPoints = _tls?.Listen() ?? [];
+            }
+            catch
+            {
+                Sockets.Close(listeners);
+                throw;
+            }
+
             ListenEndPoints = [.. listeners[0].Select(listener => (IPEndPoint)listener.LocalEndPoint!)];
             _started = true;
             for (int i = 0; i < _loops.Length; i++)
             {
                 _loops[i].Start(listeners[i]);
             }
+
+            _tls?.Start();
         }
     }
 
@@ -123,13 +156,26 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         }
 
         _limits.GrowTo(nodes.Length);
-        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, FileDescriptorLimit.RaiseToHardLimit(), _logger);
+        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, FileDescriptorLimit.RaiseToHardLimit(), FileDescriptorLimit.PerSession(_configuration), _logger);
         await OnAllLoops(loop => loop.Reconfigure(nodes, changed.Timeouts)).ConfigureAwait(false);
         Volatile.Write(ref _nodes, nodes);
+        if (changed.Tls is { } tls)
+        {
+            _tls?.Use(tls);
+        }
+
+        if (changed.Redis.Tls is { } redis)
+        {
+            _redisTls?.Use(redis);
+        }
     }
 
     /// <inheritdoc/>
-    public ValueTask StopAcceptingAsync() => new(OnAllLoops(loop => loop.StopAccepting()));
+    public ValueTask StopAcceptingAsync()
+    {
+        _tls?.StopAccepting();
+        return new(OnAllLoops(loop => loop.StopAccepting()));
+    }
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<SessionInfo>> ListSessionsAsync()
@@ -174,12 +220,13 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         {
             Sessions = _limits.Sessions,
             SessionsMax = _limits.SessionsMax,
-            SessionsTotal = _loops.Sum(loop => loop.Accepted),
+            SessionsTotal = _loops.Sum(loop => loop.Accepted) + (_tls?.Refused ?? 0),
             SessionsLimit = _limits.Limits.Connections,
             Parked = _limits.Parked,
             BytesIn = nodes.Sum(node => node.BytesIn),
             BytesOut = nodes.Sum(node => node.BytesOut),
-            Ends = [.. Enum.GetValues<SessionEnd>().Select(end => _loops.Sum(loop => Volatile.Read(ref loop.Ends[(int)end])))],
+            Ends = [.. Enum.GetValues<SessionEnd>().Select(end =>
+                _loops.Sum(loop => Volatile.Read(ref loop.Ends[(int)end])) + (end == SessionEnd.Limit ? _tls?.Refused ?? 0 : 0))],
             Order = Volatile.Read(ref _applied).Order,
             StalledMilliseconds = _started ? Math.Max(0, Environment.TickCount64 - _loops.Min(loop => loop.Progress)) : 0,
             Nodes = nodes,
@@ -187,6 +234,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, _loops.Select(loop => loop.ConnectTimes)),
             RouteTimes = DurationHistogram.Read(DurationHistogram.RouteBounds, _loops.Select(loop => loop.RouteTimes)),
             SessionTimes = DurationHistogram.Read(DurationHistogram.SessionBounds, _loops.Select(loop => loop.SessionTimes)),
+            Handshakes = _tls?.Handshakes,
         };
     }
 
@@ -203,6 +251,11 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
                     loop.CleanUp();
                 }
             }
+        }
+
+        if (_tls is not null)
+        {
+            await _tls.DisposeAsync().ConfigureAwait(false);
         }
 
         await OnAllLoops(loop => loop.Stop()).ConfigureAwait(false);
@@ -289,15 +342,15 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     /// Lowers limits.connections to what the process may open, as Redis does with maxclients: probes and the admin server must
     /// never be out of descriptors because there are too many clients.
     /// </summary>
-    private static LimitConfiguration FitDescriptors(LimitConfiguration limits, long files, ILogger logger)
+    private static LimitConfiguration FitDescriptors(LimitConfiguration limits, long files, int perSession, ILogger logger)
     {
-        int fits = FileDescriptorLimit.ConnectionsFor(files);
+        int fits = FileDescriptorLimit.ConnectionsFor(files, perSession);
         if (limits.Connections <= fits)
         {
             return limits;
         }
 
-        LogLowered(logger, limits.Connections, fits, files, FileDescriptorLimit.NeededFor(limits.Connections));
+        LogLowered(logger, limits.Connections, fits, files, FileDescriptorLimit.NeededFor(limits.Connections, perSession));
         return limits with { Connections = fits };
     }
 

@@ -45,7 +45,9 @@ public static class ProxyProtocol
     /// </summary>
     public const int MaxLength = 4096;
 
-    private const int FixedLength = 16;
+    /// <summary>Bytes that every header has; the last two are the number of those that follow.</summary>
+    internal const int FixedLength = 16;
+
     private const int IPv4AddressesLength = 12;
     private const int IPv6AddressesLength = 36;
 

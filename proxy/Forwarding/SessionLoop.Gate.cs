@@ -126,6 +126,13 @@ internal abstract unsafe partial class SessionLoop
         session.ConnectTicks = Stopwatch.GetTimestamp();
         _connecting++;
         NodeTarget node = _nodes[_target];
+        if (Dialer is not null)
+        {
+            SetEdge((2 * index) + 1, Dialer.Dial(this, node.Node));
+            ArmConnectTimer(index);
+            return;
+        }
+
         int descriptor = Sockets.OpenOutgoing(node.Family);
         if (descriptor < 0)
         {

@@ -63,7 +63,9 @@ internal abstract unsafe partial class SessionLoop
                 _listenDescriptors[listener], address, &length, LibC.SocketNonBlocking | LibC.SocketCloseOnExec);
             if (descriptor >= 0)
             {
-                Admit(descriptor, ClientAddress.FromNative(new ReadOnlySpan<byte>(address, (int)length)));
+                ClientAddress client = ClientAddress.FromNative(new ReadOnlySpan<byte>(address, (int)length));
+                bool header = SendsHeader(client);
+                Admit(descriptor, client, edge: null, header ? _limits.TryEnter() : _limits.TryEnter(client.Address), header);
                 continue;
             }
 
@@ -83,15 +85,14 @@ internal abstract unsafe partial class SessionLoop
         return !_acceptPaused;
     }
 
-    private void Admit(int descriptor, ClientAddress client)
+    private void Admit(int descriptor, ClientAddress client, ISocketEdge? edge, bool counted, bool header)
     {
         _accepted++;
-        bool header = SendsHeader(client);
-        bool counted = header ? _limits.TryEnter() : _limits.TryEnter(client.Address);
         int index = TakeSlot();
         if (index < 0)
         {
-            // Even the slots for refusals are taken: say it and close without waiting for the client to read it.
+            // Even the slots for refusals are taken: say it and close without waiting for the client to read it. (A counted
+            // session always finds one.)
             Send(descriptor, LimitText);
             LibC.Close(descriptor);
             _ends[(int)SessionEnd.Limit]++;
@@ -107,6 +108,11 @@ internal abstract unsafe partial class SessionLoop
         session.FailedGeneration = -1;
         session.Node = -1;
         session.Counted = counted;
+        if (edge is not null)
+        {
+            SetEdge(2 * index, edge);
+        }
+
         OpenEndpoint(2 * index, descriptor);
         if (!counted)
         {
@@ -329,6 +335,11 @@ internal abstract unsafe partial class SessionLoop
 
     private void CloseEndpoint(int index, bool reset)
     {
+        if (_edges is not null)
+        {
+            CloseEdge(index, reset);
+        }
+
         ref Endpoint endpoint = ref _endpoints[index];
         if (endpoint.Descriptor < 0)
         {

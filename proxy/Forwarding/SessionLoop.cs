@@ -10,7 +10,8 @@
 // The bytes are opaque: nothing here looks at them.
 //
 // Parts: this file (the boundary, blocks, turns), .Splice (bulk), .Closing (half-closes, resets), .Sessions (accept, refusal, end),
-// .Header (the PROXY protocol), .Gate (orders, parking, connecting), .Inbox (what other threads ask for).
+// .Header (the PROXY protocol), .Gate (orders, parking, connecting), .Inbox (what other threads ask for), .Edges (sockets with TLS
+// behind them).
 
 using System.Runtime.InteropServices;
 

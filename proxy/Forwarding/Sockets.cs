@@ -111,7 +111,8 @@ internal static class Sockets
     private static SocketException CannotListen(IPEndPoint address, SocketException e) =>
         new((int)e.SocketErrorCode, $"cannot listen on {address}: {e.Message}");
 
-    private static void SetOptions(int socket)
+    /// <summary>Sends at once, and finds a dead peer within a minute.</summary>
+    public static void SetOptions(int socket)
     {
         LibC.SetOption(socket, LibC.LevelTcp, LibC.TcpNoDelay, 1);
         LibC.SetOption(socket, LibC.LevelSocket, LibC.OptionKeepAlive, 1);

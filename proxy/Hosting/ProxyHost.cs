@@ -97,7 +97,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         var routing = _router.RunAsync(routingEnds.Token);
         var ending = routing.ContinueWith(_ => _stop.TrySetResult(StopReason.Failure), TaskScheduler.Default);
         _lifecycle.Enter(LifecyclePhase.Serving);
-        LogServing(_log, string.Join(", ", _configuration.Listen), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
+        LogServing(_log, string.Join(", ", [.. _configuration.Listen.Select(l => l.ToString()), .. (_configuration.Tls?.Listen ?? []).Select(l => $"{l} (TLS)")]), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
         _notifier.Ready(StatusText());
 
         using (var beating = new CancellationTokenSource())
@@ -154,6 +154,10 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _logging.Level = next.Log.Level;
         _sessionLog.Enabled = next.Log.Sessions;
         _authentication.Require(next.Admin?.User, next.Admin?.Password);
+        if (next.Admin is { } admin)
+        {
+            _admin?.Use(admin);
+        }
     }
 
     // The first signal begins the end, the second one hurries it.

@@ -3,6 +3,7 @@
 
 using System.Net;
 using System.Net.Sockets;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
 
@@ -36,7 +37,7 @@ internal readonly record struct Outcome(ServerHealth Health, string? Error = nul
 }
 
 /// <summary>Runs a conversation for ever.</summary>
-internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation, TimeSpan interval, MonotonicClock clock) : IDisposable
+internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation, TimeSpan interval, MonotonicClock clock, TlsClient? tls = null) : IDisposable
 {
     /// <summary>Bound of a connection attempt: Linux repeats a lost SYN after 1 s, so that a second attempt is no worse.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
@@ -75,7 +76,7 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
             Outcome outcome;
             try
             {
-                connection = await RespSocket.ConnectAsync(endPoint, limit.Token);
+                connection = await RespSocket.ConnectAsync(endPoint, tls, limit.Token);
                 outcome = await ConverseAsync(connection, limit, stop);
             }
             catch (SocketException e)
@@ -85,8 +86,12 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
             catch (OperationCanceledException)
             {
                 outcome = connection is null
-                    ? new Outcome(ServerHealth.ConnectTimeout, $"no connection within {ConnectTimeout.TotalSeconds:0} s")
+                    ? new Outcome(ServerHealth.ConnectTimeout, $"no connection{(tls is null ? "" : " with TLS")} within {ConnectTimeout.TotalSeconds:0} s")
                     : new Outcome(ServerHealth.Disconnected, $"no answer within {SilenceLimit.TotalSeconds:0} s");
+            }
+            catch (TlsException e)
+            {
+                outcome = new Outcome(e.IsCertificate ? ServerHealth.CertificateRefused : ServerHealth.TlsFailed, e.Message);
             }
             catch (RespException e)
             {
@@ -177,7 +182,7 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
         {
             await connection.ReadableAsync(cancel);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is SocketException or TlsException or OperationCanceledException or ObjectDisposedException)
         {
             // The end of the connection, too.
         }

@@ -2,6 +2,7 @@
 // the set as a whole: the new one is started and has been heard before the old one ends, so that evidence has no gap.
 
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
 
@@ -19,13 +20,15 @@ internal sealed class ProbeSet : IDisposable
     public ProbeSet(ProxyConfiguration configuration, NodeDirectory directory, IReportSink sink, MonotonicClock clock)
     {
         RedisConfiguration redis = configuration.Redis;
+        TlsClient? redisTls = TlsClient.Of(redis.Tls);
+        TlsClient? sentinelTls = TlsClient.Of(configuration.Sentinel?.Tls);
         IEnumerable<ProbeLoop> nodes = redis.Nodes.Select((node, i) => new ProbeLoop(
-            node.EndPoint, new NodeConversation(i, redis.Credentials, directory, sink), redis.ProbeInterval, clock));
+            node.EndPoint, new NodeConversation(i, redis.Credentials, directory, sink), redis.ProbeInterval, clock, redisTls));
         SentinelConfiguration? sentinel = configuration.Sentinel;
         IEnumerable<ProbeLoop> sentinels = sentinel is null ? [] : sentinel.Nodes.Select((endPoint, i) => new ProbeLoop(
-            endPoint, new SentinelConversation(i, sentinel, directory, sink), sentinel.PollInterval, clock));
+            endPoint, new SentinelConversation(i, sentinel, directory, sink), sentinel.PollInterval, clock, sentinelTls));
         _loops = [.. nodes, .. sentinels];
-        _events = sentinel is null ? [] : [.. sentinel.Nodes.Select((endPoint, i) => new SentinelEvents(i, endPoint, sentinel, directory, sink, clock))];
+        _events = sentinel is null ? [] : [.. sentinel.Nodes.Select((endPoint, i) => new SentinelEvents(i, endPoint, sentinel, directory, sink, clock, sentinelTls))];
     }
 
     /// <summary>Has every probe ask at once.</summary>

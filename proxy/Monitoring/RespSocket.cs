@@ -1,8 +1,10 @@
-// One connection to a Redis or Sentinel server, for probes: sends prepared commands, receives whole replies.
+// One connection to a Redis or Sentinel server, for probes: sends prepared commands, receives whole replies. With or without TLS.
 
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
 
@@ -10,21 +12,27 @@ namespace RedisHaProxy.Monitoring;
 internal sealed class RespSocket : IDisposable
 {
     private readonly Socket _socket;
+    private readonly SslStream? _tls;
+    private Task<int>? _readable; // the wait that ReadableAsync began: a TLS stream has one reader at a time
     private byte[] _buffer = new byte[16 * 1024];
     private int _start;
     private int _end;
 
-    private RespSocket(Socket socket) => _socket = socket;
+    private RespSocket(Socket socket, SslStream? tls) => (_socket, _tls) = (socket, tls);
 
     /// <summary>Connects. Cancellation is the bound.</summary>
+    /// <param name="endPoint">The server.</param>
+    /// <param name="tls">Makes a TLS connection of it; null connects without TLS.</param>
+    /// <param name="cancel">The bound.</param>
     /// <exception cref="SocketException">Refused, unreachable, or another error of the system.</exception>
-    public static async ValueTask<RespSocket> ConnectAsync(IPEndPoint endPoint, CancellationToken cancel)
+    /// <exception cref="TlsException">The handshake failed, or the server's certificate is not good.</exception>
+    public static async ValueTask<RespSocket> ConnectAsync(IPEndPoint endPoint, TlsClient? tls, CancellationToken cancel)
     {
         var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(endPoint, cancel);
-            return new RespSocket(socket);
+            return new RespSocket(socket, tls is null ? null : await tls.AuthenticateAsync(socket, endPoint, cancel));
         }
         catch
         {
@@ -62,8 +70,22 @@ internal sealed class RespSocket : IDisposable
 
     /// <summary>Sends bytes.</summary>
     /// <exception cref="SocketException">The connection is gone.</exception>
+    /// <exception cref="TlsException">The server broke the protocol, or ended the connection by an alert.</exception>
     public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
     {
+        if (_tls is not null)
+        {
+            try
+            {
+                await _tls.WriteAsync(bytes, cancel);
+                return;
+            }
+            catch (IOException e)
+            {
+                throw TlsClient.Translate(e);
+            }
+        }
+
         while (!bytes.IsEmpty)
         {
             bytes = bytes[await _socket.SendAsync(bytes, cancel)..];
@@ -76,6 +98,7 @@ internal sealed class RespSocket : IDisposable
     /// </summary>
     /// <exception cref="RespException">Not RESP2, or beyond a limit.</exception>
     /// <exception cref="SocketException">The connection ended.</exception>
+    /// <exception cref="TlsException">The server broke the protocol, or ended the connection by an alert.</exception>
     public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int count, CancellationToken cancel)
     {
         int measured = _start;
@@ -91,7 +114,7 @@ internal sealed class RespSocket : IDisposable
             int used = measured - _start;
             MakeRoom();
             measured = _start + used;
-            int received = await _socket.ReceiveAsync(_buffer.AsMemory(_end), cancel);
+            int received = _tls is null ? await _socket.ReceiveAsync(_buffer.AsMemory(_end), cancel) : await DecryptAsync(_tls, cancel);
             if (received == 0)
             {
                 if (replies > 0 && _buffer[_start] == (byte)RespType.Error)
@@ -114,10 +137,53 @@ internal sealed class RespSocket : IDisposable
     /// Completes when there is something to receive: the server closed the connection, or sent what nobody asked for. Also
     /// completes, at the latest, when the next answer comes.
     /// </summary>
-    public ValueTask<int> ReadableAsync(CancellationToken cancel) => _socket.ReceiveAsync(Memory<byte>.Empty, cancel);
+    public ValueTask<int> ReadableAsync(CancellationToken cancel)
+    {
+        if (_tls is null)
+        {
+            return _socket.ReceiveAsync(Memory<byte>.Empty, cancel);
+        }
+
+        _readable = ReadableAsync(_tls, cancel);
+        return new ValueTask<int>(_readable);
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _tls?.Dispose();
+        _socket.Dispose();
+    }
+
+    private static async Task<int> ReadableAsync(SslStream tls, CancellationToken cancel)
+    {
+        try
+        {
+            return await tls.ReadAsync(Memory<byte>.Empty, cancel);
+        }
+        catch (IOException e)
+        {
+            throw TlsClient.Translate(e);
+        }
+    }
+
+    private async ValueTask<int> DecryptAsync(SslStream tls, CancellationToken cancel)
+    {
+        if (_readable is { } waiting)
+        {
+            _readable = null;
+            await waiting;
+        }
+
+        try
+        {
+            return await tls.ReadAsync(_buffer.AsMemory(_end), cancel);
+        }
+        catch (IOException e)
+        {
+            throw TlsClient.Translate(e);
+        }
+    }
 
     private void MakeRoom()
     {

@@ -5,11 +5,13 @@
 using System.Net;
 using System.Net.Sockets;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
 
 /// <summary>Subscribes to one Sentinel's events, on a connection of their own (a subscribed RESP2 connection cannot ask).</summary>
-internal sealed class SentinelEvents(int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, MonotonicClock clock)
+internal sealed class SentinelEvents(
+    int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, MonotonicClock clock, TlsClient? tls = null)
 {
     /// <summary>What is subscribed to. (Redis sentinel.c; the names are the same in 6.2 to 7.4.)</summary>
     internal static readonly string[] Channels =
@@ -37,7 +39,7 @@ internal sealed class SentinelEvents(int index, IPEndPoint endPoint, SentinelCon
             {
                 using var limit = new CancellationTokenSource(ConnectTimeout, clock.Time);
                 using CancellationTokenRegistration registration = stop.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), limit);
-                using RespSocket connection = await RespSocket.ConnectAsync(endPoint, limit.Token);
+                using RespSocket connection = await RespSocket.ConnectAsync(endPoint, tls, limit.Token);
                 connection.KeepAlive();
                 if (await SubscribeAsync(connection, limit.Token))
                 {
@@ -48,7 +50,7 @@ internal sealed class SentinelEvents(int index, IPEndPoint endPoint, SentinelCon
                     }
                 }
             }
-            catch (Exception e) when (e is SocketException or OperationCanceledException or RespException)
+            catch (Exception e) when (e is SocketException or TlsException or OperationCanceledException or RespException)
             {
                 // Tried again below.
             }

@@ -49,6 +49,12 @@ public enum ServerHealth : byte
 
     /// <summary>What answers does not speak the Redis protocol, or not as documented.</summary>
     ProtocolError,
+
+    /// <summary>Its certificate is not good: expired, for another name, or not signed by an authority of the CA file.</summary>
+    CertificateRefused,
+
+    /// <summary>No TLS connection comes about: it does not speak TLS, no common version, or it refuses ours or wants a certificate.</summary>
+    TlsFailed,
 }
 
 /// <summary>What a health means.</summary>
@@ -65,6 +71,6 @@ public static class ServerHealthExtensions
     public static bool RefusesProbe(this ServerHealth health) =>
         health is ServerHealth.PasswordRequired or ServerHealth.WrongPassword or ServerHealth.NotPermitted;
 
-    /// <summary>Nothing will change until a person acts: credentials, rights, configuration.</summary>
+    /// <summary>Nothing will change until a person acts: credentials, rights, configuration, certificates.</summary>
     public static bool NeedsOperator(this ServerHealth health) => health >= ServerHealth.PasswordRequired;
 }

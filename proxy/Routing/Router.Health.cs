@@ -172,6 +172,8 @@ public sealed partial class Router
         ServerHealth.NotPermitted => " Let the user run its commands: ACL SETUSER <sentinel.user> +ping +info +subscribe +sentinel|master &*",
         ServerHealth.UnknownMaster => " Check sentinel.master against the names in SENTINEL MASTERS.",
         ServerHealth.ProtocolError => " Check that the address is right and that nothing stands between.",
+        ServerHealth.CertificateRefused => $" Give that server a certificate for this address (or for {section}.tls.serverName) that an authority of {section}.tls.caFile has signed, or mend these keys and reload.",
+        ServerHealth.TlsFailed => $" Check that this is its TLS port, and whether it wants a client's certificate (tls-auth-clients): {section}.tls.certificateFile and keyFile.",
         ServerHealth.Unreachable => " Check routes and security rules.",
         _ => "",
     };

@@ -109,7 +109,10 @@ internal static class SampleStatus
             BytesOutPerSecond = 20,
             Ends = Enum.GetValues<SessionEnd>().ToDictionary(EndCode.Of, end => (long)end),
             RecordsDropped = 0,
+            Handshakes = 40,
+            HandshakeFailures = 2,
         },
+        Certificates = [new CertificateEntry { Use = "clients", Subject = "CN=proxy", NotAfter = Now.AddDays(90) }],
         Nodes = [Master, Replica, Down],
         Sentinels =
         [

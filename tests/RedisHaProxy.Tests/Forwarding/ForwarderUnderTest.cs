@@ -20,8 +20,9 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         LimitConfiguration? limits = null,
         int loops = 1,
         ILoggerFactory? loggerFactory = null,
-        ProxyProtocolConfiguration? proxyProtocol = null)
-        : this(ForwardingEngine.Auto, nodes, timeouts, limits, loops, loggerFactory, proxyProtocol)
+        ProxyProtocolConfiguration? proxyProtocol = null,
+        Func<ProxyConfiguration, ProxyConfiguration>? change = null)
+        : this(ForwardingEngine.Auto, nodes, timeouts, limits, loops, loggerFactory, proxyProtocol, change)
     {
     }
 
@@ -33,12 +34,23 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         LimitConfiguration? limits = null,
         int loops = 1,
         ILoggerFactory? loggerFactory = null,
-        ProxyProtocolConfiguration? proxyProtocol = null)
+        ProxyProtocolConfiguration? proxyProtocol = null,
+        Func<ProxyConfiguration, ProxyConfiguration>? change = null)
     {
         Nodes = [.. nodes.Select((endPoint, i) => new RedisNode($"redis{i + 1}", endPoint))];
+        var configuration = new ProxyConfiguration
+        {
+            Listen = [new(System.Net.IPAddress.Loopback, 0)],
+            ProxyProtocol = proxyProtocol,
+            Redis = new RedisConfiguration { Nodes = Nodes },
+            Timeouts = timeouts ?? new TimeoutConfiguration(),
+            Limits = limits ?? new LimitConfiguration(),
+            Engine = engine,
+        };
+        Configuration = change?.Invoke(configuration) ?? configuration;
         try
         {
-            Forwarder = NewForwarder(engine, timeouts, limits, loops, loggerFactory, proxyProtocol);
+            Forwarder = new LoopForwarder(Configuration, loggerFactory ?? NullLoggerFactory.Instance, TimeProvider.System, loops);
         }
         catch (EngineUnavailableException e)
         {
@@ -50,6 +62,8 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     }
 
     public IReadOnlyList<RedisNode> Nodes { get; }
+
+    public ProxyConfiguration Configuration { get; }
 
     public LoopForwarder Forwarder { get; }
 
@@ -116,22 +130,6 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         Forwarder.Loops[loop].Post(each => answer.SetResult(question(each)));
         return answer.Task.WaitAsync(Bound.Wait);
     }
-
-    private LoopForwarder NewForwarder(
-        ForwardingEngine engine, TimeoutConfiguration? timeouts, LimitConfiguration? limits, int loops, ILoggerFactory? loggerFactory, ProxyProtocolConfiguration? proxyProtocol) =>
-        new(
-            new ProxyConfiguration
-            {
-                Engine = engine,
-                Listen = [new(System.Net.IPAddress.Loopback, 0)],
-                ProxyProtocol = proxyProtocol,
-                Redis = new RedisConfiguration { Nodes = Nodes },
-                Timeouts = timeouts ?? new TimeoutConfiguration(),
-                Limits = limits ?? new LimitConfiguration(),
-            },
-            loggerFactory ?? NullLoggerFactory.Instance,
-            TimeProvider.System,
-            loops);
 
     public async ValueTask DisposeAsync() => await Forwarder.DisposeAsync();
 }

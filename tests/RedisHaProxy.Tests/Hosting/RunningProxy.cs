@@ -18,11 +18,11 @@ internal sealed partial class RunningProxy : IAsyncDisposable
     private readonly TemporaryFolder _folder = new();
     private Process? _process;
 
-    private RunningProxy()
+    private RunningProxy(HttpMessageHandler? https = null)
     {
         EndPoint = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
         Admin = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
-        Http = new HttpClient { BaseAddress = new Uri($"http://{Admin}/"), Timeout = TimeSpan.FromSeconds(20) };
+        Http = new HttpClient(https ?? new HttpClientHandler()) { BaseAddress = new Uri($"{(https is null ? "http" : "https")}://{Admin}/"), Timeout = TimeSpan.FromSeconds(20) };
     }
 
     /// <summary>Where clients connect.</summary>
@@ -55,13 +55,20 @@ internal sealed partial class RunningProxy : IAsyncDisposable
     }
 
     /// <summary>Starts a proxy and waits until /healthz answers.</summary>
-    public static async Task<RunningProxy> StartAsync(
-        RedisDeployment deployment, string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""", Action<ProcessStartInfo>? change = null, string further = "")
+    public static Task<RunningProxy> StartAsync(
+        RedisDeployment deployment, string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""", Action<ProcessStartInfo>? change = null, string further = "") =>
+        StartAsync(proxy => proxy.Configure(deployment, timeouts, further), change, https: null);
+
+    /// <summary>Starts a proxy whose files a test writes itself.</summary>
+    /// <param name="configure">Writes them.</param>
+    /// <param name="change">Changes how the process is started.</param>
+    /// <param name="https">Speaks with the admin server where that has TLS.</param>
+    public static async Task<RunningProxy> StartAsync(Action<RunningProxy> configure, Action<ProcessStartInfo>? change = null, HttpMessageHandler? https = null)
     {
-        var proxy = new RunningProxy();
+        var proxy = new RunningProxy(https);
         try
         {
-            proxy.Configure(deployment, timeouts, further);
+            configure(proxy);
             proxy.Launch(change);
             await Eventually.HoldsAsync(
                 async () =>
@@ -98,6 +105,9 @@ internal sealed partial class RunningProxy : IAsyncDisposable
               "timeouts": {{timeouts}} }
             """);
     }
+
+    /// <summary>Writes a file into the folder of the configuration, and returns its path.</summary>
+    public string Write(string name, string content) => _folder.Write(name, content);
 
     /// <summary>The status code of a path, without credentials; 0 when nobody answers.</summary>
     public async Task<HttpStatusCode> StatusAsync(string path)

@@ -1,0 +1,82 @@
+// Sockets whose network side somebody else handles (TLS): they come through the inbox, connected, as one end of a socket pair.
+
+namespace RedisHaProxy.Forwarding;
+
+internal abstract unsafe partial class SessionLoop
+{
+    private ISocketEdge?[]? _edges; // by endpoint; null as long as nobody brings one
+
+    /// <summary>Connects to nodes in place of this loop; null where the loop does it. Set before the start.</summary>
+    internal INodeDialer? Dialer { get; set; }
+
+    /// <summary>Takes a client that was accepted, and counted against the limits, elsewhere.</summary>
+    public void Admit(int descriptor, ClientAddress client, ISocketEdge edge)
+    {
+        if (_stopping)
+        {
+            edge.Closed(reset: true);
+            LibC.Close(descriptor);
+            _limits.Leave(client.Address);
+            return;
+        }
+
+        Admit(descriptor, client, edge, counted: true, header: false);
+    }
+
+    /// <summary>A dialled connection stands; <paramref name="descriptor"/> is the loop's end of it.</summary>
+    public void EdgeConnected(ISocketEdge edge, int descriptor)
+    {
+        if (!Holds(edge))
+        {
+            LibC.Close(descriptor); // its session has ended, or was called back, meanwhile
+            return;
+        }
+
+        OpenEndpoint(edge.Endpoint, descriptor);
+        OnConnected(edge.Endpoint >> 1);
+    }
+
+    /// <summary>The connection could not be made, or its network side was reset.</summary>
+    public void EdgeFailed(ISocketEdge edge, int errno)
+    {
+        if (!Holds(edge))
+        {
+            return;
+        }
+
+        int endpoint = edge.Endpoint;
+        if ((endpoint & 1) != 0 && _sessions[endpoint >> 1].State == SessionState.Connecting)
+        {
+            CloseEndpoint(endpoint, reset: true);
+            OnConnectFailed(endpoint >> 1, errno);
+        }
+        else
+        {
+            Fail(endpoint, errno);
+        }
+    }
+
+    private bool Holds(ISocketEdge edge) => _edges is not null && _edges[edge.Endpoint] == edge;
+
+    private bool HasEdge(int endpoint) => _edges is not null && _edges[endpoint] is not null;
+
+    private void SetEdge(int endpoint, ISocketEdge edge)
+    {
+        _edges ??= new ISocketEdge?[_endpoints.Length];
+        _edges[endpoint] = edge;
+        edge.Endpoint = endpoint;
+    }
+
+    private void CloseEdge(int endpoint, bool reset)
+    {
+        if (_edges![endpoint] is { } edge)
+        {
+            _edges[endpoint] = null;
+            edge.Closed(reset);
+            if (_endpoints[endpoint].Descriptor >= 0)
+            {
+                LibC.Shutdown(_endpoints[endpoint].Descriptor, LibC.ShutdownBoth); // also where an engine's reads hold it open
+            }
+        }
+    }
+}

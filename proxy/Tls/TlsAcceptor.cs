@@ -1,0 +1,403 @@
+// Accepts clients over TLS, and hands each to an event loop when its handshake is done, as one end of a socket pair. From there
+// on it is a session like any other: gate, parking, limits, codes.
+//
+// Whoever connects may be hostile. A client counts against limits.connections and limits.perSource from its accept; beyond them it
+// is closed before the handshake, as Redis does (networking.c, acceptCommonHandler), because a handshake is what costs. At most
+// MaxHandshakes are under way: then accepting waits, and a handshake that makes others wait for longer than StallLimit is ended.
+
+using System.Buffers.Binary;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Tls;
+
+/// <summary>Listens for clients over TLS.</summary>
+internal sealed partial class TlsAcceptor : IAsyncDisposable
+{
+    /// <summary>Handshakes under way at once. One costs about a millisecond of a core, and the probes' answers wait behind them.</summary>
+    internal const int MaxHandshakes = 256;
+
+    /// <summary>How long a handshake may take, as long as nobody waits for its place.</summary>
+    internal static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long it may take when others wait.</summary>
+    private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly TlsConfiguration _configuration;
+    private readonly AddressNetworks? _headerSources;
+    private readonly SharedLimits _limits;
+    private readonly SessionLoop[] _loops;
+    private readonly ILogger _log;
+    private readonly TimeProvider _time;
+    private readonly TlsServer _server;
+    private readonly SampledLog _failures;
+    private readonly SampledLog _exhaustions;
+    private readonly CancellationTokenSource _accepting = new();
+    private readonly CancellationTokenSource _handshaking = new();
+    private readonly SemaphoreSlim _places = new(MaxHandshakes);
+    private readonly LinkedList<Handshake> _handshakes = new();
+    private Socket[] _listeners = [];
+    private Task _acceptLoops = Task.CompletedTask;
+    private bool _disposed;
+    private int _nextLoop;
+    private long _succeeded;
+    private long _failed;
+    private long _refused;
+
+    /// <param name="configuration">Where and how clients are accepted.</param>
+    /// <param name="proxyProtocol">Whose connections begin with a PROXY protocol header, before the handshake.</param>
+    /// <param name="limits">Count handshakes as sessions.</param>
+    /// <param name="loops">Take the sessions, in turn.</param>
+    /// <param name="log">Tells of failures, sampled.</param>
+    /// <param name="time">Where all time comes from.</param>
+    public TlsAcceptor(
+        TlsConfiguration configuration, ProxyProtocolConfiguration? proxyProtocol, SharedLimits limits, SessionLoop[] loops, ILogger<TlsAcceptor> log, TimeProvider time)
+    {
+        _configuration = configuration;
+        _headerSources = proxyProtocol is null ? null : new AddressNetworks(proxyProtocol.From);
+        _limits = limits;
+        _loops = loops;
+        _log = log;
+        _time = time;
+        _server = new TlsServer(configuration.Identity, configuration.Versions, configuration.ClientAuthorities);
+        _failures = new SampledLog(lines: 5, TimeSpan.FromSeconds(10), time);
+        _exhaustions = new SampledLog(lines: 1, TimeSpan.FromSeconds(10), time);
+    }
+
+    /// <summary>Clients closed at the accept because of a limit.</summary>
+    public long Refused => Volatile.Read(ref _refused);
+
+    /// <summary>Handshakes that have ended.</summary>
+    public HandshakeCounters Handshakes => new(Volatile.Read(ref _succeeded), Volatile.Read(ref _failed));
+
+    /// <summary>Binds, and returns the addresses.</summary>
+    /// <exception cref="SocketException">An address cannot be bound; the message names it. Nothing is left open.</exception>
+    public IReadOnlyList<IPEndPoint> Listen()
+    {
+        _listeners = Sockets.Listen(_configuration.Listen, 1)[0];
+        return [.. _listeners.Select(listener => (IPEndPoint)listener.LocalEndPoint!)];
+    }
+
+    /// <summary>Begins to accept.</summary>
+    public void Start() => _acceptLoops = Task.WhenAll(_listeners.Select(listener => Task.Run(() => AcceptAsync(listener))));
+
+    /// <summary>Takes other certificates and versions for the handshakes to come.</summary>
+    public void Use(TlsConfiguration configuration) => _server.Use(configuration.Identity, configuration.Versions, configuration.ClientAuthorities);
+
+    /// <summary>Closes the listeners. Handshakes under way go on, and become sessions.</summary>
+    public void StopAccepting()
+    {
+        _accepting.Cancel();
+        foreach (Socket listener in _listeners)
+        {
+            listener.Dispose();
+        }
+    }
+
+    /// <summary>Ends what is under way.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        StopAccepting();
+        await _acceptLoops;
+        await _handshaking.CancelAsync();
+        for (int i = 0; i < MaxHandshakes; i++)
+        {
+            await _places.WaitAsync();
+        }
+
+        _accepting.Dispose();
+        _handshaking.Dispose();
+        _places.Dispose();
+    }
+
+    private async Task AcceptAsync(Socket listener)
+    {
+        while (!_accepting.IsCancellationRequested)
+        {
+            try
+            {
+                await TakePlaceAsync();
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            Socket? client = null;
+            try
+            {
+                client = await listener.AcceptAsync(_accepting.Token);
+                client.Blocking = true; // it has it from the listener, and NetworkStream asks for it; async calls never block
+                var endPoint = (IPEndPoint)client.RemoteEndPoint!;
+                var address = new ClientAddress(ClientAddress.Bits(endPoint.Address), (ushort)endPoint.Port);
+                bool header = _headerSources?.Contain(address.Address) ?? false;
+                if (header ? _limits.TryEnter() : _limits.TryEnter(address.Address))
+                {
+                    Begin(client, address, header);
+                    continue;
+                }
+
+                Interlocked.Increment(ref _refused);
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                // The end of accepting.
+            }
+            catch (SocketException e)
+            {
+                await OnAcceptErrorAsync(e);
+            }
+
+            client?.Dispose();
+            _places.Release();
+        }
+    }
+
+    private async Task OnAcceptErrorAsync(SocketException e)
+    {
+        // Any other error is of one connection, which is gone (accept(2)).
+        if (e.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
+        {
+            if (_exhaustions.Lets(out _))
+            {
+                LogExhausted(_log, e.Message);
+            }
+
+            await Task.Delay(AcceptPause, _time, _accepting.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Waits until a handshake may begin, and makes those end that have been making others wait.</summary>
+    private async Task TakePlaceAsync()
+    {
+        while (!await _places.WaitAsync(0))
+        {
+            Handshake? oldest;
+            lock (_handshakes)
+            {
+                oldest = _handshakes.First?.Value;
+            }
+
+            if (oldest is not null && _time.GetElapsedTime(oldest.Started) is var age && age >= StallLimit)
+            {
+                oldest.Cancel();
+            }
+
+            if (await _places.WaitAsync(TimeSpan.FromMilliseconds(10), _accepting.Token))
+            {
+                return;
+            }
+        }
+    }
+
+    private void Begin(Socket client, ClientAddress address, bool header)
+    {
+        var handshake = new Handshake(_time.GetTimestamp(), CancellationTokenSource.CreateLinkedTokenSource(_handshaking.Token));
+        lock (_handshakes)
+        {
+            _handshakes.AddLast(handshake.Node);
+        }
+
+        _ = Task.Run(() => RunAsync(client, address, header, handshake));
+    }
+
+    private async Task RunAsync(Socket network, ClientAddress client, bool header, Handshake handshake)
+    {
+        SessionLoop loop = _loops[(uint)Interlocked.Increment(ref _nextLoop) % (uint)_loops.Length];
+        var edge = new TlsEdge(loop);
+        SslStream? tls = null;
+        (int ForLoop, Socket ForUs)? pair = null;
+        bool sourceCounted = !header;
+        try
+        {
+            handshake.Limit.CancelAfter(HandshakeLimit);
+            if (header)
+            {
+                if (await ReadHeaderAsync(network, client, handshake.Limit.Token) is { } named)
+                {
+                    client = named;
+                    sourceCounted = _limits.TryEnterSource(client.Address);
+                    if (!sourceCounted)
+                    {
+                        Interlocked.Increment(ref _refused);
+                    }
+                }
+            }
+
+            tls = !sourceCounted ? null : await AuthenticateAsync(network, client, handshake);
+            pair = tls is null ? null : TlsEdge.CreatePair();
+        }
+        catch (SocketException e)
+        {
+            await OnAcceptErrorAsync(e); // no descriptors for a pair
+        }
+        finally
+        {
+            lock (_handshakes)
+            {
+                _handshakes.Remove(handshake.Node);
+            }
+
+            handshake.Limit.Dispose();
+            _places.Release();
+        }
+
+        if (tls is null || pair is not var (forLoop, forUs))
+        {
+            Interlocked.Increment(ref _failed);
+            if (sourceCounted)
+            {
+                _limits.Leave(client.Address);
+            }
+            else
+            {
+                _limits.Leave();
+            }
+
+            network.Dispose();
+            return;
+        }
+
+        Interlocked.Increment(ref _succeeded);
+        edge.Attach(network);
+        loop.Post(each => each.Admit(forLoop, client, edge));
+        await edge.PumpAsync(network, tls, forUs);
+    }
+
+    /// <summary>The client that the header of a balancer names, which is the balancer itself when it names none; null when there is no header.</summary>
+    private async Task<ClientAddress?> ReadHeaderAsync(Socket network, ClientAddress peer, CancellationToken cancel)
+    {
+        var bytes = new byte[ProxyProtocol.MaxLength];
+        int length = 0;
+        try
+        {
+            while (true)
+            {
+                ProxyHeader header = ProxyProtocol.Read(bytes.AsSpan(0, length));
+                switch (header.Status)
+                {
+                    case ProxyHeaderStatus.Relayed:
+                        return header.Client;
+                    case ProxyHeaderStatus.Own:
+                        return peer;
+                    case ProxyHeaderStatus.Malformed:
+                        LogFailure(peer, "no PROXY protocol header, which every connection from there begins with");
+                        return null;
+                }
+
+                // Not a byte more than the header has: the handshake follows.
+                int needed = length < ProxyProtocol.FixedLength
+                    ? ProxyProtocol.FixedLength - length
+                    : ProxyProtocol.FixedLength + BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(14)) - length;
+                int received = await network.ReceiveAsync(bytes.AsMemory(length, needed), cancel);
+                if (received == 0)
+                {
+                    return null; // a balancer's check of the port
+                }
+
+                length += received;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            LogFailure(peer, "no PROXY protocol header in time");
+        }
+        catch (SocketException)
+        {
+            // Reset: a check of the port, too.
+        }
+
+        return null;
+    }
+
+    private void LogFailure(ClientAddress client, string cause)
+    {
+        if (!_handshaking.IsCancellationRequested && _failures.Lets(out long left))
+        {
+            LogFailed(_log, client.ToString(), cause, left);
+        }
+    }
+
+    private async Task<SslStream?> AuthenticateAsync(Socket network, ClientAddress client, Handshake handshake)
+    {
+        var options = _server.CreateOptions(out var verification);
+        SslStream? tls = null;
+        string cause;
+        try
+        {
+            // A client that closes without a word is a port check, of a load balancer most often: no line for it.
+            if (await network.ReceiveAsync(new byte[1], SocketFlags.Peek, handshake.Limit.Token) == 0)
+            {
+                return null;
+            }
+
+            tls = new SslStream(new NetworkStream(network, ownsSocket: true));
+            await tls.AuthenticateAsServerAsync(options, handshake.Limit.Token);
+            return tls;
+        }
+        catch (OperationCanceledException)
+        {
+            cause = "no handshake in time";
+        }
+        catch (Exception e)
+        {
+            // Hostile bytes may cause any error of the library, and each of them ends this connection alone.
+            cause = verification?.Problem ?? (e is AuthenticationException or IOException ? TlsException.Cause(e) : e.ToString());
+        }
+
+        if (tls is not null)
+        {
+            await tls.DisposeAsync();
+        }
+
+        LogFailure(client, cause);
+        return null;
+    }
+
+    private sealed class Handshake
+    {
+        public Handshake(long started, CancellationTokenSource limit)
+        {
+            Started = started;
+            Limit = limit;
+            Node = new LinkedListNode<Handshake>(this);
+        }
+
+        public long Started { get; }
+
+        public CancellationTokenSource Limit { get; }
+
+        public LinkedListNode<Handshake> Node { get; }
+
+        public void Cancel()
+        {
+            try
+            {
+                Limit.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It has just ended by itself.
+            }
+        }
+    }
+
+    [LoggerMessage(51, LogLevel.Warning, "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)")]
+    private static partial void LogFailed(ILogger log, string client, string cause, long left);
+
+    [LoggerMessage(52, LogLevel.Warning, "Clients over TLS wait: {Cause}. Raise LimitNOFILE or lower limits.connections.")]
+    private static partial void LogExhausted(ILogger log, string cause);
+}
