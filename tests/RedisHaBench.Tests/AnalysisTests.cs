@@ -126,11 +126,12 @@ public sealed class AnalysisTests
             .Wait(10, null, 0) // left behind
             .Wait(3100, null, 1) // rightly on the new master
             .Wait(10, 500, 0) // cut while its master was well
+            .Wait(10, 2900, 0) // cut for the announced promotion
             .Build(finalMaster: 1);
 
         var figures = Analysis.Measure(run);
 
-        Assert.Equal((1, 1, 1), (figures.WaitsEnded, figures.WaitsLeftBehind, figures.WaitsEndedForNothing));
+        Assert.Equal((2, 1, 1), (figures.WaitsEnded, figures.WaitsLeftBehind, figures.WaitsEndedForNothing));
         Assert.Equal(40, figures.PromotionToWaitsEnded);
     }
 

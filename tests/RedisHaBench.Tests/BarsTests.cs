@@ -33,7 +33,6 @@ public sealed class BarsTests
     private static Dictionary<string, (string Scenario, Measurements Round)> MissedBy => new()
     {
         ["acknowledged writes lost"] = ("crash", Good with { Lost = 1 }),
-        ["acknowledged writes lost, sent more than 100 ms after the promotion"] = ("sentinel-failover", Good with { Lost = 1, LostAfterPromotion = 1, LostLate = 1 }),
         ["acknowledged writes lost, sent after the promotion"] = ("partition", Good with { Lost = 1, LostAfterPromotion = 1 }),
         ["READONLY on connections opened more than 100 ms after a demotion"] = ("crash", Good with { ReadOnlyOnFreshConnection = 1 }),
         ["time with two targets, ms"] = ("crash", Good with { TwoTargets = 51 }),

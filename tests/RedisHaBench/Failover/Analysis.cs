@@ -15,6 +15,12 @@ internal static class Analysis
 
     private static readonly long Fresh = Ticks(100);
 
+    /// <summary>
+    /// A wait that ends so long before a promotion was ended for it: Sentinels announce a promotion a tick (50 to 100 ms) ahead, and a busy
+    /// machine adds to it.
+    /// </summary>
+    private static readonly long HandOver = Ticks(400);
+
     /// <summary>All figures of a run.</summary>
     /// <param name="run">What was seen.</param>
     /// <param name="lastSwitch">Measure the last switch of master instead of the first.</param>
@@ -216,7 +222,7 @@ internal static class Analysis
         var leftBehind = run.Waits.Count(w => w.Ended == long.MaxValue && w.Node != run.FinalMaster);
         var forNothing = run.Waits.Count(w => w.Ended != long.MaxValue && w.Ended < run.End && w.Waiting >= run.Begin - Stopwatch.Frequency
             && run.Nodes[w.Node].States.Last(s => s.At <= w.Ended).State == NodeState.Master
-            && (promotion is null || w.Ended < promotion.Value.At || w.Node == promotion.Value.Node)
+            && (promotion is null || w.Ended < promotion.Value.At - HandOver || w.Node == promotion.Value.Node)
             && !run.Nodes[w.Node].States.Any(s => s.State != NodeState.Master && s.At > w.Ended - Fresh && s.At < w.Ended + Fresh));
         if (promotion is not var (node, at))
         {

@@ -50,7 +50,6 @@ internal static class Bars
         {
             scenario.Loss switch
             {
-                LossBar.Late => new("acknowledged writes lost, sent more than 100 ms after the promotion", 0, rounds.Sum(r => r.LostLate)),
                 LossBar.AfterPromotion => new("acknowledged writes lost, sent after the promotion", 0, rounds.Sum(r => r.LostAfterPromotion)),
                 _ => new("acknowledged writes lost", 0, rounds.Sum(r => r.Lost)),
             },

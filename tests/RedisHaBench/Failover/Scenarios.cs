@@ -29,12 +29,6 @@ internal enum LossBar
     /// a proxy does.
     /// </summary>
     AfterPromotion,
-
-    /// <summary>
-    /// Those sent more than 100 ms after the promotion. Where Sentinels promote a replica beside a healthy master, the master goes on
-    /// acknowledging until a proxy has seen the promotion, one probe later.
-    /// </summary>
-    Late,
 }
 
 /// <summary>A scenario.</summary>
@@ -102,7 +96,6 @@ internal static class Scenarios
             Name = "sentinel-failover",
             Description = "SENTINEL FAILOVER; the old master is healthy and goes on claiming until Sentinels convert it",
             Switch = SwitchBar.Claiming,
-            Loss = LossBar.Late,
             Quick = true,
             Act = async stage =>
             {
@@ -161,7 +154,6 @@ internal static class Scenarios
             Name = "failover-aftermath",
             Description = "FAILOVER TO, and then what follows from it: about 30 s later the Sentinels promote the third node while the second is master and healthy",
             Switch = SwitchBar.Claiming,
-            Loss = LossBar.Late,
             LastSwitch = true,
             Act = async stage =>
             {
