@@ -29,7 +29,7 @@ internal static class HaproxyCsv
     {
         var text = new StringBuilder(2048);
         text.Append("# ").AppendJoin(',', Columns).Append(",\n");
-        foreach (var row in Rows(status))
+        foreach (var row in Rows(status).Concat(ReadOnlyForms.Rows(status)))
         {
             text.AppendJoin(',', Columns.Select(column => row.TryGetValue(column, out string? value) ? Quoted(value) : "")).Append(",\n");
         }

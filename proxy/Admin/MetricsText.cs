@@ -25,6 +25,7 @@ internal static class MetricsText
         Nodes(text, status.Nodes);
         Sentinels(text, status.Sentinels);
         Certificates(text, status.Certificates ?? []);
+        ReadOnlyForms.Metrics(text, status);
         return text.ToString();
     }
 
@@ -159,17 +160,17 @@ internal static class MetricsText
         Sample(text, name + "_count", cumulative[^1]);
     }
 
-    private static void Single(StringBuilder text, string name, string type, string help, double value)
+    internal static void Single(StringBuilder text, string name, string type, string help, double value)
     {
         Family(text, name, type, help);
         Sample(text, name, value);
     }
 
-    private static void Family(StringBuilder text, string name, string type, string help) =>
+    internal static void Family(StringBuilder text, string name, string type, string help) =>
         text.Append("# HELP ").Append(Prefix).Append(name).Append(' ').Append(help).Append('\n')
             .Append("# TYPE ").Append(Prefix).Append(name).Append(' ').Append(type).Append('\n');
 
-    private static void Sample(StringBuilder text, string name, double value, params ReadOnlySpan<(string Name, string Value)> labels)
+    internal static void Sample(StringBuilder text, string name, double value, params ReadOnlySpan<(string Name, string Value)> labels)
     {
         text.Append(Prefix).Append(name);
         for (int i = 0; i < labels.Length; i++)

@@ -71,6 +71,7 @@ internal static class StatsPage
         new("sentinels", Sentinels(status)),
         new("failovers", Failovers(timeline)),
         new("sessions", Sessions(status)),
+        new("readonly", ReadOnlyForms.Section(status)),
         new("orders", Orders(timeline)),
         new("process", ProcessLine(status)),
     ];

@@ -19,6 +19,9 @@ internal sealed record StatusDocument
 
     public required IReadOnlyList<SentinelEntry> Sentinels { get; init; }
 
+    /// <summary>The read-only listener; null without one.</summary>
+    public ReadOnlyStatus? ReadOnly { get; init; }
+
     /// <summary>The certificates that the proxy shows to others; null or empty without TLS.</summary>
     public IReadOnlyList<CertificateEntry>? Certificates { get; init; }
 }
@@ -300,6 +303,9 @@ internal sealed record ExplainDocument
     public required IReadOnlyList<NodeEntry> Nodes { get; init; }
 
     public required IReadOnlyList<SentinelEntry> Sentinels { get; init; }
+
+    /// <summary>The read-only listener; null without one.</summary>
+    public ReadOnlyStatus? ReadOnly { get; init; }
 }
 
 /// <summary>One open session.</summary>

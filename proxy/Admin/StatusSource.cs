@@ -45,6 +45,7 @@ internal sealed class StatusSource(
             Nodes = [.. control.Nodes.Select(node => NodeOf(node, data.Nodes.FirstOrDefault(n => n.Node == node.Node), data.Order))],
             Sentinels = [.. control.Sentinels.Select(SentinelOf)],
             Certificates = CertificatesOf(settings),
+            ReadOnly = ReadOnlyStatus.From(settings, data, control),
         };
     }
 
@@ -96,6 +97,7 @@ internal sealed class StatusSource(
             Gate = status.Gate,
             Nodes = status.Nodes,
             Sentinels = status.Sentinels,
+            ReadOnly = status.ReadOnly,
         };
     }
 

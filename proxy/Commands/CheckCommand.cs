@@ -41,6 +41,11 @@ internal static class CheckCommand
             yield return ("tls", $"{string.Join(", ", tls.Listen)}, {Certificate(tls.Identity)}{(tls.ClientAuthorities is null ? "" : ", clients need a certificate")}");
         }
 
+        if (configuration.ReadOnly is { } reads)
+        {
+            yield return ("read-only", $"{string.Join(", ", reads.Listen)}, to replicas at most {Durations.Format(reads.MaxLag)} behind{(reads.Master ? ", or to the master" : "")}");
+        }
+
         if (configuration.ProxyProtocol is { } header)
         {
             yield return ("", $"with a PROXY protocol header from {string.Join(", ", header.From)}, within {Durations.Format(header.Timeout)}");

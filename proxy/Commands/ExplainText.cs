@@ -35,6 +35,11 @@ internal static class ExplainText
             }
         }
 
+        foreach (string line in ReadOnlyForms.Lines(explain.ReadOnly))
+        {
+            console.WriteLine(line);
+        }
+
         if (explain.Hints.Count > 0)
         {
             console.WriteLine();

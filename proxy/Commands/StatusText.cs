@@ -24,6 +24,11 @@ internal static class StatusText
         console.WriteLine();
         WriteSentinels(console, status);
         WriteSessions(console, status);
+        foreach (string line in ReadOnlyForms.Lines(status.ReadOnly))
+        {
+            console.WriteLine(line);
+        }
+
         var hints = Explanation.Hints(status);
         if (hints.Count > 0)
         {

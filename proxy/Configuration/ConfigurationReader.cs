@@ -86,15 +86,18 @@ internal static partial class ConfigurationReader
         }
 
         IReadOnlyList<IPEndPoint> listen = [.. plain, .. tls.Listen];
-        var redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, listen, now, problems);
+        var readOnly = ReadReadOnly(top.Section(Setting.ReadOnly), listen, problems);
+        IReadOnlyList<IPEndPoint> clients = [.. listen, .. readOnly?.Listen ?? []];
+        var redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, clients, now, problems);
         var configuration = new ProxyConfiguration
         {
             Listen = plain,
             ProxyProtocol = ReadProxyProtocol(top.Section(Setting.ProxyProtocol), problems),
             Tls = tls.Configuration,
+            ReadOnly = readOnly,
             Redis = redis,
             Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, now, problems),
-            Admin = ReadAdmin(top.Section(Setting.Admin), folder, listen, now, problems),
+            Admin = ReadAdmin(top.Section(Setting.Admin), folder, clients, now, problems),
             Engine = top.Choice(Setting.Engine) switch
             {
                 "epoll" => ForwardingEngine.Epoll,
@@ -144,6 +147,27 @@ internal static partial class ConfigurationReader
         }
 
         return new ProxyProtocolConfiguration { From = from, Timeout = section.Duration(Setting.ProxyProtocolTimeout) };
+    }
+
+    private static ReadOnlyConfiguration? ReadReadOnly(SectionReader section, IReadOnlyList<IPEndPoint> clients, ProblemList problems)
+    {
+        if (!section.Present)
+        {
+            return null;
+        }
+
+        var listen = section.Addresses(Setting.ReadOnlyListen, local: true);
+        foreach (var address in listen.Where(clients.Contains))
+        {
+            problems.Error(section.PositionOf(Setting.ReadOnlyListen), Setting.ReadOnlyListen.Path, $"{address} is an address of listen, whose sessions go to the master; choose another port, such as 6380");
+        }
+
+        return new ReadOnlyConfiguration
+        {
+            Listen = listen,
+            MaxLag = section.Duration(Setting.ReadOnlyMaxLag),
+            Master = section.Boolean(Setting.ReadOnlyMaster),
+        };
     }
 
     private static SentinelConfiguration? ReadSentinel(SectionReader section, string folder, DateTimeOffset now, ProblemList problems)

@@ -18,6 +18,9 @@ public sealed record ProxyConfiguration
     /// <summary>Where clients are accepted over TLS; null when the section is absent.</summary>
     public TlsConfiguration? Tls { get; init; }
 
+    /// <summary>The read-only listener; null when the section is absent.</summary>
+    public ReadOnlyConfiguration? ReadOnly { get; init; }
+
     /// <summary>The Redis data nodes.</summary>
     public required RedisConfiguration Redis { get; init; }
 
@@ -64,6 +67,21 @@ public enum ForwardingEngine
 
     /// <summary>io_uring, of Linux 6.0 or newer; without it the proxy does not start.</summary>
     IoUring,
+}
+
+/// <summary>Section "readOnly".</summary>
+public sealed record ReadOnlyConfiguration
+{
+    /// <summary>Addresses on which clients that only read are accepted; at least one.</summary>
+    public required IReadOnlyList<IPEndPoint> Listen { get; init; }
+
+    /// <summary>
+    /// The age of a replica's data up to which sessions may live on it; new ones come up to half of it. 10 s by default, 1 s to 1 h.
+    /// </summary>
+    public TimeSpan MaxLag { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Whether new sessions go to the master while no replica is fit.</summary>
+    public bool Master { get; init; }
 }
 
 /// <summary>Section "recording".</summary>

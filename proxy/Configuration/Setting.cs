@@ -95,6 +95,10 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting TlsKeyFile = Plain("tls.keyFile", SettingKind.Path, "", "required; a PEM file", live: true);
     public static readonly Setting TlsClientCaFile = Plain("tls.clientCaFile", SettingKind.Path, "", "a PEM file", live: true);
     public static readonly Setting TlsMinimumVersion = Word("tls.minimumVersion", "1.2", live: true, "1.2", "1.3");
+    public static readonly Setting ReadOnly = Plain("readOnly", SettingKind.Section, "", "optional");
+    public static readonly Setting ReadOnlyListen = Plain("readOnly.listen", SettingKind.Addresses, "", "at least one, none of listen");
+    public static readonly Setting ReadOnlyMaxLag = Duration("readOnly.maxLag", "10s", "1s", "1h");
+    public static readonly Setting ReadOnlyMaster = Plain("readOnly.master", SettingKind.Boolean, "false", "true or false");
     public static readonly Setting Redis = Plain("redis", SettingKind.Section, "", "required");
     public static readonly Setting RedisNodes = Plain("redis.nodes", SettingKind.NamedAddresses, "", "at least one; names and addresses unique", live: true);
     public static readonly Setting RedisUser = Plain("redis.user", SettingKind.Text, "", "no blanks; needs passwordFile", live: true);
@@ -150,6 +154,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
         Listen,
         Tls, TlsListen, TlsCertificateFile, TlsKeyFile, TlsClientCaFile, TlsMinimumVersion,
         ProxyProtocol, ProxyProtocolFrom, ProxyProtocolTimeout,
+        ReadOnly, ReadOnlyListen, ReadOnlyMaxLag, ReadOnlyMaster,
         Redis, RedisNodes, RedisUser, RedisPasswordFile, RedisProbeInterval,
         RedisTls, RedisTlsCaFile, RedisTlsServerName, RedisTlsCertificateFile, RedisTlsKeyFile,
         Sentinel, SentinelMaster, SentinelNodes, SentinelUser, SentinelPasswordFile, SentinelDownAfter, SentinelPollInterval,

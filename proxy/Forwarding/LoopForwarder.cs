@@ -3,6 +3,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Tls;
 
@@ -14,11 +15,13 @@ public sealed class EngineUnavailableException(string message, Exception cause) 
 /// <summary>An <see cref="IForwarder"/> of dedicated threads, each with its own listeners and sessions.</summary>
 public sealed partial class LoopForwarder : IForwarder, ISessions
 {
-    private readonly ProxyConfiguration _configuration;
     // Tables are made for so many sessions at least, so that limits.connections can be raised without a restart. What is never
     // used of them is never touched: address space, not memory.
     private const int Headroom = 65_536;
 
+    private readonly IReadOnlyList<IPEndPoint> _listen;
+    private readonly int _lanes; // listeners of the process that have loops of their own
+    private readonly int _perSession; // descriptors
     private readonly SharedLimits _limits;
     private readonly SessionLoop[] _loops;
     private readonly Lock _commandLock = new();
@@ -37,34 +40,44 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     /// Event loops; 0 chooses: one up to two cores, half the cores above, at most four. Redis itself uses one core for
     /// commands, and a loop moves more than one Redis can answer.
     /// </param>
+    /// <param name="readOnly">Whether this is the forwarder of the read-only listener; the other one is that of the gate.</param>
     /// <exception cref="EngineUnavailableException">The configuration asks for io_uring, and the kernel refuses it.</exception>
     /// <exception cref="InvalidOperationException">The process may not open enough files even for this.</exception>
-    public LoopForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
-        : this(configuration, loggerFactory, timeProvider, loops, UringSupport.Find)
+    public LoopForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0, bool readOnly = false)
+        : this(configuration, loggerFactory, timeProvider, loops, UringSupport.Find, readOnly)
     {
     }
 
     /// <summary>As the public one, with another way to find out what io_uring can do here.</summary>
     internal LoopForwarder(
-        ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops, Func<UringSupport> findUring)
+        ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops, Func<UringSupport> findUring, bool readOnly = false)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(loggerFactory);
         ArgumentOutOfRangeException.ThrowIfNegative(loops);
-        _configuration = configuration;
+        _listen = readOnly ? configuration.ReadOnly!.Listen : configuration.Listen;
         _nodes = [.. configuration.Redis.Nodes.Select(node => new NodeTarget(node))];
         ILogger logger = _logger = loggerFactory.CreateLogger<LoopForwarder>();
-        int perSession = FileDescriptorLimit.PerSession(configuration);
-        long files = FileDescriptorLimit.RaiseToHardLimit();
-        configuration = configuration with { Limits = FitDescriptors(configuration.Limits, files, perSession, logger) };
+        _lanes = configuration.ReadOnly is null ? 1 : 2;
+        int lane = readOnly ? 1 : 0;
+        ILogger once = readOnly ? NullLogger.Instance : logger; // what the other forwarder says already
+        int perSession = _perSession = FileDescriptorLimit.PerSession(configuration);
+        long files = FileDescriptorLimit.RaiseToHardLimit() / _lanes;
+        configuration = configuration with { Limits = FitDescriptors(configuration.Limits, files, perSession, once) };
         int capacity = Math.Max(configuration.Limits.Connections, Math.Min(FileDescriptorLimit.ConnectionsFor(files, perSession), Headroom));
         _limits = new SharedLimits(configuration.Limits, _nodes.Length, capacity);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
         Journal = new SessionJournal(count, timeProvider);
-        SessionLoop NewLoop(UringSupport? uring, int index) => uring is not null
-            ? new UringLoop(uring, index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider)
-            : new EpollLoop(index, count, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider);
-        _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, logger);
+        SessionLoop NewLoop(UringSupport? uring, int index)
+        {
+            // Numbers of loops, and so ids of sessions, are unique over both listeners.
+            int number = (index * _lanes) + lane;
+            return uring is not null
+                ? new UringLoop(uring, number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider) { ReadOnly = readOnly }
+                : new EpollLoop(number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider) { ReadOnly = readOnly };
+        }
+
+        _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, once);
         Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
         if (configuration.Tls is { } tls)
         {
@@ -109,7 +122,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
                 throw new InvalidOperationException("the data plane was started before");
             }
 
-            Socket[][] listeners = Sockets.Listen(_configuration.Listen, _loops.Length);
+            Socket[][] listeners = Sockets.Listen(_listen, _loops.Length);
             try
             {
                 TlsListenEndPoints = _tls?.Listen() ?? [];
@@ -140,8 +153,21 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             throw new ArgumentException("an order that opens the gate names its target", nameof(order));
         }
 
-        var applied = new AppliedOrder(order);
-        return new ValueTask(OnAllLoops(loop => loop.Apply(order, target), () => _applied = applied));
+        int[] targets = target < 0 ? [] : [target];
+        return ApplyAsync(LoopOrder.From(order.Mode, order.Generation, targets, targets), order);
+    }
+
+    /// <summary>The same for the forwarder of the read-only listener. The order's master is not looked at.</summary>
+    internal ValueTask ApplyAsync(ReadOrder order)
+    {
+        var each = LoopOrder.From(order.Mode, order.Generation, order.Take.Select(IndexOf), order.Keep.Select(IndexOf));
+        return ApplyAsync(each, new GateOrder(order.Mode, null, order.Generation));
+    }
+
+    private ValueTask ApplyAsync(LoopOrder order, GateOrder shown)
+    {
+        var applied = new AppliedOrder(shown);
+        return new ValueTask(OnAllLoops(loop => loop.Apply(order), () => _applied = applied));
     }
 
     /// <inheritdoc/>
@@ -156,7 +182,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         }
 
         _limits.GrowTo(nodes.Length);
-        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, FileDescriptorLimit.RaiseToHardLimit(), FileDescriptorLimit.PerSession(_configuration), _logger);
+        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, FileDescriptorLimit.RaiseToHardLimit() / _lanes, _perSession, _logger);
         await OnAllLoops(loop => loop.Reconfigure(nodes, changed.Timeouts)).ConfigureAwait(false);
         Volatile.Write(ref _nodes, nodes);
         if (changed.Tls is { } tls)

@@ -3,6 +3,8 @@
 // Until a session is open nothing of it was read: its bytes wait in the kernel. So a session whose connect fails, times out
 // or is overtaken by an order has lost nothing and goes back to its place in the queue. It is refused only when
 // timeouts.park has passed since it first had to wait.
+//
+// The loops of the read-only listener do the same with orders that name several nodes: what is said of the master holds for them.
 
 using System.Diagnostics;
 
@@ -20,10 +22,14 @@ internal abstract unsafe partial class SessionLoop
     private const int ConnectRetryMilliseconds = 200;
 
     private readonly ParkingQueue _parked;
-    private GateOrder _order = new(GateMode.Park, null, 0);
-    private int _target = -1;
+    private LoopOrder _order = LoopOrder.Start;
     private int _connecting;
-    private long _connectPausedUntil;
+    private long _connectPausedUntil; // all nodes of the order are paused until then
+
+    // By node, as long as the order's: those being connected, and until when none is to be tried again.
+    private int[] _connectingTo = [];
+    private long[] _pausedUntil = [];
+    private int _turn;
 
     private bool MayConnect => _order.Mode == GateMode.Open && _connecting < ConnectWindow && !ConnectPaused;
 
@@ -33,19 +39,25 @@ internal abstract unsafe partial class SessionLoop
     /// Carries an order out: sessions to other nodes are reset; those being connected to a node that the order does not open
     /// return to the queue. Parked sessions keep waiting also when the gate is closed: only new ones are refused then.
     /// </summary>
-    public void Apply(GateOrder order, int target)
+    public void Apply(LoopOrder order)
     {
         _order = order;
-        _target = target;
         _connectPausedUntil = 0;
+        if (_pausedUntil.Length < order.Keep.Length)
+        {
+            Array.Resize(ref _pausedUntil, order.Keep.Length);
+            Array.Resize(ref _connectingTo, order.Keep.Length);
+        }
+
+        Array.Clear(_pausedUntil);
         for (int index = 0; index < _usedSessions; index++)
         {
             ref Session session = ref _sessions[index];
-            if (session.State == SessionState.Open && session.Node != target)
+            if (session.State == SessionState.Open && !order.Keeps(session.Node))
             {
                 End(index, SessionEnd.RoleLost, reset: true);
             }
-            else if (session.State == SessionState.Connecting && (session.Node != target || order.Mode != GateMode.Open))
+            else if (session.State == SessionState.Connecting && !order.Takes(session.Node))
             {
                 CancelConnect(index);
                 Park(index);
@@ -70,8 +82,9 @@ internal abstract unsafe partial class SessionLoop
         }
 
         // Waiting for a master is bounded by timeouts.park and limits.parked, waiting for one's turn at an open gate only by the
-        // time that a connect may take.
-        bool forMaster = _order.Mode != GateMode.Open || ConnectPaused || session.FailedGeneration == _order.Generation;
+        // time that a connect may take. A session that one of several nodes has refused waits for its turn at another.
+        bool failed = session.FailedGeneration == _order.Generation && _order.Take.Length == 1;
+        bool forMaster = _order.Mode != GateMode.Open || ConnectPaused || failed;
         if (forMaster && session.WaitUntil == 0)
         {
             session.WaitUntil = _now + _parkMilliseconds;
@@ -105,7 +118,7 @@ internal abstract unsafe partial class SessionLoop
     private void RefuseWaiting(int index)
     {
         bool failed = _sessions[index].FailedGeneration == _order.Generation;
-        Refuse(index, failed ? SessionEnd.ConnectFailed : SessionEnd.ParkTimeout, NoMasterText);
+        Refuse(index, failed ? SessionEnd.ConnectFailed : SessionEnd.ParkTimeout, NoNodeText);
     }
 
     private void ServeParked()
@@ -121,11 +134,13 @@ internal abstract unsafe partial class SessionLoop
     private void Connect(int index)
     {
         ref Session session = ref _sessions[index];
+        int target = PickNode();
         session.State = SessionState.Connecting;
-        session.Node = (short)_target;
+        session.Node = (short)target;
         session.ConnectTicks = Stopwatch.GetTimestamp();
         _connecting++;
-        NodeTarget node = _nodes[_target];
+        _connectingTo[target]++;
+        NodeTarget node = _nodes[target];
         if (Dialer is not null)
         {
             SetEdge((2 * index) + 1, Dialer.Dial(this, node.Node));
@@ -157,6 +172,48 @@ internal abstract unsafe partial class SessionLoop
         {
             ArmConnectTimer(index);
         }
+    }
+
+    /// <summary>
+    /// Which node of the order a session goes to: that with the fewest sessions, in turn where they are equal; none whose connect
+    /// has just failed as long as there is another.
+    /// </summary>
+    private int PickNode()
+    {
+        int[] nodes = _order.Take;
+        int turn = _turn++ & int.MaxValue;
+        int picked = -1;
+        int fewest = int.MaxValue;
+        for (int i = 0; i < nodes.Length; i++)
+        {
+            int node = nodes[(turn + i) % nodes.Length];
+            int sessions = _limits.NodeSessions(node) + _connectingTo[node];
+            if (sessions < fewest && _pausedUntil[node] <= _now)
+            {
+                (picked, fewest) = (node, sessions);
+            }
+        }
+
+        return picked >= 0 ? picked : nodes[0];
+    }
+
+    private void LeaveConnecting(int index)
+    {
+        _connecting--;
+        _connectingTo[_sessions[index].Node]--;
+    }
+
+    /// <summary>Tries no more to connect to a node for a while; when there is no other, all wait.</summary>
+    private void PauseNode(int node)
+    {
+        _pausedUntil[node] = _now + ConnectRetryMilliseconds;
+        long first = long.MaxValue;
+        foreach (int each in _order.Take)
+        {
+            first = Math.Min(first, _pausedUntil[each]);
+        }
+
+        _connectPausedUntil = first == long.MaxValue ? _pausedUntil[node] : first;
     }
 
     private void ArmConnectTimer(int index)
@@ -197,7 +254,7 @@ internal abstract unsafe partial class SessionLoop
     private void OnConnected(int index)
     {
         ref Session session = ref _sessions[index];
-        _connecting--;
+        LeaveConnecting(index);
         session.State = SessionState.Open;
         session.ConnectedAt = session.ActiveAt = _now;
         long now = Stopwatch.GetTimestamp();
@@ -219,13 +276,13 @@ internal abstract unsafe partial class SessionLoop
     private void OnConnectFailed(int index, int errno)
     {
         ref Session session = ref _sessions[index];
-        _connecting--;
+        LeaveConnecting(index);
         _nodeCounters[session.Node].ConnectFailures++;
         session.State = SessionState.None;
         session.FailedGeneration = _order.Generation;
-        if (errno != LibC.ETIMEDOUT)
+        if (errno != LibC.ETIMEDOUT || _order.Take.Length > 1)
         {
-            _connectPausedUntil = _now + ConnectRetryMilliseconds;
+            PauseNode(session.Node);
         }
 
         if (errno is LibC.EMFILE or LibC.ENFILE or LibC.ENOBUFS or LibC.ENOMEM or LibC.EADDRNOTAVAIL)
@@ -238,7 +295,7 @@ internal abstract unsafe partial class SessionLoop
 
     private void CancelConnect(int index)
     {
-        _connecting--;
+        LeaveConnecting(index);
         CloseEndpoint((2 * index) + 1, reset: true);
         _sessions[index].State = SessionState.None;
     }

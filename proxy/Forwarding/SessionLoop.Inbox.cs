@@ -69,6 +69,9 @@ internal abstract unsafe partial class SessionLoop
         _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{index}" };
     }
 
+    /// <summary>Whether its sessions are those of the read-only listener. Set before the start.</summary>
+    internal bool ReadOnly { get; set; }
+
     /// <summary>Per-node counters; the loop writes them, anybody may read.</summary>
     public NodeCounters[] NodeCounters => _nodeCounters;
 

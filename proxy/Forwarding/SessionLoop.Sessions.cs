@@ -28,7 +28,9 @@ internal abstract unsafe partial class SessionLoop
     // What a refused client reads as the answer to its first command. LOADING is what Redis itself says when it will be able
     // to serve soon, and what client libraries therefore retry (go-redis, redis-py and ioredis by this prefix); the limit's
     // text is Redis' own (networking.c), which they know as well.
-    private static ReadOnlySpan<byte> NoMasterText => "-LOADING no Redis master is available yet, try again later\r\n"u8;
+    private ReadOnlySpan<byte> NoNodeText => ReadOnly
+        ? "-LOADING no Redis replica is available yet, try again later\r\n"u8
+        : "-LOADING no Redis master is available yet, try again later\r\n"u8;
 
     private static ReadOnlySpan<byte> LimitText => "-ERR max number of clients reached\r\n"u8;
 
@@ -133,7 +135,7 @@ internal abstract unsafe partial class SessionLoop
     {
         if (_order.Mode == GateMode.Closed)
         {
-            Refuse(index, SessionEnd.NoMaster, NoMasterText);
+            Refuse(index, SessionEnd.NoMaster, NoNodeText);
         }
         else if (MayConnect && _parked.Count == 0)
         {
@@ -247,7 +249,7 @@ internal abstract unsafe partial class SessionLoop
                 Unpark(index);
                 break;
             case SessionState.Connecting:
-                _connecting--;
+                LeaveConnecting(index);
                 break;
             case SessionState.Open:
                 _limits.LeaveNode(session.Node);

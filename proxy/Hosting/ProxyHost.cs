@@ -20,13 +20,14 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
     private static readonly TimeSpan LoopAnswer = TimeSpan.FromSeconds(5);
 
     private readonly ProxyConfiguration _configuration;
-    private readonly LoopForwarder _forwarder;
+    private readonly DataPlane _forwarder;
     private readonly Router _router;
     private readonly AdminServer? _admin;
     private readonly TrafficRates _rates;
     private readonly SessionLog _sessionLog;
     private readonly BasicAuthentication _authentication;
     private readonly ProxyLogging _logging;
+    private readonly SessionLog _readOnlyLog; // the same of the read-only listener
     private readonly Reload _reload;
     private readonly Lifecycle _lifecycle;
     private readonly ServiceNotifier _notifier;
@@ -45,10 +46,11 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _timeProvider = timeProvider;
         _log = loggers.CreateLogger<ProxyHost>();
         _lifecycle = new Lifecycle(timeProvider);
-        _forwarder = new LoopForwarder(configuration, loggers, timeProvider);
-        _router = new Router(configuration, _forwarder, timeProvider, loggers);
+        _forwarder = new DataPlane(configuration, loggers, timeProvider);
+        _router = new Router(configuration, _forwarder, timeProvider, loggers, _forwarder);
         _rates = new TrafficRates(_forwarder, timeProvider);
         _sessionLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
+        _readOnlyLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _authentication = new BasicAuthentication(timeProvider);
         _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password);
         _logging = logging;
@@ -97,12 +99,13 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         var routing = _router.RunAsync(routingEnds.Token);
         var ending = routing.ContinueWith(_ => _stop.TrySetResult(StopReason.Failure), TaskScheduler.Default);
         _lifecycle.Enter(LifecyclePhase.Serving);
-        LogServing(_log, string.Join(", ", [.. _configuration.Listen.Select(l => l.ToString()), .. (_configuration.Tls?.Listen ?? []).Select(l => $"{l} (TLS)")]), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
+        LogServing(_log, string.Join(", ", [.. _configuration.Listen.Select(l => l.ToString()), .. (_configuration.Tls?.Listen ?? []).Select(l => $"{l} (TLS)"), .. (_configuration.ReadOnly?.Listen ?? []).Select(l => $"{l} (read-only)")]), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
         _notifier.Ready(StatusText());
 
         using (var beating = new CancellationTokenSource())
         {
-            var beats = Task.WhenAll(BeatAsync(beating.Token), _rates.RunAsync(beating.Token), _sessionLog.RunAsync(_forwarder.Journal, beating.Token));
+            var beats = Task.WhenAll(BeatAsync(beating.Token), _rates.RunAsync(beating.Token), _sessionLog.RunAsync(_forwarder.Journal, beating.Token),
+                _forwarder.ReadOnlyJournal is { } reads ? _readOnlyLog.RunAsync(reads, beating.Token) : Task.CompletedTask);
             var reason = await _stop.Task;
             _lifecycle.Enter(LifecyclePhase.Stopping);
             if (reason == StopReason.Failure)
@@ -152,7 +155,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         await _forwarder.ReconfigureAsync(next);
         _router.Commit();
         _logging.Level = next.Log.Level;
-        _sessionLog.Enabled = next.Log.Sessions;
+        _sessionLog.Enabled = _readOnlyLog.Enabled = next.Log.Sessions;
         _authentication.Require(next.Admin?.User, next.Admin?.Password);
         if (next.Admin is { } admin)
         {
@@ -175,12 +178,12 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         var (delay, limit) = reason == StopReason.Terminate
             ? (_reload.Current.Timeouts.DrainDelay, _reload.Current.Timeouts.Drain)
             : (TimeSpan.Zero, TimeSpan.Zero);
-        int sessions = _forwarder.Snapshot().Sessions;
+        int sessions = _forwarder.Snapshot().AllSessions;
         LogDraining(_log, sessions, Durations.Format(delay), Durations.Format(limit));
         AnnounceStopping(sessions, delay + limit);
         await WaitAsync(delay, () => false, delay + limit);
         await BoundedAsync(_forwarder.StopAcceptingAsync().AsTask());
-        await WaitAsync(limit, () => _forwarder.Snapshot().Sessions == 0, limit);
+        await WaitAsync(limit, () => _forwarder.Snapshot().AllSessions == 0, limit);
         var ended = _forwarder.EndSessionsAsync(default).AsTask();
         if (await BoundedAsync(ended))
         {
@@ -205,7 +208,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         long start = _timeProvider.GetTimestamp();
         while (!enough() && !_stopNow.IsCancellationRequested && _timeProvider.GetElapsedTime(start) is var elapsed && elapsed < time)
         {
-            AnnounceStopping(_forwarder.Snapshot().Sessions, announced - elapsed);
+            AnnounceStopping(_forwarder.Snapshot().AllSessions, announced - elapsed);
             var step = time - elapsed < Tick ? time - elapsed : Tick;
             await Task.Delay(step, _timeProvider, _stopNow.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -27,6 +27,7 @@ public sealed partial class Router : IDisposable
     private readonly MonotonicClock _clock;
     private readonly ILogger _logger;
     private readonly Gate _gate;
+    private readonly ReadRouting? _reads;
     private readonly ObservationLog? _recording;
     private readonly Lock _lock = new();
 
@@ -50,7 +51,8 @@ public sealed partial class Router : IDisposable
     /// <param name="forwarder">The data plane, started.</param>
     /// <param name="time">Where all time comes from.</param>
     /// <param name="loggers">For the log lines.</param>
-    public Router(ProxyConfiguration configuration, IForwarder forwarder, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="reads">The data plane of the read-only listener, where the configuration has one.</param>
+    public Router(ProxyConfiguration configuration, IForwarder forwarder, TimeProvider time, ILoggerFactory loggers, IReadForwarder? reads = null)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(forwarder);
@@ -61,6 +63,7 @@ public sealed partial class Router : IDisposable
         _logger = loggers.CreateLogger("RedisHaProxy.Routing");
         Use(new Watch(this, configuration, before: null));
         _gate = new Gate(configuration, forwarder, _clock, _logger);
+        _reads = configuration.ReadOnly is { } readOnly && reads is not null ? new ReadRouting(readOnly, reads, _logger) : null;
         _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
         _decisionSince = time.GetUtcNow();
         _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
@@ -77,6 +80,11 @@ public sealed partial class Router : IDisposable
         _ended = ended.Token;
         _watch.Start(ended.Token);
         List<Task> tasks = [_gate.RunAsync(ended.Token), TickAsync(ended.Token), WatchAsync(ended.Token)];
+        if (_reads is not null)
+        {
+            tasks.Add(_reads.RunAsync(ended.Token));
+        }
+
         if (_recording is not null)
         {
             tasks.Add(_recording.RunAsync(ended.Token));
@@ -119,12 +127,18 @@ public sealed partial class Router : IDisposable
                 GateSince = time - (now - orderAt),
                 Events = _gate.Events.ToList(),
                 Switchovers = _gate.Switchovers.ToList(),
+                Reads = _reads?.Order,
+                Replicas = _reads?.Nodes ?? [],
             };
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _gate.Dispose();
+    public void Dispose()
+    {
+        _gate.Dispose();
+        _reads?.Dispose();
+    }
 
     private void Hint()
     {
@@ -194,7 +208,9 @@ public sealed partial class Router : IDisposable
         }
 
         TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
-        _gate.Take(decision, _names, promotionSeenAt, Withheld(decision));
+        string? withheld = Withheld(decision);
+        _gate.Take(decision, _names, promotionSeenAt, withheld);
+        _reads?.Take(_configuration, _state, decision, withheld is not null, InMaintenance, _clock.Now);
     }
 
     private NodeStatus NodeAt(int index, RedisNode node, Situation situation, TimeSpan now)

@@ -124,4 +124,10 @@ public sealed record RoutingSnapshot
 
     /// <summary>The newest interruptions, oldest first; at most 256.</summary>
     public required IReadOnlyList<Switchover> Switchovers { get; init; }
+
+    /// <summary>The newest order of the read-only listener; null without one.</summary>
+    public ReadOrder? Reads { get; init; }
+
+    /// <summary>The data nodes as the read-only listener sees them, in configuration order; empty without one, and before the first decision.</summary>
+    public IReadOnlyList<ReplicaStatus> Replicas { get; init; } = [];
 }

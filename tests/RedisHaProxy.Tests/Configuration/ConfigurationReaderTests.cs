@@ -10,6 +10,7 @@ public sealed class ConfigurationReaderTests : IDisposable
 {
     private const string Full = """
         { "listen": ["172.31.235.141:6379", "[fd00::1]:6379"],
+          "readOnly": { "listen": ["172.31.235.141:6380"], "maxLag": "30s", "master": true },
           "proxyProtocol": { "from": ["172.31.235.188", "10.0.0.0/8", "fd00::/8"], "timeout": "5s" },
           "redis":    { "nodes": { "redis1": "172.31.235.131:6379", "redis2": "172.31.235.132:6379" }, "user": "rp-health", "passwordFile": "redis.password", "probeInterval": "25ms" },
           "sentinel": { "master": "mymaster", "nodes": ["172.31.235.131:26379", "172.31.235.132:26379", "172.31.235.133:26379"], "user": "rp-sentinel", "passwordFile": "sentinel.password", "downAfter": "4s", "pollInterval": "150ms" },
@@ -39,6 +40,7 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Equal([IPEndPoint.Parse("172.31.235.141:6379"), IPEndPoint.Parse("[fd00::1]:6379")], c.Listen);
         Assert.Equal([IPNetwork.Parse("172.31.235.188/32"), IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("fd00::/8")], c.ProxyProtocol!.From);
         Assert.Equal(TimeSpan.FromSeconds(5), c.ProxyProtocol.Timeout);
+        Assert.Equal((IPEndPoint.Parse("172.31.235.141:6380"), TimeSpan.FromSeconds(30), true), (Assert.Single(c.ReadOnly!.Listen), c.ReadOnly.MaxLag, c.ReadOnly.Master));
         Assert.Equal([new RedisNode("redis1", IPEndPoint.Parse("172.31.235.131:6379")), new RedisNode("redis2", IPEndPoint.Parse("172.31.235.132:6379"))], c.Redis.Nodes);
         Assert.Equal(new RedisCredentials("rp-health", "one"), c.Redis.Credentials);
         Assert.Equal(TimeSpan.FromMilliseconds(25), c.Redis.ProbeInterval);
@@ -67,6 +69,7 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Null(c.Redis.Credentials);
         Assert.Null(c.Recording);
         Assert.Null(c.ProxyProtocol);
+        Assert.Null(c.ReadOnly);
         Assert.Equal(new TimeoutConfiguration(), c.Timeouts);
         Assert.Equal(new LimitConfiguration(), c.Limits);
         Assert.Equal(new LogConfiguration(), c.Log);
@@ -78,11 +81,12 @@ public sealed class ConfigurationReaderTests : IDisposable
     {
         var c = Read("""
             { "listen": ["127.0.0.1:6379"], "redis": { "nodes": { "a": "127.0.0.2:6379" } },
-              "sentinel": { "master": "m", "nodes": ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] }, "admin": {}, "timeouts": {}, "limits": {}, "log": {}, "proxyProtocol": { "from": ["127.0.0.1"] } }
+              "sentinel": { "master": "m", "nodes": ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"] }, "admin": {}, "timeouts": {}, "limits": {}, "log": {}, "proxyProtocol": { "from": ["127.0.0.1"] }, "readOnly": { "listen": ["127.0.0.1:6380"] } }
             """).Configuration!;
 
         var sentinel = new SentinelConfiguration { Master = "m", Nodes = c.Sentinel!.Nodes };
         Assert.Equal(sentinel, c.Sentinel);
+        Assert.Equal(new ReadOnlyConfiguration { Listen = c.ReadOnly!.Listen }, c.ReadOnly);
         Assert.Equal(new ProxyProtocolConfiguration { From = c.ProxyProtocol!.From }, c.ProxyProtocol);
         Assert.Equal(new TimeoutConfiguration(), c.Timeouts);
         Assert.Equal(new LimitConfiguration(), c.Limits);
@@ -114,6 +118,12 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"limits\": { \"parked\": 1,\n \"parked\": 2 } }", "2:2: limits.parked: given twice, first in line 1; remove one")]
     [InlineData("{ \"redis\": 5 }", "1:12: redis: an object is expected, found the number 5")]
     [InlineData("{ \"log\": null }", "1:10: log: an object is expected, found null")]
+    // The read-only listener.
+    [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"readOnly\": { \"listen\": [\"127.0.0.1:1\"] } }", "readOnly.listen: 127.0.0.1:1 is an address of listen, whose sessions go to the master; choose another port, such as 6380")]
+    [InlineData("{ \"readOnly\": {} }", "1:15: readOnly.listen: missing; at least one, none of listen is required")]
+    [InlineData("{ \"readOnly\": { \"maxLag\": \"500ms\" } }", "readOnly.maxLag: \"500ms\" is out of range; 1s to 1h is accepted")]
+    [InlineData("{ \"readOnly\": { \"master\": \"yes\" } }", "readOnly.master: true or false is expected, found the text \"yes\"")]
+    [InlineData("{ \"readOnly\": { \"listen\": [\"127.0.0.1:7\"] }, \"admin\": { \"listen\": \"127.0.0.1:7\" } }", "admin.listen: 127.0.0.1:7 is an address of listen")]
     // Networks.
     [InlineData("{ \"proxyProtocol\": {} }", "1:20: proxyProtocol.from: missing; a list of networks, such as [\"172.31.235.188/32\"], is required")]
     [InlineData("{ \"proxyProtocol\": { \"from\": \"10.0.0.1\" } }", "proxyProtocol.from: an array of \"ADDRESS/BITS\" is expected, found the text \"10.0.0.1\"")]

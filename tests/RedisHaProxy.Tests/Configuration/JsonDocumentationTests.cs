@@ -17,7 +17,7 @@ public sealed class JsonDocumentationTests
             .Select(line => line.Split('`')[1])
             .ToList();
         var session = new SessionEntry { Id = 1, Client = "c", Node = null, State = "open", Accepted = SampleStatus.Now, QuietMs = 0, BytesIn = 0, BytesOut = 0 };
-        var served = Fields(JsonSerializer.SerializeToElement(SampleStatus.Document, AdminJson.Default.StatusDocument), "")
+        var served = Fields(JsonSerializer.SerializeToElement(SampleStatus.Document with { ReadOnly = ReadOnlyFormsTests.Reads }, AdminJson.Default.StatusDocument), "")
             .Concat(Fields(JsonSerializer.SerializeToElement(SampleStatus.Timeline, AdminJson.Default.TimelineDocument), ""))
             .Concat(Fields(JsonSerializer.SerializeToElement<IReadOnlyList<SessionEntry>>([session], AdminJson.Default.IReadOnlyListSessionEntry), ""))
             .Distinct();
@@ -28,7 +28,7 @@ public sealed class JsonDocumentationTests
     private static IEnumerable<string> Fields(JsonElement element, string path) => element.ValueKind switch
     {
         // An object whose names are data.
-        _ when path == "sessions.ends" => [path],
+        _ when path is "sessions.ends" or "readOnly.ends" => [path],
         JsonValueKind.Object => element.EnumerateObject().SelectMany(p => Fields(p.Value, path.Length == 0 ? p.Name : $"{path}.{p.Name}")),
         JsonValueKind.Array when element.GetArrayLength() > 0 && element[0].ValueKind == JsonValueKind.Object => Fields(element[0], path + "[]"),
         _ => [path],

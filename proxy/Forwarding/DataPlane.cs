@@ -1,0 +1,165 @@
+// All listeners of the process: that of the gate, and the read-only one where there is one. Each has loops, sessions, limits and
+// counters of its own, so nothing that the read-only listener does can bring a session of the gate to a replica.
+//
+// What joins them is the last resort: a read-only session on the master is one more session that could write to it. So such a
+// session exists only while the gate's order names that master, and is gone before the gate opens to another.
+
+using System.Net;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+
+namespace RedisHaProxy.Forwarding;
+
+/// <summary>One forwarder or two, seen as one.</summary>
+public sealed class DataPlane : IForwarder, IReadForwarder, ISessions
+{
+    private readonly LoopForwarder _gate;
+    private readonly LoopForwarder? _reads;
+    private readonly Lock _lock = new();
+    private GateOrder _order = new(GateMode.Park, null, 0);
+    private ReadOrder _readOrder = ReadOrder.Start;
+
+    /// <summary>Prepares the data plane; nothing listens yet.</summary>
+    /// <inheritdoc cref="LoopForwarder(ProxyConfiguration, ILoggerFactory, TimeProvider, int, bool)"/>
+    public DataPlane(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        _gate = new LoopForwarder(configuration, loggerFactory, timeProvider, loops);
+        _reads = configuration.ReadOnly is null ? null : new LoopForwarder(configuration with { Tls = null }, loggerFactory, timeProvider, loops, readOnly: true);
+    }
+
+    /// <summary>The addresses of the gate's listener: with port 0 in the configuration, the port the kernel chose.</summary>
+    public IReadOnlyList<IPEndPoint> ListenEndPoints => _gate.ListenEndPoints;
+
+    /// <summary>The same of the read-only listener; empty without one.</summary>
+    public IReadOnlyList<IPEndPoint> ReadOnlyListenEndPoints => _reads?.ListenEndPoints ?? [];
+
+    /// <inheritdoc/>
+    public SessionJournal Journal => _gate.Journal;
+
+    /// <summary>Ended sessions of the read-only listener, for one reader; null without one.</summary>
+    public SessionJournal? ReadOnlyJournal => _reads?.Journal;
+
+    /// <summary>The greatest limits.connections that can be set without a restart.</summary>
+    public int MostConnections => Math.Min(_gate.MostConnections, _reads?.MostConnections ?? int.MaxValue);
+
+    /// <inheritdoc/>
+    public void Start()
+    {
+        _gate.Start();
+        _reads?.Start();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ApplyAsync(GateOrder order)
+    {
+        ValueTask ended = default;
+        if (_reads is not null)
+        {
+            lock (_lock)
+            {
+                // Posted within the lock: no read order that was made effective before this can reach a loop after it.
+                ReadOrder before = Effective(_readOrder, _order);
+                ReadOrder after = Effective(_readOrder, order);
+                _order = order;
+                if (!after.IsSameAs(before))
+                {
+                    ended = _reads.ApplyAsync(after);
+                }
+            }
+        }
+
+        await ended.ConfigureAwait(false);
+        await _gate.ApplyAsync(order).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask ApplyAsync(ReadOrder order)
+    {
+        if (_reads is null)
+        {
+            throw new InvalidOperationException("there is no read-only listener");
+        }
+
+        lock (_lock)
+        {
+            _readOrder = order;
+            return _reads.ApplyAsync(Effective(order, _order));
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask ReconfigureAsync(ProxyConfiguration changed)
+    {
+        await _gate.ReconfigureAsync(changed).ConfigureAwait(false);
+        if (_reads is not null)
+        {
+            await _reads.ReconfigureAsync(changed).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask StopAcceptingAsync()
+    {
+        await _gate.StopAcceptingAsync().ConfigureAwait(false);
+        if (_reads is not null)
+        {
+            await _reads.StopAcceptingAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ForwarderSnapshot Snapshot()
+    {
+        ForwarderSnapshot gate = _gate.Snapshot();
+        if (_reads is null)
+        {
+            return gate;
+        }
+
+        ForwarderSnapshot reads = _reads.Snapshot();
+        return gate with { ReadOnly = reads, StalledMilliseconds = Math.Max(gate.StalledMilliseconds, reads.StalledMilliseconds) };
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<SessionInfo>> ListSessionsAsync()
+    {
+        IReadOnlyList<SessionInfo> gate = await _gate.ListSessionsAsync().ConfigureAwait(false);
+        return _reads is null
+            ? gate
+            : [.. gate.Concat(await _reads.ListSessionsAsync().ConfigureAwait(false)).OrderBy(session => session.Accepted).ThenBy(session => session.Id)];
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<int> EndSessionsAsync(SessionFilter filter)
+    {
+        int count = await _gate.EndSessionsAsync(filter).ConfigureAwait(false);
+        return _reads is null ? count : count + await _reads.EndSessionsAsync(filter).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _gate.DisposeAsync().ConfigureAwait(false);
+        if (_reads is not null)
+        {
+            await _reads.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The read order as it may be carried out beside an order of the gate.</summary>
+    internal static ReadOrder Effective(ReadOrder reads, GateOrder gate)
+    {
+        // What the control plane once took for a replica and the gate is open to now, is the master.
+        RedisNode[] take = [.. reads.Take.Where(node => node != gate.Target)];
+        RedisNode[] keep = [.. reads.Keep.Where(node => node != gate.Target)];
+        if (reads.Master is { } master && master == gate.Target)
+        {
+            keep = [.. keep, master];
+            take = take.Length == 0 && gate.Mode == GateMode.Open ? [master] : take;
+        }
+
+        GateMode mode = reads.Mode == GateMode.Open && take.Length == 0 ? GateMode.Park : reads.Mode;
+        return reads with { Mode = mode, Take = take, Keep = keep, Master = null };
+    }
+}
