@@ -57,6 +57,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
         (Setting.LimitsConnections, c => $"{c.Limits.Connections}"),
         (Setting.LimitsPerSource, c => $"{c.Limits.PerSource}"),
         (Setting.LimitsParked, c => $"{c.Limits.Parked}"),
+        (Setting.LimitsRefusal, c => c.Limits.Refusal),
         (Setting.RecordingFile, c => c.Recording?.File),
         (Setting.RecordingMaxBytes, c => c.Recording is { } r ? $"{r.MaxBytes}" : null),
         (Setting.LogLevel, c => $"{c.Log.Level}"),
@@ -98,7 +99,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
                 Tls = Kept(old.Admin.Tls, read.Admin.Tls),
             },
             Timeouts = read.Timeouts,
-            Limits = connectionsFit ? read.Limits : read.Limits with { Connections = old.Limits.Connections },
+            Limits = read.Limits with { Connections = connectionsFit ? read.Limits.Connections : old.Limits.Connections, Refusal = old.Limits.Refusal },
             Log = old.Log with { Level = read.Log.Level, Sessions = read.Log.Sessions },
         };
 

@@ -260,6 +260,7 @@ internal static partial class ConfigurationReader
         Connections = (int)section.Integer(Setting.LimitsConnections),
         PerSource = (int)section.Integer(Setting.LimitsPerSource),
         Parked = (int)section.Integer(Setting.LimitsParked),
+        Refusal = section.ErrorReply(Setting.LimitsRefusal),
     };
 
     private static RecordingConfiguration? ReadRecording(SectionReader section, string folder, ProblemList problems)

@@ -207,6 +207,16 @@ public sealed record LimitConfiguration
 
     /// <summary>Sessions that may wait for a master at once.</summary>
     public int Parked { get; init; } = 10_000;
+
+    /// <summary>
+    /// The error reply, without its dash and end, that a client reads when there is no master for it: printable ASCII. LOADING is what Redis
+    /// itself says when it will be able to serve soon, and what client libraries therefore retry (go-redis, redis-py and ioredis by
+    /// this prefix).
+    /// </summary>
+    public string Refusal { get; init; } = DefaultRefusal;
+
+    /// <summary>The refusal without a configured one; the read-only listener then speaks of a replica instead.</summary>
+    internal const string DefaultRefusal = "LOADING no Redis master is available yet, try again later";
 }
 
 /// <summary>The form of a log line.</summary>

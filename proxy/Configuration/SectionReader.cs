@@ -112,6 +112,26 @@ internal sealed class SectionReader
         return value.Text;
     }
 
+    /// <summary>The text of a RESP error reply; the default when absent or wrong.</summary>
+    public string ErrorReply(Setting setting)
+    {
+        if (Scalar(setting, JsonTokenType.String, "a text", required: false) is not { } value)
+        {
+            return setting.Default;
+        }
+
+        // What begins otherwise is no error code to client libraries; a line end would begin another reply.
+        string code = value.Text.Split(' ')[0];
+        if (code.Length == 0 || !code.All(char.IsAsciiLetterUpper) || value.Text.Length > 200 || value.Text.Any(c => c is < ' ' or > '~'))
+        {
+            string shown = string.Concat(value.Text.Take(200).Select(c => char.IsControl(c) ? '?' : c));
+            _problems.Error(value.Position, setting.Path, $"\"{shown}\" is not accepted: {setting.Range}, such as \"{setting.Default}\"");
+            return setting.Default;
+        }
+
+        return value.Text;
+    }
+
     /// <summary>A path as written; null when absent or wrong.</summary>
     public (string Path, FilePosition Position)? FilePath(Setting setting, bool required = false)
     {

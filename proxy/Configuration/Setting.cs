@@ -140,6 +140,8 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting LimitsConnections = Integer("limits.connections", 10_000, 1, 1_000_000, live: true);
     public static readonly Setting LimitsPerSource = Integer("limits.perSource", 0, 0, 1_000_000, live: true);
     public static readonly Setting LimitsParked = Integer("limits.parked", 10_000, 0, 1_000_000, live: true);
+    public static readonly Setting LimitsRefusal = Plain(
+        "limits.refusal", SettingKind.Text, new LimitConfiguration().Refusal, "an error code in capitals, then a text; at most 200 printable ASCII characters");
     public static readonly Setting Recording = Plain("recording", SettingKind.Section, "", "optional");
     public static readonly Setting RecordingFile = Plain("recording.file", SettingKind.Path, "", "required; in a folder that exists");
     public static readonly Setting RecordingMaxBytes = Integer("recording.maxBytes", 64 * 1024 * 1024, 1_000_000, 10_000_000_000, live: false);
@@ -163,7 +165,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
         AdminTls, AdminTlsCertificateFile, AdminTlsKeyFile,
         Engine,
         Timeouts, TimeoutsConnect, TimeoutsPark, TimeoutsIdle, TimeoutsDrainDelay, TimeoutsDrain,
-        Limits, LimitsConnections, LimitsPerSource, LimitsParked,
+        Limits, LimitsConnections, LimitsPerSource, LimitsParked, LimitsRefusal,
         Recording, RecordingFile, RecordingMaxBytes,
         Log, LogLevel, LogFormat, LogSessions,
     ];

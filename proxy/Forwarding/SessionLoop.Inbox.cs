@@ -22,6 +22,8 @@ internal abstract unsafe partial class SessionLoop
     private readonly SharedLimits _limits;
     private readonly SessionRing _journal;
     private readonly int _loopCount;
+    private readonly byte[] _refusal;
+    private readonly bool _refusalIsDefault;
     private long _connectMilliseconds;
     private long _parkMilliseconds;
     private long _idleMilliseconds;
@@ -49,6 +51,8 @@ internal abstract unsafe partial class SessionLoop
         _logger = logger;
         _timeProvider = timeProvider;
         SetTimeouts(configuration.Timeouts);
+        _refusalIsDefault = configuration.Limits.Refusal == LimitConfiguration.DefaultRefusal;
+        _refusal = System.Text.Encoding.ASCII.GetBytes($"-{configuration.Limits.Refusal}\r\n");
         if (configuration.ProxyProtocol is { } header)
         {
             _headerSources = new AddressNetworks(header.From);

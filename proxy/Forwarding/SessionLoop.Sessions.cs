@@ -25,13 +25,13 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>How long nothing may have been exhausted before it is reported as over.</summary>
     private const int ExhaustionEpisodeMilliseconds = 5000;
 
-    // What a refused client reads as the answer to its first command. LOADING is what Redis itself says when it will be able
-    // to serve soon, and what client libraries therefore retry (go-redis, redis-py and ioredis by this prefix); the limit's
-    // text is Redis' own (networking.c), which they know as well.
-    private ReadOnlySpan<byte> NoNodeText => ReadOnly
+    // What a client for whom there is no node reads as the answer to its first command: limits.refusal; who configures none is told
+    // of replicas where it asked for one.
+    private ReadOnlySpan<byte> NoNodeText => ReadOnly && _refusalIsDefault
         ? "-LOADING no Redis replica is available yet, try again later\r\n"u8
-        : "-LOADING no Redis master is available yet, try again later\r\n"u8;
+        : _refusal;
 
+    // What a client that is refused for its number reads as the answer to its first command: Redis' own text (networking.c).
     private static ReadOnlySpan<byte> LimitText => "-ERR max number of clients reached\r\n"u8;
 
     private int _freeSession = -1;

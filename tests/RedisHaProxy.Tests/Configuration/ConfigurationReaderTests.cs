@@ -16,7 +16,7 @@ public sealed class ConfigurationReaderTests : IDisposable
           "sentinel": { "master": "mymaster", "nodes": ["172.31.235.131:26379", "172.31.235.132:26379", "172.31.235.133:26379"], "user": "rp-sentinel", "passwordFile": "sentinel.password", "downAfter": "4s", "pollInterval": "150ms" },
           "admin":    { "listen": "0.0.0.0:1936", "user": "operator", "passwordFile": "admin.password", "socket": "/run/redis-ha-proxy/control.sock" },
           "timeouts": { "connect": "2s", "park": "0s", "idle": "1h", "drainDelay": "5s", "drain": "1m" },
-          "limits":   { "connections": 20000, "perSource": 100, "parked": 500 },
+          "limits":   { "connections": 20000, "perSource": 100, "parked": 500, "refusal": "TRYAGAIN no master" },
           "recording": { "file": "record.jsonl", "maxBytes": 5000000000 },
           "log":      { "level": "debug", "format": "json", "sessions": false } }
         """;
@@ -51,7 +51,7 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Equal(TimeSpan.FromMilliseconds(150), c.Sentinel.PollInterval);
         Assert.Equal((IPEndPoint.Parse("0.0.0.0:1936"), "operator", "three", "/run/redis-ha-proxy/control.sock"), (c.Admin!.Listen, c.Admin.User, c.Admin.Password, c.Admin.Socket));
         Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(2), Park = TimeSpan.Zero, Idle = TimeSpan.FromHours(1), DrainDelay = TimeSpan.FromSeconds(5), Drain = TimeSpan.FromMinutes(1) }, c.Timeouts);
-        Assert.Equal(new LimitConfiguration { Connections = 20000, PerSource = 100, Parked = 500 }, c.Limits);
+        Assert.Equal(new LimitConfiguration { Connections = 20000, PerSource = 100, Parked = 500, Refusal = "TRYAGAIN no master" }, c.Limits);
         Assert.Equal(new RecordingConfiguration { File = Path.Combine(_folder.Path, "record.jsonl"), MaxBytes = 5_000_000_000 }, c.Recording);
         Assert.Equal(new LogConfiguration { Level = LogLevel.Debug, Format = LogFormat.Json, Sessions = false }, c.Log);
     }
@@ -114,7 +114,7 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"sentinels\": {} }", "1:3: sentinels: unknown key; did you mean \"sentinel\"?")]
     [InlineData("{ \"Listen\": [] }", "1:3: Listen: unknown key; did you mean \"listen\"?")]
     [InlineData("{ \"downAfter\": \"5s\" }", "downAfter: unknown key; did you mean \"downAfter\" in section \"sentinel\"?")]
-    [InlineData("{ \"limits\": { \"colour\": 1 } }", "limits.colour: unknown key; connections, perSource, parked are known here")]
+    [InlineData("{ \"limits\": { \"colour\": 1 } }", "limits.colour: unknown key; connections, perSource, parked, refusal are known here")]
     [InlineData("{ \"limits\": { \"parked\": 1,\n \"parked\": 2 } }", "2:2: limits.parked: given twice, first in line 1; remove one")]
     [InlineData("{ \"redis\": 5 }", "1:12: redis: an object is expected, found the number 5")]
     [InlineData("{ \"log\": null }", "1:10: log: an object is expected, found null")]
@@ -197,6 +197,11 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"timeouts\": { \"connect\": \"0s\" } }", "timeouts.connect: \"0s\" is out of range; 10ms to 10m is accepted")]
     [InlineData("{ \"timeouts\": { \"idle\": \"500ms\" } }", "timeouts.idle: \"500ms\" is out of range; 0s, or 1s to 168h is accepted")]
     [InlineData("{ \"redis\": { \"probeInterval\": \"1ms\" } }", "redis.probeInterval: \"1ms\" is out of range; 10ms to 10s is accepted")]
+    [InlineData("{ \"limits\": { \"refusal\": \"\" } }", "limits.refusal: \"\" is not accepted: an error code in capitals, then a text")]
+    [InlineData("{ \"limits\": { \"refusal\": \"-ERR x\" } }", "limits.refusal: \"-ERR x\" is not accepted")]
+    [InlineData("{ \"limits\": { \"refusal\": \"ERR x\\r\\n+OK\" } }", "limits.refusal: \"ERR x")]
+    [InlineData("{ \"limits\": { \"refusal\": \"ERR \u00fc\" } }", "limits.refusal: \"ERR ")]
+    [InlineData("{ \"limits\": { \"refusal\": 5 } }", "limits.refusal: a text is expected, found the number 5")]
     [InlineData("{ \"limits\": { \"connections\": 0 } }", "limits.connections: 0 is not accepted; a whole number from 1 to 1000000 is expected")]
     [InlineData("{ \"limits\": { \"connections\": 1.5 } }", "limits.connections: 1.5 is not accepted")]
     [InlineData("{ \"limits\": { \"connections\": 1e3 } }", "limits.connections: 1e3 is not accepted")]

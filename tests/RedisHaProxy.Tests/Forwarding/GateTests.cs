@@ -118,14 +118,14 @@ public abstract class GateTests(ForwardingEngine engine)
     }
 
     [SkippableFact]
-    public async Task Beyond_the_limit_of_parked_sessions_new_ones_are_refused()
+    public async Task Beyond_the_limit_of_parked_sessions_new_ones_are_refused_with_the_configured_text()
     {
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], limits: new() { Parked = 2 });
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], limits: new() { Parked = 2, Refusal = "TRYAGAIN no master" });
         using Socket first = await forwarder.ConnectAndParkAsync();
         using Socket second = await forwarder.ConnectAndParkAsync();
         using Socket third = await forwarder.ConnectAsync();
-        Assert.Equal(NoMaster, await third.ReadToEndAsync());
+        Assert.Equal("-TRYAGAIN no master\r\n", await third.ReadToEndAsync());
         third.Dispose();
         Assert.Equal(SessionEnd.ParkTimeout, (await forwarder.RecordsAsync(1))[0].End);
         await forwarder.OrderAsync(GateMode.Open, 0);
