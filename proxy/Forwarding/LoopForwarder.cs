@@ -30,6 +30,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     private NodeTarget[] _nodes;
     private readonly TlsAcceptor? _tls;
     private readonly TlsClient? _redisTls;
+    private readonly Action _sayEngine; // when it listens: a start that fails says only why
     private bool _started;
 
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
@@ -77,7 +78,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
                 : new EpollLoop(number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider) { ReadOnly = readOnly };
         }
 
-        _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, once);
+        _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, once, out _sayEngine);
         Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
         if (configuration.Tls is { } tls)
         {
@@ -135,6 +136,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
             ListenEndPoints = [.. listeners[0].Select(listener => (IPEndPoint)listener.LocalEndPoint!)];
             _started = true;
+            _sayEngine();
             for (int i = 0; i < _loops.Length; i++)
             {
                 _loops[i].Start(listeners[i]);
@@ -317,7 +319,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     /// <summary>Makes the loops of the engine asked for. When io_uring is one's own choice and the kernel refuses it, there is epoll.</summary>
     private static SessionLoop[] NewLoops(
-        ForwardingEngine engine, int count, Func<UringSupport> findUring, Func<UringSupport?, int, SessionLoop> newLoop, ILogger logger)
+        ForwardingEngine engine, int count, Func<UringSupport> findUring, Func<UringSupport?, int, SessionLoop> newLoop, ILogger logger, out Action say)
     {
         var loops = new List<SessionLoop>(count);
         if (engine != ForwardingEngine.Epoll)
@@ -330,7 +332,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
                     loops.Add(newLoop(support, loops.Count));
                 }
 
-                LogUring(logger);
+                say = () => LogUring(logger);
                 return [.. loops];
             }
             catch (IoUringUnavailableException e)
@@ -342,12 +344,12 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
                     throw new EngineUnavailableException($"\"engine\" is \"io_uring\", which this system does not give: {e.Message}", e);
                 }
 
-                LogEpollInstead(logger, e.Message);
+                say = () => LogEpollInstead(logger, e.Message);
             }
         }
         else
         {
-            LogEpoll(logger);
+            say = () => LogEpoll(logger);
         }
 
         while (loops.Count < count)

@@ -120,7 +120,7 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"log\": null }", "1:10: log: an object is expected, found null")]
     // The read-only listener.
     [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"readOnly\": { \"listen\": [\"127.0.0.1:1\"] } }", "readOnly.listen: 127.0.0.1:1 is an address of listen, whose sessions go to the master; choose another port, such as 6380")]
-    [InlineData("{ \"readOnly\": {} }", "1:15: readOnly.listen: missing; at least one, none of listen is required")]
+    [InlineData("{ \"readOnly\": {} }", "1:15: readOnly.listen: missing; at least one is required")]
     [InlineData("{ \"readOnly\": { \"maxLag\": \"500ms\" } }", "readOnly.maxLag: \"500ms\" is out of range; 1s to 1h is accepted")]
     [InlineData("{ \"readOnly\": { \"master\": \"yes\" } }", "readOnly.master: true or false is expected, found the text \"yes\"")]
     [InlineData("{ \"readOnly\": { \"listen\": [\"127.0.0.1:7\"] }, \"admin\": { \"listen\": \"127.0.0.1:7\" } }", "admin.listen: 127.0.0.1:7 is an address of listen")]

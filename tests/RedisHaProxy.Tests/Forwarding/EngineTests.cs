@@ -20,6 +20,7 @@ public sealed class EngineTests
         await using LoopForwarder forwarder = New(ForwardingEngine.Auto, log, Refused);
         Assert.Equal(ForwardingEngine.Epoll, forwarder.Engine);
         Assert.All(forwarder.Loops, loop => Assert.IsType<EpollLoop>(loop));
+        forwarder.Start();
         Assert.Equal(["Engine: epoll, because io_uring is not to be had: io_uring_setup failed: Operation not permitted"], log.Written);
     }
 
@@ -38,6 +39,7 @@ public sealed class EngineTests
         using var log = new Lines();
         await using LoopForwarder forwarder = New(ForwardingEngine.Epoll, log, () => throw new InvalidOperationException("looked"));
         Assert.Equal(ForwardingEngine.Epoll, forwarder.Engine);
+        forwarder.Start();
         Assert.Equal(["Engine: epoll, as configured"], log.Written);
     }
 
@@ -50,6 +52,7 @@ public sealed class EngineTests
         Assert.Equal(ForwardingEngine.IoUring, forwarder.Engine);
         Assert.Equal(2, forwarder.Loops.Count);
         Assert.All(forwarder.Loops, loop => Assert.IsType<UringLoop>(loop));
+        forwarder.Start();
         Assert.Equal(["Engine: io_uring"], log.Written);
     }
 
