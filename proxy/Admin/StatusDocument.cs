@@ -45,6 +45,9 @@ internal sealed record ProcessStatus
 
     public required string Version { get; init; }
 
+    /// <summary>epoll or io_uring.</summary>
+    public required string Engine { get; init; }
+
     public required int ProcessId { get; init; }
 
     public required DateTimeOffset Time { get; init; }

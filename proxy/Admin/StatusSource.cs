@@ -30,6 +30,7 @@ internal sealed class StatusSource(
             {
                 Host = Environment.MachineName,
                 Version = VersionCommand.Version,
+                Engine = data.Engine == ForwardingEngine.IoUring ? "io_uring" : "epoll",
                 ProcessId = Environment.ProcessId,
                 Time = control.Time,
                 Started = lifecycle.Started,

@@ -14,7 +14,7 @@ internal static class StatusText
         var process = status.Process;
         console.MarkupLine($"[bold]{Markup.Escape(process.Host)}[/] {Coloured(process.Healthy ? "green" : "red", process.Phase)}"
             + $" for {Terminal.Span(process.Time - process.PhaseSince)}{(process.Healthy || process.Health == process.Phase ? "" : $" ({Markup.Escape(process.Health)})")}"
-            + $" on {Markup.Escape(string.Join(", ", process.Listen))}, version {Markup.Escape(process.Version)}");
+            + $" on {Markup.Escape(string.Join(", ", process.Listen))}, version {Markup.Escape(process.Version)}, by {process.Engine}");
         string colour = status.Gate.Mode switch { "open" => "green", "park" => "yellow", _ => "red" };
         console.MarkupLine($"{Coloured(colour, status.Gate.Mode == "open" ? $"master {status.Gate.Target}" : "no master")}"
             + $" since {Terminal.Clock(status.Gate.Since, process.Time)} UTC ({Terminal.Span(process.Time - status.Gate.Since)})");

@@ -1,5 +1,7 @@
 // Counters of the data plane at one moment, for pages, metrics and the health answer.
 
+using RedisHaProxy.Configuration;
+
 namespace RedisHaProxy.Forwarding;
 
 /// <summary>Sums over all event loops. Counters only grow; gauges are of the moment.</summary>
@@ -34,6 +36,9 @@ public sealed record ForwarderSnapshot
     /// the progress that feeds the watchdog and /healthz.
     /// </summary>
     public required long StalledMilliseconds { get; init; }
+
+    /// <summary>The engine at work; never <see cref="ForwardingEngine.Auto"/> in a proxy.</summary>
+    public ForwardingEngine Engine { get; init; }
 
     /// <summary>Sessions allowed at once: limits.connections, or fewer where the process may not open enough files.</summary>
     public int SessionsLimit { get; init; }

@@ -124,12 +124,12 @@ internal static unsafe partial class LibC
         _ = SetSocketOption(socket, LevelSocket, OptionLinger, linger, 2 * sizeof(int));
     }
 
-    /// <summary>Ends a connection by RST, at once, whoever else holds the socket: connect(2) to an address of no family.</summary>
-    internal static void Disconnect(int socket)
+    /// <summary>Ends a TCP connection by RST, at once, whoever else holds the socket: connect(2) to an address of no family.</summary>
+    internal static bool Disconnect(int socket)
     {
         byte* nowhere = stackalloc byte[16];
         new Span<byte>(nowhere, 16).Clear();
-        _ = Connect(socket, nowhere, 16);
+        return Connect(socket, nowhere, 16) == 0;
     }
 
     // No C library has functions for io_uring; syscall(2) takes the numbers, which are the same on every processor.

@@ -249,6 +249,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             Sessions = _limits.Sessions,
             SessionsMax = _limits.SessionsMax,
             SessionsTotal = _loops.Sum(loop => loop.Accepted) + (_tls?.Refused ?? 0),
+            Engine = Engine,
             SessionsLimit = _limits.Limits.Connections,
             Parked = _limits.Parked,
             BytesIn = nodes.Sum(node => node.BytesIn),

@@ -28,7 +28,10 @@ internal sealed unsafe class UringLoop : SessionLoop
     /// after so many bytes. A kernel that knows no limit brings 32 buffers in a row (MULTISHOT_MAX_RETRY), or all there are.
     /// </summary>
     private const uint ReceiveLimit = 128 * 1024;
-    private const int LimitedBuffers = 128;
+
+    // The kernel takes the buffers in turn, so all of them pass through the processor's cache: 1 MB. A round brings about 20
+    // completions (IO_LOCAL_TW_DEFAULT_MAX); when there are none left, a receive ends and Pull reads in its place.
+    private const int LimitedBuffers = 32;
     private const int LimitedBufferBytes = 32 * 1024;
     private const int UnlimitedBuffers = 64;
     private const int UnlimitedBufferBytes = 8 * 1024;
@@ -420,11 +423,8 @@ internal sealed unsafe class UringLoop : SessionLoop
     {
         ref Endpoint endpoint = ref _endpoints[index];
         StopWatching(ref endpoint, index);
-        if (reset)
-        {
-            LibC.Disconnect(endpoint.Descriptor);
-        }
-        else if (endpoint.UnderWay != UnderWay.None)
+        bool ended = reset && LibC.Disconnect(endpoint.Descriptor);
+        if (!ended && endpoint.UnderWay != UnderWay.None)
         {
             LibC.Shutdown(endpoint.Descriptor, LibC.ShutdownBoth);
         }

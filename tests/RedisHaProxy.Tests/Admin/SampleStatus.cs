@@ -71,6 +71,7 @@ internal static class SampleStatus
         {
             Host = "proxy1",
             Version = "1.2.3",
+            Engine = "io_uring",
             ProcessId = 17,
             Time = Now,
             Started = Now.AddHours(-2),
