@@ -280,7 +280,9 @@ internal sealed unsafe class IoUring
     {
         if (failed)
         {
-            throw new IoUringUnavailableException($"{call} failed: {new Win32Exception(errno).Message}");
+            // Without CAP_IPC_LOCK the queues, some 150 kB a loop, count as locked memory.
+            string hint = errno == LibC.ENOMEM ? " (LimitMEMLOCK may be too low)" : "";
+            throw new IoUringUnavailableException($"{call} failed: {new Win32Exception(errno).Message}{hint}");
         }
     }
 
