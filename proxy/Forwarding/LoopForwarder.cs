@@ -80,7 +80,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
         _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, once, out _sayEngine);
         Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
-        if (configuration.Tls is { } tls)
+        if (!readOnly && configuration.Tls is { } tls)
         {
             _tls = new TlsAcceptor(tls, configuration.ProxyProtocol, _limits, _loops, loggerFactory.CreateLogger<TlsAcceptor>(), timeProvider);
         }

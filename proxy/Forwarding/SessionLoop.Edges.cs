@@ -58,8 +58,6 @@ internal abstract unsafe partial class SessionLoop
 
     private bool Holds(ISocketEdge edge) => _edges is not null && _edges[edge.Endpoint] == edge;
 
-    private bool HasEdge(int endpoint) => _edges is not null && _edges[endpoint] is not null;
-
     private void SetEdge(int endpoint, ISocketEdge edge)
     {
         _edges ??= new ISocketEdge?[_endpoints.Length];

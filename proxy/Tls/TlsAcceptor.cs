@@ -367,34 +367,6 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         return null;
     }
 
-    private sealed class Handshake
-    {
-        public Handshake(long started, CancellationTokenSource limit)
-        {
-            Started = started;
-            Limit = limit;
-            Node = new LinkedListNode<Handshake>(this);
-        }
-
-        public long Started { get; }
-
-        public CancellationTokenSource Limit { get; }
-
-        public LinkedListNode<Handshake> Node { get; }
-
-        public void Cancel()
-        {
-            try
-            {
-                Limit.Cancel();
-            }
-            catch (ObjectDisposedException)
-            {
-                // It has just ended by itself.
-            }
-        }
-    }
-
     [LoggerMessage(51, LogLevel.Warning, "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)")]
     private static partial void LogFailed(ILogger log, string client, string cause, long left);
 

@@ -46,6 +46,7 @@ internal sealed class TlsClient
             CertificateChainPolicy = verification.CreatePolicy(),
             RemoteCertificateValidationCallback = verification.Verify,
             ClientCertificateContext = settings.Identity,
+            AllowRenegotiation = false,
         };
         var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
         try

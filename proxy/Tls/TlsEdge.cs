@@ -65,7 +65,7 @@ internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge
         int* descriptors = stackalloc int[2];
         if (LibC.SocketPair(LibC.AddressFamilyUnix, LibC.SocketStream | LibC.SocketNonBlocking | LibC.SocketCloseOnExec, 0, descriptors) < 0)
         {
-            throw new SocketException(LibC.Errno);
+            throw new SocketException((int)SocketError.TooManyOpenSockets);
         }
 
         try
@@ -90,7 +90,7 @@ internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge
             await Task.WhenAny(Task.WhenAll(inbound, outbound), _closed.Task);
             if (!_reset)
             {
-                await Task.WhenAny(outbound, Task.Delay(LastWords));
+                await outbound.WaitAsync(LastWords).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }

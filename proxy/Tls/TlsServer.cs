@@ -31,7 +31,7 @@ internal sealed class TlsServer
     public SslServerAuthenticationOptions CreateOptions(out PeerVerification? verification)
     {
         Settings now = Volatile.Read(ref _settings);
-        var options = new SslServerAuthenticationOptions { ServerCertificateContext = now.Context, EnabledSslProtocols = now.Versions };
+        var options = new SslServerAuthenticationOptions { ServerCertificateContext = now.Context, EnabledSslProtocols = now.Versions, AllowRenegotiation = false };
         verification = null;
         if (now.ClientAuthorities is { } authorities)
         {

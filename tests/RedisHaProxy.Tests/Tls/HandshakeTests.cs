@@ -5,6 +5,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging.Abstractions;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Tests.Forwarding;
@@ -175,6 +176,16 @@ public sealed class HandshakeTests
     }
 
     [Fact]
+    public async Task The_read_only_listener_leaves_the_addresses_to_the_other_forwarder()
+    {
+        await using var scene = await OpenAsync(c => c with { ReadOnly = new ReadOnlyConfiguration { Listen = [new IPEndPoint(IPAddress.Loopback, 0)] } });
+        await using var reads = new LoopForwarder(scene.Forwarder.Configuration, NullLoggerFactory.Instance, TimeProvider.System, loops: 1, readOnly: true);
+        reads.Start();
+        Assert.Single(reads.ListenEndPoints);
+        Assert.Empty(reads.TlsListenEndPoints);
+    }
+
+    [Fact]
     public async Task Handshakes_under_way_become_sessions_after_the_listeners_have_closed()
     {
         await using var scene = await OpenAsync();
@@ -188,7 +199,7 @@ public sealed class HandshakeTests
     }
 
     private static Task<TlsScene> OpenAsync(Func<ProxyConfiguration, ProxyConfiguration>? change = null) =>
-        TlsScene.OpenAsync(TlsScene.EchoAsync, clients: true, redis: false, change);
+        TlsScene.OpenAsync(TlsScene.EchoAsync, clients: true, redis: false, change: change);
 
     private static Task RefusedAsync(TlsScene scene, long count) =>
         Eventually.HoldsAsync(() => scene.Forwarder.Forwarder.Snapshot().Handshakes!.Value.Failed == count, () => $"{count} handshakes have failed: {scene.Forwarder.Forwarder.Snapshot().Handshakes}");

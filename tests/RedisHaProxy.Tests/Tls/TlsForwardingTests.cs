@@ -1,21 +1,22 @@
 // Sessions over TLS behave as those without: bytes, half-closes, resets, orders, back-pressure; on either side and on both.
 
 using System.Net.Sockets;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Tests.Forwarding;
 
 namespace RedisHaProxy.Tests.Tls;
 
-public sealed class TlsForwardingTests
+public abstract class TlsForwardingTests(ForwardingEngine engine)
 {
     public static TheoryData<bool, bool> Sides => new() { { true, false }, { false, true }, { true, true } };
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Sides))]
     public async Task Large_streams_go_there_and_back(bool clients, bool redis)
     {
         const int Total = 20_000_000;
-        await using var scene = await TlsScene.OpenAsync(TlsScene.EchoAsync, clients, redis);
+        await using var scene = await TlsScene.OpenAsync(TlsScene.EchoAsync, clients, redis, engine);
         await using (TlsPeer client = await scene.ConnectAsync())
         {
             Task sending = Task.Run(async () =>
@@ -44,11 +45,11 @@ public sealed class TlsForwardingTests
         Assert.Equal(0, await scene.Forwarder.AskLoopAsync(0, loop => loop.HeldBytes()));
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Sides))]
     public async Task Many_clients_come_and_go_and_the_record_has_their_address(bool clients, bool redis)
     {
-        await using var scene = await TlsScene.OpenAsync(TlsScene.EchoAsync, clients, redis);
+        await using var scene = await TlsScene.OpenAsync(TlsScene.EchoAsync, clients, redis, engine);
         var addresses = new List<string>();
         for (int i = 0; i < 10; i++)
         {
@@ -65,7 +66,7 @@ public sealed class TlsForwardingTests
         Assert.Equal(clients ? new HandshakeCounters(10, 0) : null, scene.Forwarder.Forwarder.Snapshot().Handshakes);
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Sides))]
     public async Task A_client_that_has_closed_its_direction_still_gets_the_answer(bool clients, bool redis)
     {
@@ -76,7 +77,7 @@ public sealed class TlsForwardingTests
                 await stream.CopyToAsync(all);
                 await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"got {all.Length}"));
             },
-            clients, redis);
+            clients, redis, engine);
         await using TlsPeer client = await scene.ConnectAsync();
         await client.SendAsync("question");
         await client.ShutdownAsync();
@@ -84,18 +85,18 @@ public sealed class TlsForwardingTests
         Assert.Equal(SessionEnd.ClientClosed, (await scene.Forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Sides))]
     public async Task A_node_that_closes_ends_the_session_in_order(bool clients, bool redis)
     {
-        await using var scene = await TlsScene.OpenAsync(async stream => await stream.WriteAsync("bye"u8.ToArray()), clients, redis);
+        await using var scene = await TlsScene.OpenAsync(async stream => await stream.WriteAsync("bye"u8.ToArray()), clients, redis, engine);
         await using TlsPeer client = await scene.ConnectAsync();
         Assert.Equal("bye", await client.ReadToEndAsync());
         await client.DisposeAsync();
         Assert.Equal(SessionEnd.ServerClosed, (await scene.Forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Sides))]
     public async Task A_reset_of_the_client_reaches_the_node_at_once(bool clients, bool redis)
     {
@@ -116,7 +117,7 @@ public sealed class TlsForwardingTests
                     seen.SetResult(e.InnerException);
                 }
             },
-            clients, redis);
+            clients, redis, engine);
         TlsPeer client = await scene.ConnectAsync();
         await client.SendAsync("x");
         await client.ReadTextAsync(1);
@@ -125,7 +126,7 @@ public sealed class TlsForwardingTests
         Assert.Equal(SessionEnd.ClientClosed, (await scene.Forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Sides))]
     public async Task An_order_resets_both_sides_also_of_a_client_that_does_not_read(bool clients, bool redis)
     {
@@ -147,7 +148,7 @@ public sealed class TlsForwardingTests
                     failed.SetResult();
                 }
             },
-            clients, redis);
+            clients, redis, engine);
         await using TlsPeer client = await scene.ConnectAsync();
         await StalledAsync(() => Interlocked.Read(ref sent));
 
@@ -157,7 +158,7 @@ public sealed class TlsForwardingTests
         Assert.Equal(SessionEnd.RoleLost, (await scene.Forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Theory]
+    [SkippableTheory]
     [MemberData(nameof(Sides))]
     public async Task A_reader_with_100_MB_pending_costs_a_bounded_amount(bool clients, bool redis)
     {
@@ -173,7 +174,7 @@ public sealed class TlsForwardingTests
                     Interlocked.Add(ref sent, chunk.Length);
                 }
             },
-            clients, redis);
+            clients, redis, engine);
         await using TlsPeer client = await scene.ConnectAsync();
         await StalledAsync(() => Interlocked.Read(ref sent));
 
@@ -190,11 +191,11 @@ public sealed class TlsForwardingTests
         Assert.Equal(Total, received);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_client_waits_for_a_master_and_is_refused_in_words()
     {
         await using var scene = await TlsScene.OpenAsync(
-            TlsScene.EchoAsync, clients: true, redis: true, c => c with { Timeouts = c.Timeouts with { Park = TimeSpan.FromMilliseconds(300) } });
+            TlsScene.EchoAsync, clients: true, redis: true, engine, c => c with { Timeouts = c.Timeouts with { Park = TimeSpan.FromMilliseconds(300) } });
         await scene.Forwarder.OrderAsync(GateMode.Park);
         await using (TlsPeer client = await scene.ConnectAsync())
         {
@@ -205,10 +206,10 @@ public sealed class TlsForwardingTests
         Assert.Equal(SessionEnd.ParkTimeout, (await scene.Forwarder.RecordsAsync(1))[0].End);
     }
 
-    [Fact]
+    [SkippableFact]
     public async Task A_client_that_waited_gets_its_answer_when_the_gate_opens()
     {
-        await using var scene = await TlsScene.OpenAsync(TlsScene.EchoAsync, clients: true, redis: true);
+        await using var scene = await TlsScene.OpenAsync(TlsScene.EchoAsync, clients: true, redis: true, engine);
         await scene.Forwarder.OrderAsync(GateMode.Park);
         await using TlsPeer client = await scene.ConnectAsync();
         await client.SendAsync("early");
@@ -233,3 +234,7 @@ public sealed class TlsForwardingTests
             every: TimeSpan.FromMilliseconds(25));
     }
 }
+
+public sealed class EpollTlsForwardingTests() : TlsForwardingTests(ForwardingEngine.Epoll);
+
+public sealed class UringTlsForwardingTests() : TlsForwardingTests(ForwardingEngine.IoUring);

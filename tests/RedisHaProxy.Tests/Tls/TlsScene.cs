@@ -30,6 +30,7 @@ internal sealed class TlsScene : IAsyncDisposable
     /// <param name="handler">Handles the node's connections, decrypted.</param>
     /// <param name="clients">TLS towards clients.</param>
     /// <param name="redis">TLS towards the node.</param>
+    /// <param name="engine">The data plane's.</param>
     /// <param name="change">Changes the forwarder's settings.</param>
     /// <param name="nodeIdentity">The node's certificate; null makes a good one.</param>
     /// <param name="loggers">Takes the log.</param>
@@ -37,6 +38,7 @@ internal sealed class TlsScene : IAsyncDisposable
         Func<Stream, Task> handler,
         bool clients,
         bool redis,
+        ForwardingEngine engine = ForwardingEngine.Auto,
         Func<ProxyConfiguration, ProxyConfiguration>? change = null,
         X509Certificate2? nodeIdentity = null,
         ILoggerFactory? loggers = null)
@@ -64,7 +66,7 @@ internal sealed class TlsScene : IAsyncDisposable
                 // The proxy has refused, or reset.
             }
         });
-        var forwarder = new ForwarderUnderTest([server.EndPoint], loggerFactory: loggers, change: configuration =>
+        var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], loggerFactory: loggers, change: configuration =>
         {
             var with = configuration with
             {

@@ -35,13 +35,13 @@ public sealed class VerificationTests
             TlsScene.EchoAsync,
             clients: false,
             redis: true,
-            c => c with
+            change: c => c with
             {
                 Redis = c.Redis with { Tls = new TlsPeerConfiguration { Authorities = authority.Authorities } },
                 Timeouts = c.Timeouts with { Park = TimeSpan.FromMilliseconds(100) },
             },
-            Certificate(authority, wrong),
-            log);
+            nodeIdentity: Certificate(authority, wrong),
+            loggers: log);
         await using (TlsPeer client = await scene.ConnectAsync())
         {
             Assert.StartsWith("-LOADING ", await client.ReadToEndAsync(), StringComparison.Ordinal);
