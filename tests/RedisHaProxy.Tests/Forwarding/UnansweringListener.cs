@@ -8,23 +8,22 @@ namespace RedisHaProxy.Tests.Forwarding;
 
 internal sealed class UnansweringListener : IDisposable
 {
+    // Linux calls the queue full when it holds more than this (sk_acceptq_is_full in include/net/sock.h); then it drops each SYN.
+    private const int Backlog = 1;
+
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly List<Socket> _fillers = [];
 
     public UnansweringListener()
     {
         _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        _listener.Listen(1);
+        _listener.Listen(Backlog);
         EndPoint = (IPEndPoint)_listener.LocalEndPoint!;
-        while (true)
+        for (int i = 0; i <= Backlog; i++)
         {
             var filler = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             _fillers.Add(filler);
-            Task connect = filler.ConnectAsync(EndPoint);
-            if (!connect.Wait(200))
-            {
-                return; // this one hangs: the queue is full
-            }
+            filler.Connect(EndPoint);
         }
     }
 
