@@ -1,8 +1,13 @@
 // The life of one probe: connect, greet, ask again and again, and after a failure try anew at a pace that fits the failure.
 // One connection at a time, kept for as long as it answers.
+//
+// All of it runs on the reactor's thread. Questions are due at multiples of the interval since the router's start: those of all servers
+// come together, go out in one wake-up of the thread, and their answers are taken in the next (ReactorThread.Gather). A question costs
+// no task, no timer and no memory of its own.
 
 using System.Net;
 using System.Net.Sockets;
+using RedisHaProxy.Reactor;
 using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
@@ -37,7 +42,8 @@ internal readonly record struct Outcome(ServerHealth Health, string? Error = nul
 }
 
 /// <summary>Runs a conversation for ever.</summary>
-internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation, TimeSpan interval, MonotonicClock clock, TlsClient? tls = null) : IDisposable
+internal sealed class ProbeLoop(
+    IPEndPoint endPoint, IConversation conversation, TimeSpan interval, ReactorThread reactor, MonotonicClock clock, TlsClient? tls = null) : IDisposable
 {
     /// <summary>Bound of a connection attempt: Linux repeats a lost SYN after 1 s, so that a second attempt is no worse.</summary>
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(1);
@@ -51,19 +57,16 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
     /// <summary>Between two logins on a connection whose server refuses them. It is alive, and this keeps knowing it.</summary>
     private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(250);
 
-    private readonly Pacer _pacer = new(clock.Time);
+    private readonly Pacer _pacer = new(reactor);
     private int _failures;
-    private bool _waiting;
-    private bool _readable;
-    private Task _watch = Task.CompletedTask;
 
-    /// <summary>Asks at once instead of at the end of the interval.</summary>
+    /// <summary>Asks at once instead of at the end of the interval. From any thread.</summary>
     public void Poke() => _pacer.Poke();
 
     /// <inheritdoc/>
     public void Dispose() => _pacer.Dispose();
 
-    /// <summary>Runs until cancelled; never throws for a server's failure.</summary>
+    /// <summary>Runs until cancelled, on the reactor's thread; never throws for a server's failure.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
@@ -76,7 +79,7 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
             Outcome outcome;
             try
             {
-                connection = await RespSocket.ConnectAsync(endPoint, tls, limit.Token);
+                connection = await RespSocket.ConnectAsync(reactor, endPoint, tls, limit.Token);
                 outcome = await ConverseAsync(connection, limit, stop);
             }
             catch (SocketException e)
@@ -116,16 +119,31 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
     {
         (ReadOnlyMemory<byte> greeting, int greetingReplies) = conversation.Greeting;
         (ReadOnlyMemory<byte> question, int questionReplies) = conversation.Question;
-        _watch = Task.CompletedTask;
+        // A connection that ends between two questions ends the wait: a promotion kills all connections, so its own end is the
+        // first sign of it, well before the next question is due.
+        Action poke = _pacer.Poke;
         bool greeted = greetingReplies == 0;
+        bool inTime = false;
         while (!stop.IsCancellationRequested)
         {
             limit.CancelAfter(SilenceLimit);
             TimeSpan sentAt = clock.Now;
             await connection.SendAsync(greeted ? question : greeting, limit.Token);
-            ReadOnlyMemory<byte> replies = await connection.ReceiveAsync(greeted ? questionReplies : greetingReplies, limit.Token);
+            if (inTime)
+            {
+                // The others have asked as well. Whoever was asked for a reason is listened to at once.
+                reactor.Gather();
+            }
+
+            ReadOnlyMemory<byte> replies;
+            while (!connection.TryReceive(greeted ? questionReplies : greetingReplies, out replies))
+            {
+                await connection.MoreAsync(limit.Token);
+                limit.Token.ThrowIfCancellationRequested();
+            }
+
             Outcome outcome = greeted ? conversation.Answered(replies.Span, sentAt, clock.Now) : conversation.Greeted(replies.Span);
-            TimeSpan pause = interval - (clock.Now - sentAt);
+            TimeSpan due = DueAfter(sentAt);
             switch (outcome.Health)
             {
                 case ServerHealth.Up when !greeted:
@@ -142,57 +160,32 @@ internal sealed class ProbeLoop(IPEndPoint endPoint, IConversation conversation,
                     // The account may be put right at any moment, and as long as the connection stays open, the process lives.
                     conversation.Failed(outcome, sentAt, clock.Now);
                     greeted = greetingReplies == 0;
-                    pause = RefusalPause;
+                    due = clock.Now + RefusalPause;
                     break;
                 default:
                     return outcome;
             }
 
             limit.CancelAfter(Timeout.InfiniteTimeSpan);
-            await RestAsync(connection, pause, isPokable: !outcome.Health.RefusesProbe(), limit.Token, stop);
+            connection.Watch(poke);
+            do
+            {
+                await _pacer.WaitAsync(due - clock.Now, stop);
+                inTime = clock.Now >= due;
+            }
+            while (!inTime && IsPaced(outcome.Health) && !connection.IsReadable && !stop.IsCancellationRequested);
+
+            connection.Watch(null);
         }
 
         return Outcome.Up;
     }
 
-    // Until the next question is due, the connection ends, or somebody wants an answer at once. A poke must not cut the pause after a
-    // refused login short: it would turn a flood of events into a flood of failed logins.
-    private async ValueTask RestAsync(RespSocket connection, TimeSpan pause, bool isPokable, CancellationToken cancel, CancellationToken stop)
-    {
-        // The answer has ended the watch before it.
-        await _watch;
-        Volatile.Write(ref _readable, false);
-        Volatile.Write(ref _waiting, true);
-        _watch = WatchAsync(connection, cancel);
-        TimeSpan end = clock.Now + pause;
-        do
-        {
-            await _pacer.WaitAsync(end - clock.Now, stop);
-        }
-        while (!isPokable && clock.Now < end && !Volatile.Read(ref _readable) && !stop.IsCancellationRequested);
+    // The next multiple of the interval since the clock's start: never more than an interval away, and the same for all probes.
+    private TimeSpan DueAfter(TimeSpan sentAt) => new(((sentAt.Ticks / interval.Ticks) + 1) * interval.Ticks);
 
-        Volatile.Write(ref _waiting, false);
-    }
-
-    // A connection that ends between two questions ends the wait: a promotion kills all connections, so its own end is the
-    // first sign of it, well before the next question is due.
-    private async Task WatchAsync(RespSocket connection, CancellationToken cancel)
-    {
-        try
-        {
-            await connection.ReadableAsync(cancel);
-        }
-        catch (Exception e) when (e is SocketException or TlsException or OperationCanceledException or ObjectDisposedException)
-        {
-            // The end of the connection, too.
-        }
-
-        Volatile.Write(ref _readable, true);
-        if (Volatile.Read(ref _waiting))
-        {
-            _pacer.Poke();
-        }
-    }
+    // A poke must not cut the pause after a refused login short: it would turn a flood of events into a flood of failed logins.
+    private static bool IsPaced(ServerHealth health) => health.RefusesProbe();
 
     // How long to wait before the next attempt. What may end at any moment (a restart, a promotion that killed all
     // connections) is tried at once or nearly so: it costs one packet. What needs a person is tried ever more rarely, down to once a

@@ -2,6 +2,7 @@
 // the set as a whole: the new one is started and has been heard before the old one ends, so that evidence has no gap.
 
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Reactor;
 using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
@@ -16,22 +17,23 @@ internal sealed class ProbeSet : IDisposable
     /// <param name="configuration">Sections redis and sentinel.</param>
     /// <param name="directory">Which node is at an address.</param>
     /// <param name="sink">Takes the reports.</param>
-    /// <param name="clock">Where all time comes from.</param>
-    public ProbeSet(ProxyConfiguration configuration, NodeDirectory directory, IReportSink sink, MonotonicClock clock)
+    /// <param name="reactor">The thread on which it runs.</param>
+    /// <param name="clock">Its time.</param>
+    public ProbeSet(ProxyConfiguration configuration, NodeDirectory directory, IReportSink sink, ReactorThread reactor, MonotonicClock clock)
     {
         RedisConfiguration redis = configuration.Redis;
         TlsClient? redisTls = TlsClient.Of(redis.Tls);
         TlsClient? sentinelTls = TlsClient.Of(configuration.Sentinel?.Tls);
         IEnumerable<ProbeLoop> nodes = redis.Nodes.Select((node, i) => new ProbeLoop(
-            node.EndPoint, new NodeConversation(i, redis.Credentials, directory, sink), redis.ProbeInterval, clock, redisTls));
+            node.EndPoint, new NodeConversation(i, redis.Credentials, directory, sink), redis.ProbeInterval, reactor, clock, redisTls));
         SentinelConfiguration? sentinel = configuration.Sentinel;
         IEnumerable<ProbeLoop> sentinels = sentinel is null ? [] : sentinel.Nodes.Select((endPoint, i) => new ProbeLoop(
-            endPoint, new SentinelConversation(i, sentinel, directory, sink), sentinel.PollInterval, clock, sentinelTls));
+            endPoint, new SentinelConversation(i, sentinel, directory, sink), sentinel.PollInterval, reactor, clock, sentinelTls));
         _loops = [.. nodes, .. sentinels];
-        _events = sentinel is null ? [] : [.. sentinel.Nodes.Select((endPoint, i) => new SentinelEvents(i, endPoint, sentinel, directory, sink, clock, sentinelTls))];
+        _events = sentinel is null ? [] : [.. sentinel.Nodes.Select((endPoint, i) => new SentinelEvents(i, endPoint, sentinel, directory, sink, reactor, clock, sentinelTls))];
     }
 
-    /// <summary>Has every probe ask at once.</summary>
+    /// <summary>Has every probe ask at once. From any thread.</summary>
     public void AskEverybody()
     {
         foreach (ProbeLoop probe in _loops)
@@ -40,11 +42,14 @@ internal sealed class ProbeSet : IDisposable
         }
     }
 
-    /// <summary>Runs until cancelled or retired; never throws for a server's failure.</summary>
+    /// <summary>Runs until cancelled or retired, on the reactor's thread; never throws for a server's failure. A defect of one ends all.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop, _retired.Token);
-        await Task.WhenAll([.. _loops.Select(probe => probe.RunAsync(ended.Token)), .. _events.Select(events => events.RunAsync(ended.Token))]);
+        Task[] all = [.. _loops.Select(probe => probe.RunAsync(ended.Token)), .. _events.Select(events => events.RunAsync(ended.Token))];
+        await Task.WhenAny(all);
+        await ended.CancelAsync();
+        await Task.WhenAll(all);
     }
 
     /// <summary>Lets the probes end; their connections close.</summary>

@@ -4,35 +4,63 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
+using RedisHaProxy.Reactor;
 using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
 
-/// <summary>A connection whose replies arrive whole. One task at a time.</summary>
+/// <summary>A connection whose replies arrive whole. One task at a time, on the reactor's thread.</summary>
+/// <remarks>
+/// Without TLS nothing else than that thread has to do with it. A TLS stream reads and writes by tasks of the runtime, which come back
+/// to the thread: it costs some wake-ups more for each question.
+/// </remarks>
 internal sealed class RespSocket : IDisposable
 {
     private readonly Socket _socket;
+    private readonly ReactorSocket? _plain;
     private readonly SslStream? _tls;
-    private Task<int>? _readable; // the wait that ReadableAsync began: a TLS stream has one reader at a time
+    private Task<int>? _tlsReads; // the wait that a watch began: a TLS stream has one reader at a time
+    private int _decrypted = -1; // how many bytes a read of the TLS stream has put behind the buffer's end; -1 for no read
+    private Action? _tlsWatcher;
     private byte[] _buffer = new byte[16 * 1024];
     private int _start;
     private int _end;
+    private int _measured; // the end of the replies that are known to be whole,
+    private int _replies;  // and how many these are
 
-    private RespSocket(Socket socket, SslStream? tls) => (_socket, _tls) = (socket, tls);
+    private RespSocket(Socket socket, ReactorSocket? plain, SslStream? tls) => (_socket, _plain, _tls) = (socket, plain, tls);
 
     /// <summary>Connects. Cancellation is the bound.</summary>
+    /// <param name="reactor">The thread; the caller is on it.</param>
     /// <param name="endPoint">The server.</param>
     /// <param name="tls">Makes a TLS connection of it; null connects without TLS.</param>
     /// <param name="cancel">The bound.</param>
     /// <exception cref="SocketException">Refused, unreachable, or another error of the system.</exception>
     /// <exception cref="TlsException">The handshake failed, or the server's certificate is not good.</exception>
-    public static async ValueTask<RespSocket> ConnectAsync(IPEndPoint endPoint, TlsClient? tls, CancellationToken cancel)
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static async ValueTask<RespSocket> ConnectAsync(ReactorThread reactor, IPEndPoint endPoint, TlsClient? tls, CancellationToken cancel)
     {
+        if (tls is null)
+        {
+            var plain = new ReactorSocket(reactor, endPoint.AddressFamily);
+            try
+            {
+                await plain.ConnectAsync(endPoint, cancel);
+                return new RespSocket(plain.Socket, plain, null);
+            }
+            catch
+            {
+                plain.Dispose();
+                throw;
+            }
+        }
+
         var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             await socket.ConnectAsync(endPoint, cancel);
-            return new RespSocket(socket, tls is null ? null : await tls.AuthenticateAsync(socket, endPoint, cancel));
+            // Certificates are work of milliseconds, and not of this thread.
+            return new RespSocket(socket, null, await Task.Run(() => tls.AuthenticateAsync(socket, endPoint, cancel), CancellationToken.None));
         }
         catch
         {
@@ -68,56 +96,42 @@ internal sealed class RespSocket : IDisposable
         _socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 3);
     }
 
+    /// <summary>There is something to receive that nobody asked for: the server closed the connection, or sent it.</summary>
+    public bool IsReadable => _plain?.IsReadable ?? _tlsReads?.IsCompleted ?? false;
+
     /// <summary>Sends bytes.</summary>
     /// <exception cref="SocketException">The connection is gone.</exception>
     /// <exception cref="TlsException">The server broke the protocol, or ended the connection by an alert.</exception>
-    public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
-    {
-        if (_tls is not null)
-        {
-            try
-            {
-                await _tls.WriteAsync(bytes, cancel);
-                return;
-            }
-            catch (IOException e)
-            {
-                throw TlsClient.Translate(e);
-            }
-        }
-
-        while (!bytes.IsEmpty)
-        {
-            bytes = bytes[await _socket.SendAsync(bytes, cancel)..];
-        }
-    }
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public ValueTask SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel) => _plain?.SendAsync(bytes, cancel) ?? EncryptAsync(bytes, cancel);
 
     /// <summary>
-    /// Receives until <paramref name="count"/> whole replies are there, and returns their bytes, valid until the next call.
-    /// A server that answers with an error and closes yields that error alone.
+    /// Takes <paramref name="count"/> whole replies, if they are there: their bytes, valid until the next call. If not, await
+    /// <see cref="MoreAsync"/> and try again with the same count. A server that answers with an error and closes yields that error alone.
     /// </summary>
     /// <exception cref="RespException">Not RESP2, or beyond a limit.</exception>
     /// <exception cref="SocketException">The connection ended.</exception>
-    /// <exception cref="TlsException">The server broke the protocol, or ended the connection by an alert.</exception>
-    public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int count, CancellationToken cancel)
+    public bool TryReceive(int count, out ReadOnlyMemory<byte> replies)
     {
-        int measured = _start;
-        for (int replies = 0; replies < count;)
+        while (_replies < count)
         {
-            if (RespReader.TryMeasure(_buffer.AsSpan(measured, _end - measured), out int length))
+            if (RespReader.TryMeasure(_buffer.AsSpan(_measured, _end - _measured), out int length))
             {
-                measured += length;
-                replies++;
+                _measured += length;
+                _replies++;
                 continue;
             }
 
-            int used = measured - _start;
-            MakeRoom();
-            measured = _start + used;
-            int received = _tls is null ? await _socket.ReceiveAsync(_buffer.AsMemory(_end), cancel) : await DecryptAsync(_tls, cancel);
+            int received = Take();
+            if (received < 0)
+            {
+                replies = default;
+                return false;
+            }
+
             if (received == 0)
             {
-                if (replies > 0 && _buffer[_start] == (byte)RespType.Error)
+                if (_replies > 0 && _buffer[_start] == (byte)RespType.Error)
                 {
                     break;
                 }
@@ -128,38 +142,84 @@ internal sealed class RespSocket : IDisposable
             _end += received;
         }
 
-        ReadOnlyMemory<byte> result = _buffer.AsMemory(_start, measured - _start);
-        _start = measured;
-        return result;
+        replies = _buffer.AsMemory(_start, _measured - _start);
+        _start = _measured;
+        _replies = 0;
+        return true;
     }
 
-    /// <summary>
-    /// Completes when there is something to receive: the server closed the connection, or sent what nobody asked for. Also
-    /// completes, at the latest, when the next answer comes.
-    /// </summary>
-    public ValueTask<int> ReadableAsync(CancellationToken cancel)
+    /// <summary>Waits until there is more to receive, or the stream's end, or (not always with an exception) for cancellation.</summary>
+    /// <exception cref="SocketException">The connection is gone.</exception>
+    /// <exception cref="TlsException">The server broke the protocol, or ended the connection by an alert.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public ValueTask<bool> MoreAsync(CancellationToken cancel) => _plain?.ReadableAsync(cancel) ?? DecryptAsync(_tls!, cancel);
+
+    /// <summary>The two above until the replies are there.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int count, CancellationToken cancel)
     {
-        if (_tls is null)
+        ReadOnlyMemory<byte> replies;
+        while (!TryReceive(count, out replies))
         {
-            return _socket.ReceiveAsync(Memory<byte>.Empty, cancel);
+            await MoreAsync(cancel);
+            cancel.ThrowIfCancellationRequested();
         }
 
-        _readable = ReadableAsync(_tls, cancel);
-        return new ValueTask<int>(_readable);
+        return replies;
+    }
+
+    /// <summary>Has somebody told, once, when <see cref="IsReadable"/>; null for nobody any more.</summary>
+    public void Watch(Action? watcher)
+    {
+        if (_plain is not null)
+        {
+            _plain.Watch(watcher);
+            return;
+        }
+
+        _tlsWatcher = watcher;
+        if (watcher is not null)
+        {
+            _tlsReads ??= _tls!.ReadAsync(Memory<byte>.Empty, CancellationToken.None).AsTask();
+            _ = TellTlsWatcherAsync(_tlsReads);
+        }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _tlsWatcher = null;
+        _plain?.Dispose();
         _tls?.Dispose();
         _socket.Dispose();
     }
 
-    private static async Task<int> ReadableAsync(SslStream tls, CancellationToken cancel)
+    private async Task TellTlsWatcherAsync(Task reads)
+    {
+        await reads.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        Action? watcher = _tlsWatcher;
+        _tlsWatcher = null;
+        watcher?.Invoke();
+    }
+
+    // What is there now, put behind the buffer's end; -1 for nothing.
+    private int Take()
+    {
+        if (_plain is not null)
+        {
+            MakeRoom();
+            return _plain.Receive(_buffer.AsSpan(_end));
+        }
+
+        int decrypted = _decrypted;
+        _decrypted = -1;
+        return decrypted;
+    }
+
+    private async ValueTask EncryptAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancel)
     {
         try
         {
-            return await tls.ReadAsync(Memory<byte>.Empty, cancel);
+            await _tls!.WriteAsync(bytes, cancel);
         }
         catch (IOException e)
         {
@@ -167,17 +227,19 @@ internal sealed class RespSocket : IDisposable
         }
     }
 
-    private async ValueTask<int> DecryptAsync(SslStream tls, CancellationToken cancel)
+    private async ValueTask<bool> DecryptAsync(SslStream tls, CancellationToken cancel)
     {
-        if (_readable is { } waiting)
-        {
-            _readable = null;
-            await waiting;
-        }
-
+        MakeRoom();
         try
         {
-            return await tls.ReadAsync(_buffer.AsMemory(_end), cancel);
+            if (_tlsReads is { } begun)
+            {
+                await begun.WaitAsync(cancel);
+                _tlsReads = null;
+            }
+
+            _decrypted = await tls.ReadAsync(_buffer.AsMemory(_end), cancel);
+            return true;
         }
         catch (IOException e)
         {
@@ -191,6 +253,7 @@ internal sealed class RespSocket : IDisposable
         {
             _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
             _end -= _start;
+            _measured -= _start;
             _start = 0;
         }
 

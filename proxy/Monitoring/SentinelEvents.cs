@@ -5,13 +5,15 @@
 using System.Net;
 using System.Net.Sockets;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Reactor;
 using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Monitoring;
 
 /// <summary>Subscribes to one Sentinel's events, on a connection of their own (a subscribed RESP2 connection cannot ask).</summary>
 internal sealed class SentinelEvents(
-    int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, MonotonicClock clock, TlsClient? tls = null)
+    int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, ReactorThread reactor, MonotonicClock clock,
+    TlsClient? tls = null)
 {
     /// <summary>What is subscribed to. (Redis sentinel.c; the names are the same in 6.2 to 7.4.)</summary>
     internal static readonly string[] Channels =
@@ -39,7 +41,7 @@ internal sealed class SentinelEvents(
             {
                 using var limit = new CancellationTokenSource(ConnectTimeout, clock.Time);
                 using CancellationTokenRegistration registration = stop.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), limit);
-                using RespSocket connection = await RespSocket.ConnectAsync(endPoint, tls, limit.Token);
+                using RespSocket connection = await RespSocket.ConnectAsync(reactor, endPoint, tls, limit.Token);
                 connection.KeepAlive();
                 if (await SubscribeAsync(connection, limit.Token))
                 {

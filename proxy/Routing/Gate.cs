@@ -81,6 +81,15 @@ internal sealed partial class Gate : IDisposable
         }
     }
 
+    /// <summary>The first moment after now at which the last decision would make another wish; <see cref="TimeSpan.MaxValue"/> when there is none.</summary>
+    public TimeSpan NextChange(TimeSpan now)
+    {
+        lock (_lock)
+        {
+            return _policy.NextChange(now);
+        }
+    }
+
     /// <summary>Takes the nodes and time-outs of another configuration; the next decision must be one of it.</summary>
     public void Reconfigure(ProxyConfiguration configuration)
     {

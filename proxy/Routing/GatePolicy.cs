@@ -80,6 +80,20 @@ internal sealed class GatePolicy
         return new GateIntent(refuse ? GateMode.Closed : GateMode.Park, -1);
     }
 
+    /// <summary>The first moment after now at which the same decision means something else; <see cref="TimeSpan.MaxValue"/> when there is none.</summary>
+    public TimeSpan NextChange(TimeSpan now)
+    {
+        TimeSpan closed = _closed ? _closedSince + ClosedGrace : TimeSpan.Zero;
+        TimeSpan unrouted = !_routed && _waitForFailover < TimeSpan.MaxValue ? _unroutedSince + _waitForFailover : TimeSpan.Zero;
+        return (closed > now, unrouted > now) switch
+        {
+            (true, true) => closed < unrouted ? closed : unrouted,
+            (true, false) => closed,
+            (false, true) => unrouted,
+            _ => TimeSpan.MaxValue,
+        };
+    }
+
     private void LeaveRoute(TimeSpan now)
     {
         if (_routed)

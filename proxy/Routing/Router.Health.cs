@@ -56,13 +56,13 @@ public sealed partial class Router
 
     private void NoteHealth(in SentinelReport report, in SentinelTrack before)
     {
-        string name = _sentinels[report.Sentinel].ToString();
+        int index = report.Sentinel;
         HealthMemory memory = _sentinelHealth[report.Sentinel];
         if (report.Health != ServerHealth.Up)
         {
             if (memory.BecomesUnwell(report.Health, _clock.Time))
             {
-                LogSentinelUnwell(name, report.Health, report.Error ?? "", Advice(report.Health, "sentinel"));
+                LogSentinelUnwell(Name(), report.Health, report.Error ?? "", Advice(report.Health, "sentinel"));
             }
 
             return;
@@ -71,31 +71,34 @@ public sealed partial class Router
         string named = report.Named >= 0 ? _names.Node(report.Named) : report.NamedAddress ?? "";
         if (memory.BecomesWell(_clock.Time, out TimeSpan unwell))
         {
-            LogSentinelWell(name, named, report.ConfigEpoch, unwell.TotalMilliseconds);
+            LogSentinelWell(Name(), named, report.ConfigEpoch, unwell.TotalMilliseconds);
         }
         else if (before.HasAnswer && before.Answer.NamedAddress != report.NamedAddress)
         {
-            LogVoteChanged(name, named, report.ConfigEpoch);
+            LogVoteChanged(Name(), named, report.ConfigEpoch);
             AskEverybody();
         }
 
         if (report.Named < 0 && memory.WarnedForeign != report.NamedAddress)
         {
             memory.WarnedForeign = report.NamedAddress;
-            LogForeignVote(name, report.NamedAddress ?? "");
+            LogForeignVote(Name(), report.NamedAddress ?? "");
         }
 
         if (report.Tilt != memory.Tilt)
         {
             memory.Tilt = report.Tilt;
-            LogTilt(name, report.Tilt ? "is in TILT: its vote does not count" : "has left TILT");
+            LogTilt(Name(), report.Tilt ? "is in TILT: its vote does not count" : "has left TILT");
         }
 
         if (report.DownAfter != _timing.DownAfter && memory.WarnedDownAfter != report.DownAfter)
         {
             memory.WarnedDownAfter = report.DownAfter;
-            LogDownAfter(name, report.DownAfter.TotalMilliseconds, _timing.DownAfter.TotalMilliseconds);
+            LogDownAfter(Name(), report.DownAfter.TotalMilliseconds, _timing.DownAfter.TotalMilliseconds);
         }
+
+        // A text that is made anew each time, for lines that are rare.
+        string Name() => _sentinels[index].ToString();
     }
 
     // Three events tell of one promotion.

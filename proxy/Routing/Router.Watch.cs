@@ -74,12 +74,13 @@ public sealed partial class Router
 
             _configuration = next;
             ForgetMaintenanceOfRemoved();
-            RoutingDecision decision = RoutingRule.Decide(_state.At(_clock.Now));
+            _evaluatedAt = _clock.Now;
+            RoutingDecision decision = RoutingRule.Decide(_state.At(_evaluatedAt));
             string? node = decision.Node >= 0 ? _names.Node(decision.Node) : null;
             if (decision.Action != before.Action || decision.Rule != before.Rule || node != nodeBefore || decision.IsHeld != heldBefore)
             {
                 _decisionSince = _clock.Time.GetUtcNow();
-                _recording?.Write(_clock.Now, decision, isTick: true);
+                _recording?.Write(_evaluatedAt, decision, isTick: true);
                 NoteChange(decision);
             }
 
@@ -217,7 +218,7 @@ public sealed partial class Router
             Timing = RoutingTiming.From(configuration);
             Names = new EvidenceNames(_nodes);
             var directory = new NodeDirectory(_nodes);
-            Probes = new ProbeSet(configuration, directory, this, router._clock);
+            Probes = new ProbeSet(configuration, directory, this, router._reactor, router._clock);
             _heardNodes = new bool[_nodes.Count];
             _heardSentinels = new bool[Sentinels.Count];
             DateTimeOffset now = router._clock.Time.GetUtcNow();
@@ -261,7 +262,7 @@ public sealed partial class Router
             }
         }
 
-        public void Start(CancellationToken stop) => Completion = Probes.RunAsync(stop);
+        public void Start(CancellationToken stop) => Completion = _router._reactor.InvokeAsync(() => Probes.RunAsync(stop));
 
         /// <summary>Takes a report before this is in force, or (then nobody looks any more) after it was.</summary>
         public void Take(in NodeReport report)

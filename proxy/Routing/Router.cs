@@ -1,22 +1,27 @@
 // The control plane: starts the probes, takes their reports, applies the rule after each of them and whenever time has passed,
 // and hands decisions to the gate.
 //
-// Reports are handled on the thread that received them, under one lock, to the end: from the bytes of an answer to the gate's
-// signal there is no queue. A decision takes a few microseconds and about 150 of them are made a second.
+// Probes and router have one thread, a reactor. Reports are handled there, under one lock, to the end: from the bytes of an answer to
+// the gate's signal there is no queue. A decision takes a few microseconds and about 90 of them are made a second. What time alone changes
+// is known beforehand: a timer of the same thread is set to the first such moment, and does not fire while answers keep coming.
 
 using System.Net;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Monitoring;
+using RedisHaProxy.Reactor;
 
 namespace RedisHaProxy.Routing;
 
 /// <summary>Finds the one true master and tells the forwarder.</summary>
 public sealed partial class Router : IDisposable
 {
-    /// <summary>How often evidence is checked for having expired; the precision of all bounds in <see cref="RoutingTiming"/>.</summary>
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(20);
+    /// <summary>
+    /// Longest time without looking at what time has changed. The bounds of <see cref="RoutingTiming"/> and of the gate are looked at when they
+    /// pass (<see cref="RoutingState.NextChange"/>); this is for the ages of replicas' data, which are bounded in seconds.
+    /// </summary>
+    private static readonly TimeSpan LongestTick = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Events of Sentinels cause at most one round of questions in this time, however many they send.</summary>
     private static readonly TimeSpan HintSpacing = TimeSpan.FromMilliseconds(10);
@@ -24,7 +29,9 @@ public sealed partial class Router : IDisposable
     /// <summary>How long the first decision waits for the first answer of everybody; a dead machine is known after a second.</summary>
     private static readonly TimeSpan FirstRound = TimeSpan.FromSeconds(1.1);
 
+    private readonly ReactorThread _reactor;
     private readonly MonotonicClock _clock;
+    private readonly ITimer _tick;
     private readonly ILogger _logger;
     private readonly Gate _gate;
     private readonly ReadRouting? _reads;
@@ -43,6 +50,7 @@ public sealed partial class Router : IDisposable
 
     private RoutingDecision _decision;
     private DateTimeOffset _decisionSince;
+    private TimeSpan _evaluatedAt;
     private bool _firstRoundOver;
     private TimeSpan _lastHint = -HintSpacing;
 
@@ -59,7 +67,9 @@ public sealed partial class Router : IDisposable
         ArgumentNullException.ThrowIfNull(time);
         ArgumentNullException.ThrowIfNull(loggers);
         _configuration = configuration;
-        _clock = new MonotonicClock(time);
+        _reactor = new ReactorThread("monitoring", time);
+        _clock = new MonotonicClock(_reactor.Clock);
+        _tick = _clock.Time.CreateTimer(static router => ((Router)router!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _logger = loggers.CreateLogger("RedisHaProxy.Routing");
         Use(new Watch(this, configuration, before: null));
         _gate = new Gate(configuration, forwarder, _clock, _logger);
@@ -78,8 +88,10 @@ public sealed partial class Router : IDisposable
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
         _ended = ended.Token;
+        _reactor.Start();
         _watch.Start(ended.Token);
-        List<Task> tasks = [_gate.RunAsync(ended.Token), TickAsync(ended.Token), WatchAsync(ended.Token)];
+        _tick.Change(LongestTick, Timeout.InfiniteTimeSpan);
+        List<Task> tasks = [_gate.RunAsync(ended.Token), WatchAsync(ended.Token)];
         if (_reads is not null)
         {
             tasks.Add(_reads.RunAsync(ended.Token));
@@ -92,12 +104,14 @@ public sealed partial class Router : IDisposable
 
         try
         {
-            await await Task.WhenAny(tasks);
+            await await Task.WhenAny([.. tasks, _reactor.Completion]);
         }
         finally
         {
             await ended.CancelAsync();
             await Task.WhenAll(tasks);
+            _reactor.Stop();
+            await _reactor.Completion;
         }
     }
 
@@ -136,6 +150,8 @@ public sealed partial class Router : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _tick.Dispose();
+        _reactor.Dispose();
         _gate.Dispose();
         _reads?.Dispose();
     }
@@ -158,30 +174,20 @@ public sealed partial class Router : IDisposable
 
     private void AskEverybody() => Volatile.Read(ref _watch).Probes.AskEverybody();
 
-    private async Task TickAsync(CancellationToken stop)
+    // On the reactor's thread; an exception is a defect and ends it.
+    private void Tick()
     {
-        using var timer = new PeriodicTimer(Tick, _clock.Time);
-        try
+        lock (_lock)
         {
-            while (await timer.WaitForNextTickAsync(stop))
-            {
-                lock (_lock)
-                {
-                    TimeSpan now = _clock.Now;
-                    NoteSilence(now);
-                    Evaluate(now, isTick: true);
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The end.
+            Evaluate(_clock.Now, isTick: true);
         }
     }
 
     // The gate hears every decision, also an unchanged one: its policy depends on how long a decision has stood.
     private void Evaluate(TimeSpan now, bool isTick)
     {
+        _evaluatedAt = now;
+        NoteSilence(now);
         RoutingDecision decision = RoutingRule.Decide(_state.At(now));
         if (!decision.IsSameAs(_decision))
         {
@@ -202,15 +208,26 @@ public sealed partial class Router : IDisposable
 
     private void GiveToGate(RoutingDecision decision)
     {
-        if (!_firstRoundOver)
+        if (_firstRoundOver)
         {
-            return;
+            TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
+            string? withheld = Withheld(decision);
+            _gate.Take(decision, _names, promotionSeenAt, withheld);
+            _reads?.Take(_configuration, _state, decision, withheld is not null, InMaintenance, _clock.Now);
         }
 
-        TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
-        string? withheld = Withheld(decision);
-        _gate.Take(decision, _names, promotionSeenAt, withheld);
-        _reads?.Take(_configuration, _state, decision, withheld is not null, InMaintenance, _clock.Now);
+        TickAtNextChange();
+    }
+
+    // While answers come, the moment moves away with each of them, and the timer never fires.
+    private void TickAtNextChange()
+    {
+        TimeSpan next = _evaluatedAt + LongestTick;
+        next = _state.NextChange(_evaluatedAt) is var evidence && evidence < next ? evidence : next;
+        next = _gate.NextChange(_evaluatedAt) is var gate && gate < next ? gate : next;
+        next = FirstRound > _evaluatedAt && FirstRound < next ? FirstRound : next;
+        TimeSpan left = next - _clock.Now;
+        _tick.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
     private NodeStatus NodeAt(int index, RedisNode node, Situation situation, TimeSpan now)

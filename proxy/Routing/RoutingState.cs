@@ -9,6 +9,9 @@ namespace RedisHaProxy.Routing;
 /// <summary>Turns reports into situations.</summary>
 internal sealed class RoutingState
 {
+    // What counts up to an age is over one unit of time later.
+    private static readonly TimeSpan Tick = TimeSpan.FromTicks(1);
+
     private readonly RoutingTiming _timing;
     private readonly NodeTrack[] _nodes;
     private readonly SentinelTrack[] _sentinels;
@@ -185,6 +188,42 @@ internal sealed class RoutingState
         }
 
         return new Situation(nodes, votes, quorum, Announced(nodes, now));
+    }
+
+    /// <summary>
+    /// The first moment after now at which <see cref="At"/> may say something else although nothing was reported; <see cref="TimeSpan.MaxValue"/>
+    /// when there is none. What could only change later, or does not matter now, may be among the moments: too many are looked at, never too few.
+    /// </summary>
+    public TimeSpan NextChange(TimeSpan now)
+    {
+        TimeSpan next = TimeSpan.MaxValue;
+        foreach (ref readonly NodeTrack node in _nodes.AsSpan())
+        {
+            if (node.HasAnswer)
+            {
+                Until(node.Answer.SentAt + _timing.NodeEvidence + Tick);
+                Until(node.LastContact + _timing.NodeEvidence + Tick);
+                Until(node.LastContact + _timing.RefusalEvidence + Tick);
+                Until(node.LastContact + _timing.SilentHold + Tick);
+                Until(node.PromotedAfter + _timing.PromotionValidity);
+            }
+        }
+
+        foreach (ref readonly SentinelTrack sentinel in _sentinels.AsSpan())
+        {
+            if (sentinel.HasAnswer)
+            {
+                Until(sentinel.Answer.SentAt + _timing.VoteEvidence + Tick);
+                Until(sentinel.Answer.SentAt + _timing.DownAfter + Tick);
+                Until(LeaseOf(sentinel.Answer));
+            }
+
+            Until(sentinel.PromotesUntil);
+        }
+
+        return next;
+
+        void Until(TimeSpan moment) => next = moment > now && moment < next ? moment : next;
     }
 
     /// <summary>When the leases that name this node stop excluding a failover, if they do now; null otherwise.</summary>

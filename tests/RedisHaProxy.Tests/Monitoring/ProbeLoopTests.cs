@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
+using RedisHaProxy.Reactor;
 
 namespace RedisHaProxy.Tests.Monitoring;
 
@@ -16,6 +17,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
     // An address of its own: on 127.0.0.1 some other process may still be trying a port that was another server's before.
     private readonly TcpListener _listener = new(IPAddress.Parse("127.53.0.1"), 0);
     private readonly CancellationTokenSource _stop = new();
+    private readonly ReactorThread _reactor = new("probe", TimeProvider.System);
     private readonly Sink _sink = new();
     private readonly ProbeLoop _probe;
     private Task _run = Task.CompletedTask;
@@ -26,7 +28,8 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         var node = new RedisNode("redis1", (IPEndPoint)_listener.LocalEndpoint);
         var conversation = new NodeConversation(0, null, new NodeDirectory([node]), _sink);
         // An hour between questions: whatever comes sooner was asked for.
-        _probe = new ProbeLoop(node.EndPoint, conversation, TimeSpan.FromHours(1), new MonotonicClock(TimeProvider.System));
+        _probe = new ProbeLoop(node.EndPoint, conversation, TimeSpan.FromHours(1), _reactor, new MonotonicClock(_reactor.Clock));
+        _reactor.Start();
     }
 
     [Fact]
@@ -190,11 +193,13 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         await _stop.CancelAsync();
         await _run.WaitAsync(TimeSpan.FromSeconds(10));
         _probe.Dispose();
+        _reactor.Dispose();
+        await _reactor.Completion;
         _listener.Dispose();
         _stop.Dispose();
     }
 
-    private void Run() => _run = _probe.RunAsync(_stop.Token);
+    private void Run() => _run = _reactor.InvokeAsync(() => _probe.RunAsync(_stop.Token));
 
     private static async Task AnswerAsync(Socket server, string question, string answer)
     {

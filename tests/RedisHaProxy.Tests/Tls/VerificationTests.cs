@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Monitoring;
+using RedisHaProxy.Reactor;
 using RedisHaProxy.Tests.Forwarding;
 using RedisHaProxy.Tls;
 
@@ -130,9 +131,11 @@ public sealed class VerificationTests
     private static async Task<Outcome> ProbeAsync(IPEndPoint endPoint, TlsPeerConfiguration tls, bool timeouts = false)
     {
         var conversation = new FailureOnly(timeouts);
-        using var probe = new ProbeLoop(endPoint, conversation, TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System), new TlsClient(tls));
+        using var reactor = new ReactorThread("probe", TimeProvider.System);
+        reactor.Start();
+        using var probe = new ProbeLoop(endPoint, conversation, TimeSpan.FromSeconds(1), reactor, new MonotonicClock(reactor.Clock), new TlsClient(tls));
         using var stop = new CancellationTokenSource();
-        Task running = probe.RunAsync(stop.Token);
+        Task running = reactor.InvokeAsync(() => probe.RunAsync(stop.Token));
         Outcome outcome = await conversation.Failure.Task.WaitAsync(Bound.Wait);
         await stop.CancelAsync();
         await running.WaitAsync(Bound.Wait);
