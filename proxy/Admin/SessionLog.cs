@@ -11,6 +11,14 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
     /// <summary>Lines that may be written at once, and per second after that. A failover ends thousands of sessions in one moment.</summary>
     public const int LinesPerSecond = 200;
 
+    /// <summary>Waking a reader from the loop would cost the loop a system call for each session.</summary>
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+
+    // The journal has one reader at a time: whoever looks, under the lock, or what that has started.
+    private readonly Lock _reader = new();
+    private Task _reading = Task.CompletedTask;
+    private bool _ended;
+
     private long _second = long.MinValue;
     private int _lines;
     private long _left;
@@ -18,14 +26,22 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
     /// <summary>Whether ends are written to the log; may be changed at any time.</summary>
     public bool Enabled { get; set; } = true;
 
-    /// <summary>Reads until cancelled, then what is left.</summary>
+    /// <summary>Reads until cancelled, then what is left. A timer looks whether there is something; only then a thread of the pool is woken.</summary>
     public async Task RunAsync(SessionJournal journal, CancellationToken cancellationToken)
     {
-        await foreach (var record in journal.ReadAllAsync(cancellationToken))
+        await using (timeProvider.CreateTimer(_ => Look(journal), null, LookInterval, LookInterval))
         {
-            Add(record);
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
+        Task reading;
+        lock (_reader)
+        {
+            _ended = true;
+            reading = _reading;
+        }
+
+        await reading;
         while (journal.TryRead(out var record))
         {
             Add(record);
@@ -69,6 +85,26 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
 
         LogEnd(log, record.Id, record.Client.ToString(), record.Node?.Name ?? "-", EndCode.Of(record.End),
             record.ConnectedAfterMilliseconds ?? -1, record.EndedAfterMilliseconds, record.BytesIn, record.BytesOut);
+    }
+
+    private void Look(SessionJournal journal)
+    {
+        lock (_reader)
+        {
+            if (!_ended && _reading.IsCompleted && journal.TryRead(out var first))
+            {
+                _reading = Task.Run(() => Read(journal, first));
+            }
+        }
+    }
+
+    private void Read(SessionJournal journal, SessionRecord record)
+    {
+        do
+        {
+            Add(record);
+        }
+        while (journal.TryRead(out record));
     }
 
     private void ReportLeft()

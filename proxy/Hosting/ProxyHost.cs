@@ -48,9 +48,9 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _lifecycle = new Lifecycle(timeProvider);
         _forwarder = new DataPlane(configuration, loggers, timeProvider);
         _router = new Router(configuration, _forwarder, timeProvider, loggers, _forwarder);
-        _rates = new TrafficRates(_forwarder, timeProvider);
-        _sessionLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
-        _readOnlyLog = new SessionLog(timeProvider, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
+        _rates = new TrafficRates(_forwarder, _router.Clock);
+        _sessionLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
+        _readOnlyLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _authentication = new BasicAuthentication(timeProvider);
         _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password);
         _logging = logging;
@@ -217,6 +217,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
     private void AnnounceStopping(int sessions, TimeSpan left) =>
         _notifier.Stopping($"Stopping: {sessions} sessions left, at most {left.TotalSeconds:0} s", left + TimeSpan.FromSeconds(15));
 
+    // By monitoring's clock: the service manager's watchdog is fed by its thread as well, and not when that is stuck.
     private async Task BeatAsync(CancellationToken cancellationToken)
     {
         string last = "";
@@ -233,7 +234,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
                 last = status;
             }
 
-            await Task.Delay(Tick, _timeProvider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Tick, _router.Clock, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

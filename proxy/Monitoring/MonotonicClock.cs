@@ -3,9 +3,11 @@
 namespace RedisHaProxy.Monitoring;
 
 /// <summary>A monotonic clock that starts at zero.</summary>
-internal sealed class MonotonicClock(TimeProvider time)
+/// <param name="time">Where the time comes from.</param>
+/// <param name="start">The timestamp that is zero; now, when null.</param>
+internal sealed class MonotonicClock(TimeProvider time, long? start = null)
 {
-    private readonly long _start = time.GetTimestamp();
+    private readonly long _start = start ?? time.GetTimestamp();
 
     /// <summary>For timers.</summary>
     public TimeProvider Time => time;

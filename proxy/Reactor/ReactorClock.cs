@@ -6,6 +6,9 @@ namespace RedisHaProxy.Reactor;
 /// <summary>Another clock's time, and timers of the reactor.</summary>
 internal sealed class ReactorClock(ReactorThread reactor, TimeProvider time) : TimeProvider
 {
+    /// <summary>The moment from which periods count, so that all that is done regularly is done in the same rounds.</summary>
+    public long Origin { get; } = time.GetTimestamp();
+
     /// <inheritdoc/>
     public override long TimestampFrequency => time.TimestampFrequency;
 
@@ -19,7 +22,10 @@ internal sealed class ReactorClock(ReactorThread reactor, TimeProvider time) : T
     public override DateTimeOffset GetUtcNow() => time.GetUtcNow();
 
     /// <inheritdoc/>
-    /// <remarks>The callback runs on the reactor's thread, without the creator's execution context; an exception of it ends the thread.</remarks>
+    /// <remarks>
+    /// The callback runs on the reactor's thread, without the creator's execution context; an exception of it ends the thread. With a period
+    /// it is called at multiples of the period since <see cref="Origin"/>, from the first one after the due time on.
+    /// </remarks>
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new ReactorTimer(reactor, this, callback, state);
@@ -50,8 +56,15 @@ internal sealed class ReactorTimer(ReactorThread reactor, ReactorClock clock, Ti
             return false;
         }
 
-        bool never = dueTime == Timeout.InfiniteTimeSpan;
-        reactor.Set(this, never ? long.MaxValue : clock.GetTimestamp() + Timestamps(dueTime), period == Timeout.InfiniteTimeSpan ? 0 : Timestamps(period));
+        long every = period == Timeout.InfiniteTimeSpan ? 0 : Timestamps(period);
+        long due = dueTime == Timeout.InfiniteTimeSpan ? long.MaxValue : clock.GetTimestamp() + Timestamps(dueTime);
+        if (every > 0 && due < long.MaxValue)
+        {
+            due += every - 1;
+            due -= (due - clock.Origin) % every;
+        }
+
+        reactor.Set(this, due, every);
         return true;
     }
 

@@ -72,7 +72,7 @@ internal sealed unsafe class ReactorThread : IDisposable
     }
 
     /// <summary>The time, and timers that fire on this thread. May be used from any thread.</summary>
-    public TimeProvider Clock { get; }
+    public ReactorClock Clock { get; }
 
     /// <summary>Ends when the thread does, with the exception that ended it.</summary>
     public Task Completion => _completion.Task;
@@ -305,8 +305,7 @@ internal sealed unsafe class ReactorThread : IDisposable
             }
 
             // Periods that were missed are left out.
-            long next = timer.Due + timer.Period > now ? timer.Due + timer.Period : now + timer.Period;
-            _timers.Set(timer, timer.Period > 0 ? next : long.MaxValue);
+            _timers.Set(timer, timer.Period > 0 ? timer.Due + (((now - timer.Due) / timer.Period) + 1) * timer.Period : long.MaxValue);
             return timer;
         }
     }

@@ -68,7 +68,7 @@ public sealed partial class Router : IDisposable
         ArgumentNullException.ThrowIfNull(loggers);
         _configuration = configuration;
         _reactor = new ReactorThread("monitoring", time);
-        _clock = new MonotonicClock(_reactor.Clock);
+        _clock = new MonotonicClock(_reactor.Clock, _reactor.Clock.Origin);
         _tick = _clock.Time.CreateTimer(static router => ((Router)router!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _logger = loggers.CreateLogger("RedisHaProxy.Routing");
         Use(new Watch(this, configuration, before: null));
@@ -78,6 +78,9 @@ public sealed partial class Router : IDisposable
         _decisionSince = time.GetUtcNow();
         _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
     }
+
+    /// <summary>The time, and timers that fire on monitoring's thread, together with what it does anyway: for other regular work that is short.</summary>
+    internal TimeProvider Clock => _clock.Time;
 
     /// <summary>Observes, decides and drives the gate until cancelled.</summary>
     /// <exception cref="Exception">

@@ -45,6 +45,32 @@ public sealed class SessionLogTests
     }
 
     [Fact]
+    public async Task The_journal_is_looked_at_ten_times_a_second_and_once_more_at_the_end()
+    {
+        var journal = new SessionJournal(loops: 2, _time);
+        using var ends = new CancellationTokenSource();
+        Task running = _log.RunAsync(journal, ends.Token);
+        for (int round = 1; round <= 3; round++)
+        {
+            journal.Ring(0).Write(Record(SessionEnd.ClientClosed));
+            journal.Ring(1).Write(Record(SessionEnd.RoleLost));
+            await Eventually.HoldsAsync(
+                () =>
+                {
+                    _time.Advance(TimeSpan.FromMilliseconds(100)); // again and again: a look comes to nothing while the last one's records are being written
+                    return _lines.Count == 2 * round;
+                },
+                () => $"{2 * round} lines; {_lines.Count}");
+        }
+
+        journal.Ring(1).Write(Record(SessionEnd.Idle));
+        await ends.CancelAsync();
+        await running.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Equal(7, _lines.Count);
+        Assert.False(journal.TryRead(out _));
+    }
+
+    [Fact]
     public void Switched_off_it_writes_nothing()
     {
         _log.Enabled = false;
@@ -91,12 +117,28 @@ public sealed class SessionLogTests
 
         public LogLevel Least { get; set; } = LogLevel.Information;
 
+        public int Count
+        {
+            get
+            {
+                lock (Written)
+                {
+                    return Written.Count;
+                }
+            }
+        }
+
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= Least;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Written.Add(formatter(state, exception));
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            lock (Written)
+            {
+                Written.Add(formatter(state, exception));
+            }
+        }
     }
 }

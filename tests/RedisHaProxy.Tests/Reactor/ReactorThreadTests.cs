@@ -69,6 +69,30 @@ public sealed class ReactorThreadTests : IDisposable
     }
 
     [Fact]
+    public async Task Periodic_timers_whose_periods_divide_each_other_fire_in_the_same_rounds()
+    {
+        var dues = new List<(int Period, long Due)>();
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        foreach (int period in new[] { 10, 20 })
+        {
+            // Each has its own first due time; from then on they keep step.
+            ReactorTimer? timer = null;
+            timer = new ReactorTimer(_reactor, _reactor.Clock, _ =>
+            {
+                dues.Add((period, timer!.Due - _reactor.Clock.Origin));
+                if (dues.Count == 12)
+                {
+                    done.TrySetResult();
+                }
+            }, null);
+            timer.Change(TimeSpan.FromMilliseconds(period + 3), TimeSpan.FromMilliseconds(period));
+        }
+
+        await EndsAsync(done.Task);
+        await OnThreadAsync(() => Assert.All(dues, due => Assert.Equal(0, due.Due % (due.Period * _reactor.Clock.TimestampFrequency / 1000))));
+    }
+
+    [Fact]
     public async Task A_thread_that_sleeps_for_an_hour_wakes_up_for_a_post_and_for_a_timer_that_is_due_before()
     {
         using ITimer late = _reactor.Clock.CreateTimer(_ => { }, null, TimeSpan.FromHours(1), Timeout.InfiniteTimeSpan);

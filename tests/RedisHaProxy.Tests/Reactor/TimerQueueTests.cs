@@ -16,7 +16,7 @@ public sealed class TimerQueueTests
         Gen.Select(Gen.Int[0, Timers - 1], Gen.Int[-30, 100]).List[1, 200].Sample(steps =>
         {
             using var reactor = new ReactorThread("unused", TimeProvider.System);
-            ReactorTimer[] timers = [.. Enumerable.Range(0, Timers).Select(_ => new ReactorTimer(reactor, (ReactorClock)reactor.Clock, _ => { }, null))];
+            ReactorTimer[] timers = [.. Enumerable.Range(0, Timers).Select(_ => new ReactorTimer(reactor, reactor.Clock, _ => { }, null))];
             var queue = new TimerQueue();
             var model = new Dictionary<int, long>();
             foreach ((int timer, int due) in steps)
