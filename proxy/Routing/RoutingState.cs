@@ -202,7 +202,6 @@ internal sealed class RoutingState
             if (node.HasAnswer)
             {
                 Until(node.Answer.SentAt + _timing.NodeEvidence + Tick);
-                Until(node.LastContact + _timing.NodeEvidence + Tick);
                 Until(node.LastContact + _timing.RefusalEvidence + Tick);
                 Until(node.LastContact + _timing.SilentHold + Tick);
                 Until(node.PromotedAfter + _timing.PromotionValidity);

@@ -104,9 +104,9 @@ public sealed class NextChangeTests
                 Node = r.Node,
                 SentAt = now - Time(r.Age),
                 At = now,
-                Health = r.Kind switch { 0 => ServerHealth.Refused, 1 => ServerHealth.WrongPassword, 2 => ServerHealth.Disconnected, _ => ServerHealth.Up },
-                IsMaster = r.Kind >= 6,
-                Master = r.Kind >= 6 ? -1 : r.Master,
+                Health = r.Kind switch { 0 => ServerHealth.Refused, 1 => ServerHealth.Disconnected, 2 or 3 => ServerHealth.WrongPassword, _ => ServerHealth.Up },
+                IsMaster = r.Kind >= 7,
+                Master = r.Kind >= 7 ? -1 : r.Master,
                 LinkUp = true,
                 RunId = "run",
             }));
