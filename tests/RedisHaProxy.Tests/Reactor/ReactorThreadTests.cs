@@ -212,14 +212,16 @@ public sealed class ReactorThreadTests : IDisposable
     [Fact]
     public async Task The_end_of_a_connection_is_told_to_whoever_watches_it()
     {
-        await using var server = new PlainServer(socket =>
+        await using var server = new PlainServer(async socket =>
         {
+            // Not before the client has seen that it is connected.
+            await socket.ReceiveAsync(new byte[1]);
             socket.Close(0);
-            return Task.CompletedTask;
         });
         await EndsAsync(_reactor.InvokeAsync(async () =>
         {
             using ReactorSocket socket = await ConnectAsync(server.EndPoint);
+            await socket.SendAsync("x"u8.ToArray(), default);
             var told = new TaskCompletionSource();
             socket.Watch(told.SetResult);
             await told.Task;
