@@ -49,6 +49,8 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
         (Setting.AdminTlsCertificateFile, c => c.Admin?.Tls?.Fingerprint),
         (Setting.AdminTlsKeyFile, c => c.Admin?.Tls?.KeyFingerprint),
         (Setting.Engine, c => $"{c.Engine}"),
+        (Setting.BusyPollMicroseconds, c => $"{c.BusyPollMicroseconds}"),
+        (Setting.CoalesceMicroseconds, c => $"{c.CoalesceMicroseconds}"),
         (Setting.TimeoutsConnect, c => Durations.Format(c.Timeouts.Connect)),
         (Setting.TimeoutsPark, c => Durations.Format(c.Timeouts.Park)),
         (Setting.TimeoutsIdle, c => Durations.Format(c.Timeouts.Idle)),

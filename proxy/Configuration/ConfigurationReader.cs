@@ -104,6 +104,8 @@ internal static partial class ConfigurationReader
                 "io_uring" => ForwardingEngine.IoUring,
                 _ => ForwardingEngine.Auto,
             },
+            BusyPollMicroseconds = (int)top.Integer(Setting.BusyPollMicroseconds),
+            CoalesceMicroseconds = (int)top.Integer(Setting.CoalesceMicroseconds),
             Timeouts = ReadTimeouts(top.Section(Setting.Timeouts)),
             Limits = ReadLimits(top.Section(Setting.Limits)),
             Recording = ReadRecording(top.Section(Setting.Recording), folder, problems),

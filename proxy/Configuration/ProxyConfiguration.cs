@@ -33,6 +33,15 @@ public sealed record ProxyConfiguration
     /// <summary>How bytes are moved.</summary>
     public ForwardingEngine Engine { get; init; } = ForwardingEngine.Auto;
 
+    /// <summary>How long an event loop looks for bytes before it sleeps, when they come soon; 100 by default, 0 to 1000, 0 never.</summary>
+    public int BusyPollMicroseconds { get; init; } = 100;
+
+    /// <summary>
+    /// How long an event loop that is short of processor time waits for the bytes of further sessions; 100 by default, 0 to 1000, 0 never. With
+    /// io_uring only.
+    /// </summary>
+    public int CoalesceMicroseconds { get; init; } = 100;
+
     /// <summary>Time limits.</summary>
     public TimeoutConfiguration Timeouts { get; init; } = new();
 

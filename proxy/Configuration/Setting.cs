@@ -130,6 +130,8 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting AdminTlsCertificateFile = Plain("admin.tls.certificateFile", SettingKind.Path, "", "required; a PEM file", live: true);
     public static readonly Setting AdminTlsKeyFile = Plain("admin.tls.keyFile", SettingKind.Path, "", "required; a PEM file", live: true);
     public static readonly Setting Engine = Word("engine", "auto", live: false, "auto", "epoll", "io_uring");
+    public static readonly Setting BusyPollMicroseconds = Integer("busyPollMicroseconds", 100, 0, 1000, live: false);
+    public static readonly Setting CoalesceMicroseconds = Integer("coalesceMicroseconds", 100, 0, 1000, live: false);
     public static readonly Setting Timeouts = Plain("timeouts", SettingKind.Section, "", "optional");
     public static readonly Setting TimeoutsConnect = Duration("timeouts.connect", "3s", "10ms", "10m", live: true);
     public static readonly Setting TimeoutsPark = Duration("timeouts.park", "10s", "10ms", "1h", zero: true, live: true);
@@ -163,7 +165,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
         SentinelTls, SentinelTlsCaFile, SentinelTlsServerName, SentinelTlsCertificateFile, SentinelTlsKeyFile,
         Admin, AdminListen, AdminUser, AdminPasswordFile, AdminSocket,
         AdminTls, AdminTlsCertificateFile, AdminTlsKeyFile,
-        Engine,
+        Engine, BusyPollMicroseconds, CoalesceMicroseconds,
         Timeouts, TimeoutsConnect, TimeoutsPark, TimeoutsIdle, TimeoutsDrainDelay, TimeoutsDrain,
         Limits, LimitsConnections, LimitsPerSource, LimitsParked, LimitsRefusal,
         Recording, RecordingFile, RecordingMaxBytes,

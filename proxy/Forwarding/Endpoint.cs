@@ -50,6 +50,9 @@ internal enum UnderWay : byte
 
     /// <summary>Room to write is awaited.</summary>
     Room = 16,
+
+    /// <summary>A send that was submitted and not handed over yet.</summary>
+    Send = 32,
 }
 
 internal unsafe struct Endpoint

@@ -10,6 +10,7 @@
 // Sockets are registered once, edge-triggered, for everything: an edge is remembered in the endpoint's flags, so no event is
 // lost when it comes while its session is parked, connecting or held back.
 
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
@@ -23,6 +24,7 @@ internal sealed unsafe class EpollLoop : SessionLoop
     private const int WakeToken = -1;
 
     private readonly int _epoll;
+    private WaitPolicy _waits;
     private readonly byte* _events = (byte*)NativeMemory.Alloc((nuint)(EventsPerWait * LibC.EventSize));
 
     public EpollLoop(
@@ -36,6 +38,7 @@ internal sealed unsafe class EpollLoop : SessionLoop
         TimeProvider timeProvider)
         : base(index, loopCount, configuration, nodes, limits, journal, logger, timeProvider)
     {
+        _waits = WaitPolicy.Of(configuration, Environment.ProcessorCount);
         _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
         if (_epoll < 0 || LibC.EPollControl(_epoll, LibC.EPollAdd, WakeDescriptor, LibC.PollIn, unchecked((uint)WakeToken)) < 0)
         {
@@ -45,14 +48,10 @@ internal sealed unsafe class EpollLoop : SessionLoop
 
     protected override void Run()
     {
+        int count = 0;
         while (!Stopping)
         {
-            int count = LibC.EPollWait(_epoll, _events, EventsPerWait, WaitMilliseconds());
-            int errno = count < 0 ? LibC.Errno : 0;
-            if (errno is not (0 or LibC.EINTR))
-            {
-                throw new InvalidOperationException($"epoll_wait failed with errno {errno}");
-            }
+            count = Wait(count);
 
             BeginRound();
             for (int i = 0; i < count; i++)
@@ -62,6 +61,51 @@ internal sealed unsafe class EpollLoop : SessionLoop
 
             FinishRound();
         }
+    }
+
+    private int Wait(int eventsBefore)
+    {
+        int longest = WaitMilliseconds();
+        if (longest == 0)
+        {
+            return WaitAtMost(0);
+        }
+
+        WaitKind kind = _waits.Choose(eventsBefore, isShort: false); // epoll has no wait for several
+        long began = Stopwatch.GetTimestamp();
+        if (kind == WaitKind.Poll)
+        {
+            int found;
+            long now;
+            do
+            {
+                found = WaitAtMost(0);
+                now = Stopwatch.GetTimestamp();
+            }
+            while (found == 0 && now - began < _waits.PollTicks);
+            _waits.Polled(now - began, found > 0);
+            if (found > 0)
+            {
+                return found;
+            }
+        }
+
+        int count = WaitAtMost(longest);
+        if (kind == WaitKind.Sleep)
+        {
+            _waits.Slept(Stopwatch.GetTimestamp() - began);
+        }
+
+        return count;
+    }
+
+    private int WaitAtMost(int milliseconds)
+    {
+        int count = LibC.EPollWait(_epoll, _events, EventsPerWait, milliseconds);
+        int errno = count < 0 ? LibC.Errno : 0;
+        return errno is 0 or LibC.EINTR
+            ? Math.Max(count, 0)
+            : throw new InvalidOperationException($"epoll_wait failed with errno {errno}");
     }
 
     // The token of an event is the endpoint's index below its generation; listeners and the wake-up have generation 0.

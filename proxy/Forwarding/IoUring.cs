@@ -17,6 +17,7 @@ internal sealed unsafe class IoUring
     internal const byte OpPollAdd = 6;
     internal const byte OpAsyncCancel = 14;
     internal const byte OpClose = 19;
+    internal const byte OpSend = 26;
     internal const byte OpReceive = 27;
 
     /// <summary>Of <see cref="Completion.Flags"/> of a receive: the socket has more.</summary>
@@ -168,13 +169,9 @@ internal sealed unsafe class IoUring
     /// <summary>A new submission, cleared but for its code, descriptor and token.</summary>
     public ref Submission Submit(byte operation, int descriptor, ulong token)
     {
-        for (int attempts = 0; _tail - Volatile.Read(ref *_submissionHead) == _submissionEntries; attempts++)
+        if (_tail - Volatile.Read(ref *_submissionHead) == _submissionEntries)
         {
-            int errno = Enter(0, null); // full: hand over what there is
-            if (attempts == MaxAttempts)
-            {
-                throw new InvalidOperationException($"io_uring_enter takes no submissions: errno {errno}");
-            }
+            Submit(); // full
         }
 
         ref Submission entry = ref _submissions[_tail & (_submissionEntries - 1)];
@@ -195,15 +192,62 @@ internal sealed unsafe class IoUring
         entry.Limit = limit;
     }
 
-    /// <summary>Hands all new submissions over and waits until there is a completion, at most so long.</summary>
-    /// <param name="milliseconds">Longest wait; 0 only looks.</param>
-    /// <returns>0, or errno: EINTR, ETIME and EBUSY are no failures.</returns>
-    public int SubmitAndWait(int milliseconds)
+    /// <summary>
+    /// Submits a send of all the bytes, which is tried once: it completes when it is handed over, silently if the socket took all,
+    /// and otherwise with the number of bytes taken or a negated errno (EAGAIN: none). Until then the bytes must stay.
+    /// </summary>
+    /// <param name="descriptor">The socket.</param>
+    /// <param name="token">Comes back with the completion.</param>
+    /// <param name="bytes">Where they are.</param>
+    /// <param name="length">How many.</param>
+    public void Send(int descriptor, ulong token, byte* bytes, int length)
     {
-        long* time = stackalloc long[2] { milliseconds / 1000, milliseconds % 1000 * 1_000_000 };
-        var argument = new GetEventsArgument { SignalMaskLength = 8, Time = (ulong)time };
-        return Enter(milliseconds > 0 ? 1u : 0, &argument);
+        ref Submission entry = ref Submit(OpSend, descriptor, token);
+        entry.Flags = SkipSuccess;
+        entry.Address = (ulong)bytes;
+        entry.Length = (uint)length;
+        // All or a failure (WAITALL), so that a send of a part is told; and without it being waited for (DONTWAIT).
+        entry.Detail = LibC.MessageNoSignal | LibC.MessageDoNotWait | LibC.MessageWaitAll;
     }
+
+    /// <summary>Hands all new submissions over and waits for nothing. Makes completions of these alone, if the ring defers task work.</summary>
+    /// <exception cref="InvalidOperationException">The kernel does not take them.</exception>
+    public void Submit()
+    {
+        for (int attempts = 0; ; attempts++)
+        {
+            int errno = Enter(0, null);
+            if (_tail == Volatile.Read(ref *_submissionHead))
+            {
+                return;
+            }
+
+            if (attempts == MaxAttempts)
+            {
+                throw new InvalidOperationException($"io_uring_enter takes no submissions: errno {errno}");
+            }
+        }
+    }
+
+    /// <summary>Hands all new submissions over and waits until there are completions, at most so long.</summary>
+    /// <param name="nanoseconds">Longest wait; 0 only looks.</param>
+    /// <param name="least">How many completions to wait for.</param>
+    /// <returns>0, or errno: EINTR, ETIME and EBUSY are no failures.</returns>
+    public int SubmitAndWait(long nanoseconds, uint least = 1)
+    {
+        long* time = stackalloc long[2] { nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000 };
+        var argument = new GetEventsArgument { SignalMaskLength = 8, Time = (ulong)time };
+        return Enter(nanoseconds > 0 ? least : 0, &argument);
+    }
+
+    /// <summary>Where the completions end that have come so far.</summary>
+    public uint LastCompletion => Volatile.Read(ref *_completionTail);
+
+    /// <summary>How many completions there are that were not released yet.</summary>
+    public uint WaitingCompletions => LastCompletion - FirstCompletion;
+
+    /// <summary>The completion at a position from <see cref="FirstCompletion"/> to before <see cref="LastCompletion"/>.</summary>
+    public Completion CompletionAt(uint position) => _completions[position & _completionMask];
 
     /// <summary>The next completion, if there is one. It must be released by <see cref="ReleaseCompletions"/>, alone or with others.</summary>
     public bool TryNext(ref uint head, out Completion completion)

@@ -30,6 +30,8 @@ internal static unsafe partial class LibC
     internal const int SocketCloseOnExec = 0x80000;
     internal const int MessageNoSignal = 0x4000;
     internal const int MessagePeek = 2;
+    internal const int MessageDoNotWait = 0x40;
+    internal const int MessageWaitAll = 0x100;
     internal const int ShutdownWrite = 1;
     internal const int ShutdownBoth = 2;
 

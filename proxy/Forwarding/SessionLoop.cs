@@ -25,6 +25,9 @@ internal abstract unsafe partial class SessionLoop
     private const int LongestWaitMilliseconds = 1000; // so that progress is stamped at least every second
     private const int PooledBlocks = 64;
 
+    /// <summary>Sessions with traffic are counted for each 2^3 milliseconds.</summary>
+    private const int ActivityShift = 3;
+
     /// <summary>Full reads in a row after which a stream counts as bulk: 256 KB, beyond what pipelines of small values reach.</summary>
     protected const int FullReadsToBulk = 4;
 
@@ -38,6 +41,8 @@ internal abstract unsafe partial class SessionLoop
     protected byte* _buffer;
     private long _now = Environment.TickCount64;
     private long _progress = Environment.TickCount64;
+    private long _window;
+    private int _activeInWindow;
     private bool _stopping;
 
     /// <summary>Reads after which a busy stream lets others take their turn: 1 MB of copying. A test makes every read the last of its turn.</summary>
@@ -70,10 +75,19 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>Frees what the engine has of the kernel. The loop has ended, or never began; all sessions are over.</summary>
     protected abstract void Free();
 
+    /// <summary>Sessions that had traffic lately, in the last window of <see cref="ActivityShift"/>.</summary>
+    protected int ActiveSessions { get; private set; }
+
     protected void BeginRound()
     {
         _now = Environment.TickCount64;
         Volatile.Write(ref _progress, _now);
+        if (_now >> ActivityShift != _window)
+        {
+            ActiveSessions = _activeInWindow;
+            _activeInWindow = 0;
+            _window = _now >> ActivityShift;
+        }
     }
 
     /// <summary>What follows the events of a round: further turns, timers, the queue of the parked.</summary>
@@ -190,6 +204,7 @@ internal abstract unsafe partial class SessionLoop
     {
         _endpoints[from].Received += length;
         ref Session session = ref _sessions[from >> 1];
+        _activeInWindow += session.ActiveAt >> ActivityShift == _window ? 0 : 1;
         session.ActiveAt = _now;
         ref NodeCounters counters = ref _nodeCounters[session.Node];
         if ((from & 1) == 0)

@@ -1,8 +1,8 @@
 // The io_uring engine.
 //
 // How one byte travels: a multishot receive is under way on every socket of an open session that may be read. The kernel puts
-// what comes into the next provided buffer, without being asked again; OnReceived writes it to the peer at once and gives the
-// buffer back. So one io_uring_enter brings the bytes of all sockets that have some, and each costs one more call, its send.
+// what comes into the next provided buffer, without being asked again; Take submits its send to the peer from that same buffer.
+// One io_uring_enter brings the bytes of all sockets that have some, and one hands all sends over (UringLoop.Sending.cs).
 //
 // A peer that does not take all is owed a copy of the rest, and the receive is cancelled; what it brings until that is done
 // follows into the owed blocks. From then on the session is in the hands of SessionLoop.Pull, which reads only what it can write:
@@ -12,13 +12,16 @@
 // Nothing that the kernel does by itself ever touches an owed block, a pipe or a slot: only provided buffers, which live as long
 // as the ring. A completion names its endpoint and the endpoint's generation; of a socket closed before, it is not heeded.
 // What is wanted of the kernel for a session is said in one place, Settle, from the flags alone.
+//
+// Parts: this file (rounds, readiness, listeners, the end), .Receiving (what receives bring, what is under way), .Sending.
 
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed unsafe class UringLoop : SessionLoop
+internal sealed unsafe partial class UringLoop : SessionLoop
 {
     private const uint Submissions = 1024;
     private const uint Completions = 4096;
@@ -47,7 +50,10 @@ internal sealed unsafe class UringLoop : SessionLoop
     private const int KindShift = 28;
     private const ulong IndexMask = (1ul << KindShift) - 1;
 
+    private const long NanosecondsOfMillisecond = 1_000_000;
+
     private readonly IoUring _ring = null!; // until the constructor ends
+    private WaitPolicy _waits;
     private readonly uint _limit;
     private bool[] _listening = [];
     private bool _accepting;
@@ -68,6 +74,7 @@ internal sealed unsafe class UringLoop : SessionLoop
     {
         try
         {
+            _waits = WaitPolicy.Of(configuration, Environment.ProcessorCount);
             _limit = support.LimitsReceives ? ReceiveLimit : 0;
             _ring = support.LimitsReceives
                 ? new IoUring(Submissions, Completions, LimitedBuffers, LimitedBufferBytes)
@@ -104,21 +111,28 @@ internal sealed unsafe class UringLoop : SessionLoop
 
         /// <summary>A socket takes bytes again.</summary>
         Room,
+
+        /// <summary>A socket did not take all of a send.</summary>
+        Send,
     }
 
     protected override void Run()
     {
         _ring.Enable();
         _enabled = true;
+        using var pressure = ProcessorPressure.OfThisThread();
+        int completions = 0;
         while (!Stopping)
         {
-            int errno = _ring.SubmitAndWait(WaitMilliseconds());
+            int errno = Wait(completions, pressure.IsShort);
             if (errno is not (0 or LibC.EINTR or LibC.ETIME or LibC.EBUSY or LibC.EAGAIN))
             {
                 throw new InvalidOperationException($"io_uring_enter failed with errno {errno}");
             }
 
+            completions = (int)_ring.WaitingCompletions;
             BeginRound();
+            pressure.Look(Environment.TickCount64);
             uint head = _ring.FirstCompletion;
             while (_ring.TryNext(ref head, out IoUring.Completion completion))
             {
@@ -126,23 +140,66 @@ internal sealed unsafe class UringLoop : SessionLoop
                 Dispatch(completion);
             }
 
+            HandOverSends();
             _ring.PublishBuffers();
             FinishRound();
         }
+    }
+
+    // What is submitted is handed over in every case. A round may come without completions.
+    private int Wait(int completionsBefore, bool isShort)
+    {
+        long longest = WaitMilliseconds() * NanosecondsOfMillisecond;
+        if (longest == 0)
+        {
+            return _ring.SubmitAndWait(0);
+        }
+
+        WaitKind kind = _waits.Choose(completionsBefore, isShort);
+        if (kind == WaitKind.Gather && (_ring.SubmitAndWait(_waits.GatherNanoseconds, WaitPolicy.EnoughToGather(ActiveSessions)) is not (0 or LibC.ETIME) || _ring.WaitingCompletions > 0))
+        {
+            return 0;
+        }
+
+        long began = Stopwatch.GetTimestamp();
+        if (kind == WaitKind.Poll)
+        {
+            long now;
+            do
+            {
+                _ = _ring.SubmitAndWait(0);
+                now = Stopwatch.GetTimestamp();
+            }
+            while (_ring.WaitingCompletions == 0 && now - began < _waits.PollTicks);
+            _waits.Polled(now - began, found: _ring.WaitingCompletions > 0);
+            if (_ring.WaitingCompletions > 0)
+            {
+                return 0;
+            }
+        }
+
+        int errno = _ring.SubmitAndWait(longest);
+        if (kind == WaitKind.Sleep)
+        {
+            _waits.Slept(Stopwatch.GetTimestamp() - began);
+        }
+
+        return errno;
     }
 
     private void Dispatch(in IoUring.Completion completion)
     {
         int index = (int)(completion.Token & IndexMask);
         var kind = KindOf(completion.Token);
-        bool current = _endpoints[index].Generation == (uint)(completion.Token >> 32);
         if (kind == Kind.Receive)
         {
-            OnReceived(index, current, completion);
+            OnReceived(index, completion);
             return;
         }
 
-        if (kind != Kind.None && (completion.Flags & IoUring.HasMore) == 0)
+        HandOverSends(); // which reads completions of sends itself, and may end sessions
+        bool current = IsCurrent(completion);
+        if (kind is not (Kind.None or Kind.Send) && (completion.Flags & IoUring.HasMore) == 0)
         {
             _underWay--;
         }
@@ -172,102 +229,6 @@ internal sealed unsafe class UringLoop : SessionLoop
                 _endpoints[index].UnderWay &= ~UnderWay.Room;
                 OnRoom(index, completion.Result > 0 ? (uint)completion.Result : LibC.PollError);
                 break;
-        }
-    }
-
-    private void OnReceived(int from, bool current, in IoUring.Completion completion)
-    {
-        ref Endpoint source = ref _endpoints[from];
-        if ((completion.Flags & IoUring.HasBuffer) != 0)
-        {
-            int number = (int)(completion.Flags >> IoUring.BufferShift);
-            if (current && completion.Result > 0)
-            {
-                Take(from, _ring.Buffer(number), completion.Result);
-                current = source.Generation == (uint)(completion.Token >> 32);
-            }
-
-            _ring.GiveBuffer(number);
-        }
-
-        if ((completion.Flags & IoUring.HasMore) != 0)
-        {
-            return;
-        }
-
-        _underWay--;
-        if (!current)
-        {
-            return;
-        }
-
-        source.UnderWay &= ~(UnderWay.Receive | UnderWay.Cancel);
-        switch (completion.Result)
-        {
-            case > 0 when (completion.Flags & IoUring.MoreInSocket) == 0:
-                Settle(from >> 1); // the limit was reached, no more
-                break;
-            case 0 when _endpoints[from ^ 1].IsOwed:
-                source.Flags |= EndpointFlags.Readable | EndpointFlags.Hung; // the end is read again when all before it is written
-                Settle(from >> 1);
-                break;
-            case > 0 or -LibC.ENOBUFS or -LibC.ECANCELED or -LibC.EINTR or -LibC.EAGAIN:
-                source.Flags |= EndpointFlags.Readable; // it may be
-                Forward(from);
-                break;
-            default:
-                if (!source.Has(EndpointFlags.ReadClosed))
-                {
-                    OnReadEnd(from, -completion.Result);
-                }
-
-                Settle(from >> 1);
-                break;
-        }
-    }
-
-    /// <summary>Writes to the peer what an endpoint sent.</summary>
-    private void Take(int from, byte* bytes, int length)
-    {
-        ref Endpoint source = ref _endpoints[from];
-        ref Endpoint sink = ref _endpoints[from ^ 1];
-        if (source.Has(EndpointFlags.ReadClosed))
-        {
-            return; // nothing more of it is wanted
-        }
-
-        Count(from, length);
-        if (sink.IsOwed)
-        {
-            OweCopy(ref sink, new ReadOnlySpan<byte>(bytes, length));
-            return;
-        }
-
-        nint sent = LibC.Send(sink.Descriptor, bytes, length, LibC.MessageNoSignal);
-        if (sent != length)
-        {
-            if (sent >= 0 || LibC.Errno == LibC.EAGAIN)
-            {
-                sent = Math.Max(sent, 0);
-                OweCopy(ref sink, new ReadOnlySpan<byte>(bytes + sent, (int)(length - sent)));
-            }
-            else
-            {
-                OnWriteFailed(from ^ 1);
-            }
-
-            Settle(from >> 1);
-            return;
-        }
-
-        if (length < _ring.BufferSize)
-        {
-            source.Streak = 0;
-        }
-        else if (!source.Has(EndpointFlags.Bulk) && ++source.Streak >= FullReadsToBulk)
-        {
-            EnterBulk(ref source);
-            Settle(from >> 1);
         }
     }
 
@@ -330,64 +291,6 @@ internal sealed unsafe class UringLoop : SessionLoop
         }
 
         Settle(session);
-    }
-
-    /// <summary>Has the kernel do for an open session what its flags ask for.</summary>
-    private void Settle(int session)
-    {
-        if (_sessions[session].State == SessionState.Open)
-        {
-            SettleSide(2 * session);
-            SettleSide((2 * session) + 1);
-        }
-    }
-
-    private void SettleSide(int index)
-    {
-        ref Endpoint endpoint = ref _endpoints[index];
-        if (endpoint.IsOwed && (endpoint.UnderWay & UnderWay.Room) == 0)
-        {
-            endpoint.UnderWay |= UnderWay.Room;
-            Poll(endpoint.Descriptor, LibC.PollOut, Token(Kind.Room, endpoint.Generation, index));
-        }
-
-        bool held = _endpoints[index ^ 1].IsOwed || endpoint.Has(EndpointFlags.ReadClosed);
-        bool receiving = (endpoint.UnderWay & UnderWay.Receive) != 0;
-        if (receiving)
-        {
-            if ((held || endpoint.Has(EndpointFlags.Bulk) || _sessions[index >> 1].Broken) && (endpoint.UnderWay & UnderWay.Cancel) == 0)
-            {
-                endpoint.UnderWay |= UnderWay.Cancel;
-                Cancel(Token(Kind.Receive, endpoint.Generation, index));
-            }
-        }
-        else if (held)
-        {
-            if ((endpoint.UnderWay & UnderWay.Watch) == 0)
-            {
-                endpoint.UnderWay |= UnderWay.Watch; // for failures, which come once
-                Poll(endpoint.Descriptor, 0, Token(Kind.Watch, endpoint.Generation, index));
-            }
-        }
-        else if ((endpoint.UnderWay & UnderWay.Bytes) == 0 && !endpoint.Has(EndpointFlags.Queued))
-        {
-            if (endpoint.Has(EndpointFlags.Readable) || _sessions[index >> 1].Broken)
-            {
-                endpoint.Flags |= EndpointFlags.Readable;
-                QueueAgain(index);
-            }
-            else if (endpoint.Has(EndpointFlags.Bulk))
-            {
-                endpoint.UnderWay |= UnderWay.Bytes;
-                Poll(endpoint.Descriptor, LibC.PollIn | LibC.PollReadHangUp, Token(Kind.Bytes, endpoint.Generation, index));
-            }
-            else
-            {
-                endpoint.UnderWay |= UnderWay.Receive;
-                _underWay++;
-                _ring.Receive(endpoint.Descriptor, Token(Kind.Receive, endpoint.Generation, index), _limit);
-            }
-        }
     }
 
     protected override bool TryWatch(int endpoint)
@@ -492,12 +395,12 @@ internal sealed unsafe class UringLoop : SessionLoop
             Cancel(Token(Kind.Wake, 0, 0));
             for (int rounds = 0; rounds < RoundsToEnd && _underWay > 0; rounds++)
             {
-                _ring.SubmitAndWait(MillisecondsToEnd);
+                _ring.SubmitAndWait(MillisecondsToEnd * NanosecondsOfMillisecond);
                 uint head = _ring.FirstCompletion;
                 while (_ring.TryNext(ref head, out IoUring.Completion completion))
                 {
                     _ring.ReleaseCompletions(head);
-                    if ((completion.Flags & IoUring.HasMore) == 0 && KindOf(completion.Token) != Kind.None)
+                    if ((completion.Flags & IoUring.HasMore) == 0 && KindOf(completion.Token) is not (Kind.None or Kind.Send))
                     {
                         _underWay--;
                     }
@@ -529,6 +432,10 @@ internal sealed unsafe class UringLoop : SessionLoop
         entry.Flags = IoUring.SkipSuccess;
         entry.Address = token;
     }
+
+    /// <summary>The endpoint of the completion is still the one that it was submitted for.</summary>
+    private bool IsCurrent(in IoUring.Completion completion) =>
+        _endpoints[(int)(completion.Token & IndexMask)].Generation == (uint)(completion.Token >> 32);
 
     private static Kind KindOf(ulong token) => (Kind)((token >> KindShift) & 15);
 

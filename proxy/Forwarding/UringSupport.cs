@@ -7,9 +7,12 @@ namespace RedisHaProxy.Forwarding;
 internal sealed record UringSupport(bool LimitsReceives)
 {
     private const int BufferBytes = 4096;
-    private const int LongestWaitMilliseconds = 1000;
 
-    /// <summary>Tries a multishot receive into provided buffers (Linux 6.0) on a pair of sockets.</summary>
+    /// <summary>A socket takes about <c>net.core.wmem_default</c>, 208 kB.</summary>
+    private const int MoreThanFits = 4 * 1024 * 1024;
+    private const long LongestWaitNanoseconds = 1_000_000_000;
+
+    /// <summary>Tries a send that falls short, and a multishot receive into provided buffers (Linux 6.0), on a pair of sockets.</summary>
     /// <exception cref="IoUringUnavailableException">It does not work here; the message says why.</exception>
     public static unsafe UringSupport Find()
     {
@@ -23,6 +26,7 @@ internal sealed record UringSupport(bool LimitsReceives)
         try
         {
             ring.Enable();
+            ProveShortSends(ring, pair);
             IoUring.Completion limited = Receive(ring, pair, limit: 1);
             if (limited.Result == 1 && (limited.Flags & IoUring.HasMore) == 0)
             {
@@ -43,12 +47,35 @@ internal sealed record UringSupport(bool LimitsReceives)
         }
     }
 
+    // A kernel that called such a send a success, or waited with it, would lose bytes or stand still. (Linux, io_uring/net.c: io_send)
+    private static unsafe void ProveShortSends(IoUring ring, int* pair)
+    {
+        byte[] many = GC.AllocateUninitializedArray<byte>(MoreThanFits, pinned: true);
+        long taken;
+        fixed (byte* bytes = many)
+        {
+            ring.Send(pair[1], 1, bytes, many.Length);
+            ring.Submit();
+            taken = ring.WaitingCompletions == 1 ? ring.CompletionAt(ring.FirstCompletion).Result : many.Length;
+            ring.ReleaseCompletions(ring.LastCompletion);
+            for (nint left = 1; left > 0;)
+            {
+                left = LibC.Receive(pair[0], bytes, many.Length, 0);
+            }
+        }
+
+        if (taken <= 0 || taken >= many.Length)
+        {
+            throw new IoUringUnavailableException($"a send of {many.Length} bytes into a socket that takes fewer gave {taken}");
+        }
+    }
+
     private static unsafe IoUring.Completion Receive(IoUring ring, int* pair, uint limit)
     {
         byte x = (byte)'x';
         _ = LibC.Send(pair[1], &x, 1, LibC.MessageNoSignal);
         ring.Receive(pair[0], 1, limit);
-        _ = ring.SubmitAndWait(LongestWaitMilliseconds);
+        _ = ring.SubmitAndWait(LongestWaitNanoseconds);
         uint head = ring.FirstCompletion;
         ring.TryNext(ref head, out IoUring.Completion completion);
         ring.ReleaseCompletions(head);

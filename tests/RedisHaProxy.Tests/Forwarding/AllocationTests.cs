@@ -20,6 +20,7 @@ public abstract class AllocationTests(ForwardingEngine engine)
             [server.EndPoint],
             new TimeoutConfiguration { Idle = TimeSpan.FromMinutes(1) },
             new LimitConfiguration { Connections = 50, PerSource = 50 },
+            change: configuration => configuration with { BusyPollMicroseconds = 0 }, // a loop that is awake answers before the asker waits
             proxyProtocol: header ? new ProxyProtocolConfiguration { From = [IPNetwork.Parse("127.0.0.1/32")] } : null)
         {
             Header = header ? ProxyHeaderBytes.Relayed(IPEndPoint.Parse("203.0.113.9:50123")) : [],
