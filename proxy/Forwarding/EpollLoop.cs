@@ -71,7 +71,7 @@ internal sealed unsafe class EpollLoop : SessionLoop
             return WaitAtMost(0);
         }
 
-        WaitKind kind = _waits.Choose(eventsBefore, isShort: false); // epoll has no wait for several
+        WaitKind kind = _waits.Choose(eventsBefore, messages: 0, isShort: false); // epoll has no wait for several
         long began = Stopwatch.GetTimestamp();
         if (kind == WaitKind.Poll)
         {

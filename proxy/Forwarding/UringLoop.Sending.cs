@@ -12,6 +12,7 @@ internal sealed unsafe partial class UringLoop
     // As many as there are buffers at most: each holds one.
     private readonly PendingSend[] _sends = new PendingSend[UnlimitedBuffers];
     private int _sendCount;
+    private int _messages; // submitted in this round
     private uint _firstOfSends; // where their completions begin, should the submission queue be full and handed over before they are
 
     private void Submit(int to, int buffer, int length)
@@ -23,6 +24,7 @@ internal sealed unsafe partial class UringLoop
 
         ref Endpoint sink = ref _endpoints[to];
         sink.UnderWay |= UnderWay.Send;
+        _messages++;
         _sends[_sendCount++] = new PendingSend { To = to, Buffer = buffer, Length = length };
         _ring.Send(sink.Descriptor, Token(Kind.Send, sink.Generation, to), _ring.Buffer(buffer), length);
     }

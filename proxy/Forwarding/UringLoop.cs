@@ -124,13 +124,14 @@ internal sealed unsafe partial class UringLoop : SessionLoop
         int completions = 0;
         while (!Stopping)
         {
-            int errno = Wait(completions, pressure.IsShort);
+            int errno = Wait(completions, _messages, pressure.IsShort);
             if (errno is not (0 or LibC.EINTR or LibC.ETIME or LibC.EBUSY or LibC.EAGAIN))
             {
                 throw new InvalidOperationException($"io_uring_enter failed with errno {errno}");
             }
 
             completions = (int)_ring.WaitingCompletions;
+            _messages = 0;
             BeginRound();
             pressure.Look(Environment.TickCount64);
             uint head = _ring.FirstCompletion;
@@ -147,7 +148,7 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     }
 
     // What is submitted is handed over in every case. A round may come without completions.
-    private int Wait(int completionsBefore, bool isShort)
+    private int Wait(int completionsBefore, int messagesBefore, bool isShort)
     {
         long longest = WaitMilliseconds() * NanosecondsOfMillisecond;
         if (longest == 0)
@@ -155,7 +156,7 @@ internal sealed unsafe partial class UringLoop : SessionLoop
             return _ring.SubmitAndWait(0);
         }
 
-        WaitKind kind = _waits.Choose(completionsBefore, isShort);
+        WaitKind kind = _waits.Choose(completionsBefore, messagesBefore, isShort);
         if (kind == WaitKind.Gather && (_ring.SubmitAndWait(_waits.GatherNanoseconds, WaitPolicy.EnoughToGather(ActiveSessions)) is not (0 or LibC.ETIME) || _ring.WaitingCompletions > 0))
         {
             return 0;

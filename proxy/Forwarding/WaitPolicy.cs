@@ -33,8 +33,8 @@ internal enum WaitKind
 /// <param name="gatherNanoseconds">Longest time to gather; 0 never gathers.</param>
 internal struct WaitPolicy(long pollTicks, long gatherNanoseconds)
 {
-    /// <summary>Events of a round from which on the next wait gathers.</summary>
-    internal const int EventsToGather = 4;
+    /// <summary>Events of a round from which on the loop counts as busy, and messages from which on the next wait gathers.</summary>
+    internal const int Many = 4;
 
     /// <summary>Most events that gathering waits for. The kernel makes about 20 completions at once (IO_LOCAL_TW_DEFAULT_MAX).</summary>
     internal const int MostToGather = 16;
@@ -61,13 +61,14 @@ internal struct WaitPolicy(long pollTicks, long gatherNanoseconds)
 
     /// <summary>How to wait after a round.</summary>
     /// <param name="events">Events of the round.</param>
+    /// <param name="messages">Messages it moved through buffers. Bulk streams are not waited for: their bytes come in sizes of their own.</param>
     /// <param name="isShort">Whether the thread is short of processor time.</param>
-    public WaitKind Choose(int events, bool isShort)
+    public WaitKind Choose(int events, int messages, bool isShort)
     {
-        if (events >= EventsToGather)
+        if (events >= Many)
         {
             _score = 0; // with so many sessions, others on this machine have work for the processor that a poll would take
-            return isShort && gatherNanoseconds > 0 ? WaitKind.Gather : WaitKind.Sleep;
+            return isShort && messages >= Many && gatherNanoseconds > 0 ? WaitKind.Gather : WaitKind.Sleep;
         }
 
         return pollTicks > 0 && _score >= ScoreToPoll ? WaitKind.Poll : WaitKind.Sleep;

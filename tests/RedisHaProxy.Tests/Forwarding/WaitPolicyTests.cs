@@ -16,7 +16,7 @@ public sealed class WaitPolicyTests
         var chosen = new List<WaitKind>();
         for (int i = 0; i < 10; i++)
         {
-            chosen.Add(waits.Choose(1, isShort: true));
+            chosen.Add(waits.Choose(1, 1, isShort: true));
             waits.Slept(Poll);
         }
 
@@ -27,9 +27,9 @@ public sealed class WaitPolicyTests
     public void A_large_round_ends_polling()
     {
         WaitPolicy waits = Polling();
-        Assert.Equal(WaitKind.Poll, waits.Choose(1, isShort: true));
-        Assert.Equal(WaitKind.Gather, waits.Choose(WaitPolicy.EventsToGather, isShort: true));
-        Assert.Equal(WaitKind.Sleep, waits.Choose(1, isShort: true));
+        Assert.Equal(WaitKind.Poll, waits.Choose(1, 1, isShort: true));
+        Assert.Equal(WaitKind.Gather, waits.Choose(WaitPolicy.Many, WaitPolicy.Many, isShort: true));
+        Assert.Equal(WaitKind.Sleep, waits.Choose(1, 1, isShort: true));
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class WaitPolicyTests
         var waits = new WaitPolicy(Poll, 50);
         for (int i = 0; i < 1000; i++)
         {
-            Assert.Equal(WaitKind.Sleep, waits.Choose(1, isShort: true));
+            Assert.Equal(WaitKind.Sleep, waits.Choose(1, 1, isShort: true));
             waits.Slept(i % 2 == 0 ? Poll / 2 : 10 * Poll); // the node's answer, the next request
         }
     }
@@ -48,7 +48,7 @@ public sealed class WaitPolicyTests
     {
         WaitPolicy waits = Polling();
         int misses = 0;
-        while (waits.Choose(1, isShort: true) == WaitKind.Poll)
+        while (waits.Choose(1, 1, isShort: true) == WaitKind.Poll)
         {
             waits.Polled(Poll, found: false);
             misses++;
@@ -64,7 +64,7 @@ public sealed class WaitPolicyTests
     {
         WaitPolicy waits = Polling();
         int polls = 0;
-        for (int i = 0; waits.Choose(1, isShort: true) == WaitKind.Poll; i++)
+        for (int i = 0; waits.Choose(1, 1, isShort: true) == WaitKind.Poll; i++)
         {
             waits.Polled(Poll, found: i % (missesForEachHit + 1) == 0);
             Assert.True(++polls < 100, "it polls for ever");
@@ -76,7 +76,7 @@ public sealed class WaitPolicyTests
     {
         WaitPolicy waits = Polling();
         waits.Polled((2 * Poll) + 1, found: true);
-        Assert.Equal(WaitKind.Sleep, waits.Choose(1, isShort: true));
+        Assert.Equal(WaitKind.Sleep, waits.Choose(1, 1, isShort: true));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class WaitPolicyTests
         for (int events = 0; events < 100; events++)
         {
             WaitPolicy waits = Polling();
-            Assert.Equal(events >= WaitPolicy.EventsToGather ? WaitKind.Gather : WaitKind.Poll, waits.Choose(events, isShort: true));
+            Assert.Equal(events >= WaitPolicy.Many ? WaitKind.Gather : WaitKind.Poll, waits.Choose(events, events, isShort: true));
         }
     }
 
@@ -93,7 +93,14 @@ public sealed class WaitPolicyTests
     public void Nobody_gathers_while_there_is_processor_time()
     {
         WaitPolicy waits = Polling();
-        Assert.Equal(WaitKind.Sleep, waits.Choose(50, isShort: false));
+        Assert.Equal(WaitKind.Sleep, waits.Choose(50, 50, isShort: false));
+    }
+
+    [Fact]
+    public void Nobody_gathers_for_bulk()
+    {
+        WaitPolicy waits = Polling();
+        Assert.Equal(WaitKind.Sleep, waits.Choose(50, messages: WaitPolicy.Many - 1, isShort: true));
     }
 
     [Theory]
@@ -109,10 +116,10 @@ public sealed class WaitPolicyTests
     {
         WaitPolicy noPoll = Polling(new WaitPolicy(0, 50));
         WaitPolicy noGather = Polling(new WaitPolicy(Poll, 0));
-        Assert.Equal(WaitKind.Sleep, noPoll.Choose(1, isShort: true));
-        Assert.Equal(WaitKind.Gather, noPoll.Choose(50, isShort: true));
-        Assert.Equal(WaitKind.Poll, noGather.Choose(1, isShort: true));
-        Assert.Equal(WaitKind.Sleep, noGather.Choose(50, isShort: true));
+        Assert.Equal(WaitKind.Sleep, noPoll.Choose(1, 1, isShort: true));
+        Assert.Equal(WaitKind.Gather, noPoll.Choose(50, 50, isShort: true));
+        Assert.Equal(WaitKind.Poll, noGather.Choose(1, 1, isShort: true));
+        Assert.Equal(WaitKind.Sleep, noGather.Choose(50, 50, isShort: true));
     }
 
     [Fact]
