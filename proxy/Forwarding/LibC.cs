@@ -38,6 +38,7 @@ internal static unsafe partial class LibC
     internal const int LevelSocket = 1;
     internal const int LevelTcp = 6;
     internal const int OptionError = 4;
+    internal const int OptionSendBuffer = 7;
     internal const int OptionKeepAlive = 9;
     internal const int OptionLinger = 13;
     internal const int OptionReusePort = 15;

@@ -1,5 +1,7 @@
 // What the io_uring of this kernel can do, found out by doing it: version numbers say little about what was ported back or is forbidden.
 
+using System.Runtime.InteropServices;
+
 namespace RedisHaProxy.Forwarding;
 
 /// <summary>The abilities that differ among kernels on which the io_uring engine works.</summary>
@@ -8,8 +10,7 @@ internal sealed record UringSupport(bool LimitsReceives)
 {
     private const int BufferBytes = 4096;
 
-    /// <summary>A socket takes about <c>net.core.wmem_default</c>, 208 kB.</summary>
-    private const int MoreThanFits = 4 * 1024 * 1024;
+    private const int MoreThanFits = 1024 * 1024;
     private const long LongestWaitNanoseconds = 1_000_000_000;
 
     /// <summary>Tries a send that falls short, and a multishot receive into provided buffers (Linux 6.0), on a pair of sockets.</summary>
@@ -50,23 +51,26 @@ internal sealed record UringSupport(bool LimitsReceives)
     // A kernel that called such a send a success, or waited with it, would lose bytes or stand still. (Linux, io_uring/net.c: io_send)
     private static unsafe void ProveShortSends(IoUring ring, int* pair)
     {
-        byte[] many = GC.AllocateUninitializedArray<byte>(MoreThanFits, pinned: true);
-        long taken;
-        fixed (byte* bytes = many)
+        _ = LibC.SetOption(pair[1], LibC.LevelSocket, LibC.OptionSendBuffer, MoreThanFits / 16);
+        var bytes = (byte*)NativeMemory.AllocZeroed(MoreThanFits);
+        try
         {
-            ring.Send(pair[1], 1, bytes, many.Length);
+            ring.Send(pair[1], 1, bytes, MoreThanFits);
             ring.Submit();
-            taken = ring.WaitingCompletions == 1 ? ring.CompletionAt(ring.FirstCompletion).Result : many.Length;
+            long taken = ring.WaitingCompletions == 1 ? ring.CompletionAt(ring.FirstCompletion).Result : MoreThanFits;
             ring.ReleaseCompletions(ring.LastCompletion);
-            for (nint left = 1; left > 0;)
+            while (LibC.Receive(pair[0], bytes, MoreThanFits, 0) > 0)
             {
-                left = LibC.Receive(pair[0], bytes, many.Length, 0);
+            }
+
+            if (taken is <= 0 or >= MoreThanFits)
+            {
+                throw new IoUringUnavailableException($"a send of {MoreThanFits} bytes into a socket that takes fewer gave {taken}");
             }
         }
-
-        if (taken <= 0 || taken >= many.Length)
+        finally
         {
-            throw new IoUringUnavailableException($"a send of {many.Length} bytes into a socket that takes fewer gave {taken}");
+            NativeMemory.Free(bytes);
         }
     }
 

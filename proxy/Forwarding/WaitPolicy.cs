@@ -40,9 +40,12 @@ internal struct WaitPolicy(long pollTicks, long gatherNanoseconds)
     internal const int MostToGather = 16;
 
     // Short waits count up, long ones down; a poll for nothing costs as much as it may win, and weighs more.
-    private const int ScoreToPoll = 8;
+    private const int ScoreToPoll = 6;
     private const int MaxScore = 16;
     private const int PriceOfMiss = 4;
+
+    /// <summary>Of a poll in which the processor was taken away: once it may be an interrupt of the machine, twice it is somebody else's need.</summary>
+    private const int PriceOfInterruption = 8;
 
     private int _score;
 
@@ -84,7 +87,7 @@ internal struct WaitPolicy(long pollTicks, long gatherNanoseconds)
     /// <summary>A poll has ended.</summary>
     /// <param name="ticks">How long it took; much longer than it may when the processor was taken away: somebody else needs it.</param>
     /// <param name="found">Whether there was something.</param>
-    public void Polled(long ticks, bool found) => _score = ticks > 2 * pollTicks ? 0
-        : found ? Math.Min(_score + 1, MaxScore)
-        : Math.Max(_score - PriceOfMiss, 0);
+    public void Polled(long ticks, bool found) => _score = found && ticks <= 2 * pollTicks
+        ? Math.Min(_score + 1, MaxScore)
+        : Math.Max(_score - (ticks > 2 * pollTicks ? PriceOfInterruption : PriceOfMiss), 0);
 }

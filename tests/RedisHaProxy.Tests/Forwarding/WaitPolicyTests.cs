@@ -20,7 +20,7 @@ public sealed class WaitPolicyTests
             waits.Slept(Poll);
         }
 
-        Assert.Equal([.. Enumerable.Repeat(WaitKind.Sleep, 8), WaitKind.Poll, WaitKind.Poll], chosen);
+        Assert.Equal([.. Enumerable.Repeat(WaitKind.Sleep, 6), .. Enumerable.Repeat(WaitKind.Poll, 4)], chosen);
     }
 
     [Fact]
@@ -72,11 +72,17 @@ public sealed class WaitPolicyTests
     }
 
     [Fact]
-    public void A_processor_that_was_taken_away_during_a_poll_is_left_to_whoever_needs_it()
+    public void A_processor_that_is_taken_away_again_and_again_is_left_to_whoever_needs_it()
     {
         WaitPolicy waits = Polling();
-        waits.Polled((2 * Poll) + 1, found: true);
-        Assert.Equal(WaitKind.Sleep, waits.Choose(1, 1, isShort: true));
+        int polls = 0;
+        while (waits.Choose(1, 1, isShort: true) == WaitKind.Poll)
+        {
+            waits.Polled((2 * Poll) + 1, found: true);
+            polls++;
+        }
+
+        Assert.InRange(polls, 1, 2);
     }
 
     [Fact]
