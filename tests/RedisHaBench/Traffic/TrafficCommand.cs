@@ -161,6 +161,7 @@ internal static class TrafficCommand
         ["CPUs"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture),
         ["load average before"] = (await File.ReadAllTextAsync("/proc/loadavg", cancellationToken)).Split(' ')[0],
         ["kernel"] = Environment.OSVersion.Version.ToString(),
+        ["congestion control"] = (await File.ReadAllTextAsync("/proc/sys/net/ipv4/tcp_congestion_control", cancellationToken)).Trim(),
         ["Redis"] = await InstalledVersion.OfAsync("redis-server", cancellationToken),
         ["HAProxy"] = await InstalledVersion.OfAsync("haproxy", cancellationToken),
         ["the proxy's file"] = string.Create(CultureInfo.InvariantCulture, $"{new FileInfo(program).Length / 1e6:0.0} MB"),

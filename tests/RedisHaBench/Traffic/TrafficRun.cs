@@ -28,6 +28,9 @@ internal sealed record TrafficOptions
 /// <summary>Runs the bench.</summary>
 internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deployment, Action<string> say, CancellationToken cancellationToken)
 {
+    /// <summary>Replicas, Sentinels and the probes of all proxies have fewer connections than this, loads with many sessions more.</summary>
+    private const int FewClients = 200;
+
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly Dictionary<string, long> _requests = [];
     private readonly List<RunningContender> _running = [];
@@ -183,7 +186,25 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
         }
         finally
         {
+            await SessionsHaveEndedAsync(running);
             running.Suspend();
+        }
+    }
+
+    /// <summary>A proxy that is suspended with thousands of sessions half ended keeps them open: Redis would refuse the next load's.</summary>
+    private async Task SessionsHaveEndedAsync(RunningContender running)
+    {
+        try
+        {
+            await Eventually.HoldsAsync(
+                () => Task.FromResult(int.Parse(deployment.Nodes[0].Info("clients")["connected_clients"], CultureInfo.InvariantCulture) < FewClients),
+                () => $"the sessions of {running.Contender.Name} have ended",
+                within: TimeSpan.FromSeconds(5),
+                cancellationToken: cancellationToken);
+        }
+        catch (TimeoutException e)
+        {
+            say(e.Message);
         }
     }
 
