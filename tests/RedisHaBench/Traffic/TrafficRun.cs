@@ -81,7 +81,8 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
     }
 
     /// <summary>
-    /// A short run of each load gives its length. All of ours are warmed up by it as well: a proxy in use has been compiled long since.
+    /// A short run of each load gives its length. All of ours are warmed up by it as well, unless there is one round only, which proves nothing
+    /// anyway: a proxy in use has been compiled long since.
     /// </summary>
     private async Task FindLengthsAsync()
     {
@@ -89,7 +90,7 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
         foreach (var load in options.Loads)
         {
             double rate = 0;
-            foreach (var running in _running.Where(r => r == first || (r.Contender.Kind == ContenderKind.Ours && r.Contender.Takes(load))))
+            foreach (var running in _running.Where(r => r == first || (options.Rounds > 1 && r.Contender.Kind == ContenderKind.Ours && r.Contender.Takes(load))))
             {
                 var sample = await ResumedAsync(running, () => LoadRun.RunAsync(load, running, deployment, load.FirstRequests, cancellationToken));
                 rate = running == first ? sample.Throughput : rate;
