@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Nodes;
 
@@ -22,7 +23,7 @@ internal static class ProxyNodeFiles
         PayloadFile.Embedded("common/wait-ready.sh"),
         PayloadFile.Embedded("common/metadata.nft"),
         PayloadFile.Embedded("common/redis-ha-metadata.service"),
-        PayloadFile.Embedded("proxy/sysctl.conf"),
+        PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)), ("port-count", Text(LocalPorts.Count))),
         PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections))),
         new("proxy.json", Configuration(inputs)),
         new("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
@@ -72,6 +73,8 @@ internal static class ProxyNodeFiles
         };
         return json.ToJsonString(Readable).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";
     }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static string Duration(int milliseconds) =>
         milliseconds % 1000 == 0

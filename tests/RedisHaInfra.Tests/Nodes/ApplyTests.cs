@@ -170,6 +170,23 @@ public sealed class ApplyTests
     }
 
     [Fact]
+    public async Task The_local_ports_of_a_proxy_are_those_that_the_settings_count_with()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+        machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(Proxy())), machine);
+        Assert.Equal($"{LocalPorts.First} {LocalPorts.Last}\n", machine.InRoot("/proc/sys/net/ipv4/ip_local_port_range"));
+        Assert.All([1936, 6379], port => Assert.False(port is >= LocalPorts.First and <= LocalPorts.Last));
+
+        // The kernel answers with a tab: the same value all the same.
+        machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", $"{LocalPorts.First}\t{LocalPorts.Last}\n");
+        ShellResult again = await machine.ApplyAsync(NodePayload.ApplyScript(Proxy()));
+        Succeeds(again, machine);
+        Assert.DoesNotContain("ip_local_port_range", again.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_unknown_distribution_is_refused()
     {
         using var machine = new Machine("arch");

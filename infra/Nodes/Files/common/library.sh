@@ -112,16 +112,24 @@ attempt() {
   done
 }
 
+# words TEXT: its words, with one blank between them.
+words() {
+  local words
+  read -r -a words <<<"$1"
+  echo "${words[*]}"
+}
+
 # kernel_settings FILE (sysctl.d syntax): now and at every boot. A container cannot set all of them: exactly that is tolerated.
 kernel_settings() {
   local name value file
   install_file "$1" /etc/sysctl.d/60-redis-ha.conf 644 root:root
   while IFS='=' read -r name value; do
     name=${name//[[:space:]]/}
-    value=${value//[[:space:]]/}
+    # A value of several numbers, such as a range, has a blank between them here and a tab in the kernel's answer.
+    value=$(words "$value")
     case $name in '' | '#'*) continue ;; esac
     file=$root/proc/sys/${name//.//}
-    if [ "$(cat "$file" 2>/dev/null)" = "$value" ]; then
+    if [ "$(words "$(cat "$file" 2>/dev/null)")" = "$value" ]; then
       continue
     fi
     if { printf '%s\n' "$value" >"$file"; } 2>/dev/null; then
