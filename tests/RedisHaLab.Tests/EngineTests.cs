@@ -37,6 +37,7 @@ public sealed class EngineTests
                 Assert.Equal(overcommit, await File.ReadAllTextAsync("/proc/sys/vm/overcommit_memory"));
                 await CheckPartitionAsync(lab);
                 await CheckPowerCutAsync(lab);
+                await CheckRebootAsync(lab);
             }
 
             // A second command on the same lab finds everything in place, and repairs what is not.
@@ -102,6 +103,18 @@ public sealed class EngineTests
         Assert.Equal("silence", await SmallLab.ConnectAsync(lab, SmallLab.Caller, "10.99.0.11", 8080, 1));
         await lab.SetPartitionAsync(SmallLab.Server, cut: false);
         Assert.Equal("connected", await SmallLab.ConnectAsync(lab, SmallLab.Caller, "10.99.0.11", 8080));
+    }
+
+    private static async Task CheckRebootAsync(Lab lab)
+    {
+        // Shut down, not cut: what is written down at the end is there after the boot.
+        await SmallLab.ShellAsync(lab, SmallLab.Server, "printf '[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStop=/bin/touch /root/was-stopped\n' >/etc/systemd/system/witness.service; systemctl start witness");
+        var before = lab.Machine(SmallLab.Server).Leader!.Pid;
+        await lab.RebootMachineAsync(SmallLab.Server);
+        Assert.NotEqual(before, lab.Machine(SmallLab.Server).Leader!.Pid);
+        var up = await Wait.UntilAsync(() => lab.Machine(SmallLab.Server).Phase() == MachinePhase.Ready, TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(200));
+        Assert.True(up, Lab.Report(lab.Machine(SmallLab.Server)));
+        Assert.Equal(0, (await SmallLab.ShellAsync(lab, SmallLab.Server, "test -e /root/was-stopped")).ExitCode);
     }
 
     private static async Task CheckPowerCutAsync(Lab lab)

@@ -2,12 +2,19 @@
 
 using System.Collections.Immutable;
 using Pulumi.Testing;
+using RedisHaCloud;
 
 namespace RedisHaInfra.Tests.Graph;
 
 /// <summary>A resource as the provider would have seen it.</summary>
 public sealed record RecordedResource(string Type, string Name, ImmutableDictionary<string, object> Inputs)
 {
+    /// <summary>The cloud's id.</summary>
+    public string Id { get; init; } = $"{Name}-id";
+
+    /// <summary>What this run does to it.</summary>
+    public ResourceStep? Step { get; init; }
+
     /// <summary>An input by its path, such as "createVnicDetails.nsgIds.0"; null when there is none.</summary>
     public object? this[string path] => path.Split('.').Aggregate<string, object?>(Inputs, (value, step) => value switch
     {
@@ -35,6 +42,20 @@ public sealed class RecordedCloud : IMocks
     /// <summary>The image that instances report to run; null for the one that they asked for.</summary>
     public string? RunningImage { get; init; }
 
+    /// <summary>The run before, as the engine's state has it; null for a new stack.</summary>
+    public RecordedCloud? Before { get; init; }
+
+    /// <summary>What this run does to what was there before, and what it adds: "same" left out.</summary>
+    public IReadOnlyList<string> Plan =>
+    [
+        .. _resources.Where(resource => resource.Step is { IsNew: true } && Before is not null).Select(resource => $"{resource.Name}: create"),
+        .. _resources.Where(resource => resource.Step?.Effect is not null).Select(resource => $"{resource.Name}: {resource.Step!.Error ?? $"{resource.Step.Effect}"}"),
+        .. (Before?._resources ?? []).Where(old => !_resources.Any(resource => (resource.Type, resource.Name) == (old.Type, old.Name))).Select(old => $"{old.Name}: delete"),
+    ];
+
+    /// <summary>The newest image's version.</summary>
+    public string NewestImage { get; init; } = "2026";
+
     /// <summary>Whether outputs that only the cloud knows are left out, as in a preview.</summary>
     public bool IsPreview { get; init; }
 
@@ -52,7 +73,11 @@ public sealed class RecordedCloud : IMocks
 
     public Task<(string? id, object state)> NewResourceAsync(MockResourceArgs args)
     {
-        var resource = new RecordedResource(args.Type!, args.Name!, args.Inputs);
+        RecordedResource? old = Before?._resources.SingleOrDefault(known => (known.Type, known.Name) == (args.Type, args.Name));
+        IEnumerable<string> ignored = ObservedDeployment.Options.GetValueOrDefault((args.Type!, args.Name!))?.IgnoreChanges ?? [];
+        ResourceStep step = ResourceStep.Plan(args.Type!, old?.Inputs, args.Inputs, ignored);
+        var resource = new RecordedResource(args.Type!, args.Name!, step.Inputs) { Step = step };
+        resource = old is null ? resource : resource with { Id = step.Effect == Effect.Replace ? $"{old.Id}-next" : old.Id };
         lock (_resources)
         {
             _resources.Add(resource);
@@ -61,7 +86,11 @@ public sealed class RecordedCloud : IMocks
         {
             throw new InvalidOperationException($"{args.Name} fails, as this test wants");
         }
-        ImmutableDictionary<string, object> state = args.Inputs;
+        if (step.Error is not null)
+        {
+            throw new InvalidOperationException($"{args.Name}: {step.Error}");
+        }
+        ImmutableDictionary<string, object> state = step.Inputs;
         if (!IsPreview)
         {
             state = args.Type switch
@@ -80,7 +109,7 @@ public sealed class RecordedCloud : IMocks
                 _ => state,
             };
         }
-        return Task.FromResult<(string?, object)>((IsPreview ? null : $"{args.Name}-id", state));
+        return Task.FromResult<(string?, object)>((IsPreview ? null : resource.Id, state));
     }
 
     public Task<object> CallAsync(MockCallArgs args)
@@ -105,7 +134,7 @@ public sealed class RecordedCloud : IMocks
             },
             "oci:Core/getImages:getImages" => new Dictionary<string, object>
             {
-                ["images"] = new[] { "GPU-2026", "2026", "2025" }.Select(version => new Dictionary<string, object>
+                ["images"] = new[] { "GPU-2026", NewestImage, "2025" }.Select(version => new Dictionary<string, object>
                 {
                     ["id"] = $"ocid1.image.{args.Args["operatingSystem"]}.{args.Args["shape"]}.{version}",
                     ["displayName"] = $"{args.Args["operatingSystem"]}-{args.Args["operatingSystemVersion"]}-{version}",

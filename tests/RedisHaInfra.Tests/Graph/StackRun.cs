@@ -65,6 +65,12 @@ public sealed class StackRun
         return new StackRun(cloud, resources);
     }
 
+    /// <summary>Runs the stack again, over what this run made.</summary>
+    /// <param name="settings">Settings besides the required ones; null takes one away.</param>
+    /// <param name="newestImage">The newest image's version.</param>
+    public Task<StackRun> Again(Dictionary<string, string?>? settings = null, string newestImage = "2026") =>
+        Of(settings, new RecordedCloud { Before = Cloud, NewestImage = newestImage });
+
     /// <summary>Runs the stack and hands back what it ended with.</summary>
     public static async Task<ImmutableArray<Resource>> Run(Dictionary<string, string?>? settings, RecordedCloud cloud)
     {

@@ -16,6 +16,9 @@ internal sealed record ResourceRecord
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
+    /// <summary>Its inputs, for the next run to compare with; null where their hash does, because they are large.</summary>
+    public JsonObject? Inputs { get; init; }
+
     /// <summary>SHA-256 of its inputs, which may be secret.</summary>
     public required string InputsHash { get; init; }
 

@@ -1,5 +1,6 @@
 // Instances: each becomes a machine that boots the user data it was given.
 
+using RedisHaCloud;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Machines;
@@ -10,7 +11,6 @@ namespace RedisHaLab.Provider;
 /// <summary>Makes machines.</summary>
 internal sealed class InstanceResources
 {
-    private const string InstanceType = "oci:Core/instance:Instance";
     private readonly Lab _lab;
 
     public InstanceResources(Lab lab) => _lab = lab;
@@ -18,8 +18,8 @@ internal sealed class InstanceResources
     /// <summary>Adds the family's types.</summary>
     public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers, Dictionary<string, Func<string, string, Task>> removers)
     {
-        makers[InstanceType] = InstanceAsync;
-        removers[InstanceType] = (_, id) => RemoveAsync(id);
+        makers[ProviderTable.Instance] = InstanceAsync;
+        removers[ProviderTable.Instance] = (_, id) => RemoveAsync(id);
     }
 
     private async Task<Made> InstanceAsync(Registration registration)
@@ -31,9 +31,9 @@ internal sealed class InstanceResources
             ?? throw new LabException("its subnet is none of the lab.");
         var address = interfaceInputs.Text("privateIp");
         var known = registration.Known is null ? null : _lab.State.Machines.FirstOrDefault(machine => machine.InstanceId == registration.Known.Id);
-        // As the program asks of the cloud: metadata and image may drift, a move to another address makes another machine.
-        var isSame = known is not null && known.Address == address && known.Name == name && Disk.Exists(_lab.Paths, known);
-        var spec = isSame ? known! : new MachineSpec
+        // A wiped boot volume has nothing of the old machine; here another machine stands for it.
+        var isSame = known is not null && Disk.Exists(_lab.Paths, known) && registration.Step.Effect != Effect.Wipe;
+        var spec = isSame ? known! with { Facts = Facts(inputs) } : new MachineSpec
         {
             Name = name,
             InstanceId = Registration.NewId("instance"),
@@ -63,7 +63,12 @@ internal sealed class InstanceResources
 
         var wasRunning = isSame && _lab.Machine(name).Leader is not null;
         await _lab.AddMachineAsync(spec, vnic);
-        if (!wasRunning)
+        if (wasRunning && registration.Step.Effect == Effect.Reboot)
+        {
+            _lab.Progress.Say($"{name} restarts, because of {LabCloud.Paths(registration.Step)}");
+            await _lab.RebootMachineAsync(name);
+        }
+        else if (!wasRunning)
         {
             _lab.Progress.Say($"{name} {(isSame ? "was off; it boots again" : "boots")} ({address})");
         }

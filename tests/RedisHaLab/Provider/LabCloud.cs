@@ -5,6 +5,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using Pulumi.Testing;
+using RedisHaCloud;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 
@@ -97,6 +98,9 @@ internal sealed class LabCloud : IMocks
         _lab.Store.Update(state => state with { Network = state.Network.Only(ids.Contains) });
     }
 
+    /// <summary>The changed properties of a step, for people.</summary>
+    public static string Paths(ResourceStep step) => string.Join(", ", step.Changes.Select(change => change.Path));
+
     private async Task<(string? Id, object State)> MakeAsync(string type, string name, ImmutableDictionary<string, object> inputs)
     {
         if (!_makers.TryGetValue(type, out var make))
@@ -110,6 +114,26 @@ internal sealed class LabCloud : IMocks
             _registered.Add(key);
         }
 
+        // As Pulumi's engine and OCI's provider do: what the program ignores stays as it was, and the table says what the rest does.
+        var known = _lab.State.Resources.GetValueOrDefault(key);
+        var old = (ImmutableDictionary<string, object>?)WireValues.FromJson(known?.Inputs);
+        var step = ResourceStep.Plan(type, old, inputs, ObservedStack.IgnoredChanges(type, name));
+        if (step.Error is { } error)
+        {
+            throw new LabException(error);
+        }
+        if (known is not null && step.Effect == Effect.Replace)
+        {
+            _lab.Progress.Say($"{name}: replaced, because of {Paths(step)}");
+            if (_removers.TryGetValue(type, out var remove))
+            {
+                await remove(name, known.Id);
+            }
+
+            known = null;
+        }
+
+        inputs = step.Inputs;
         var registration = new Registration
         {
             Type = type,
@@ -117,11 +141,19 @@ internal sealed class LabCloud : IMocks
             Inputs = new Properties(inputs, name),
             InputsHash = WireValues.Hash(inputs),
             TriggersHash = WireValues.Hash(inputs.GetValueOrDefault("triggers")),
-            Known = _lab.State.Resources.GetValueOrDefault(key),
+            Step = step,
+            Known = known,
         };
         var made = await make(registration);
         var outputs = (JsonObject)WireValues.ToJson(made.Outputs)!;
-        var record = new ResourceRecord { Id = made.Id, InputsHash = registration.InputsHash, ReplaceHash = registration.TriggersHash, Outputs = outputs };
+        var record = new ResourceRecord
+        {
+            Id = made.Id,
+            Inputs = type == RemoteCommands.Type ? null : (JsonObject)WireValues.ToJson(inputs)!,
+            InputsHash = registration.InputsHash,
+            ReplaceHash = registration.TriggersHash,
+            Outputs = outputs,
+        };
         _lab.Store.Update(state => state with { Resources = new Dictionary<string, ResourceRecord>(state.Resources) { [key] = record } });
         return (made.Id, inputs.SetItems((ImmutableDictionary<string, object>)WireValues.FromJson(outputs)!));
     }

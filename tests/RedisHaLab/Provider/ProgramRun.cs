@@ -81,7 +81,7 @@ internal static class ProgramRun
         ImmutableArray<Resource> resources;
         try
         {
-            resources = await Deployment.TestAsync<RedisHaStack>(cloud, new TestOptions { ProjectName = SettingsSource.Namespace, StackName = lab.Paths.Name, IsPreview = false });
+            resources = await Deployment.TestAsync<ObservedStack>(cloud, new TestOptions { ProjectName = SettingsSource.Namespace, StackName = lab.Paths.Name, IsPreview = false });
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

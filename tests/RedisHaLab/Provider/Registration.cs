@@ -2,6 +2,7 @@
 
 using System.Collections.Immutable;
 using System.Globalization;
+using RedisHaCloud;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 
@@ -72,7 +73,10 @@ internal sealed record Registration
     /// <summary>SHA-256 of the input "triggers", whose change replaces a command.</summary>
     public required string TriggersHash { get; init; }
 
-    /// <summary>What an earlier run made of it; null at the first.</summary>
+    /// <summary>What the provider's table says of the changes since the earlier run.</summary>
+    public required ResourceStep Step { get; init; }
+
+    /// <summary>What an earlier run made of it; null at the first, and when it is to be replaced.</summary>
     public required ResourceRecord? Known { get; init; }
 
     /// <summary>The id of the earlier run, or a new OCID.</summary>

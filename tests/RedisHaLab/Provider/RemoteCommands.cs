@@ -11,6 +11,9 @@ namespace RedisHaLab.Provider;
 /// <summary>Runs commands on machines.</summary>
 internal sealed class RemoteCommands
 {
+    /// <summary>Pulumi's type of a remote command.</summary>
+    public const string Type = "command:remote:Command";
+
     // The script's own `timeout` ends it before; this one only ends what hangs beyond it.
     private static readonly TimeSpan Limit = TimeSpan.FromHours(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
@@ -27,7 +30,7 @@ internal sealed class RemoteCommands
     public RemoteCommands(Lab lab) => _lab = lab;
 
     /// <summary>Adds the family's types.</summary>
-    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers) => makers["command:remote:Command"] = CommandAsync;
+    public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers) => makers[Type] = CommandAsync;
 
     private async Task<Made> CommandAsync(Registration registration)
     {

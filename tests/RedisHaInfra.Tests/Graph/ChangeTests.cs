@@ -1,0 +1,81 @@
+// What a changed setting does to a stack that runs: which resources are touched, and how. Engine and provider are those of
+// tests/RedisHaCloud.
+
+namespace RedisHaInfra.Tests.Graph;
+
+[Collection(PulumiRuns.Name)]
+public sealed class ChangeTests(DefaultDeployment deployment)
+{
+    private static readonly string[] Chain =
+        ["redis1-complete", "redis1-ready", "redis2-complete", "redis2-ready", "redis3-complete", "redis3-ready"];
+
+    [Fact]
+    public async Task Nothing_changed_is_nothing_done()
+    {
+        StackRun again = await deployment.Run.Again();
+
+        Assert.Empty(again.Cloud.Plan);
+        Assert.Equal(deployment.Run.Cloud.Resources.Count, again.Cloud.Resources.Count);
+    }
+
+    [Fact]
+    public async Task A_payload_reaches_running_machines_by_commands_only()
+    {
+        await Plan(new() { ["redisMaxMemoryPolicy"] = "allkeys-lru" }, [.. Chain.Select(name => $"{name}: InPlace"), "endpoint-check: InPlace"]);
+    }
+
+    [Fact]
+    public async Task A_newer_image_touches_nothing()
+    {
+        StackRun again = await deployment.Run.Again(newestImage: "2027");
+
+        Assert.Empty(again.Cloud.Plan);
+        Assert.Equal("ocid1.image.Canonical Ubuntu.VM.Standard.E5.Flex.2026", again.Cloud.One(Types.Instance, "redis1").Text("sourceDetails.sourceId"));
+    }
+
+    [Fact]
+    public async Task A_machine_that_moves_boots_the_newest_image_and_its_new_payload()
+    {
+        StackRun again = await deployment.Run.Again(
+            new() { ["redisAddresses"] = """["172.31.235.131","172.31.235.132","172.31.235.139"]""", ["redisMaxMemoryPolicy"] = "allkeys-lru" }, "2027");
+
+        Assert.Contains("redis3: Replace", again.Cloud.Plan);
+        Assert.DoesNotContain(again.Cloud.Plan, step => step.StartsWith("redis1:", StringComparison.Ordinal) || step.StartsWith("redis2:", StringComparison.Ordinal));
+        RecordedResource moved = again.Cloud.One(Types.Instance, "redis3");
+        Assert.EndsWith(".2027", moved.Text("sourceDetails.sourceId"), StringComparison.Ordinal);
+        Assert.Contains("allkeys-lru", MachineTests.Text(moved), StringComparison.Ordinal);
+        // Another machine: its commands are made anew, and run.
+        Assert.Contains("redis3-ready: Replace", again.Cloud.Plan);
+    }
+
+    [Fact]
+    public async Task Larger_disks_grow_while_the_machines_run()
+    {
+        await Plan(new() { ["bootVolumeGb"] = "100" }, "bastion: InPlace", "proxy1: InPlace", "proxy2: InPlace", "redis1: InPlace", "redis2: InPlace", "redis3: InPlace");
+    }
+
+    [Fact]
+    public async Task A_drained_proxy_is_one_change_of_the_backend_set()
+    {
+        await Plan(new() { ["drainedProxies"] = """["proxy1"]""" }, "proxies: InPlace");
+    }
+
+    [Fact]
+    public async Task Another_address_of_the_load_balancer_replaces_it_and_nothing_else()
+    {
+        await Plan(new() { ["loadBalancerAddress"] = "172.31.235.189" }, "endpoint-check: Replace", "load-balancer: Replace", "proxies: Replace", "redis: Replace");
+    }
+
+    [Fact]
+    public async Task A_later_date_renews_the_bundles_address_only()
+    {
+        await Plan(new() { ["proxyBundleExpires"] = "2037-01-01T00:00:00Z" }, $"{deployment.Run.Cloud.All(Types.Preauthrequest)[0].Name}: Replace");
+    }
+
+    private async Task Plan(Dictionary<string, string?> settings, params string[] expected)
+    {
+        StackRun again = await deployment.Run.Again(settings);
+
+        Assert.Equal(expected.Order(StringComparer.Ordinal), again.Cloud.Plan.Order(StringComparer.Ordinal));
+    }
+}
