@@ -1,7 +1,9 @@
 // Brings every machine to its payload and proves it, one machine after the other: nothing else changes a running node.
 //
-// The first `up` waits for each first boot. A later change of a payload reaches the nodes here, because machines ignore changes
-// of their user data: the changed standard input runs the command again, replicas first, the master after a switchover.
+// User data holds no secrets, so a new machine first gets its whole payload by SSH, all new machines at the same time: the first
+// node of a new cluster is ready only when the others answer. Then each node in turn is proven. A later change of a payload reaches
+// the nodes by that second part alone: the changed standard input runs its commands again, replicas first, the master after a
+// switchover.
 
 using System.Collections.Immutable;
 using System.Globalization;
@@ -53,7 +55,9 @@ public sealed class Rollout : ComponentResource
     private const int EndpointSeconds = 300;
 
     private readonly RolloutArgs _args;
-    private Command? _last;
+
+    // What the next command waits for.
+    private ImmutableArray<Resource> _before = [];
 
     /// <summary>Builds the chain.</summary>
     public Rollout(string name, RolloutArgs args, ComponentResourceOptions? options = null)
@@ -61,9 +65,9 @@ public sealed class Rollout : ComponentResource
     {
         _args = args;
         OnBastion("bastion-ready", args.Bastion.Machine, Scripts.Read("bastion-ready.sh"), WaitSeconds);
+        BringSecrets([.. args.Redis, .. args.Proxies]);
         foreach (ConfiguredMachine node in args.Redis)
         {
-            WaitForSsh(node);
             Apply($"{node.Machine.Node.Name}-ready", node, pass: "replicas");
         }
         foreach (ConfiguredMachine node in args.Redis)
@@ -72,11 +76,25 @@ public sealed class Rollout : ComponentResource
         }
         foreach (ConfiguredMachine node in args.Proxies)
         {
-            WaitForSsh(node);
             Apply($"{node.Machine.Node.Name}-ready", node, pass: "all");
         }
         CheckThroughBalancer();
         RegisterOutputs();
+    }
+
+    // Each machine's commands follow one another; the machines do not wait for each other.
+    private void BringSecrets(ImmutableArray<ConfiguredMachine> nodes)
+    {
+        ImmutableArray<Resource> start = _before;
+        var ends = ImmutableArray.CreateBuilder<Resource>();
+        foreach (ConfiguredMachine node in nodes)
+        {
+            _before = start;
+            WaitForSsh(node);
+            Apply($"{node.Machine.Node.Name}-secrets", node, pass: "secrets", once: true);
+            ends.AddRange(_before);
+        }
+        _before = ends.ToImmutable();
     }
 
     // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.
@@ -87,10 +105,10 @@ public sealed class Rollout : ComponentResource
         Run(name, BastionConnection(), $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(arguments)}", script,
             [subject.Instance.Id], subject);
 
-    private void Apply(string name, ConfiguredMachine node, string pass) =>
+    private void Apply(string name, ConfiguredMachine node, string pass, bool once = false) =>
         Run(name, NodeConnection(node.Machine.Node.Address), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
             node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, WaitSeconds, pass)),
-            [node.Machine.Instance.Id], node.Machine);
+            [node.Machine.Instance.Id], node.Machine, once);
 
     /// <summary>What a node runs, as root, from its standard input.</summary>
     internal static string NodeScript(string name, Payload payload, int waitSeconds, string pass) =>
@@ -109,11 +127,11 @@ public sealed class Rollout : ComponentResource
         Run("endpoint-check", BastionConnection(),
             _args.LoadBalancer.Address.Apply(address => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(address, Ports.Redis, EndpointSeconds)}"),
             input, [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)], _args.Bastion.Machine,
-            _args.LoadBalancer);
+            alsoAfter: _args.LoadBalancer);
     }
 
     private void Run(string name, ConnectionArgs connection, Input<string> create, Input<string> input, ImmutableArray<Output<string>> triggers,
-        Machine deletedWith, params Resource[] alsoAfter)
+        Machine deletedWith, bool once = false, Resource? alsoAfter = null)
     {
         var options = new CustomResourceOptions
         {
@@ -123,15 +141,20 @@ public sealed class Rollout : ComponentResource
             AdditionalSecretOutputs = { "stdin", "stdout", "stderr" },
         };
         options.DependsOn.Add(deletedWith.Instance);
-        foreach (Resource before in alsoAfter)
+        if (alsoAfter is not null)
+        {
+            options.DependsOn.Add(alsoAfter);
+        }
+        foreach (Resource before in _before)
         {
             options.DependsOn.Add(before);
         }
-        if (_last is not null)
+        if (once)
         {
-            options.DependsOn.Add(_last);
+            // For a machine's life: only another machine, by the triggers, makes it run again.
+            options.IgnoreChanges = ["connection", "create", "stdin"];
         }
-        _last = new Command(name, new CommandArgs
+        var command = new Command(name, new CommandArgs
         {
             Connection = connection,
             // A failing command's text is shown, its standard input never: secrets travel by the latter. Without "Update", changed
@@ -143,6 +166,7 @@ public sealed class Rollout : ComponentResource
             // Needs a server that accepts variables, and is of no use here.
             AddPreviousOutputInEnv = false,
         }, options);
+        _before = [command];
     }
 
     private ConnectionArgs BastionConnection() => new()

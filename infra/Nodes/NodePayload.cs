@@ -1,14 +1,16 @@
-// What a node is given to run: the same script as cloud-init's user data at first boot and over SSH at every later change.
+// What a node is given to run: one script, over SSH, at first and at every later change; and before that, as cloud-init's user data,
+// the same script without any file that holds a secret.
 //
 // The script carries the role's apply script and every file it installs, unpacks them into a directory only root can read, and
-// applies. It leaves /var/lib/redis-ha/ready (with the payload's identifier) or /var/lib/redis-ha/failed (with the reason).
+// applies. It leaves /var/lib/redis-ha/ready (with the payload's identifier) or /var/lib/redis-ha/failed (with the reason); user
+// data leaves /var/lib/redis-ha/awaits-secrets, when all is done that needs no secret.
 
 using System.IO.Compression;
 using System.Text;
 
 namespace RedisHaInfra.Nodes;
 
-/// <summary>Renders the payloads of the nodes. Everything it returns holds secrets, except the identifiers and <see cref="WaitReadyScript"/>.</summary>
+/// <summary>Renders the payloads of the nodes. What <see cref="ApplyScript(RedisNodeInputs)"/> returns holds secrets; the rest does not.</summary>
 public static class NodePayload
 {
     /// <summary>Redis directives that <see cref="Settings.RedisSettings.Overrides"/> must not name.</summary>
@@ -21,13 +23,21 @@ public static class NodePayload
     /// </summary>
     public static string WaitReadyScript => Template.Read("common/wait-ready.sh");
 
-    /// <summary>The metadata value <c>user_data</c> of a Redis node: the script, compressed by gzip, in base64.</summary>
+    /// <summary>The metadata value <c>user_data</c> of a Redis node: the first boot's script, compressed by gzip, in base64. It holds no secret.</summary>
     /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string UserData(RedisNodeInputs inputs) => Compress(ApplyScript(inputs));
+    public static string UserData(RedisNodeInputs inputs) => Compress(FirstBootScript(inputs));
 
-    /// <summary>The metadata value <c>user_data</c> of a proxy node: the script, compressed by gzip, in base64.</summary>
+    /// <summary>The metadata value <c>user_data</c> of a proxy node: the first boot's script, compressed by gzip, in base64. It holds no secret.</summary>
     /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string UserData(ProxyNodeInputs inputs) => Compress(ApplyScript(inputs));
+    public static string UserData(ProxyNodeInputs inputs) => Compress(FirstBootScript(inputs));
+
+    /// <summary>What a machine runs at its first boot to become the Redis node, up to where it needs secrets; run as root.</summary>
+    /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
+    public static string FirstBootScript(RedisNodeInputs inputs) => Script("redis", inputs.Node, WithoutSecrets(RedisNodeFiles.Render(inputs)));
+
+    /// <summary>What a machine runs at its first boot to become the proxy node, up to where it needs secrets; run as root.</summary>
+    /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
+    public static string FirstBootScript(ProxyNodeInputs inputs) => Script("proxy", inputs.Node, WithoutSecrets(ProxyNodeFiles.Render(inputs)));
 
     /// <summary>The script that makes a machine the Redis node: run as root, <c>bash -s</c> with this on standard input.</summary>
     /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
@@ -42,6 +52,9 @@ public static class NodePayload
 
     /// <summary>Identifies the content of a proxy node's payload: 16 hexadecimal digits, as in /var/lib/redis-ha/ready.</summary>
     public static string Identifier(ProxyNodeInputs inputs) => PayloadFile.Identify(ProxyNodeFiles.Render(inputs));
+
+    // The empty file tells the apply script that the rest comes later.
+    private static List<PayloadFile> WithoutSecrets(IReadOnlyList<PayloadFile> files) => [new("first-boot", "\n"), .. files.Where(file => file.IsInUserData)];
 
     private static string Script(string role, NodeAddress node, IReadOnlyList<PayloadFile> files)
     {

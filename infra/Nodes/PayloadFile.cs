@@ -10,6 +10,12 @@ namespace RedisHaInfra.Nodes;
 /// <param name="Content">Text; ends with a line feed.</param>
 internal sealed record PayloadFile(string Name, string Content)
 {
+    /// <summary>
+    /// Whether the file is part of the user data, which whoever may `read instances` reads over the API, and every process that the
+    /// metadata service answers. A file with a password, its hash or a pre-authenticated address is not: the rollout brings it by SSH.
+    /// </summary>
+    public bool IsInUserData { get; init; } = true;
+
     // A line that no file contains; the shell ends the text there.
     private const string EndOfFile = "REDIS_HA_END_OF_FILE";
 
@@ -19,6 +25,9 @@ internal sealed record PayloadFile(string Name, string Content)
     /// <summary>An embedded file with placeholders.</summary>
     public static PayloadFile Rendered(string path, params (string Name, string Value)[] values) =>
         new(path[(path.LastIndexOf('/') + 1)..], Template.Render(path, values));
+
+    /// <summary>A file that must not be in the user data.</summary>
+    public static PayloadFile Secret(string name, string content) => new(name, content) { IsInUserData = false };
 
     /// <summary>Identifies the payload's content: 16 hexadecimal digits.</summary>
     public static string Identify(IEnumerable<PayloadFile> files)

@@ -26,10 +26,10 @@ internal static class ProxyNodeFiles
         PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)), ("port-count", Text(LocalPorts.Count))),
         PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections))),
         new("proxy.json", Configuration(inputs)),
-        new("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
-        new("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
-        new("admin.password", PayloadRules.Password(inputs.Passwords.Admin, "admin") + "\n"),
-        new("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
+        PayloadFile.Secret("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
+        PayloadFile.Secret("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
+        PayloadFile.Secret("admin.password", PayloadRules.Password(inputs.Passwords.Admin, "admin") + "\n"),
+        PayloadFile.Secret("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
         new("node.env", $"""
             REDIS_HA_ROLE=proxy
             REDIS_HA_NODE={PayloadRules.Name(inputs.Node.Name)}

@@ -51,11 +51,11 @@ internal static class RedisNodeFiles
             PayloadFile.Embedded("redis/redis-ha-joined.service"),
             PayloadFile.Embedded("redis/sentinel.dropin.conf"),
             PayloadFile.Rendered("redis/redis.dropin.conf", ("file-limit", FileLimit(inputs.Redis.MaxClients))),
-            Settings(inputs, address),
-            Users(inputs.Passwords),
-            SentinelSettings(inputs, address),
-            SentinelUsers(inputs.Passwords),
-            new("operator.password", PayloadRules.PlainPassword(inputs.Passwords.Operator, "operator") + "\n"),
+            Settings(inputs, address) with { IsInUserData = false },
+            Users(inputs.Passwords) with { IsInUserData = false },
+            SentinelSettings(inputs, address) with { IsInUserData = false },
+            SentinelUsers(inputs.Passwords) with { IsInUserData = false },
+            PayloadFile.Secret("operator.password", PayloadRules.PlainPassword(inputs.Passwords.Operator, "operator") + "\n"),
             new("node.env", $"""
                 REDIS_HA_ROLE=redis
                 REDIS_HA_NODE={PayloadRules.Name(inputs.Node.Name)}

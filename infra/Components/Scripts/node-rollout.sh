@@ -2,6 +2,8 @@
 # On a node, as root: waits for the first boot, applies the payload unless the node has it already, and waits until the node does
 # its job. Rollout puts the arguments before this text and the payload, a script of its own, in place of its mark.
 # arguments: NAME PAYLOAD-IDENTIFIER SECONDS PASS
+#   PASS "secrets": a new machine gets its first whole payload, and nothing is waited for: the first node of a new cluster is not ready
+#   before the others have theirs. A machine that has had one is left to the other passes, which go one node at a time.
 #   PASS "replicas": the master is left as it is, for the second pass. PASS "all": it is switched over first where that is needed.
 set -euo pipefail
 name=$1 payload=$2 limit=$3 pass=$4
@@ -47,15 +49,25 @@ switch_over() {
   redis-ha-wait-ready --health "$limit" </dev/null
 }
 
-# cloud-init runs the same payload at the first boot and leaves one of two markers; its end without either shows that it never came so far.
+# cloud-init runs the payload without secrets at the first boot, which leaves a marker; its end without one shows that it never came so far.
 SECONDS=0
-until [ -e "$markers/ready" ] || [ -e "$markers/failed" ] || [ -e "$root/run/cloud-init/result.json" ]; do
+until [ -e "$markers/awaits-secrets" ] || [ -e "$markers/ready" ] || [ -e "$markers/failed" ] || [ -e "$root/run/cloud-init/result.json" ]; do
   if ((SECONDS >= limit)); then
     tail -n 20 "$root/var/log/cloud-init-output.log" >&2 || true
     give_up "cloud-init has not ended after $limit s; the end of its log is above"
   fi
   sleep 0.5
 done
+
+if [ "$pass" = secrets ]; then
+  if [ -e "$markers/configured" ] || [ -e "$markers/ready" ]; then
+    say 'has its secrets already'
+  else
+    apply || give_up 'the payload could not be applied; the reason is above'
+    say 'has got its secrets'
+  fi
+  exit 0
+fi
 
 if [ "$(cat "$markers/ready" 2>/dev/null)" != "$payload" ]; then
   if [ "$pass" = replicas ] && command -v redis-ha-cli >/dev/null && [ "$(role)" = master ]; then

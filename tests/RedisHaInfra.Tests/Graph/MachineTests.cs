@@ -154,7 +154,7 @@ public sealed class MachineTests(DefaultDeployment deployment)
     }
 
     [Fact]
-    public void A_nodes_user_data_is_its_payload()
+    public void A_nodes_user_data_is_its_first_boot()
     {
         string redis = Text(Cloud.One(Types.Instance, "redis2"));
         string proxy = Text(Cloud.One(Types.Instance, "proxy1"));
@@ -163,6 +163,7 @@ public sealed class MachineTests(DefaultDeployment deployment)
         Assert.StartsWith("#!", proxy, StringComparison.Ordinal);
         Assert.Contains("redis2", redis, StringComparison.Ordinal);
         Assert.Contains("proxy1", proxy, StringComparison.Ordinal);
+        Assert.All([redis, proxy], text => Assert.Contains("\"$payload/first-boot\"", text, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
-// The rollout: one node at a time, in order, through the bastion, and nothing goes on after a node that is not well.
+// The rollout: secrets to all new machines at once, then one node at a time, in order, through the bastion, and nothing goes on after
+// a node that is not well.
 
 using System.Collections.Immutable;
 using Pulumi;
@@ -10,44 +11,77 @@ namespace RedisHaInfra.Tests.Graph;
 [Collection(PulumiRuns.Name)]
 public sealed class RolloutTests(DefaultDeployment deployment)
 {
+    private static readonly string[] Nodes = ["redis1", "redis2", "redis3", "proxy1", "proxy2"];
+
     private static readonly string[] Chain =
     [
-        "bastion-ready",
-        "redis1-reachable", "redis1-ready", "redis2-reachable", "redis2-ready", "redis3-reachable", "redis3-ready",
+        "redis1-ready", "redis2-ready", "redis3-ready",
         "redis1-complete", "redis2-complete", "redis3-complete",
-        "proxy1-reachable", "proxy1-ready", "proxy2-reachable", "proxy2-ready",
+        "proxy1-ready", "proxy2-ready",
         "endpoint-check",
     ];
+
+    private static readonly string[] All = ["bastion-ready", .. Nodes.SelectMany(node => new[] { $"{node}-reachable", $"{node}-secrets" }), .. Chain];
 
     private RecordedCloud Cloud => deployment.Run.Cloud;
 
     [Fact]
-    public void The_commands_run_one_after_the_other_Redis_first()
+    public void The_nodes_are_proven_one_after_the_other_Redis_first()
     {
-        Assert.Equal(Chain, Cloud.All(Types.Command).Select(command => command.Name));
+        string[] names = [.. Cloud.All(Types.Command).Select(command => command.Name)];
+
+        Assert.Equal(All.Order(StringComparer.Ordinal), names.Order(StringComparer.Ordinal));
+        Assert.Equal("bastion-ready", names[0]);
+        Assert.Equal(Chain, names[^Chain.Length..]);
     }
 
     [Fact]
-    public async Task Each_command_depends_on_the_one_before()
+    public async Task New_machines_get_their_secrets_at_the_same_time_and_nothing_is_proven_before()
+    {
+        // The first node of a new cluster becomes master only when all others answer (boot rules F1 and F4).
+        foreach (string node in Nodes)
+        {
+            Assert.Equal(["bastion-ready"], await CommandsBefore($"{node}-reachable"));
+            Assert.Equal([$"{node}-reachable"], await CommandsBefore($"{node}-secrets"));
+        }
+        Assert.Equal(Nodes.Select(node => $"{node}-secrets"), await CommandsBefore(Chain[0]));
+    }
+
+    [Fact]
+    public void Secrets_are_brought_once_in_a_machines_life()
+    {
+        foreach (string node in Nodes)
+        {
+            RecordedResource command = Cloud.One(Types.Command, $"{node}-secrets");
+            var options = (CustomResourceOptions)deployment.Run.Options[(Types.Command, command.Name)];
+            // A changed payload is for the passes that go one node at a time; a changed key alone changes nothing on the node.
+            Assert.Equal(["connection", "create", "stdin"], options.IgnoreChanges);
+            Assert.Equal([$"{node}-id"], ((ImmutableArray<object>)command["triggers"]!).Cast<string>());
+            Assert.EndsWith(" 'secrets'", FirstLine(command.Name), StringComparison.Ordinal);
+        }
+        Assert.All(Chain, name => Assert.Empty(((CustomResourceOptions)deployment.Run.Options[(Types.Command, name)]).IgnoreChanges));
+    }
+
+    [Fact]
+    public async Task Each_command_of_the_chain_depends_on_the_one_before()
     {
         for (int index = 1; index < Chain.Length; index++)
         {
-            ResourceOptions options = deployment.Run.Options[(Types.Command, Chain[index])];
-            Output<ImmutableArray<Resource>> before = options.DependsOn;
-            Assert.Contains(Chain[index - 1], (await OutputUtilities.GetValueAsync(before)).Select(resource => resource.GetResourceName()));
+            Assert.Equal([Chain[index - 1]], await CommandsBefore(Chain[index]));
         }
     }
 
     [Theory]
-    [InlineData("redis2-ready", 5)]
-    [InlineData("proxy1-reachable", 11)]
+    [InlineData("redis2-ready", 2)]
+    [InlineData("proxy1-ready", 7)]
+    [InlineData("proxy2-secrets", 0)]
     public async Task Nothing_goes_on_after_a_node_that_is_not_well(string failing, int registered)
     {
         var cloud = new RecordedCloud { Fails = resource => resource.Name == failing };
 
         await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(null, cloud));
 
-        Assert.Equal(Chain[..registered], cloud.All(Types.Command).Select(command => command.Name));
+        Assert.Equal(Chain[..registered], cloud.All(Types.Command).Select(command => command.Name).Where(Chain.Contains));
     }
 
     [Fact]
@@ -55,7 +89,7 @@ public sealed class RolloutTests(DefaultDeployment deployment)
     {
         foreach (RecordedResource command in Cloud.All(Types.Command))
         {
-            bool onNode = command.Name.EndsWith("-complete", StringComparison.Ordinal) || (command.Name.EndsWith("-ready", StringComparison.Ordinal) && command.Name != "bastion-ready");
+            bool onNode = command.Name is not ("bastion-ready" or "endpoint-check") && !command.Name.EndsWith("-reachable", StringComparison.Ordinal);
             string hop = onNode ? "connection.proxy" : "connection";
             Assert.Equal("198.51.100.4", command.Text($"{hop}.host"));
             Assert.Equal(onNode, command["connection.proxy"] is not null);
@@ -80,8 +114,8 @@ public sealed class RolloutTests(DefaultDeployment deployment)
         Assert.Equal(["redis3-id"], ((ImmutableArray<object>)command["triggers"]!).Cast<string>());
         Assert.Null(command["update"]);
         Assert.Null(command["delete"]);
-        // The payload that the node booted with is the one that the command carries.
-        Assert.Contains(MachineTests.Text(Cloud.One(Types.Instance, "redis3")).TrimEnd('\n'), command.Text("stdin"), StringComparison.Ordinal);
+        // The payload that the node got first is the one that the command carries.
+        Assert.Equal(Rest(Cloud.One(Types.Command, "redis3-secrets").Text("stdin")), Rest(command.Text("stdin")));
         Assert.Equal(6, ((ImmutableArray<object>)Cloud.One(Types.Command, "endpoint-check")["triggers"]!).Length);
     }
 
@@ -90,7 +124,7 @@ public sealed class RolloutTests(DefaultDeployment deployment)
     {
         StackRun run = await StackRun.Of(new() { ["redisMaxMemoryPolicy"] = "allkeys-lru" });
 
-        foreach (string name in Chain)
+        foreach (string name in All)
         {
             RecordedResource before = Cloud.One(Types.Command, name);
             RecordedResource after = run.Cloud.One(Types.Command, name);
@@ -123,6 +157,14 @@ public sealed class RolloutTests(DefaultDeployment deployment)
             Assert.Equal(false, command["addPreviousOutputInEnv"]);
             Assert.Null(command["environment"]);
         }
+    }
+
+    private static string Rest(string input) => input[(input.IndexOf('\n', StringComparison.Ordinal) + 1)..];
+
+    private async Task<IEnumerable<string>> CommandsBefore(string command)
+    {
+        Output<ImmutableArray<Resource>> before = deployment.Run.Options[(Types.Command, command)].DependsOn;
+        return (await OutputUtilities.GetValueAsync(before)).Where(resource => resource.GetResourceType() == Types.Command).Select(resource => resource.GetResourceName());
     }
 
     private string FirstLine(string command) => Cloud.One(Types.Command, command).Text("stdin").Split('\n')[0];

@@ -1,6 +1,8 @@
 // Secrets: known to the cloud where they must be, marked as secret on the way there, and nowhere else.
 
 using System.Collections.Immutable;
+using System.Security.Cryptography;
+using System.Text;
 using Pulumi;
 using Pulumi.Command.Remote;
 using Pulumi.Oci.Core;
@@ -22,7 +24,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
     ];
 
     [Fact]
-    public void Plain_secrets_are_in_standard_input_user_data_and_keys_only()
+    public void Plain_secrets_are_in_standard_input_and_keys_only()
     {
         IReadOnlyList<string> secrets = AllSecrets(Cloud);
         Assert.Equal(9, secrets.Count);
@@ -40,6 +42,26 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
         }
         // User data is compressed: the next test looks at it.
         Assert.Equal([$"{Types.Command} .connection.privateKey", $"{Types.Command} .connection.proxy.privateKey", $"{Types.Command} .stdin"], places);
+    }
+
+    [Fact]
+    public void No_secret_is_in_any_machines_metadata()
+    {
+        // Whoever may `read instances` reads it over the API, and any process that the metadata service answers.
+        IReadOnlyList<string> secrets = AllSecrets(Cloud);
+        IEnumerable<string> hashes = secrets.Select(secret => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret))));
+        string[] all = [.. secrets, .. hashes];
+        Assert.Equal(6, Cloud.All(Types.Instance).Count);
+        foreach (RecordedResource machine in Cloud.All(Types.Instance))
+        {
+            var metadata = (ImmutableDictionary<string, object>)machine["metadata"]!;
+            Assert.Equal(["ssh_authorized_keys", "user_data"], metadata.Keys.Order(StringComparer.Ordinal));
+            foreach (string text in new[] { MachineTests.Text(machine), (string)metadata["ssh_authorized_keys"], (string)metadata["user_data"] })
+            {
+                Assert.True(text.Length > 50);
+                Assert.DoesNotContain(all, secret => text.Contains(secret, StringComparison.OrdinalIgnoreCase));
+            }
+        }
     }
 
     [Fact]

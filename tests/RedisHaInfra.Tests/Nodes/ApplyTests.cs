@@ -280,6 +280,66 @@ public sealed class ApplyTests
         Assert.DoesNotMatch("(?m)^curl |^systemctl restart redis-ha-proxy", machine.Calls);
     }
 
+    [Theory]
+    [InlineData("ubuntu", "redis-server.service")]
+    [InlineData("ol", "redis.service")]
+    public async Task A_first_boot_does_all_but_what_needs_secrets_and_the_whole_payload_the_rest(string distribution, string unit)
+    {
+        using var machine = new Machine(distribution);
+        string firstBoot = NodePayload.FirstBootScript(PayloadInputs.Redis());
+
+        ShellResult result = await machine.ApplyAsync(firstBoot);
+
+        Succeeds(result, machine);
+        Assert.Contains("waits for its secrets", result.Output, StringComparison.Ordinal);
+        Assert.Equal(["awaits-secrets"], Markers(machine));
+        Assert.True(machine.Exists("packages/nftables") && machine.InRoot("/proc/sys/vm/swappiness") == "1\n", machine.Calls);
+        Assert.NotEmpty(machine.InRoot("/etc/redis-ha/metadata.nft"));
+        // A power cut now must not start a Redis without settings: its units stay masked.
+        Assert.Matches($"(?m)^systemctl mask {unit}$", machine.Calls);
+        Assert.DoesNotMatch("(?m)^systemctl (unmask|enable|start|restart) .*redis(-server|-sentinel)?.service", machine.Calls);
+        Assert.False(machine.Exists("root/etc/redis-ha/operator.password"));
+        ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "0"], NodePayload.WaitReadyScript);
+        Assert.Equal((1, "not ready after 0 s: this node has done its first boot and waits for its secrets, which the rollout of pulumi up brings by SSH\n"), (wait.ExitCode, wait.Error));
+
+        // The same boot again, as after a power cut half-way, is no other.
+        Succeeds(await machine.ApplyAsync(firstBoot), machine);
+        Assert.Equal(["awaits-secrets"], Markers(machine));
+
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Assert.Equal(["configured", "ready"], Markers(machine));
+        Assert.True(machine.Exists($"active/{unit}") && machine.Exists("active/redis-sentinel.service"), machine.Calls);
+        Assert.Matches($"(?m)^systemctl unmask {unit} ", machine.Calls);
+
+        // User data that runs late (cloud-init clean, a slow first boot) takes nothing back.
+        var before = machine.Files();
+        result = await machine.ApplyAsync(firstBoot);
+        Succeeds(result, machine);
+        Assert.Contains("is configured already", result.Output, StringComparison.Ordinal);
+        Assert.Equal(before, machine.Files());
+        Assert.Empty(machine.Calls);
+    }
+
+    [Fact]
+    public async Task A_proxys_first_boot_fetches_nothing()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+
+        Succeeds(await machine.ApplyAsync(NodePayload.FirstBootScript(Proxy())), machine);
+        Assert.Equal(["awaits-secrets"], Markers(machine));
+        Assert.DoesNotMatch("(?m)^curl |redis-ha-proxy.service", machine.Calls);
+
+        // A whole payload that fails leaves its reason, and the next one everything.
+        machine.Write("refuse", "1");
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(Proxy()))).ExitCode);
+        Assert.Equal(["failed"], Markers(machine));
+        File.Delete(Path.Combine(machine.Root, "../refuse"));
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(Proxy())), machine);
+        Assert.Equal(["configured", "ready"], Markers(machine));
+        Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
+    }
+
     [Fact]
     public async Task A_configuration_that_the_proxy_refuses_leaves_the_running_one_alone()
     {
@@ -325,6 +385,9 @@ public sealed class ApplyTests
 
     private static ProxyNodeInputs Proxy() =>
         PayloadInputs.Proxy() with { BundleSha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Bundle))) };
+
+    private static IEnumerable<string> Markers(Machine machine) =>
+        new[] { "awaits-secrets", "configured", "failed", "ready" }.Where(marker => machine.Exists($"root/var/lib/redis-ha/{marker}"));
 
     // What the boot rule leaves when redis-server has started: the settings it runs with.
     private static async Task BootAsync(Machine machine)

@@ -13,13 +13,13 @@ namespace RedisHaInfra.Tests.Nodes;
 public sealed class NodePayloadTests
 {
     [Fact]
-    public void User_data_is_the_apply_script_compressed_and_nothing_else()
+    public void User_data_is_the_first_boots_script_compressed_and_nothing_else()
     {
         using var gzip = new GZipStream(new MemoryStream(Convert.FromBase64String(NodePayload.UserData(PayloadInputs.Redis()))), CompressionMode.Decompress);
         using var reader = new StreamReader(gzip, Encoding.UTF8);
         string text = reader.ReadToEnd();
 
-        Assert.Equal(NodePayload.ApplyScript(PayloadInputs.Redis()), text);
+        Assert.Equal(NodePayload.FirstBootScript(PayloadInputs.Redis()), text);
         Assert.StartsWith("#!/usr/bin/env bash\n", text, StringComparison.Ordinal);
     }
 
@@ -85,6 +85,26 @@ public sealed class NodePayloadTests
         Assert.Equal(all.Health + "\n", PayloadInputs.FileOf(proxy, "redis.password"));
         Assert.Equal(all.SentinelWatch + "\n", PayloadInputs.FileOf(proxy, "sentinel.password"));
         Assert.Equal(all.Admin + "\n", PayloadInputs.FileOf(proxy, "admin.password"));
+    }
+
+    [Fact]
+    public void The_first_boot_knows_no_secret_and_says_so()
+    {
+        NodePasswords all = PayloadInputs.Passwords;
+        string[] passwords = [all.Client, all.Replication, all.Sentinel, all.Health, all.SentinelWatch, all.Operator, all.Admin];
+        string[] secrets = [.. passwords, .. passwords.Select(password => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(password)))), "very-secret-token"];
+        string redis = NodePayload.FirstBootScript(PayloadInputs.Redis());
+        string proxy = NodePayload.FirstBootScript(PayloadInputs.Proxy());
+
+        foreach (string script in new[] { redis, proxy })
+        {
+            Assert.DoesNotContain(secrets, secret => script.Contains(secret, StringComparison.Ordinal));
+            Assert.Equal("\n", PayloadInputs.FileOf(script, "first-boot"));
+            Assert.True(script.All(char.IsAscii), "cloud-init takes user data of other characters apart");
+        }
+        // Other passwords are no other first boot, so nothing can be learned from the identifier either.
+        Assert.Equal(redis, NodePayload.FirstBootScript(PayloadInputs.Redis() with { Passwords = all with { Client = "another one" } }));
+        Assert.DoesNotContain("first-boot\" <<", NodePayload.ApplyScript(PayloadInputs.Redis()), StringComparison.Ordinal);
     }
 
     [Fact]

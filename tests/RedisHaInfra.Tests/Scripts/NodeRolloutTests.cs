@@ -36,6 +36,62 @@ public sealed class NodeRolloutTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task A_new_machine_gets_its_secrets_and_is_not_waited_for()
+    {
+        Marker("awaits-secrets");
+
+        ScriptRun run = await Rollout("payload-1", "secrets");
+
+        Assert.Equal((0, string.Empty), (run.ExitCode, run.Errors));
+        Assert.Contains("redis9: has got its secrets", run.Output, StringComparison.Ordinal);
+        Assert.Equal(["apply payload-1"], Events);
+    }
+
+    [SkippableTheory]
+    [InlineData("failed")]
+    [InlineData(null)]
+    public async Task A_first_boot_that_failed_or_was_cut_short_is_done_again_with_the_secrets(string? marker)
+    {
+        File.WriteAllText(Path.Combine(_root, "run/cloud-init/result.json"), "{}");
+        if (marker is not null)
+        {
+            Marker(marker);
+        }
+
+        ScriptRun run = await Rollout("payload-1", "secrets");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Equal(["apply payload-1"], Events);
+    }
+
+    [SkippableTheory]
+    [InlineData("ready")]
+    [InlineData("configured")]
+    public async Task A_running_node_is_left_to_the_passes_that_go_one_at_a_time(string marker)
+    {
+        Marker(marker);
+        Marker("failed");
+        Redis("master");
+
+        ScriptRun run = await Rollout("payload-2", "secrets");
+
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("redis9: has its secrets already", run.Output, StringComparison.Ordinal);
+        Assert.Empty(Events);
+    }
+
+    [SkippableFact]
+    public async Task Secrets_that_cannot_be_applied_end_the_rollout_with_the_reason()
+    {
+        Marker("awaits-secrets");
+
+        ScriptRun run = await Rollout("payload-1", "secrets", "echo 'redis-ha: FAILED while packages: no mirror'; exit 1");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("redis9: the payload could not be applied", run.Errors, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task A_replica_gets_another_payload_in_the_first_pass()
     {
         Ready("payload-1");
@@ -138,6 +194,8 @@ public sealed class NodeRolloutTests : IDisposable
     }
 
     private string[] Events => File.Exists(Path.Combine(_root, "events")) ? File.ReadAllLines(Path.Combine(_root, "events")) : [];
+
+    private void Marker(string name) => File.WriteAllText(Path.Combine(_root, "var/lib/redis-ha", name), "payload-0\n");
 
     private void Ready(string payload) => File.WriteAllText(Path.Combine(_root, "var/lib/redis-ha/ready"), payload + "\n");
 

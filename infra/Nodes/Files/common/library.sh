@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # What both apply scripts share: the log, named steps, the outcome markers, and installing a file only when it changes.
-# Sourced by the apply scripts. Everything below REDIS_HA_ROOT (empty on a node) so that a test can apply into a directory.
+# Sourced by the apply scripts, which set "payload", their directory. Everything below REDIS_HA_ROOT (empty on a node) so that a test
+# can apply into a directory.
 
 root=${REDIS_HA_ROOT:-}
 state=$root/var/lib/redis-ha
@@ -28,14 +29,29 @@ fail() {
   exit 1
 }
 
-# The two markers exclude each other. "failed" says what was being done, the command, and the log's last lines.
+# first_boot: this payload is cloud-init's user data, which holds no secret; the rollout of pulumi up brings the whole one by SSH.
+first_boot() {
+  # shellcheck disable=SC2154 # set by the script that sources this
+  [ -e "$payload/first-boot" ]
+}
+
+# mark NAME: leaves the payload's identifier as a marker, never half of it.
+mark() {
+  printf '%s\n' "$REDIS_HA_PAYLOAD" >"$state/$1.new"
+  mv "$state/$1.new" "$state/$1"
+}
+
+# The markers ready, awaits-secrets and failed exclude each other. "failed" says what was being done, the command, and the log's last
+# lines. "configured" stays: this machine has once applied a payload with its secrets.
 finish() {
   local code=$1 command=$2 line=$3
   trap - EXIT ERR
-  if [ "$code" -eq 0 ]; then
-    printf '%s\n' "$REDIS_HA_PAYLOAD" >"$state/ready.new"
-    mv "$state/ready.new" "$state/ready"
-    rm -f "$state/failed"
+  if [ "$code" -eq 0 ] && first_boot; then
+    mark awaits-secrets
+    say 'waits for its secrets, which the rollout of pulumi up brings'
+  elif [ "$code" -eq 0 ]; then
+    mark configured
+    mark ready
     say 'applied'
   else
     {
@@ -49,25 +65,28 @@ finish() {
       tail -n 15 "$log" || true
     } >"$state/failed.new"
     mv "$state/failed.new" "$state/failed"
-    rm -f "$state/ready"
     printf 'redis-ha: FAILED while "%s": %s\n' "$current_step" \
       "$(sed -n 's/^reason: //p' "$state/failed")" >&3
   fi
   exit "$code"
 }
 
-# begin: the log (root only: tools print more than they should) and the traps. Descriptor 3 stays the terminal.
+# begin: a first boot's payload that comes late has no say; then the log (root only: tools print more than they should) and the traps. Descriptor 3 stays the terminal.
 begin() {
   umask 077
   mkdir -p "$state" "$(dirname "$log")"
   chmod 755 "$state"
+  if first_boot && { [ -e "$state/configured" ] || [ -e "$state/ready" ]; }; then
+    echo 'redis-ha: this machine is configured already; changes reach it by the rollout of pulumi up'
+    exit 0
+  fi
   touch "$log"
   chmod 600 "$log"
   exec 3>&1 >>"$log" 2>&1
   trap 'failed_command=$BASH_COMMAND failed_line=$LINENO' ERR
   trap 'finish "$?" "${failed_command:-$BASH_COMMAND}" "${failed_line:-$LINENO}"' EXIT
   set -E
-  rm -f "$state/ready" "$state/failed"
+  rm -f "$state/ready" "$state/awaits-secrets" "$state/failed"
 }
 
 # install_file SOURCE TARGET MODE OWNER:GROUP: atomic; leaves an equal file alone, but sets mode and owner again.

@@ -84,6 +84,8 @@ while true; do
   if [ "$health" = no ] && [ -f "$state/failed" ]; then
     echo "not ready: the apply script failed, step \"$(sed -n 's/^step: //p' "$state/failed")\": $(sed -n 's/^reason: //p' "$state/failed") (all of it in $state/failed)" >&2
     exit 1
+  elif [ "$health" = no ] && [ -f "$state/awaits-secrets" ]; then
+    missing='this node has done its first boot and waits for its secrets, which the rollout of pulumi up brings by SSH'
   elif [ "$health" = no ] && [ ! -f "$state/ready" ]; then
     missing='the apply script has not finished (see /var/log/redis-ha-apply.log)'
   elif [ "$health" = no ] && [ -n "$payload" ] && [ "$(cat "$state/ready")" != "$payload" ]; then

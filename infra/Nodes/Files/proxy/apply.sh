@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes this machine the proxy node that the payload describes: at first boot and at every later change alike.
+# Makes this machine the proxy node that the payload describes: at first and at every later change alike. The first boot's payload
+# holds no secrets, neither passwords nor the program's address: it ends before the proxy is fetched.
 # Runs as root in the unpacked payload's directory. Running it again changes nothing; the proxy restarts only when its program,
 # its configuration or its unit changed, and only after the new program has accepted the new configuration.
 set -euo pipefail
@@ -125,6 +126,9 @@ kernel_settings "$payload/sysctl.conf"
 step 'host firewall'
 open_ports 6379 1936
 metadata_guard "$payload"
+if first_boot; then
+  exit 0
+fi
 step 'the proxy program'
 fetch_program
 step 'the proxy configuration'

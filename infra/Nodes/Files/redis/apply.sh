@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes this machine the Redis node that the payload describes: at first boot and at every later change alike.
+# Makes this machine the Redis node that the payload describes: at first and at every later change alike. The first boot's payload
+# holds no secrets: it ends before Sentinel and Redis, whose units stay masked until the whole payload comes.
 # Runs as root in the unpacked payload's directory. Running it again changes nothing; see docs/nodes.md for what lies where.
 #
 # A running redis-server takes changed settings live. What Redis cannot change live needs a restart, and only a replica is ever
@@ -41,7 +42,9 @@ install_scripts() {
   install_file "$payload/wait-ready.sh" /usr/local/sbin/redis-ha-wait-ready 755 root:root
   install_directory /etc/redis-ha 755 root:root
   install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root
-  install_file "$payload/operator.password" /etc/redis-ha/operator.password 600 root:root
+  if ! first_boot; then
+    install_file "$payload/operator.password" /etc/redis-ha/operator.password 600 root:root
+  fi
 }
 
 transparent_huge_pages_off() {
@@ -59,6 +62,10 @@ install_units() {
   install_file "$payload/redis.dropin.conf" "/etc/systemd/system/$redis_unit.d/redis-ha.conf" 644 root:root
   install_file "$payload/sentinel.dropin.conf" "/etc/systemd/system/$sentinel_unit.d/redis-ha.conf" 644 root:root
   install_file "$payload/redis-ha-joined.service" /etc/systemd/system/redis-ha-joined.service 644 root:root
+  if first_boot; then
+    systemctl daemon-reload
+    return 0
+  fi
   systemctl unmask "$redis_unit" "$sentinel_unit"
   systemctl daemon-reload
   systemctl enable "$redis_unit" "$sentinel_unit"
@@ -192,6 +199,9 @@ step 'systemd units'
 changed=no
 install_units
 units_changed=$changed
+if first_boot; then
+  exit 0
+fi
 step 'Sentinel'
 configure_sentinel
 step 'Redis'
