@@ -9,7 +9,7 @@ using RedisHaProxy.Hosting;
 namespace RedisHaProxy.Admin;
 
 /// <summary>Answers the admin server's requests.</summary>
-internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, StatsEvents events, ControlEndpoints control)
+internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, StatsEvents events, ControlEndpoints control, Func<bool> blind)
 {
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
@@ -32,9 +32,9 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
         switch (path)
         {
             case "/healthz":
-                return HealthAsync(context, ProxyHealth.Serving(lifecycle.Phase, forwarder.Snapshot()));
+                return HealthAsync(context, ProxyHealth.Serving(lifecycle.Phase, forwarder.Snapshot(), blind()));
             case "/readyz":
-                return HealthAsync(context, ProxyHealth.Ready(lifecycle.Phase, forwarder.Snapshot()));
+                return HealthAsync(context, ProxyHealth.Ready(lifecycle.Phase, forwarder.Snapshot(), blind()));
         }
 
         switch (Authenticate(context))

@@ -52,9 +52,11 @@ internal sealed class AdminServer : IAsyncDisposable
             options.Listen(address, listener =>
             {
                 listener.Protocols = HttpProtocols.Http1;
+                var protocol = new AdminProtocol(_tls is not null, TimeProvider.System, loggers.CreateLogger<AdminProtocol>());
+                listener.Use(next => connection => protocol.RunAsync(connection, next));
                 if (_tls is not null)
                 {
-                    listener.Use(next => connection => TlsHttpConnection.RunAsync(connection, _tls, next));
+                    listener.Use(next => connection => TlsHttpConnection.RunAsync(connection, _tls, next, protocol.HandshakeFailed));
                 }
             });
         }

@@ -47,6 +47,26 @@ internal static class Explanation
             hints.Add($"{withheld}, and no other node may take its place now: make another one master, or give the order 'ready' with its name.");
         }
 
+        if (status.Process.Blind is { } blind)
+        {
+            hints.Add($"This proxy cannot see what the Sentinels see: since {Clock(blind.Since)} most of them find {blind.Node} well, "
+                + $"and this proxy cannot use it: {blind.Reason}. "
+                + (blind.FailsHealth ? "/healthz fails, so that the load balancer sends clients to other proxies." : "If it lasts, /healthz fails.")
+                + Advice(blind.Remedy));
+        }
+
+        foreach (var concern in status.Sentinels.SelectMany(s => s.Concerns.Select(text => (Text: text, s.Address))).GroupBy(c => c.Text, c => c.Address))
+        {
+            string others = string.Join(" and ", concern.Skip(1));
+            hints.Add($"Sentinel {concern.First()} {concern.Key}{(others.Length > 0 ? $"; so does {others}" : "")}. {SentinelConcerns.Remedy}");
+        }
+
+        foreach (var node in status.Nodes.Where(n => n.Follows is not null && n.State.StartsWith("follows an unknown address", StringComparison.Ordinal)))
+        {
+            hints.Add($"{node.Name} ({node.Address}) follows {node.Follows}, which is none of redis.nodes: it may be copying a stranger's data. "
+                + SentinelConcerns.Remedy);
+        }
+
         var claimants = status.Nodes.Where(n => n.Role == "master").ToList();
         if (claimants.Count > 1)
         {
@@ -61,7 +81,7 @@ internal static class Explanation
 
         foreach (var node in status.Nodes.Where(n => n is { Up: false, MaintenanceSince: null }))
         {
-            hints.Add($"{node.Name} ({node.Address}): {node.Health} since {Clock(node.Since)}{Error(node.Health, node.Error)}.");
+            hints.Add($"{node.Name} ({node.Address}): {node.Health} since {Clock(node.Since)}{Error(node.Health, node.Error)}.{Advice(node.Remedy)}");
         }
 
         foreach (var node in status.Nodes.Where(n => n is { Up: true, LinkUp: false, MaintenanceSince: null }))
@@ -71,7 +91,13 @@ internal static class Explanation
 
         foreach (var sentinel in status.Sentinels.Where(s => !s.Up))
         {
-            hints.Add($"Sentinel {sentinel.Address}: {sentinel.Health} since {Clock(sentinel.Since)}{Error(sentinel.Health, sentinel.Error)}.");
+            hints.Add($"Sentinel {sentinel.Address}: {sentinel.Health} since {Clock(sentinel.Since)}{Error(sentinel.Health, sentinel.Error)}.{Advice(sentinel.Remedy)}");
+        }
+
+        foreach (var sentinel in status.Sentinels.Where(s => s is { Up: true, EventsError: not null }))
+        {
+            hints.Add($"Sentinel {sentinel.Address} answers, and its events are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: "
+                + sentinel.EventsError);
         }
 
         foreach (var sentinel in status.Sentinels.Where(s => s is { Up: true, Tilt: true }))
@@ -120,6 +146,8 @@ internal static class Explanation
     /// <summary>The error in brackets, unless it says no more than the state.</summary>
     public static string Error(string health, string? error) =>
         error is null || error.Equals(health, StringComparison.OrdinalIgnoreCase) ? "" : $" ({error})";
+
+    private static string Advice(string? remedy) => remedy is null ? "" : $" {remedy}";
 
     private static string Clock(DateTimeOffset time) => time.ToString("HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

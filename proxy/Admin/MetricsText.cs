@@ -35,6 +35,8 @@ internal static class MetricsText
         Sample(text, "build_info", 1, ("version", status.Process.Version));
         Single(text, "start_time_seconds", "gauge", "When the process started, in seconds since 1970.", status.Process.Started.ToUnixTimeMilliseconds() / 1000.0);
         Single(text, "healthy", "gauge", "1 when /healthz succeeds.", status.Process.Healthy ? 1 : 0);
+        Single(text, "blind", "gauge", "1 when /healthz fails because most Sentinels find a master well that this proxy cannot use.",
+            status.Process.Blind is { FailsHealth: true } ? 1 : 0);
         Family(text, "phase", "gauge", "1 for the phase of the process.");
         foreach (string phase in (string[])["starting", "serving", "draining", "stopping"])
         {
@@ -100,6 +102,10 @@ internal static class MetricsText
     private static void Sentinels(StringBuilder text, IReadOnlyList<SentinelEntry> sentinels)
     {
         PerSentinel(text, sentinels, "sentinel_up", "1 when the Sentinel answers.", s => s.Up ? 1 : 0);
+        PerSentinel(text, sentinels, "sentinel_events_heard", "1 when all published events of the Sentinel are heard; absent while it does not answer.",
+            s => s.EventsHeard is { } heard ? (heard ? 1 : 0) : null);
+        PerSentinel(text, sentinels, "sentinel_concerns", "Things that the Sentinel says and that should be looked into: foreign addresses, an epoch that jumps.",
+            s => s.Concerns.Count);
         PerSentinel(text, sentinels, "sentinel_config_epoch", "config-epoch of the master that the Sentinel names.", s => s.Epoch);
         PerSentinel(text, sentinels, "sentinel_sees_master_down", "1 when the Sentinel has marked the master down.", s => s.MarkedDown ? 1 : 0);
         PerSentinel(text, sentinels, "sentinel_tilt", "1 when the Sentinel is in TILT.", s => s.Tilt ? 1 : 0);

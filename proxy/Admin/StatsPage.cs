@@ -133,7 +133,8 @@ internal static class StatsPage
                 s.VoteCounts ? Html.Text(s.Vote) : "<span class=\"soft\">no vote that counts</span>",
                 s.Epoch?.ToString(CultureInfo.InvariantCulture) ?? "",
                 s.Tilt ? "<span class=\"warn\">TILT</span>" : s.FailoverInProgress ? "<span class=\"warn\">failing over</span>" : s.MarkedDown ? "<span class=\"bad\">down</span>" : s.Epoch is null ? "" : "up",
-                Html.State(s.Up, "up", s.Health) + Html.Text(Explanation.Error(s.Health, s.Error)),
+                Html.State(s.Up, "up", s.Health) + Html.Text(Explanation.Error(s.Health, s.Error))
+                    + (s.EventsHeard == false ? ", <span class=\"bad\">events not heard</span>" : ""),
                 Html.Time(s.Since),
             ])));
 

@@ -69,6 +69,26 @@ internal sealed record ProcessStatus
     public required long StalledMs { get; init; }
 
     public required IReadOnlyList<string> Listen { get; init; }
+
+    /// <summary>What most Sentinels find well and this proxy cannot use; null on a normal day, and in a failover.</summary>
+    public BlindEntry? Blind { get; init; }
+}
+
+/// <summary>A node that this proxy cannot use although most Sentinels find it well.</summary>
+internal sealed record BlindEntry
+{
+    public required string Node { get; init; }
+
+    /// <summary>Its health, as this proxy sees it.</summary>
+    public required string Reason { get; init; }
+
+    /// <summary>What an operator can do; null where nothing is known.</summary>
+    public required string? Remedy { get; init; }
+
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>Whether /healthz fails for it: after twice down-after.</summary>
+    public required bool FailsHealth { get; init; }
 }
 
 /// <summary>The gate, and the decision behind it.</summary>
@@ -177,6 +197,9 @@ internal sealed record NodeEntry
     /// <summary>The error of the last check; null when all is well.</summary>
     public required string? Error { get; init; }
 
+    /// <summary>What an operator can do about the health; null where nothing is to be done but to wait.</summary>
+    public string? Remedy { get; init; }
+
     public required double? CheckAgeMs { get; init; }
 
     public required double? CheckLatencyMs { get; init; }
@@ -222,6 +245,18 @@ internal sealed record SentinelEntry
     public required DateTimeOffset Since { get; init; }
 
     public required string? Error { get; init; }
+
+    /// <summary>What an operator can do about the health; null where nothing is to be done but to wait.</summary>
+    public string? Remedy { get; init; }
+
+    /// <summary>Whether all of its published events are heard; null while that is not known.</summary>
+    public bool? EventsHeard { get; init; }
+
+    /// <summary>Why they are not.</summary>
+    public string? EventsError { get; init; }
+
+    /// <summary>What it says that should be looked into, each a part of a sentence that begins with the Sentinel; empty on a normal day.</summary>
+    public IReadOnlyList<string> Concerns { get; init; } = [];
 
     /// <summary>The node that it names.</summary>
     public required string Vote { get; init; }

@@ -23,7 +23,7 @@ internal sealed class StatusSource(
         var settings = configuration();
         var data = forwarder.Snapshot();
         var control = routing();
-        var health = ProxyHealth.Serving(lifecycle.Phase, data);
+        var health = ProxyHealth.Serving(lifecycle.Phase, data, control.Blind is { } blind && blind.Lasts > Blindness.Limit(blind.DownAfter));
         return new StatusDocument
         {
             Process = new ProcessStatus
@@ -39,6 +39,7 @@ internal sealed class StatusSource(
                 Healthy = health.Good,
                 Health = health.Reason,
                 StalledMs = data.StalledMilliseconds,
+                Blind = BlindOf(control.Blind),
                 Listen = [.. settings.Listen.Select(l => l.ToString()), .. (settings.Tls?.Listen ?? []).Select(l => $"{l} (TLS)")],
             },
             Gate = GateOf(control, data),
@@ -102,6 +103,16 @@ internal sealed class StatusSource(
         };
     }
 
+    // In a failover the Sentinels' leases outlive the master by down-after at most.
+    private static BlindEntry? BlindOf(BlindStatus? blind) => blind is null || blind.Lasts <= blind.DownAfter ? null : new BlindEntry
+    {
+        Node = blind.Node,
+        Reason = blind.Health.Text(),
+        Remedy = Remedy(blind.Health, "redis"),
+        Since = blind.Since,
+        FailsHealth = blind.Lasts > Blindness.Limit(blind.DownAfter),
+    };
+
     private static GateStatus GateOf(RoutingSnapshot control, ForwarderSnapshot data) => new()
     {
         // The order in force is the data plane's; the newest one may still be on its way.
@@ -164,10 +175,11 @@ internal sealed class StatusSource(
         MaintenanceSince = node.MaintenanceSince,
         Falls = node.Falls,
         DowntimeMs = node.Downtime.TotalMilliseconds,
-        Health = HealthText.Of(node.Health),
+        Health = node.Health.Text(),
         Up = node.Health == ServerHealth.Up,
         Since = node.Since,
         Error = node.Error,
+        Remedy = Remedy(node.Health, "redis"),
         CheckAgeMs = node.Age?.TotalMilliseconds,
         CheckLatencyMs = node.Latency?.TotalMilliseconds,
         LinkUp = node.Answer is { IsMaster: false } replica ? replica.LinkUp : null,
@@ -187,10 +199,14 @@ internal sealed class StatusSource(
     private static SentinelEntry SentinelOf(Routing.SentinelStatus sentinel) => new()
     {
         Address = sentinel.Address,
-        Health = HealthText.Of(sentinel.Health),
+        Health = sentinel.Health.Text(),
         Up = sentinel.Health == ServerHealth.Up,
         Since = sentinel.Since,
         Error = sentinel.Error,
+        Remedy = Remedy(sentinel.Health, "sentinel"),
+        EventsHeard = sentinel.Health != ServerHealth.Up || sentinel.Events == ServerHealth.Unknown ? null : sentinel.Events == ServerHealth.Up,
+        EventsError = sentinel.Health != ServerHealth.Up ? null : EventsError(sentinel),
+        Concerns = sentinel.Concerns,
         Vote = sentinel.VoteText,
         VoteCounts = sentinel.Vote.Fresh,
         Epoch = sentinel.Answer?.ConfigEpoch,
@@ -199,6 +215,11 @@ internal sealed class StatusSource(
         Tilt = sentinel.Answer?.Tilt ?? false,
         CheckAgeMs = sentinel.Age?.TotalMilliseconds,
     };
+
+    private static string? Remedy(ServerHealth health, string section) => health.Remedy(section) is { Length: > 0 } remedy ? remedy : null;
+
+    private static string? EventsError(Routing.SentinelStatus sentinel) => sentinel.Events is ServerHealth.Up or ServerHealth.Unknown ? null
+        : $"{sentinel.Events.Text()}{Explanation.Error(sentinel.Events.Text(), sentinel.EventsError)}. {sentinel.Events.Remedy("sentinel")}".TrimEnd();
 
     private static string Lower<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();

@@ -38,23 +38,44 @@ internal static class ConnectionCheck
         await output.WriteLineAsync("What the servers say:");
         foreach (var node in snapshot.Nodes)
         {
-            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {HealthText.Of(node.Health)}, {node.StateText}{Explanation.Error(HealthText.Of(node.Health), node.Error)}");
+            string health = node.Health.Text();
+            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {health}, {node.StateText}{Explanation.Error(health, node.Error)}");
+            await AdviseAsync(node.Health, "redis");
         }
 
         foreach (var sentinel in snapshot.Sentinels)
         {
-            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {HealthText.Of(sentinel.Health)}, names {sentinel.VoteText}{Explanation.Error(HealthText.Of(sentinel.Health), sentinel.Error)}");
+            string health = sentinel.Health.Text();
+            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {health}, names {sentinel.VoteText}{Explanation.Error(health, sentinel.Error)}");
+            await AdviseAsync(sentinel.Health, "sentinel");
+            if (sentinel is { Health: ServerHealth.Up, Events: not ServerHealth.Up })
+            {
+                string events = sentinel.Events.Text();
+                await output.WriteLineAsync($"             its events are not heard: {events}{Explanation.Error(events, sentinel.EventsError)}");
+                await AdviseAsync(sentinel.Events, "sentinel");
+            }
         }
 
         bool routes = snapshot.Decision is { Action: RoutingAction.Route, Node: >= 0 };
         await output.WriteLineAsync(routes
             ? $"Sessions would go to {snapshot.Nodes[snapshot.Decision.Node].Node.Name} by rule {snapshot.Decision.RuleName}: {Explanation.Meaning(snapshot.Decision.Rule)}."
             : $"Sessions would go nowhere by rule {snapshot.Decision.RuleName}: {Explanation.Meaning(snapshot.Decision.Rule)}.");
-        return routes && snapshot.Nodes.All(n => n.Health == ServerHealth.Up) && snapshot.Sentinels.All(s => s.Health == ServerHealth.Up);
+        return routes && snapshot.Nodes.All(n => n.Health == ServerHealth.Up) && snapshot.Sentinels.All(s => s is { Health: ServerHealth.Up, Events: ServerHealth.Up });
+
+        async Task AdviseAsync(ServerHealth health, string section)
+        {
+            if (health.Remedy(section) is { Length: > 0 } remedy)
+            {
+                await output.WriteLineAsync($"             {remedy}");
+            }
+        }
     }
 
+    // A connection that ends without a word is looked into: what is found is the answer.
     private static bool Settled(RoutingSnapshot snapshot) =>
-        snapshot.HasHeardAll && (snapshot.Decision.Action == RoutingAction.Route || snapshot.Nodes.Any(n => n.Health != ServerHealth.Up));
+        snapshot.HasHeardAll && (snapshot.Decision.Action == RoutingAction.Route || snapshot.Nodes.Any(n => n.Health != ServerHealth.Up))
+        && !snapshot.Nodes.Any(n => n.Health == ServerHealth.Disconnected)
+        && !snapshot.Sentinels.Any(s => s.Health == ServerHealth.Disconnected || s is { Health: ServerHealth.Up, Events: ServerHealth.Unknown });
 
     private sealed class ForwarderToNowhere : IForwarder
     {

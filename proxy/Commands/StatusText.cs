@@ -85,7 +85,9 @@ internal static class StatusText
                 new Text(sentinel.VoteCounts ? sentinel.Vote : "-"),
                 new Text(sentinel.Epoch?.ToString(CultureInfo.InvariantCulture) ?? "-"),
                 new Text(sees, sees == "up" ? Style.Plain : new Style(Color.Yellow)),
-                new Text(sentinel.Health, sentinel.Up ? Style.Plain : new Style(Color.Red)),
+                sentinel.EventsHeard == false
+                    ? new Text("up, no events", new Style(Color.Red))
+                    : new Text(sentinel.Health, sentinel.Up ? Style.Plain : new Style(Color.Red)),
                 new Text(Terminal.Clock(sentinel.Since, status.Process.Time)));
         }
 

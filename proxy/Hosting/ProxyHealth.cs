@@ -1,5 +1,6 @@
 // The two health answers. /healthz is for the load balancer: can this process serve? It does not ask for a master, because
-// then every proxy would leave the balancer in every failover. /readyz adds the master.
+// then every proxy would leave the balancer in every failover. It does fail when this proxy alone is shut out (Routing/Blindness.cs).
+// /readyz adds the master.
 
 using RedisHaProxy.Forwarding;
 
@@ -15,20 +16,24 @@ internal static class ProxyHealth
     public static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(4);
 
     /// <summary>Whether this process can take sessions.</summary>
-    public static HealthAnswer Serving(LifecyclePhase phase, ForwarderSnapshot forwarder) => phase switch
+    /// <param name="phase">Of the process.</param>
+    /// <param name="forwarder">The data plane.</param>
+    /// <param name="blind">The Sentinels have long found a master well that this proxy cannot use: other proxies may.</param>
+    public static HealthAnswer Serving(LifecyclePhase phase, ForwarderSnapshot forwarder, bool blind) => phase switch
     {
         LifecyclePhase.Starting => new(false, "starting"),
         LifecyclePhase.Draining => new(false, "draining"),
         LifecyclePhase.Stopping => new(false, "stopping"),
         _ => forwarder.StalledMilliseconds > StallLimit.TotalMilliseconds
             ? new(false, $"stalled: an event loop has not gone round for {forwarder.StalledMilliseconds} ms")
+            : blind ? new(false, "blind: the Sentinels find a master well that this proxy cannot use")
             : new(true, "ok"),
     };
 
     /// <summary>Whether a session that comes now reaches a master at once.</summary>
-    public static HealthAnswer Ready(LifecyclePhase phase, ForwarderSnapshot forwarder)
+    public static HealthAnswer Ready(LifecyclePhase phase, ForwarderSnapshot forwarder, bool blind)
     {
-        var serving = Serving(phase, forwarder);
+        var serving = Serving(phase, forwarder, blind);
         return !serving.Good ? serving : forwarder.Order switch
         {
             { Mode: GateMode.Open, Target: { } master } => new(true, $"ok, master {master.Name}"),

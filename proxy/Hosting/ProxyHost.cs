@@ -59,7 +59,8 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         {
             var status = new StatusSource(() => _reload.Current, _lifecycle, _forwarder, _router.Snapshot, _rates);
             var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.RunAsync, _router.SetMaintenance, loggers.CreateLogger<ControlEndpoints>());
-            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, _authentication, status, new StatsEvents(status, timeProvider, _adminEnds.Token), control);
+            var events = new StatsEvents(status, timeProvider, _adminEnds.Token);
+            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, _authentication, status, events, control, () => _router.IsBlind);
             _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, loggers);
         }
     }

@@ -20,9 +20,15 @@ internal sealed class NodeDirectory(IReadOnlyList<RedisNode> nodes)
             return -1;
         }
 
+        return port is > 0 and <= IPEndPoint.MaxPort ? Find(new IPEndPoint(address, (int)port)) : -1;
+    }
+
+    /// <summary>The same for an address.</summary>
+    public int Find(IPEndPoint endPoint)
+    {
         for (int i = 0; i < nodes.Count; i++)
         {
-            if (nodes[i].EndPoint.Port == port && Same(nodes[i].EndPoint.Address, address))
+            if (Same(nodes[i].EndPoint, endPoint))
             {
                 return i;
             }
@@ -30,6 +36,9 @@ internal sealed class NodeDirectory(IReadOnlyList<RedisNode> nodes)
 
         return -1;
     }
+
+    /// <summary>Whether two addresses are one, be it that one is an IPv4 address as IPv6 writes it.</summary>
+    public static bool Same(IPEndPoint a, IPEndPoint b) => a.Port == b.Port && Same(a.Address, b.Address);
 
     /// <summary>The same for address and port as one text, as reports carry it.</summary>
     public int Find(string address)

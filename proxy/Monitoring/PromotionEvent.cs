@@ -22,6 +22,29 @@ internal static class PromotionEvent
         "-failover-abort-slave-timeout", "-failover-abort-no-good-slave", "-failover-abort-not-elected",
     ];
 
+    /// <summary>The channel of new current epochs: ["message", "+new-epoch", "7"].</summary>
+    public const string EpochChannel = "+new-epoch";
+
+    /// <summary>Reads a Sentinel's new current epoch.</summary>
+    /// <param name="message">One whole reply, of any kind.</param>
+    /// <param name="epoch">The epoch; one above 2^63 - 1 is that.</param>
+    public static bool TryReadEpoch(ReadOnlySpan<byte> message, out long epoch)
+    {
+        epoch = 0;
+        var reader = new RespReader(message);
+        if (reader.NextType != RespType.Array || reader.ReadArray() != 3
+            || !TryText(ref reader, out ReadOnlySpan<byte> kind) || !kind.SequenceEqual("message"u8)
+            || !TryText(ref reader, out ReadOnlySpan<byte> channel) || !Is(channel, EpochChannel)
+            || !TryText(ref reader, out ReadOnlySpan<byte> text)
+            || !Utf8Parser.TryParse(text, out ulong number, out int used) || used != text.Length)
+        {
+            return false;
+        }
+
+        epoch = (long)Math.Min(number, long.MaxValue);
+        return true;
+    }
+
     /// <summary>Reads a message. Whatever is not exactly an announcement for this master and a configured node is none.</summary>
     /// <param name="message">One whole reply, of any kind.</param>
     /// <param name="master">The name under which the Sentinels know the master.</param>

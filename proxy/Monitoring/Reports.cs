@@ -69,7 +69,7 @@ public readonly record struct SentinelReport
     /// <summary>The address that it names.</summary>
     public string? NamedAddress { get; init; }
 
-    /// <summary>config-epoch of what it names: grows with each failover that it learnt of.</summary>
+    /// <summary>config-epoch of what it names: grows with each failover that it learnt of. One above 2^63 - 1 is that.</summary>
     public long ConfigEpoch { get; init; }
 
     /// <summary>last-ok-ping-reply: how long ago the named master last answered its ping, when it answered us.</summary>
@@ -95,6 +95,12 @@ public readonly record struct SentinelReport
 
     /// <summary>num-slaves.</summary>
     public int Replicas { get; init; }
+
+    /// <summary>Sentinels that it knows and that are not configured, as text; null for none, and while it may not be asked.</summary>
+    public string? UnknownSentinels { get; init; }
+
+    /// <summary>The same for replicas.</summary>
+    public string? UnknownReplicas { get; init; }
 
     /// <summary>The error text for states other than Up.</summary>
     public string? Error { get; init; }
@@ -127,6 +133,18 @@ public interface IReportSink
 
     /// <summary>A Sentinel announced a promotion, or gave it up.</summary>
     void Report(in PromotionNotice notice);
+
+    /// <summary>News of a Sentinel's subscription.</summary>
+    void Report(in SubscriptionReport report)
+    {
+    }
+
+    /// <summary>A Sentinel published that it has taken another current epoch. (+new-epoch)</summary>
+    /// <param name="sentinel">Index of the Sentinel in the configuration.</param>
+    /// <param name="epoch">The epoch; one above 2^63 - 1 is that.</param>
+    void NewEpoch(int sentinel, long epoch)
+    {
+    }
 
     /// <summary>A Sentinel published an event: something may have changed, ask everybody at once.</summary>
     void Hint();

@@ -213,6 +213,13 @@ public ref struct RespReader
             ? value
             : throw new RespException($"\"{Printable(digits)}\" where a number should be");
 
+    /// <summary>The same for a number without sign of 64 bits, as epochs are; what does not fit into 63 bits is the greatest number.</summary>
+    /// <exception cref="RespException">It is none.</exception>
+    internal static long Unsigned(ReadOnlySpan<byte> digits) =>
+        digits.Length is > 0 and <= 20 && Utf8Parser.TryParse(digits, out ulong value, out int used) && used == digits.Length
+            ? (long)Math.Min(value, long.MaxValue)
+            : throw new RespException($"\"{Printable(digits)}\" where a number without sign should be");
+
     private static bool CheckSize(int size) =>
         size <= MaxReply ? false : throw new RespException($"a reply of more than {MaxReply} bytes");
 

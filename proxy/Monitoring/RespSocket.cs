@@ -16,6 +16,9 @@ namespace RedisHaProxy.Monitoring;
 /// </remarks>
 internal sealed class RespSocket : IDisposable
 {
+    /// <summary>What was said before the end has arrived before it: this is for the work of decrypting.</summary>
+    private static readonly TimeSpan LastWordLimit = TimeSpan.FromMilliseconds(250);
+
     private readonly Socket _socket;
     private readonly ReactorSocket? _plain;
     private readonly SslStream? _tls;
@@ -36,8 +39,8 @@ internal sealed class RespSocket : IDisposable
     /// <param name="tls">Makes a TLS connection of it; null connects without TLS.</param>
     /// <param name="cancel">The bound.</param>
     /// <exception cref="SocketException">Refused, unreachable, or another error of the system.</exception>
-    /// <exception cref="TlsException">The handshake failed, or the server's certificate is not good.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    /// <exception cref="TlsException">The handshake failed, was not over in time, or the server's certificate is not good.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before the machine answered.</exception>
     public static async ValueTask<RespSocket> ConnectAsync(ReactorThread reactor, IPEndPoint endPoint, TlsClient? tls, CancellationToken cancel)
     {
         if (tls is null)
@@ -56,11 +59,23 @@ internal sealed class RespSocket : IDisposable
         }
 
         var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        bool connected = false;
         try
         {
             await socket.ConnectAsync(endPoint, cancel);
+            connected = true;
             // Certificates are work of milliseconds, and not of this thread.
             return new RespSocket(socket, null, await Task.Run(() => tls.AuthenticateAsync(socket, endPoint, cancel), CancellationToken.None));
+        }
+        catch (OperationCanceledException e) when (connected)
+        {
+            socket.Dispose();
+            throw new TlsException("no TLS handshake in time", e) { IsLate = true };
+        }
+        catch (SocketException e) when (connected)
+        {
+            socket.Dispose();
+            throw new TlsException(e.Message, e) { IsBareEnd = true };
         }
         catch
         {
@@ -166,6 +181,41 @@ internal sealed class RespSocket : IDisposable
 
         return replies;
     }
+
+    /// <summary>
+    /// What the server said before the connection broke: its first reply that was not taken yet, if that is an error. A server that refuses a
+    /// connection writes why and closes; what we send then is answered by a reset, and the reset is often noticed first.
+    /// </summary>
+    /// <returns>The error's text, printable; null for none.</returns>
+    /// <exception cref="TlsException">It said it by an alert.</exception>
+    public async ValueTask<string?> LastErrorAsync()
+    {
+        try
+        {
+            if (_plain is not null)
+            {
+                MakeRoom();
+                _end += _plain.ReceiveRest(_buffer.AsSpan(_end));
+            }
+            else
+            {
+                using var limit = new CancellationTokenSource(LastWordLimit);
+                await DecryptAsync(_tls!, limit.Token);
+                _end += Math.Max(0, Take());
+            }
+
+            return RespReader.TryMeasure(_buffer.AsSpan(_start, _end - _start), out int length) && _buffer[_start] == (byte)RespType.Error
+                ? RespReader.Printable(_buffer.AsSpan(_start + 1, length - 3))
+                : null;
+        }
+        catch (Exception e) when (e is SocketException or RespException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What was received and not taken begins like a record of TLS: a handshake, or an alert.</summary>
+    public bool LooksLikeTls => SpokenProtocol.IsTls(_buffer.AsSpan(_start, _end - _start));
 
     /// <summary>Has somebody told, once, when <see cref="IsReadable"/>; null for nobody any more.</summary>
     public void Watch(Action? watcher)

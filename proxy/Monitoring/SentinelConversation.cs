@@ -1,6 +1,7 @@
 // What is asked of a Sentinel: SENTINEL MASTER name (its vote, epoch, and what a lease is made of) and INFO sentinel (TILT).
-// Both are within the rights "+sentinel|master +info".
+// Both are within the rights "+sentinel|master +info". Now and then also whom it knows; a user that may not ask that is asked less.
 
+using System.Net;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Routing;
 
@@ -18,20 +19,49 @@ internal sealed class SentinelConversation : IConversation
     private long _namedPort;
     private int _named = SentinelVote.Foreign;
 
+    /// <summary>Between two questions whom it knows, unless the numbers change.</summary>
+    private static readonly TimeSpan NamesEvery = TimeSpan.FromMinutes(1);
+
+    /// <summary>The same when they do.</summary>
+    private static readonly TimeSpan NamesAtMostEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>A server takes about 700 bytes of the answer. Anybody who may publish on a node can make a Sentinel know as many as he likes.</summary>
+    private const int MostNamed = 64;
+
+    /// <summary>The same when that was not permitted.</summary>
+    private static readonly TimeSpan NamesAfterRefusal = TimeSpan.FromMinutes(10);
+
+    private readonly (ReadOnlyMemory<byte>, int) _short;
+    private readonly (ReadOnlyMemory<byte>, int) _long;
+    private readonly Func<IPEndPoint, bool> _isSentinel;
+    private readonly Func<IPEndPoint, bool> _isNode;
+    private bool _asksNames; // first it is answered at all
+    private bool _mayNotAsk;
+    private TimeSpan _namesDueAt;
+    private TimeSpan _namesAskedAt;
+    private (int Sentinels, int Replicas) _numbers;
+    private string? _unknownSentinels;
+    private string? _unknownReplicas;
+
     public SentinelConversation(int index, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink)
     {
         _index = index;
         _directory = directory;
         _sink = sink;
         Greeting = configuration.Credentials is null ? (default, 0) : (NodeConversation.Authentication(configuration.Credentials), 1);
-        Question = ((byte[])[.. RespSocket.Command("SENTINEL", "MASTER", configuration.Master), .. RespSocket.Command("INFO", "sentinel")], 2);
+        byte[] question = [.. RespSocket.Command("SENTINEL", "MASTER", configuration.Master), .. RespSocket.Command("INFO", "sentinel")];
+        byte[] names = [.. RespSocket.Command("SENTINEL", "SENTINELS", configuration.Master), .. RespSocket.Command("SENTINEL", "REPLICAS", configuration.Master)];
+        _short = (question, 2);
+        _long = ((byte[])[.. question, .. names], 4);
+        _isSentinel = address => configuration.Nodes.Any(node => NodeDirectory.Same(node, address));
+        _isNode = address => directory.Find(address) >= 0;
     }
 
     /// <inheritdoc/>
     public (ReadOnlyMemory<byte> Bytes, int Replies) Greeting { get; }
 
     /// <inheritdoc/>
-    public (ReadOnlyMemory<byte> Bytes, int Replies) Question { get; }
+    public (ReadOnlyMemory<byte> Bytes, int Replies) Question => _asksNames ? _long : _short;
 
     /// <inheritdoc/>
     public Outcome Greeted(ReadOnlySpan<byte> replies)
@@ -60,7 +90,14 @@ internal sealed class SentinelConversation : IConversation
             return NodeConversation.ErrorOutcome(ref reader);
         }
 
-        _sink.Report(report with { Tilt = InfoReader.Number(reader.ReadString(), "sentinel_tilt:"u8, 0) != 0 });
+        report = report with { Tilt = InfoReader.Number(reader.ReadString(), "sentinel_tilt:"u8, 0) != 0 };
+        if (_asksNames)
+        {
+            ReadNames(ref reader, at);
+        }
+
+        Ask(report.OtherSentinels, report.Replicas, at);
+        _sink.Report(report with { UnknownSentinels = _unknownSentinels, UnknownReplicas = _unknownReplicas });
         return Outcome.Up;
     }
 
@@ -68,12 +105,43 @@ internal sealed class SentinelConversation : IConversation
     public void Failed(Outcome outcome, TimeSpan sentAt, TimeSpan at) =>
         _sink.Report(new SentinelReport { Sentinel = _index, SentAt = sentAt, At = at, Health = outcome.Health, Error = outcome.Error });
 
+    // Numbers that change are a reason to ask at once, but not every time; so many that the answer would be beyond a reply's limit are told as numbers.
+    private void Ask(int sentinels, int replicas, TimeSpan at)
+    {
+        bool changed = !_mayNotAsk && _numbers != (sentinels, replicas) && at >= _namesAskedAt + NamesAtMostEvery;
+        bool tooMany = sentinels > MostNamed || replicas > MostNamed;
+        _asksNames = (at >= _namesDueAt || changed) && !tooMany;
+        (_unknownSentinels, _unknownReplicas) = tooMany ? (null, null) : (_unknownSentinels, _unknownReplicas);
+        _numbers = _asksNames || tooMany ? (sentinels, replicas) : _numbers;
+    }
+
+    private void ReadNames(ref RespReader reader, TimeSpan at)
+    {
+        _namesAskedAt = at;
+        _mayNotAsk = false;
+        _unknownSentinels = Read(ref reader, _isSentinel);
+        _unknownReplicas = Read(ref reader, _isNode);
+        _namesDueAt = at + (_mayNotAsk ? NamesAfterRefusal : NamesEvery);
+
+        string? Read(ref RespReader reader, Func<IPEndPoint, bool> isConfigured)
+        {
+            if (reader.NextType != RespType.Error)
+            {
+                return KnownServers.Strangers(ref reader, isConfigured);
+            }
+
+            _mayNotAsk = true;
+            reader.Skip();
+            return null;
+        }
+    }
+
     // A flat list of names and values, all strings. (Redis sentinel.c, addReplySentinelRedisInstance)
     private bool ReadMaster(ref RespReader reader, ref SentinelReport report)
     {
         ReadOnlySpan<byte> host = default;
         long port = -1, epoch = -1, lastOk = -1, downAfter = -1, quorum = 0, others = 0, replicas = 0;
-        bool down = false, failover = false;
+        bool down = false, failover = false, hasHost = false;
         int count = reader.ReadArray();
         for (int i = 0; i + 1 < count; i += 2)
         {
@@ -82,6 +150,7 @@ internal sealed class SentinelConversation : IConversation
             switch (name)
             {
                 case var _ when name.SequenceEqual("ip"u8):
+                    hasHost = true;
                     host = value;
                     break;
                 case var _ when name.SequenceEqual("port"u8):
@@ -93,7 +162,7 @@ internal sealed class SentinelConversation : IConversation
                     failover = value.IndexOf("failover_in_progress"u8) >= 0;
                     break;
                 case var _ when name.SequenceEqual("config-epoch"u8):
-                    epoch = RespReader.Number(value);
+                    epoch = RespReader.Unsigned(value);
                     break;
                 case var _ when name.SequenceEqual("last-ok-ping-reply"u8):
                     lastOk = RespReader.Number(value);
@@ -115,7 +184,8 @@ internal sealed class SentinelConversation : IConversation
             }
         }
 
-        if (host.IsEmpty || port < 0 || epoch < 0 || lastOk < 0 || downAfter < 0)
+        // An empty one is that of a master whose host name the Sentinel cannot resolve.
+        if (!hasHost || port < 0 || epoch < 0 || lastOk < 0 || downAfter < 0)
         {
             return false;
         }
@@ -148,7 +218,7 @@ internal sealed class SentinelConversation : IConversation
         _namedPort = port;
         int index = _directory.Find(host, port);
         _named = index >= 0 ? index : SentinelVote.Foreign;
-        _namedAddress = $"{RespReader.Printable(host)}:{port}";
+        _namedAddress = $"{(host.IsEmpty ? "(empty address)" : RespReader.Printable(host))}:{port}";
     }
 
     // A hostile or broken Sentinel must not overflow a TimeSpan: a day is as good as for ever here.

@@ -1,4 +1,5 @@
-// The states of a probed server, data node or Sentinel: how the last conversation with it went.
+// The states of a probed server, data node or Sentinel: how the last conversation with it went. What each of them means, its words and what
+// to do about it stand in one table.
 
 namespace RedisHaProxy.Monitoring;
 
@@ -13,6 +14,9 @@ public enum ServerHealth : byte
 
     /// <summary>The connection ended (closed, reset, killed); a new one is being made.</summary>
     Disconnected,
+
+    /// <summary>It ends every new connection before it has said anything.</summary>
+    ClosesAtOnce,
 
     /// <summary>The connection is open, or half-open, and no answer has come for a while.</summary>
     Silent,
@@ -41,8 +45,11 @@ public enum ServerHealth : byte
     /// <summary>User or password is wrong (-WRONGPASS).</summary>
     WrongPassword,
 
-    /// <summary>The user may not run a command that the probe needs (-NOPERM).</summary>
+    /// <summary>The user may not run a command, or use a channel, that the probe needs (-NOPERM).</summary>
     NotPermitted,
+
+    /// <summary>It is in protected mode and lets nobody in from other machines (-DENIED).</summary>
+    ProtectedMode,
 
     /// <summary>Sentinels only: it does not monitor the configured name.</summary>
     UnknownMaster,
@@ -50,27 +57,108 @@ public enum ServerHealth : byte
     /// <summary>What answers does not speak the Redis protocol, or not as documented.</summary>
     ProtocolError,
 
+    /// <summary>It speaks TLS, and none is configured.</summary>
+    SpeaksTls,
+
+    /// <summary>It speaks Redis without TLS, and TLS is configured.</summary>
+    SpeaksPlain,
+
     /// <summary>Its certificate is not good: expired, for another name, or not signed by an authority of the CA file.</summary>
     CertificateRefused,
 
-    /// <summary>No TLS connection comes about: it does not speak TLS, no common version, or it refuses ours or wants a certificate.</summary>
+    /// <summary>No TLS connection comes about: no common version, or it refuses ours or wants a certificate.</summary>
     TlsFailed,
 }
 
 /// <summary>What a health means.</summary>
 public static class ServerHealthExtensions
 {
+    private static readonly Meaning[] Table = MakeTable();
+
+    /// <summary>In words for people: "refuses the password".</summary>
+    public static string Text(this ServerHealth health) => Table[(int)health].Text;
+
+    /// <summary>What an operator can do; empty where only time helps.</summary>
+    /// <param name="health">The state.</param>
+    /// <param name="section">The section of the configuration that names the server: redis or sentinel.</param>
+    public static string Remedy(this ServerHealth health, string section) =>
+        ((section == "sentinel" ? Table[(int)health].SentinelRemedy : null) ?? Table[(int)health].Remedy).Replace("{section}", section, StringComparison.Ordinal);
+
     /// <summary>
     /// The server's earlier answers are void at once, because it is known not to serve or not to be what was configured. In all
     /// other states the last answer stands until it is too old: a lost connection alone says nothing of the process behind it
     /// (a promotion kills all connections), a silent one may just be slow, and one that refuses our login serves its clients.
     /// </summary>
-    public static bool VoidsAnswers(this ServerHealth health) => health >= ServerHealth.Refused && !health.RefusesProbe();
+    public static bool VoidsAnswers(this ServerHealth health) => Table[(int)health].Kind.HasFlag(Kind.Voids);
 
     /// <summary>The server is alive and speaks the protocol; it only does not let our probe's account ask.</summary>
-    public static bool RefusesProbe(this ServerHealth health) =>
-        health is ServerHealth.PasswordRequired or ServerHealth.WrongPassword or ServerHealth.NotPermitted;
+    public static bool RefusesProbe(this ServerHealth health) => Table[(int)health].Kind.HasFlag(Kind.RefusesProbe);
 
     /// <summary>Nothing will change until a person acts: credentials, rights, configuration, certificates.</summary>
-    public static bool NeedsOperator(this ServerHealth health) => health >= ServerHealth.PasswordRequired;
+    public static bool NeedsOperator(this ServerHealth health) => Table[(int)health].Kind.HasFlag(Kind.NeedsOperator);
+
+    /// <summary>It says why the server does not answer: the reset or end of the next connection says less, and does not replace it.</summary>
+    public static bool IsReason(this ServerHealth health) => health.NeedsOperator() || health == ServerHealth.ServerError;
+
+    /// <summary>The connection ended, and nothing says why.</summary>
+    public static bool IsBareEnd(this ServerHealth health) => health is ServerHealth.Disconnected or ServerHealth.ClosesAtOnce;
+
+    private static Meaning[] MakeTable()
+    {
+        (ServerHealth Health, Meaning Meaning)[] rows =
+        [
+            (ServerHealth.Unknown, new("not asked yet", Kind.None)),
+            (ServerHealth.Up, new("up", Kind.None)),
+            (ServerHealth.Disconnected, new("reconnecting", Kind.None)),
+            (ServerHealth.ClosesAtOnce, new("closes every connection", Kind.None,
+                "See that server's own log, and what stands between (a firewall, a proxy without a server behind it).")),
+            (ServerHealth.Silent, new("silent", Kind.None)),
+            (ServerHealth.ConnectTimeout, new("no answer to connect", Kind.None)),
+            (ServerHealth.Busy, new("busy with a script", Kind.None, "SCRIPT KILL ends a script that has not written yet.")),
+            (ServerHealth.ServerError, new("answers with an error", Kind.None)),
+            (ServerHealth.Refused, new("connection refused", Kind.Voids)),
+            (ServerHealth.Unreachable, new("unreachable", Kind.Voids, "Check routes and security rules.")),
+            (ServerHealth.Loading, new("loading its data", Kind.Voids)),
+            (ServerHealth.PasswordRequired, new("wants a password", Kind.RefusesProbe | Kind.NeedsOperator,
+                "Set {section}.passwordFile (and {section}.user).")),
+            (ServerHealth.WrongPassword, new("refuses the password", Kind.RefusesProbe | Kind.NeedsOperator,
+                "Check {section}.user and {section}.passwordFile against ACL LIST on that server.")),
+            (ServerHealth.NotPermitted, new("forbids a command", Kind.RefusesProbe | Kind.NeedsOperator,
+                $"Let the user run its commands: ACL SETUSER <redis.user> {NeededRights.Node}",
+                $"Let the user run its commands: ACL SETUSER <sentinel.user> {NeededRights.Sentinel}")),
+            (ServerHealth.ProtectedMode, new("is in protected mode", Kind.NeedsOperator,
+                "Redis' own ways out: give its default user a password (requirepass), and set it here as {section}.passwordFile; "
+                + "or, where only trusted machines reach it, CONFIG SET protected-mode no on that machine, and in its file.")),
+            (ServerHealth.UnknownMaster, new("does not know the master's name", Kind.Voids | Kind.NeedsOperator,
+                "Check sentinel.master against the names in SENTINEL MASTERS.")),
+            (ServerHealth.ProtocolError, new("does not speak Redis", Kind.Voids | Kind.NeedsOperator,
+                "Check that the address is right and that nothing stands between.")),
+            (ServerHealth.SpeaksTls, new("is a TLS port", Kind.Voids | Kind.NeedsOperator, "Set {section}.tls, or give its port without TLS.")),
+            (ServerHealth.SpeaksPlain, new("is a port without TLS", Kind.Voids | Kind.NeedsOperator, "Give its TLS port (tls-port), or remove {section}.tls.")),
+            (ServerHealth.CertificateRefused, new("certificate not accepted", Kind.Voids | Kind.NeedsOperator,
+                "Give that server a certificate for this address (or for {section}.tls.serverName) that an authority of {section}.tls.caFile has signed, "
+                + "or correct these keys and reload.")),
+            (ServerHealth.TlsFailed, new("TLS fails", Kind.Voids | Kind.NeedsOperator,
+                "Check whether it wants a client's certificate (tls-auth-clients) and accepts this one: {section}.tls.certificateFile and keyFile.")),
+        ];
+        var table = new Meaning[rows.Length];
+        foreach ((ServerHealth health, Meaning meaning) in rows)
+        {
+            table[(int)health] = meaning;
+        }
+
+        return table;
+    }
+
+    [Flags]
+    private enum Kind : byte
+    {
+        None = 0,
+        Voids = 1,
+        RefusesProbe = 2,
+        NeedsOperator = 4,
+    }
+
+    // Remedies of both sections, or one of Sentinels' own beside it.
+    private sealed record Meaning(string Text, Kind Kind, string Remedy = "", string? SentinelRemedy = null);
 }

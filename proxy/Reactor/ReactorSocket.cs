@@ -89,6 +89,14 @@ internal sealed class ReactorSocket : IDisposable
         }
     }
 
+    /// <summary>Receives what is still there after an error, which does not take back what arrived before it.</summary>
+    /// <returns>How many bytes; 0 when there is nothing more.</returns>
+    public int ReceiveRest(Span<byte> buffer)
+    {
+        int received = _socket.Receive(buffer, SocketFlags.None, out SocketError error);
+        return error == SocketError.Success ? received : 0;
+    }
+
     /// <summary>Waits until <see cref="IsReadable"/>, or for cancellation, which is no exception.</summary>
     public ValueTask<bool> ReadableAsync(CancellationToken cancel) => IsReadable ? ValueTask.FromResult(true) : _becameReadable.WaitAsync(cancel);
 

@@ -1,5 +1,4 @@
-// One log line per health transition, each with what to do where a person is needed. A connection that is lost and back within
-// the life of its last answer (a promotion kills all connections) is no transition.
+// One log line per health transition (HealthMemory.cs says what is one), each with what to do where a person is needed.
 
 using RedisHaProxy.Monitoring;
 
@@ -17,9 +16,9 @@ public sealed partial class Router
         bool quiet = InMaintenance(name);
         if (report.Health != ServerHealth.Up)
         {
-            if (memory.BecomesUnwell(report.Health, _clock.Time) && !quiet)
+            if (memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && !quiet && memory.States.Lets((int)report.Health, _clock.Now, out int left))
             {
-                LogNodeUnwell(name, report.Health, report.Error ?? "", Advice(report.Health, "redis"));
+                WriteNodeState(report.Node, left, TimeSpan.Zero);
             }
 
             return;
@@ -27,28 +26,35 @@ public sealed partial class Router
 
         if (memory.BecomesWell(_clock.Time, out TimeSpan unwell))
         {
-            if (!quiet)
+            if (!quiet && memory.States.Lets((int)ServerHealth.Up, _clock.Now, out int left))
             {
-                LogNodeWell(name, RoleText(report), unwell.TotalMilliseconds);
+                WriteNodeState(report.Node, left, unwell);
             }
         }
         else if (before.HasAnswer && (before.Answer.IsMaster != report.IsMaster || before.Answer.Master != report.Master))
         {
             NodeTrack after = _state.Node(report.Node);
             bool promotion = report.IsMaster && after.PromotedRunId is not null && after.PromotionSeenAt == report.At;
-            LogRoleChanged(name, RoleText(before.Answer), RoleText(report), promotion ? ": a promotion" : "");
+            if (memory.Events.Lets((int)Note.Role, _clock.Now, out int left))
+            {
+                LogRoleChanged(name, RoleText(before.Answer), RoleText(report), $"{(promotion ? ": a promotion" : "")}{RepeatedLines.Describe(left)}");
+            }
+
             AskEverybody();
         }
 
         if (!report.IsMaster && report.Master < 0 && report.LinkUp && memory.WarnedForeign != report.MasterAddress)
         {
             memory.WarnedForeign = report.MasterAddress;
-            LogForeignMaster(name, report.MasterAddress ?? "");
+            if (memory.Events.Lets((int)Note.Foreign, _clock.Now, out int left))
+            {
+                LogForeignMaster(name, report.MasterAddress ?? "", RepeatedLines.Describe(left));
+            }
         }
 
-        if (report.Error is not null && memory.Complaint != report.Error && !quiet)
+        if (report.Error is not null && memory.Complaint != report.Error && !quiet && memory.Events.Lets((int)Note.Complaint, _clock.Now, out int repeated))
         {
-            LogComplaint(name, report.Error);
+            LogComplaint(name, report.Error, RepeatedLines.Describe(repeated));
         }
 
         memory.Complaint = report.Error;
@@ -60,45 +66,107 @@ public sealed partial class Router
         HealthMemory memory = _sentinelHealth[report.Sentinel];
         if (report.Health != ServerHealth.Up)
         {
-            if (memory.BecomesUnwell(report.Health, _clock.Time))
+            if (memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
             {
-                LogSentinelUnwell(Name(), report.Health, report.Error ?? "", Advice(report.Health, "sentinel"));
+                WriteSentinelState(index, left, TimeSpan.Zero);
             }
 
             return;
         }
 
-        string named = report.Named >= 0 ? _names.Node(report.Named) : report.NamedAddress ?? "";
         if (memory.BecomesWell(_clock.Time, out TimeSpan unwell))
         {
-            LogSentinelWell(Name(), named, report.ConfigEpoch, unwell.TotalMilliseconds);
+            if (memory.States.Lets((int)ServerHealth.Up, _clock.Now, out int left))
+            {
+                WriteSentinelState(index, left, unwell);
+            }
         }
         else if (before.HasAnswer && before.Answer.NamedAddress != report.NamedAddress)
         {
-            LogVoteChanged(Name(), named, report.ConfigEpoch);
+            if (memory.Events.Lets((int)Note.Role, _clock.Now, out int left))
+            {
+                LogVoteChanged(Name(), Named(report), report.ConfigEpoch, RepeatedLines.Describe(left));
+            }
+
             AskEverybody();
         }
 
-        if (report.Named < 0 && memory.WarnedForeign != report.NamedAddress)
+        // The same, as nearly always, is not looked at again.
+        var basis = (report.Named, report.NamedAddress, report.ConfigEpoch, report.OtherSentinels, report.Replicas, report.UnknownSentinels, report.UnknownReplicas,
+            _nodeHealth.Length, _sentinels.Count);
+        if (basis != memory.ConcernsBasis)
         {
-            memory.WarnedForeign = report.NamedAddress;
-            LogForeignVote(Name(), report.NamedAddress ?? "");
+            memory.ConcernsBasis = basis;
+            NoteConcerns(index, report);
         }
 
         if (report.Tilt != memory.Tilt)
         {
             memory.Tilt = report.Tilt;
-            LogTilt(Name(), report.Tilt ? "is in TILT: its vote does not count" : "has left TILT");
+            if (memory.Events.Lets((int)Note.Tilt, _clock.Now, out int left))
+            {
+                LogTilt(Name(), $"{(report.Tilt ? "is in TILT: its vote does not count" : "has left TILT")}{RepeatedLines.Describe(left)}");
+            }
         }
 
         if (report.DownAfter != _timing.DownAfter && memory.WarnedDownAfter != report.DownAfter)
         {
             memory.WarnedDownAfter = report.DownAfter;
-            LogDownAfter(Name(), report.DownAfter.TotalMilliseconds, _timing.DownAfter.TotalMilliseconds);
+            if (memory.Events.Lets((int)Note.DownAfter, _clock.Now, out int left))
+            {
+                LogDownAfter(Name(), report.DownAfter.TotalMilliseconds, _timing.DownAfter.TotalMilliseconds, RepeatedLines.Describe(left));
+            }
         }
 
         // A text that is made anew each time, for lines that are rare.
         string Name() => _sentinels[index].ToString();
+    }
+
+    private void NoteConcerns(int index, in SentinelReport report)
+    {
+        HealthMemory memory = _sentinelHealth[index];
+        memory.Concerns.TakeEpoch(report.ConfigEpoch);
+        IReadOnlyList<string> concerns = memory.Concerns.Of(report, _nodeHealth.Length, _sentinels.Count);
+        string? text = concerns.Count == 0 ? null : string.Join("; it ", concerns);
+        if (text == memory.WarnedConcerns)
+        {
+            return;
+        }
+
+        memory.WarnedConcerns = text;
+        if (text is not null && memory.Events.Lets((int)Note.Foreign, _clock.Now, out int left))
+        {
+            LogConcerns(_sentinels[index].ToString(), text, SentinelConcerns.Remedy, RepeatedLines.Describe(left));
+        }
+    }
+
+    private void NoteEpoch(int index, long epoch)
+    {
+        _sentinelHealth[index].Concerns.TakeEpoch(epoch);
+        if (_state.Sentinel(index) is { HasAnswer: true } track)
+        {
+            NoteConcerns(index, track.Answer);
+        }
+    }
+
+    // While a Sentinel does not answer, neither does its subscription: that is said once, of the Sentinel.
+    private void NoteSubscription(in SubscriptionReport report)
+    {
+        HealthMemory memory = _subscriptions[report.Sentinel];
+        string name = _sentinels[report.Sentinel].ToString();
+        if (report.Health == ServerHealth.Up)
+        {
+            bool wasDown = memory.IsDown;
+            if (memory.BecomesWell(_clock.Time, out _) && wasDown && memory.States.Lets((int)ServerHealth.Up, _clock.Now, out int left))
+            {
+                LogSubscribed(name, RepeatedLines.Describe(left));
+            }
+        }
+        else if (report.Health != ServerHealth.Disconnected && _state.Sentinel(report.Sentinel).Health == ServerHealth.Up
+            && memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
+        {
+            LogNotSubscribed(name, report.Health.Text(), report.Error ?? "", Advice(report.Health, "sentinel"), RepeatedLines.Describe(left));
+        }
     }
 
     // Three events tell of one promotion.
@@ -112,7 +180,12 @@ public sealed partial class Router
 
         memory.Promotes = notice.Node;
         memory.PromotesUntil = notice.At + _timing.NoticeLife;
-        LogAnnouncement(_sentinels[notice.Sentinel].ToString(), notice.Node >= 0 ? $"is about to promote {_names.Node(notice.Node)}" : "has given up its failover");
+        if (memory.Events.Lets((int)Note.Announcement, _clock.Now, out int left))
+        {
+            LogAnnouncement(
+                _sentinels[notice.Sentinel].ToString(),
+                $"{(notice.Node >= 0 ? $"is about to promote {_names.Node(notice.Node)}" : "has given up its failover")}{RepeatedLines.Describe(left)}");
+        }
     }
 
     private void NoteDecision(RoutingDecision decision)
@@ -124,7 +197,7 @@ public sealed partial class Router
         }
 
         NoteChange(decision);
-        if (decision.Rule == RuleId.R4)
+        if (decision.Rule == RuleId.R4 && !Enumerable.Range(0, _sentinels.Count).Any(i => _state.Sentinel(i) is { HasAnswer: true, Answer.FailoverInProgress: true }))
         {
             LogRawFailover(_names.Node(decision.Node), _names.Node(decision.Situation.Named));
         }
@@ -142,127 +215,82 @@ public sealed partial class Router
         LogDecision(decision.RuleName, action, _names.Describe(decision.Situation));
     }
 
+    // What time alone changes: answers that have grown old, and lines that waited because there were too many.
     private void NoteSilence(TimeSpan now)
     {
         for (int i = 0; i < _nodeHealth.Length; i++)
         {
             NodeTrack track = _state.Node(i);
-            if (track.HasAnswer && now - track.Answer.SentAt > _timing.NodeEvidence && _nodeHealth[i].BecomesSilent(_clock.Time)
-                && !InMaintenance(_configuration.Redis.Nodes[i].Name))
+            HealthMemory memory = _nodeHealth[i];
+            bool silent = track.HasAnswer && now - track.Answer.SentAt > _timing.NodeEvidence && memory.BecomesSilent(_clock.Time)
+                && !InMaintenance(_configuration.Redis.Nodes[i].Name);
+            if ((silent || memory.States.IsDue(now)) && memory.States.Lets((int)StateOf(memory), now, out int left))
             {
-                LogNodeUnwell(_configuration.Redis.Nodes[i].Name, ServerHealth.Silent, track.Error ?? "no answer", "");
+                WriteNodeState(i, left, TimeSpan.Zero);
             }
         }
 
         for (int i = 0; i < _sentinelHealth.Length; i++)
         {
             SentinelTrack track = _state.Sentinel(i);
-            if (track.HasAnswer && now - track.Answer.SentAt > _timing.VoteEvidence && _sentinelHealth[i].BecomesSilent(_clock.Time))
+            HealthMemory memory = _sentinelHealth[i];
+            bool silent = track.HasAnswer && now - track.Answer.SentAt > _timing.VoteEvidence && memory.BecomesSilent(_clock.Time);
+            if ((silent || memory.States.IsDue(now)) && memory.States.Lets((int)StateOf(memory), now, out int left))
             {
-                LogSentinelUnwell(_sentinels[i].ToString(), ServerHealth.Silent, track.Error ?? "no answer", "");
+                WriteSentinelState(i, left, TimeSpan.Zero);
             }
         }
     }
 
+    private void WriteNodeState(int index, int heldBack, TimeSpan unwell)
+    {
+        string name = _configuration.Redis.Nodes[index].Name;
+        NodeTrack track = _state.Node(index);
+        HealthMemory memory = _nodeHealth[index];
+        if (memory.IsDown)
+        {
+            LogNodeUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), Advice(memory.Health, "redis"), RepeatedLines.Describe(heldBack));
+        }
+        else
+        {
+            LogNodeWell(name, RoleText(track.Answer), unwell.TotalMilliseconds, RepeatedLines.Describe(heldBack));
+        }
+    }
+
+    private void WriteSentinelState(int index, int heldBack, TimeSpan unwell)
+    {
+        string name = _sentinels[index].ToString();
+        SentinelTrack track = _state.Sentinel(index);
+        HealthMemory memory = _sentinelHealth[index];
+        if (memory.IsDown)
+        {
+            LogSentinelUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), Advice(memory.Health, "sentinel"), RepeatedLines.Describe(heldBack));
+        }
+        else
+        {
+            LogSentinelWell(name, Named(track.Answer), track.Answer.ConfigEpoch, unwell.TotalMilliseconds, RepeatedLines.Describe(heldBack));
+        }
+    }
+
+    private static ServerHealth StateOf(HealthMemory memory) => memory.Silent ? ServerHealth.Silent : memory.Health;
+
+    private static string ErrorOf(HealthMemory memory, string? last) => (memory.Silent ? last ?? "no answer" : memory.Error) ?? "";
+
+    private string Named(in SentinelReport report) => report.Named >= 0 ? _names.Node(report.Named) : report.NamedAddress ?? "";
+
     private string RoleText(in NodeReport report) =>
         report.IsMaster ? "master" : $"replica of {(report.Master >= 0 ? _names.Node(report.Master) : report.MasterAddress)}";
 
-    private static string Advice(ServerHealth health, string section) => health switch
+    private static string Advice(ServerHealth health, string section) => health.Remedy(section) is { Length: > 0 } remedy ? $" {remedy}" : "";
+
+    // Kinds of lines that are no states.
+    private enum Note
     {
-        ServerHealth.PasswordRequired => $" It wants a password: set {section}.passwordFile (and {section}.user).",
-        ServerHealth.WrongPassword => $" Check {section}.user and {section}.passwordFile against ACL LIST on that server.",
-        ServerHealth.NotPermitted when section == "redis" => " Let the user run its commands: ACL SETUSER <redis.user> +ping +role +info",
-        ServerHealth.NotPermitted => " Let the user run its commands: ACL SETUSER <sentinel.user> +ping +info +subscribe +sentinel|master &*",
-        ServerHealth.UnknownMaster => " Check sentinel.master against the names in SENTINEL MASTERS.",
-        ServerHealth.ProtocolError => " Check that the address is right and that nothing stands between.",
-        ServerHealth.CertificateRefused => $" Give that server a certificate for this address (or for {section}.tls.serverName) that an authority of {section}.tls.caFile has signed, or mend these keys and reload.",
-        ServerHealth.TlsFailed => $" Check that this is its TLS port, and whether it wants a client's certificate (tls-auth-clients): {section}.tls.certificateFile and keyFile.",
-        ServerHealth.Unreachable => " Check routes and security rules.",
-        _ => "",
-    };
-
-    // What has been logged of one server, so that only changes are.
-    private sealed class HealthMemory
-    {
-        private DateTimeOffset _downSince;
-
-        public ServerHealth Health { get; private set; }
-
-        public bool Silent { get; private set; }
-
-        public DateTimeOffset Since { get; set; }
-
-        /// <summary>How often it went from well to unwell or silent, and for how long it was so in all, the present time excluded.</summary>
-        public long Falls { get; private set; }
-
-        public TimeSpan Downtime { get; private set; }
-
-        public bool IsDown => Health is not (ServerHealth.Up or ServerHealth.Unknown) || Silent;
-
-        public string? WarnedForeign { get; set; }
-
-        public string? Complaint { get; set; }
-
-        public bool Tilt { get; set; }
-
-        public TimeSpan WarnedDownAfter { get; set; }
-
-        public int Promotes { get; set; } = -1;
-
-        public TimeSpan PromotesUntil { get; set; }
-
-        public bool BecomesWell(TimeProvider time, out TimeSpan unwell)
-        {
-            DateTimeOffset now = time.GetUtcNow();
-            unwell = now - Since;
-            bool changed = Health != ServerHealth.Up || Silent;
-            Downtime += IsDown ? now - _downSince : TimeSpan.Zero;
-            Silent = false;
-            Health = ServerHealth.Up;
-            Since = changed ? now : Since;
-            return changed;
-        }
-
-        public bool BecomesUnwell(ServerHealth health, TimeProvider time)
-        {
-            // A lost connection is news only when the last answer has grown old: then it is silence.
-            bool mayPass = !health.VoidsAnswers() && !health.NeedsOperator() && (Health == ServerHealth.Up || Health == ServerHealth.Silent);
-            if (Health == health || mayPass)
-            {
-                return false;
-            }
-
-            Fall(time);
-            Health = health;
-            Silent = false;
-            Since = time.GetUtcNow();
-            return true;
-        }
-
-        public bool BecomesSilent(TimeProvider time)
-        {
-            if (Silent || Health != ServerHealth.Up)
-            {
-                return false;
-            }
-
-            Fall(time);
-            Silent = true;
-            Since = time.GetUtcNow();
-            return true;
-        }
-
-        /// <summary>The same with the present time.</summary>
-        public TimeSpan DowntimeAt(DateTimeOffset now) => Downtime + (IsDown ? now - _downSince : TimeSpan.Zero);
-
-        private void Fall(TimeProvider time)
-        {
-            if (!IsDown)
-            {
-                // Never heard of and dead from the start is down as well, and no fall.
-                Falls += Health == ServerHealth.Up ? 1 : 0;
-                _downSince = time.GetUtcNow();
-            }
-        }
+        Role,
+        Foreign,
+        Complaint,
+        Tilt,
+        DownAfter,
+        Announcement,
     }
 }

@@ -83,6 +83,6 @@ public sealed partial class Router
         }
     }
 
-    [LoggerMessage(EventId = 116, Level = LogLevel.Information, Message = "{Node} is {State}")]
+    [LoggerMessage(EventId = 119, Level = LogLevel.Information, Message = "{Node} is {State}")]
     private partial void LogMaintenance(string node, string state);
 }

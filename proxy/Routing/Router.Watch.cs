@@ -85,6 +85,8 @@ public sealed partial class Router
             }
 
             _decision = decision;
+            _blindness.Take(-1, _evaluatedAt); // the nodes have other indexes now
+            NoteBlindness(_evaluatedAt);
             _gate.Reconfigure(next);
             GiveToGate(decision);
             _prepared = null;
@@ -115,7 +117,7 @@ public sealed partial class Router
     private static bool SameSentinels(SentinelConfiguration? a, SentinelConfiguration? b) => a is null ? b is null : b is not null && a.IsSameAs(b);
 
     // Under the lock, or from the constructor.
-    [MemberNotNull(nameof(_watch), nameof(_sentinels), nameof(_timing), nameof(_names), nameof(_state), nameof(_nodeHealth), nameof(_sentinelHealth))]
+    [MemberNotNull(nameof(_watch), nameof(_sentinels), nameof(_timing), nameof(_names), nameof(_state), nameof(_nodeHealth), nameof(_sentinelHealth), nameof(_subscriptions))]
     private void Use(Watch watch)
     {
         _watch = watch;
@@ -125,6 +127,7 @@ public sealed partial class Router
         _state = watch.State;
         _nodeHealth = watch.NodeHealth;
         _sentinelHealth = watch.SentinelHealth;
+        _subscriptions = watch.Subscriptions;
     }
 
     // Runs the probes in force, whichever they are, until cancelled; an exception of theirs is a defect and ends the router.
@@ -198,6 +201,31 @@ public sealed partial class Router
         }
     }
 
+    private void Report(Watch from, in SubscriptionReport report)
+    {
+        lock (_lock)
+        {
+            if (from != _watch)
+            {
+                from.Take(report);
+                return;
+            }
+
+            NoteSubscription(report);
+        }
+    }
+
+    private void NewEpoch(Watch from, int sentinel, long epoch)
+    {
+        lock (_lock)
+        {
+            if (from == _watch)
+            {
+                NoteEpoch(sentinel, epoch);
+            }
+        }
+    }
+
     // One configuration's servers, probes, and what is known.
     private sealed class Watch : IReportSink
     {
@@ -205,6 +233,7 @@ public sealed partial class Router
         private readonly IReadOnlyList<RedisNode> _nodes;
         private readonly bool[] _heardNodes;
         private readonly bool[] _heardSentinels;
+        private readonly SubscriptionReport?[] _heardSubscriptions;
 
         /// <param name="router">Takes the reports while this is in force.</param>
         /// <param name="configuration">Sections redis and sentinel.</param>
@@ -221,6 +250,7 @@ public sealed partial class Router
             Probes = new ProbeSet(configuration, directory, this, router._reactor, router._clock);
             _heardNodes = new bool[_nodes.Count];
             _heardSentinels = new bool[Sentinels.Count];
+            _heardSubscriptions = new SubscriptionReport?[Sentinels.Count];
             DateTimeOffset now = router._clock.Time.GetUtcNow();
             int[] nodes = [.. _nodes.Select(n => before is null ? -1 : IndexOf(before._nodes, n))];
             // What a Sentinel said of another master is no evidence of this one.
@@ -229,6 +259,7 @@ public sealed partial class Router
             State = before is null ? new RoutingState(_nodes.Count, Sentinels.Count, Timing) : before.State.Reconfigured(Timing, nodes, sentinels, directory);
             NodeHealth = [.. nodes.Select(i => i >= 0 ? before!.NodeHealth[i] : new HealthMemory { Since = now })];
             SentinelHealth = [.. sentinels.Select(i => i >= 0 ? before!.SentinelHealth[i] : new HealthMemory { Since = now })];
+            Subscriptions = [.. sentinels.Select(i => i >= 0 ? before!.Subscriptions[i] : new HealthMemory { Since = now })];
         }
 
         public IReadOnlyList<IPEndPoint> Sentinels { get; }
@@ -245,19 +276,22 @@ public sealed partial class Router
 
         public HealthMemory[] SentinelHealth { get; }
 
+        public HealthMemory[] Subscriptions { get; }
+
         public ProbeSet Probes { get; }
 
         /// <summary>Ends with the probes.</summary>
         public Task Completion { get; private set; } = Task.CompletedTask;
 
-        /// <summary>Every server has answered, or failed to, on a probe of this configuration.</summary>
+        /// <summary>Every server has answered, or failed to, on a probe of this configuration, and every Sentinel that answers to the subscription too.</summary>
         public bool HasHeardAll
         {
             get
             {
                 lock (_router._lock)
                 {
-                    return Array.TrueForAll(_heardNodes, h => h) && Array.TrueForAll(_heardSentinels, h => h);
+                    return Array.TrueForAll(_heardNodes, h => h) && Array.TrueForAll(_heardSentinels, h => h)
+                        && Enumerable.Range(0, Sentinels.Count).All(i => _heardSubscriptions[i] is not null || State.Sentinel(i).Health != ServerHealth.Up);
                 }
             }
         }
@@ -277,6 +311,9 @@ public sealed partial class Router
             _heardSentinels[report.Sentinel] = true;
             State.Apply(report);
         }
+
+        /// <summary>The same for a Sentinel's subscription.</summary>
+        public void Take(in SubscriptionReport report) => _heardSubscriptions[report.Sentinel] = report;
 
         /// <summary>Servers that answer the probes in force, and refuse these.</summary>
         public List<string> LostAgainst(Watch now)
@@ -298,6 +335,11 @@ public sealed partial class Router
                 {
                     lost.Add($"Sentinel {Sentinels[i]} answers now and would not any more: {track.Error}.{Advice(track.Health, "sentinel")}");
                 }
+                else if (_heardSubscriptions[i] is { } refused && refused.Health.NeedsOperator()
+                    && IndexOf(now.Sentinels, Sentinels[i]) is >= 0 and var before && now.Subscriptions[before].Health == ServerHealth.Up)
+                {
+                    lost.Add($"The events of Sentinel {Sentinels[i]} are heard now and would not be any more: {refused.Error}.{Advice(refused.Health, "sentinel")}");
+                }
             }
 
             return lost;
@@ -308,6 +350,10 @@ public sealed partial class Router
         void IReportSink.Report(in SentinelReport report) => _router.Report(this, report);
 
         void IReportSink.Report(in PromotionNotice notice) => _router.Report(this, notice);
+
+        void IReportSink.Report(in SubscriptionReport report) => _router.Report(this, report);
+
+        void IReportSink.NewEpoch(int sentinel, long epoch) => _router.NewEpoch(this, sentinel, epoch);
 
         void IReportSink.Hint() => _router.Hint();
 

@@ -47,6 +47,10 @@ public sealed partial class Router : IDisposable
     private RoutingState _state;
     private HealthMemory[] _nodeHealth;
     private HealthMemory[] _sentinelHealth;
+    private HealthMemory[] _subscriptions;
+
+    private readonly Blindness _blindness = new();
+    private volatile bool _isBlind;
 
     private RoutingDecision _decision;
     private DateTimeOffset _decisionSince;
@@ -118,6 +122,9 @@ public sealed partial class Router : IDisposable
         }
     }
 
+    /// <summary>Most Sentinels have leased a node for longer than <see cref="Blindness.Limit"/> that this proxy cannot use. From any thread.</summary>
+    internal bool IsBlind => _isBlind;
+
     /// <summary>Everything that is known and decided now. Cheap enough for every request of a page; callable from any thread.</summary>
     public RoutingSnapshot Snapshot()
     {
@@ -139,6 +146,7 @@ public sealed partial class Router : IDisposable
                 Evidence = _names.Describe(_decision.Situation),
                 DecisionSince = _decisionSince,
                 Withheld = Withheld(_decision),
+                Blind = BlindAt(now, time),
                 LeaseLeft = lease - now,
                 Gate = order,
                 GateSince = time - (now - orderAt),
@@ -200,6 +208,7 @@ public sealed partial class Router : IDisposable
         }
 
         _decision = decision;
+        NoteBlindness(now);
         if (!_firstRoundOver)
         {
             // Half of the answers are no situation: Sentinels that have not been heard yet are not Sentinels without an opinion.
@@ -246,24 +255,21 @@ public sealed partial class Router : IDisposable
         return new NodeStatus
         {
             Node = node,
-            Health = HealthAt(_nodeHealth[index].Silent, track.Health),
+            Health = _nodeHealth[index].Shown(track.Health, track.Error).Health,
             Since = _nodeHealth[index].Since,
             State = situation.Nodes[index],
-            StateText = _names.Describe(situation.Nodes[index]),
+            StateText = _names.Describe(situation.Nodes[index])
+                + (situation.Nodes[index] is { Role: NodeRole.Follows, Master: < 0 } ? $" ({answer?.MasterAddress})" : ""),
             Answer = answer,
             Age = now - answer?.SentAt,
             Latency = answer?.At - answer?.SentAt,
             LagBytes = lag,
-            Error = track.Error,
+            Error = _nodeHealth[index].Shown(track.Health, track.Error).Error,
             Falls = _nodeHealth[index].Falls,
             Downtime = _nodeHealth[index].DowntimeAt(_clock.Time.GetUtcNow()),
             MaintenanceSince = _maintenance.TryGetValue(node.Name, out DateTimeOffset since) ? since : null,
         };
     }
-
-    // A silent server's connection is given up every two seconds; that does not make it less silent.
-    private static ServerHealth HealthAt(bool silent, ServerHealth health) =>
-        silent && (health is ServerHealth.Up or ServerHealth.Disconnected) ? ServerHealth.Silent : health;
 
     private SentinelStatus SentinelAt(int index, IPEndPoint endPoint, Situation situation, TimeSpan now)
     {
@@ -272,14 +278,17 @@ public sealed partial class Router : IDisposable
         return new SentinelStatus
         {
             Address = endPoint.ToString(),
-            Health = HealthAt(_sentinelHealth[index].Silent, track.Health),
+            Health = _sentinelHealth[index].Shown(track.Health, track.Error).Health,
             Since = _sentinelHealth[index].Since,
             Vote = situation.Votes[index],
             Promotes = _clock.Now < track.PromotesUntil ? _names.Node(track.Promotes) : null,
-            VoteText = _names.Node(situation.Votes[index].Node),
+            VoteText = $"{_names.Node(situation.Votes[index].Node)}{(situation.Votes[index].Node == SentinelVote.Foreign ? $" ({answer?.NamedAddress})" : "")}",
+            Concerns = _sentinelHealth[index].Concerns.Of(answer, _nodeHealth.Length, _sentinels.Count),
             Answer = answer,
             Age = now - answer?.SentAt,
-            Error = track.Error,
+            Error = _sentinelHealth[index].Shown(track.Health, track.Error).Error,
+            Events = _subscriptions[index].Health,
+            EventsError = _subscriptions[index].Error,
         };
     }
 }

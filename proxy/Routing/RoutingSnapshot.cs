@@ -64,7 +64,7 @@ public sealed record SentinelStatus
     /// <summary>Its vote as the rule sees it now.</summary>
     public required SentinelVote Vote { get; init; }
 
-    /// <summary>The name of the node that it votes for, "nobody" or "an unknown address".</summary>
+    /// <summary>The name of the node that it votes for, "nobody", or "an unknown address" with the address.</summary>
     public required string VoteText { get; init; }
 
     /// <summary>The name of the node whose promotion it has announced less than <see cref="RoutingTiming.NoticeLife"/> ago; null for none.</summary>
@@ -78,6 +78,18 @@ public sealed record SentinelStatus
 
     /// <summary>The last error text, if it is not well.</summary>
     public required string? Error { get; init; }
+
+    /// <summary>What it says that should be looked into, each a part of a sentence that begins with it (<see cref="SentinelConcerns"/>).</summary>
+    public IReadOnlyList<string> Concerns { get; init; } = [];
+
+    /// <summary>
+    /// How the subscription to its events goes: <see cref="ServerHealth.Up"/> when all of them are heard; that of the time before while the
+    /// Sentinel does not answer.
+    /// </summary>
+    public ServerHealth Events { get; init; }
+
+    /// <summary>Why not all of its events are heard.</summary>
+    public string? EventsError { get; init; }
 }
 
 /// <summary>The control plane at one moment.</summary>
@@ -109,6 +121,9 @@ public sealed record RoutingSnapshot
 
     /// <summary>Why the decision is not carried out ("redis1 is in maintenance"); null when it is.</summary>
     public string? Withheld { get; init; }
+
+    /// <summary>The node that most Sentinels find well and this proxy cannot use; null for none.</summary>
+    public BlindStatus? Blind { get; init; }
 
     /// <summary>When the leases that name the routed node end; null when none hold.</summary>
     public required TimeSpan? LeaseLeft { get; init; }

@@ -11,7 +11,11 @@ namespace RedisHaProxy.Tls;
 internal static class TlsHttpConnection
 {
     /// <summary>Does the handshake, and has HTTP spoken over it; a connection without agreement is closed.</summary>
-    public static async Task RunAsync(ConnectionContext connection, TlsServer server, ConnectionDelegate http)
+    /// <param name="connection">The connection.</param>
+    /// <param name="server">The certificate.</param>
+    /// <param name="http">Speaks HTTP over it.</param>
+    /// <param name="failed">Told of a handshake that failed, with the cause.</param>
+    public static async Task RunAsync(ConnectionContext connection, TlsServer server, ConnectionDelegate http, Action<ConnectionContext, string> failed)
     {
         IDuplexPipe network = connection.Transport;
         await using var tls = new SslStream(new PipeStream(network), leaveInnerStreamOpen: true);
@@ -23,6 +27,7 @@ internal static class TlsHttpConnection
         }
         catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException)
         {
+            failed(connection, e is OperationCanceledException ? "it was not over in time" : TlsException.Cause(e));
             return;
         }
 

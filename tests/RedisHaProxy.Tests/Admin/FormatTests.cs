@@ -133,6 +133,38 @@ public sealed partial class FormatTests
             h => Assert.StartsWith("limits.connections = 100 is reached", h, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Blindness_unheard_events_concerns_and_remedies_are_told_in_every_form()
+    {
+        var sentinel = SampleStatus.Document.Sentinels[0] with { EventsHeard = false, EventsError = "forbids a command (NOPERM). Let it", Concerns = ["knows 6.6.6.6"] };
+        var status = SampleStatus.Document with
+        {
+            Nodes = [SampleStatus.Master, SampleStatus.Replica with { Follows = "6.6.6.6:6379", State = "follows an unknown address (6.6.6.6:6379)" }, SampleStatus.Down with { Remedy = "Do that." }],
+            Sentinels = [sentinel, sentinel with { Address = "10.0.0.2:26379", EventsHeard = true, EventsError = null }],
+            Process = SampleStatus.Document.Process with
+            {
+                Blind = new BlindEntry { Node = "redis1", Reason = "refuses the password", Remedy = "Check it.", Since = SampleStatus.Now, FailsHealth = true },
+            },
+        };
+
+        var hints = Explanation.Hints(status);
+        Assert.StartsWith("This proxy cannot see what the Sentinels see: since 03:04:05Z most of them find redis1 well, and this proxy cannot use it: refuses the password.", hints[0], StringComparison.Ordinal);
+        Assert.EndsWith(" Check it.", hints[0], StringComparison.Ordinal);
+        Assert.StartsWith("Sentinel 10.0.0.1:26379 knows 6.6.6.6; so does 10.0.0.2:26379. If you added servers", hints[1], StringComparison.Ordinal);
+        Assert.StartsWith("redis2 (10.0.0.2:6379) follows 6.6.6.6:6379, which is none of redis.nodes", hints[2], StringComparison.Ordinal);
+        Assert.Contains(hints, h => h.StartsWith("redis3 ", StringComparison.Ordinal) && h.EndsWith(" Do that.", StringComparison.Ordinal));
+        Assert.Contains(hints, h => h.StartsWith("Sentinel 10.0.0.1:26379 answers, and its events are not heard", StringComparison.Ordinal) && h.EndsWith("Let it", StringComparison.Ordinal));
+
+        Assert.Contains("events not heard", StatsPage.Write(status, SampleStatus.Timeline, "abc"), StringComparison.Ordinal);
+        using var writer = new StringWriter();
+        StatusText.Write(Terminal.Console(writer), status);
+        Assert.Contains("up, no events", writer.ToString(), StringComparison.Ordinal);
+        string metrics = MetricsText.Write(status, MetricsTests.Data());
+        Assert.Contains("redis_ha_proxy_blind 1\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("redis_ha_proxy_sentinel_events_heard{sentinel=\"10.0.0.1:26379\"} 0\n", metrics, StringComparison.Ordinal);
+        Assert.Contains("redis_ha_proxy_sentinel_concerns{sentinel=\"10.0.0.2:26379\"} 1\n", metrics, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false, "they will promote another node in about 30 s")]
     [InlineData(true, "should confirm within about a second")]

@@ -87,7 +87,7 @@ public sealed class MetricsTests
         Assert.Equal(1, families["redis_ha_proxy_sessions"].Value());
     }
 
-    private static ForwarderSnapshot Data() => new()
+    internal static ForwarderSnapshot Data() => new()
     {
         Sessions = 0,
         SessionsMax = 0,

@@ -67,6 +67,7 @@ public sealed class ConversationTests
     [InlineData("-BUSY Redis is busy running a script.\r\n", ServerHealth.Busy)]
     [InlineData("-NOAUTH Authentication required.\r\n", ServerHealth.PasswordRequired)]
     [InlineData("-NOPERM this user has no permissions to run the 'ping' command\r\n", ServerHealth.NotPermitted)]
+    [InlineData("-DENIED Redis is running in protected mode\r\n", ServerHealth.ProtectedMode)]
     [InlineData("-ERR something new\r\n", ServerHealth.ServerError)]
     public void An_error_to_PING_is_a_state_of_its_own(string error, ServerHealth health)
     {
@@ -136,6 +137,58 @@ public sealed class ConversationTests
         Assert.True(_sink.Sentinels[0].Tilt);
         Assert.Equal(SentinelVote.Foreign, _sink.Sentinels[0].Named);
         Assert.Equal("10.0.0.9:6379", _sink.Sentinels[0].NamedAddress);
+    }
+
+    [Fact]
+    public void An_empty_address_and_an_epoch_of_64_bits_are_answers()
+    {
+        AskSentinel(Vote("", "master").Replace("\r\n$1\r\n7\r\n", "\r\n$20\r\n18446744073709551615\r\n", StringComparison.Ordinal) + Bulk("sentinel_tilt:0\r\n"));
+        Assert.Equal((SentinelVote.Foreign, "(empty address):6379", long.MaxValue), (_sink.Sentinels[0].Named, _sink.Sentinels[0].NamedAddress, _sink.Sentinels[0].ConfigEpoch));
+    }
+
+    [Fact]
+    public void Whom_a_Sentinel_knows_is_asked_after_its_first_answer_when_the_numbers_change_and_each_minute()
+    {
+        var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379"), IPEndPoint.Parse("172.31.0.2:26379")] };
+        var conversation = new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink);
+        string answer = Vote("172.31.0.1", "master") + Bulk("sentinel_tilt:0\r\n");
+        string known = $"*2\r\n{Server("172.31.0.2", "26379")}{Server("172.31.0.66", "26379")}*2\r\n{Server("172.31.0.2", "6379")}{Server("redis.example", "6379")}";
+        Assert.Equal(Outcome.Up, Answer(0, answer));
+        Assert.Equal(Outcome.Up, Answer(1, answer + known));
+        Assert.Equal(("172.31.0.66:26379", "redis.example:6379"), (_sink.Sentinels[1].UnknownSentinels, _sink.Sentinels[1].UnknownReplicas));
+        Assert.Equal(Outcome.Up, Answer(2, answer));
+        Assert.Equal("172.31.0.66:26379", _sink.Sentinels[2].UnknownSentinels); // until the next time
+        string changed = answer.Replace("num-other-sentinels\r\n$1\r\n2", "num-other-sentinels\r\n$1\r\n3", StringComparison.Ordinal);
+        Assert.Equal(Outcome.Up, Answer(3, changed));
+        Assert.Equal(Outcome.Up, Answer(4, changed + "-NOPERM no\r\n-NOPERM no\r\n"));
+        Assert.Null(_sink.Sentinels[4].UnknownSentinels);
+        Assert.Equal(Outcome.Up, Answer(5, answer)); // what is not permitted is asked seldom
+        Assert.Equal(Outcome.Up, Answer(599, answer));
+        Assert.Equal(Outcome.Up, Answer(605, answer));
+        Assert.Equal(4, conversation.Question.Replies);
+
+        // So many that an answer would be beyond the limit of a reply: the vote must not be lost for it.
+        string many = answer.Replace("num-other-sentinels\r\n$1\r\n2", "num-other-sentinels\r\n$5\r\n10000", StringComparison.Ordinal);
+        Assert.Equal(Outcome.Up, Answer(606, many + "*0\r\n*0\r\n"));
+        Assert.Equal(2, conversation.Question.Replies);
+        Assert.Equal(Outcome.Up, Answer(700, many));
+        Assert.Equal((2, 10_000), (conversation.Question.Replies, _sink.Sentinels[^1].OtherSentinels));
+
+        Outcome Answer(int second, string replies)
+        {
+            byte[] bytes = Encoding.ASCII.GetBytes(replies);
+            int count = 0;
+            for (int at = 0; at < bytes.Length; count++)
+            {
+                Assert.True(RespReader.TryMeasure(bytes.AsSpan(at), out int length));
+                at += length;
+            }
+
+            Assert.Equal(conversation.Question.Replies, count);
+            return conversation.Answered(bytes, TimeSpan.FromSeconds(second), TimeSpan.FromSeconds(second));
+        }
+
+        static string Server(string ip, string port) => $"*6\r\n{Bulk("name")}{Bulk("x")}{Bulk("ip")}{Bulk(ip)}{Bulk("port")}{Bulk(port)}";
     }
 
     [Theory]

@@ -66,6 +66,22 @@ public sealed class PromotionEventTests
         Assert.False(TryRead(reply, out _));
     }
 
+    [Theory]
+    [InlineData("+new-epoch", "7", 7L)]
+    [InlineData("+new-epoch", "18446744073709551615", long.MaxValue)]
+    [InlineData("+new-epoch", "9223372036854775808", long.MaxValue)]
+    [InlineData("+new-epoch", "18446744073709551616", null)]
+    [InlineData("+new-epoch", "-1", null)]
+    [InlineData("+new-epoch", "7 x", null)]
+    [InlineData("+new-epoch", "", null)]
+    [InlineData("+other", "7", null)]
+    public void An_epoch_is_read_up_to_64_bits(string channel, string text, long? epoch)
+    {
+        byte[] bytes = Encoding.ASCII.GetBytes(Message(channel, text));
+        Assert.Equal(epoch is not null, PromotionEvent.TryReadEpoch(bytes, out long read));
+        Assert.Equal(epoch ?? 0, read);
+    }
+
     [Fact]
     public void A_message_damaged_anywhere_gives_an_announcement_of_a_known_node_or_none()
     {

@@ -19,7 +19,7 @@ public sealed class ObservationRealTests
 
     [SkippableTheory]
     [InlineData("rp-health", "wrong", ServerHealth.WrongPassword, "Check redis.user and redis.passwordFile")]
-    [InlineData(null, null, ServerHealth.PasswordRequired, "set redis.passwordFile")]
+    [InlineData(null, null, ServerHealth.PasswordRequired, "Set redis.passwordFile")]
     [InlineData("no-role", "health", ServerHealth.NotPermitted, "ACL SETUSER <redis.user> +ping +role +info")]
     public async Task Refused_credentials_and_missing_rights_are_states_with_advice_and_a_back_off(string? user, string? password, ServerHealth health, string advice)
     {

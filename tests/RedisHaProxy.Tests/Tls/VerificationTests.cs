@@ -91,7 +91,7 @@ public sealed class VerificationTests
             await socket.SendAllAsync("-ERR Protocol error: unbalanced quotes in request\r\n");
         });
         Outcome outcome = await ProbeAsync(server.EndPoint, new TlsPeerConfiguration { Authorities = new TestAuthority().Authorities });
-        Assert.Equal(ServerHealth.TlsFailed, outcome.Health);
+        Assert.Equal((ServerHealth.SpeaksPlain, "it answers PING without TLS"), (outcome.Health, outcome.Error));
     }
 
     [Fact]

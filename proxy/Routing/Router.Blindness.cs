@@ -1,0 +1,68 @@
+// Whether this proxy is shut out where the others are not (Blindness.cs says when), for health checks, pages and the log.
+
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Monitoring;
+
+namespace RedisHaProxy.Routing;
+
+public sealed partial class Router
+{
+    private void NoteBlindness(TimeSpan now)
+    {
+        int node = Blindness.NodeOf(_decision.Situation, _decision, ShownHealth, i => InMaintenance(_configuration.Redis.Nodes[i].Name));
+        _blindness.Take(node, now);
+        bool isBlind = _blindness.Lasts(now) > Blindness.Limit(_timing.DownAfter);
+        if (isBlind == _isBlind)
+        {
+            return;
+        }
+
+        _isBlind = isBlind;
+        if (isBlind)
+        {
+            ServerHealth health = ShownHealth(node);
+            LogBlind(_names.Node(node), _blindness.Lasts(now).TotalSeconds, health.Text(), Advice(health, "redis"));
+        }
+        else
+        {
+            LogBlindNoMore();
+        }
+    }
+
+    private ServerHealth ShownHealth(int node) => _nodeHealth[node].Shown(_state.Node(node).Health, null).Health;
+
+    private BlindStatus? BlindAt(TimeSpan now, DateTimeOffset time) => _blindness.Node < 0 ? null : new BlindStatus
+    {
+        Node = _names.Node(_blindness.Node),
+        Health = ShownHealth(_blindness.Node),
+        Since = time - _blindness.Lasts(now),
+        Lasts = _blindness.Lasts(now),
+        DownAfter = _timing.DownAfter,
+    };
+
+    [LoggerMessage(EventId = 122, Level = LogLevel.Error,
+        Message = "This proxy cannot see what the Sentinels see: for {Seconds:0} s most of them have found {Node} well, which this proxy cannot use: {Health}. /healthz fails from now on.{Advice}")]
+    private partial void LogBlind(string node, double seconds, string health, string advice);
+
+    [LoggerMessage(EventId = 123, Level = LogLevel.Information, Message = "This proxy sees again what the Sentinels see, or they see the same: /healthz succeeds")]
+    private partial void LogBlindNoMore();
+}
+
+/// <summary>A node that most Sentinels find well and this proxy cannot use.</summary>
+public sealed record BlindStatus
+{
+    /// <summary>Its name.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>Why not.</summary>
+    public required ServerHealth Health { get; init; }
+
+    /// <summary>Since when, by the wall clock.</summary>
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>For how long.</summary>
+    public required TimeSpan Lasts { get; init; }
+
+    /// <summary>down-after: up to that it may be a failover that has not begun.</summary>
+    public required TimeSpan DownAfter { get; init; }
+}

@@ -1,0 +1,119 @@
+// What is shown and logged of a server that goes back and forth, with time injected.
+
+using CsCheck;
+using Microsoft.Extensions.Time.Testing;
+using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
+
+namespace RedisHaProxy.Tests.Routing;
+
+public sealed class HealthMemoryTests
+{
+    private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero));
+
+    [Fact]
+    public void A_reason_outlives_the_bare_ends_that_follow_it_but_not_for_ever()
+    {
+        var memory = new HealthMemory();
+        Assert.True(memory.BecomesUnwell(ServerHealth.ProtectedMode, "DENIED", _time));
+        for (int i = 0; i < 29; i++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            Assert.False(memory.BecomesUnwell(i % 2 == 0 ? ServerHealth.Disconnected : ServerHealth.ClosesAtOnce, "Connection reset by peer", _time));
+            Assert.Equal((ServerHealth.ProtectedMode, "DENIED"), memory.Shown(ServerHealth.Disconnected, "Connection reset by peer"));
+        }
+
+        // Said again, it lives on; another reason, or another fact, replaces it at once.
+        Assert.False(memory.BecomesUnwell(ServerHealth.ProtectedMode, "DENIED", _time));
+        _time.Advance(TimeSpan.FromSeconds(29));
+        Assert.False(memory.BecomesUnwell(ServerHealth.Disconnected, "reset", _time));
+        Assert.True(memory.BecomesUnwell(ServerHealth.WrongPassword, "WRONGPASS", _time));
+        Assert.True(memory.BecomesUnwell(ServerHealth.Refused, "refused", _time));
+        Assert.True(memory.BecomesUnwell(ServerHealth.WrongPassword, "WRONGPASS", _time));
+        _time.Advance(HealthMemory.ReasonLife);
+        Assert.True(memory.BecomesUnwell(ServerHealth.ClosesAtOnce, "reset", _time));
+        Assert.Equal((ServerHealth.ClosesAtOnce, "reset"), memory.Shown(ServerHealth.ClosesAtOnce, "reset"));
+    }
+
+    [Fact]
+    public void A_lost_connection_alone_is_no_change_and_silence_gives_way_to_its_cause()
+    {
+        var memory = new HealthMemory();
+        Assert.True(memory.BecomesWell(_time, out _));
+        Assert.False(memory.BecomesUnwell(ServerHealth.Disconnected, "reset", _time));
+        Assert.False(memory.BecomesUnwell(ServerHealth.ServerError, "ERR max number of clients reached", _time));
+        Assert.True(memory.BecomesSilent(_time));
+        Assert.False(memory.BecomesUnwell(ServerHealth.Disconnected, "no answer within 2 s", _time));
+        Assert.Equal(ServerHealth.Silent, memory.Shown(ServerHealth.Disconnected, "no answer within 2 s").Health);
+        Assert.True(memory.BecomesUnwell(ServerHealth.ServerError, "ERR max number of clients reached", _time));
+        Assert.Equal((ServerHealth.ServerError, "ERR max number of clients reached"), memory.Shown(ServerHealth.Disconnected, "reset"));
+        Assert.Equal(1, memory.Falls);
+    }
+
+    [Fact]
+    public void A_clock_that_is_set_back_makes_no_time_negative()
+    {
+        var memory = new HealthMemory { Since = _time.GetUtcNow().AddHours(1) };
+        Assert.True(memory.BecomesWell(_time, out TimeSpan unwell));
+        Assert.Equal(TimeSpan.Zero, unwell);
+    }
+
+    [Fact]
+    public void The_first_line_of_a_kind_is_written_and_repeated_ones_twice_a_minute_with_a_count()
+    {
+        var lines = new RepeatedLines();
+        Assert.True(lines.Lets(3, TimeSpan.Zero, out int left));
+        Assert.True(lines.Lets(1, TimeSpan.FromSeconds(1), out left));
+        Assert.Equal(0, left);
+        for (int i = 0; i < 100; i++)
+        {
+            Assert.False(lines.Lets(i % 2 == 0 ? 3 : 1, TimeSpan.FromSeconds(2), out _));
+        }
+
+        Assert.False(lines.IsDue(TimeSpan.FromSeconds(30)));
+        Assert.True(lines.IsDue(TimeSpan.FromSeconds(31)));
+        Assert.True(lines.Lets(3, TimeSpan.FromSeconds(31), out left));
+        Assert.Equal(" (100 changes before it are not in the log)", RepeatedLines.Describe(left));
+        Assert.False(lines.IsDue(TimeSpan.FromHours(1)));
+        Assert.True(lines.Lets(7, TimeSpan.FromSeconds(32), out _)); // another kind is news
+    }
+
+    // Whatever a server does: at most the first line of each kind, and two a minute; and what was held back last is due in time.
+    [Fact]
+    public void No_sequence_of_changes_writes_more_than_two_lines_a_minute_beside_the_first_of_each_kind() =>
+        Gen.Select(Gen.Int[0, 4], Gen.Int[0, 20_000]).Array[1, 300].Sample(
+            changes =>
+            {
+                var lines = new RepeatedLines();
+                var written = new List<(int Kind, TimeSpan At)>();
+                TimeSpan now = TimeSpan.Zero;
+                foreach ((int kind, int pause) in changes)
+                {
+                    now += TimeSpan.FromMilliseconds(pause);
+                    if (lines.Lets(kind, now, out _))
+                    {
+                        written.Add((kind, now));
+                    }
+                }
+
+                if (lines.HeldBack > 0)
+                {
+                    Assert.True(lines.IsDue(written[^1].At + RepeatedLines.Spacing));
+                }
+
+                var repeated = written.Where((line, i) => written.Take(i).Any(w => w.Kind == line.Kind && line.At - w.At < RepeatedLines.Memory)).ToList();
+                Assert.All(repeated.Skip(1).Zip(repeated), pair => Assert.True(pair.First.At - pair.Second.At >= RepeatedLines.Spacing));
+            },
+            iter: 2000);
+
+    [Fact]
+    public void A_burst_of_events_is_written_and_refills_slowly()
+    {
+        var lines = new RepeatedLines(burst: 3);
+        Assert.Equal([true, true, true, false, false], Enumerable.Range(0, 5).Select(_ => lines.Lets(0, TimeSpan.Zero, out int _)));
+        Assert.True(lines.Lets(0, TimeSpan.FromSeconds(30), out int left));
+        Assert.Equal(2, left);
+        Assert.False(lines.Lets(0, TimeSpan.FromSeconds(59), out _));
+        Assert.Equal([true, true, true, false], Enumerable.Range(0, 4).Select(_ => lines.Lets(0, TimeSpan.FromSeconds(200), out int _)));
+    }
+}
