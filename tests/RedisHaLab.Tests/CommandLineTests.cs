@@ -17,6 +17,7 @@ public sealed class CommandLineTests
     [InlineData("down")]
     [InlineData("status")]
     [InlineData("verify")]
+    [InlineData("load")]
     [InlineData("exec")]
     [InlineData("client")]
     [InlineData("ssh")]

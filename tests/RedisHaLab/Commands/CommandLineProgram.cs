@@ -38,6 +38,7 @@ internal static class CommandLineProgram
             ChaosCommands.Logs(),
             StatusCommand.Create(JsonOption),
             VerifyCommand.Create(JsonOption),
+            LoadCommand.Create(JsonOption),
             DownCommand.Create(),
             Serve(),
         };
