@@ -64,6 +64,20 @@ public sealed class RuleSetTests
     }
 
     [Fact]
+    public void The_internet_does_not_reach_private_addresses() =>
+        Assert.Contains("iifname \"outside\" ip daddr @interfaces drop", Chain("anti_spoof"));
+
+    [Fact]
+    public void A_balancer_sends_only_new_connections_to_a_backend()
+    {
+        var set = new BackendSet { Name = "set", Backends = [new Backend("one", "10.0.0.131", 7000, false, false)], HealthCheck = new HealthCheck("TCP", 0, "/", 200, TimeSpan.Zero, TimeSpan.Zero, 1) };
+        var rules = RuleSet.ForBalancer(
+            new Balancer { Id = "id", VnicName = "balancer", Address = "10.0.0.200", Listeners = [new Listener("l", 6379, "set")], BackendSets = [set] },
+            new Dictionary<string, IReadOnlyList<Backend>> { ["set"] = set.Backends });
+        Assert.Contains("ip daddr 10.0.0.200 tcp dport 6379 tcp flags & (fin | syn | rst | ack) == syn jump listener_6379", rules, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_no_resource_made_any_more_is_forgotten()
     {
         var less = Model.Only(id => id is not ("subnet.private" or "group.bastion"));

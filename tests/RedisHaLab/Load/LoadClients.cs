@@ -61,6 +61,14 @@ internal sealed class LoadClients : IAsyncDisposable
         throw new CheckFailedException($"not all clients are answered through the balancer within 30 s before the load begins; the last failure: {failure}");
     }
 
+    /// <summary>Waits for so many more commands, failed or not.</summary>
+    public async Task MoreAsync(int count)
+    {
+        var target = Journal.Count + count;
+        var done = await Host.Wait.UntilAsync(() => Journal.Count >= target, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(20));
+        CheckList.Require(done, $"{count} more commands expected within 30 s, {count - (target - Journal.Count)} seen");
+    }
+
     /// <summary>Stops them, each after its command, and reads back what the cluster has kept.</summary>
     /// <param name="since">The load counts from here: clients that connect for the first time are not yet a load.</param>
     public async Task<LoadReport> FinishAsync(TimeSpan since)

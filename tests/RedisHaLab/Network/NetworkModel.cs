@@ -172,6 +172,9 @@ internal sealed record BackendSet
 
     /// <summary>Whether a dead backend's connections end at once.</summary>
     public bool InstantFailover { get; init; }
+
+    /// <summary>Whether they end by a reset to the client, and not in silence.</summary>
+    public bool InstantFailoverReset { get; init; }
 }
 
 /// <summary>A backend.</summary>

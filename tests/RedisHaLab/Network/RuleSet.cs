@@ -21,12 +21,14 @@ internal static class RuleSet
         var text = new StringBuilder();
         Begin(text);
         Sets(text, model);
+        // The internet knows the public addresses only: a private one is translated to, never asked for.
         text.AppendLine(CultureInfo.InvariantCulture, $$"""
               chain anti_spoof {
                 type filter hook prerouting priority raw; policy accept;
                 iifname "v-*" iifname . ip saddr != @spoof_ok drop
                 ip saddr @silent drop
                 ip daddr @silent drop
+                iifname "{{OutsideLink}}" ip daddr @interfaces drop
               }
               chain public_in {
                 type nat hook prerouting priority dstnat; policy accept;
@@ -73,11 +75,12 @@ internal static class RuleSet
     {
         var text = new StringBuilder();
         Begin(text);
+        // Only a connection's first packet chooses: what comes without one belongs to a connection that was ended (see SessionReset), and is reset.
         text.AppendLine("  chain listeners {");
         text.AppendLine("    type nat hook prerouting priority dstnat; policy accept;");
         foreach (var listener in balancer.Listeners)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"    ip daddr {balancer.Address} tcp dport {listener.Port} jump listener_{listener.Port}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"    ip daddr {balancer.Address} tcp dport {listener.Port} tcp flags & (fin | syn | rst | ack) == syn jump listener_{listener.Port}");
         }
 
         text.AppendLine("  }");

@@ -46,7 +46,9 @@ internal sealed class VcnNetwork : IDisposable
             {
                 await CreateAsync(NetworkRole);
                 await SysctlAsync(NetworkRole, "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0",
-                    "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
+                    "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+                    // A balancer that ends a session does not know its numbers (Services/SessionReset.cs).
+                    "net.netfilter.nf_conntrack_tcp_be_liberal=1");
                 await IpAsync(NetworkRole,
                     "link set lo up",
                     $"addr add {Addresses.LinkLocalService}/32 dev lo",

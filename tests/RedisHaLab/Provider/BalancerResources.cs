@@ -67,6 +67,7 @@ internal sealed class BalancerResources
             Name = inputs.Text("name"),
             FailOpen = inputs.Flag("isFailOpen"),
             InstantFailover = inputs.Flag("isInstantFailoverEnabled"),
+            InstantFailoverReset = inputs.Flag("isInstantFailoverTcpResetEnabled"),
             HealthCheck = new HealthCheck(
                 check.Text("protocol"),
                 check.Number("port") ?? 0,

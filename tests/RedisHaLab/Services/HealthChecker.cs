@@ -103,7 +103,7 @@ internal sealed class HealthChecker
                 {
                     foreach (var dead in set.Backends.Where(backend => !Healthy(set, backend) && !serving[set.Name].Contains(backend)))
                     {
-                        await HostCommand.RunAsync(InBalancer(balancer, "conntrack", "-D", "--orig-dst", balancer.Address, "--reply-src", dead.Address));
+                        await SessionReset.RunAsync(_paths.Namespace(balancer.VnicName), balancer.Address, dead.Address, set.InstantFailoverReset);
                     }
                 }
             }

@@ -14,8 +14,10 @@ internal static partial class NamespaceSockets
     private const int CloneNewNet = 0x40000000;
 
     /// <summary>A TCP socket in the namespace, neither bound nor connected.</summary>
+    /// <param name="networkNamespace">The namespace.</param>
+    /// <param name="kind">Stream, or Raw for one that sends TCP segments of the caller's own making.</param>
     /// <exception cref="LabException">The namespace does not exist or may not be entered.</exception>
-    public static Socket Create(string networkNamespace)
+    public static Socket Create(string networkNamespace, SocketType kind = SocketType.Stream)
     {
         Socket? socket = null;
         Exception? failure = null;
@@ -24,7 +26,7 @@ internal static partial class NamespaceSockets
             try
             {
                 Enter(networkNamespace);
-                socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                socket = new Socket(AddressFamily.InterNetwork, kind, ProtocolType.Tcp);
             }
             catch (Exception e) when (e is LabException or SocketException)
             {

@@ -3,6 +3,7 @@
 
 using System.Globalization;
 using RedisHaLab.Instance;
+using RedisHaLab.Load;
 using RedisHaLab.Machines;
 
 namespace RedisHaLab.Verification;
@@ -34,7 +35,7 @@ internal sealed class Acceptance
         await _checks.RunAsync(WaysName("ROLE is master"), WaysAsync);
         await _checks.RunAsync("a wrong password is refused", WrongPasswordAsync);
         await _checks.RunAsync("a write through the balancer is read from the replicas", ReplicatedAsync);
-        await _checks.RunAsync("FAILOVER TO another node", PlannedFailoverAsync);
+        await _checks.RunAsync("redis-ha-switchover to another node, under load", SwitchoverAsync);
         await _checks.RunAsync(WaysName("after it, ROLE is master"), WaysAsync);
         await _checks.RunAsync("power cut of the master", PowerCutAsync);
         await _checks.RunAsync(WaysName("after it, ROLE is master"), WaysAsync);
@@ -83,7 +84,7 @@ internal sealed class Acceptance
             var view = $"master {Field("ip")}, flags {Field("flags")}, slaves {Field("num-slaves")}, other sentinels {Field("num-other-sentinels")}, quorum {Field("quorum")}";
             views.Add(view);
             CheckList.Require(
-                Field("flags") == "master" && Field("num-slaves") == Number(Replicas) && Field("num-other-sentinels") == Number(Replicas) && Field("quorum") == "2",
+                Field("flags") == "master" && Field("num-slaves") == Number(Replicas) && Field("num-other-sentinels") == Number(Replicas) && Field("quorum") != "1",
                 $"{node.Name}: {view}");
         }
 
@@ -137,75 +138,26 @@ internal sealed class Acceptance
         return $"written to {master.Name}, read from {string.Join(" and ", readers.Select(node => node.Name))}";
     }
 
-    // FAILOVER alone is not the whole way: the Sentinels learn nothing of it and promote a node of their own choice half a
-    // minute later. So they are told whom to prefer before, and made to confirm it after.
-    private async Task<string> PlannedFailoverAsync()
+    // The nodes' own command, as the rollout uses it, while clients write and read.
+    private async Task<string> SwitchoverAsync()
     {
         var old = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
         var next = _cluster.Redis.SkipWhile(node => node != old).Skip(1).FirstOrDefault() ?? _cluster.Redis.First(node => node != old);
-        // By the master's own word: FAILOVER TO a replica that it does not yet call online is refused.
+        await using var clients = await LoadClients.StartAsync(_cluster);
+        var since = clients.Now;
+        var run = await _cluster.ShellAsync(old.Name, $"redis-ha-switchover {next.Name}");
+        CheckList.Require(run.ExitCode == 0, $"redis-ha-switchover {next.Name} on {old.Name}: {Host.HostCommand.Tail(run.Output + run.Error, 3)}");
+        await clients.MoreAsync(100);
+        var report = await clients.FinishAsync(since);
+        var master = await _cluster.MasterAsync();
+        CheckList.Require(master == next, $"{master?.Name ?? "nobody"} is master, {next.Name} expected");
+        CheckList.Require(report.NothingLost, $"{report.LostWrites} acknowledged writes lost, {report.CountedTwice} numbers given twice, {report.StaleReads} stale reads");
+        CheckList.Require(report.FailedWithRetry.Count == 0, $"commands failed even with one retry: {string.Join(", ", report.FailedWithRetry)}");
         await RolesAsync();
-        await SetPriorityAsync(next, 1);
-        try
-        {
-            await PriorityKnownAsync(next, 1);
-            await using var outage = await Outage.StartAsync(_cluster);
-            var begun = outage.Now();
-            var answer = await _cluster.OperatorAsync(old.Name, "redis", $"FAILOVER TO {next.Address} {_cluster.Endpoint.Port} TIMEOUT 3000");
-            CheckList.Require(answer is ["OK"], $"{old.Name} answered FAILOVER TO with: {string.Join(' ', answer)}");
-            await CheckList.EventuallyAsync(Settle, async () =>
-            {
-                var master = await _cluster.MasterAsync();
-                CheckList.Require(master == next, $"{master?.Name ?? "nobody"} is master, {next.Name} expected");
-                return "";
-            });
-            await outage.WaitForWritesAsync(5, Settle, outage.Now());
-            await CheckList.EventuallyAsync(TimeSpan.FromSeconds(20), async () =>
-            {
-                var confirmed = await _cluster.OperatorAsync(next.Name, "sentinel", "SENTINEL FAILOVER \"$REDIS_HA_MASTER_NAME\"");
-                CheckList.Require(confirmed is ["OK"], $"SENTINEL FAILOVER was answered: {string.Join(' ', confirmed)}");
-                return "";
-            });
-            await SentinelsNameAsync(next);
-            await outage.WaitForWritesAsync(5, Settle, outage.Now());
-            var gap = outage.LongestGap(begun);
-            var lost = await outage.LostAsync();
-            await RolesAsync();
-            await SentinelsAsync();
-            return string.Create(CultureInfo.InvariantCulture, $"{old.Name} to {next.Name}; longest time without an acknowledged write {gap.TotalMilliseconds:0} ms, {lost} of {outage.Acknowledged} acknowledged writes lost");
-        }
-        finally
-        {
-            await SetPriorityAsync(next, 100);
-        }
+        await SentinelsAsync();
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{old.Name} to {next.Name}; longest time without an acknowledged write {report.LongestGapMilliseconds:0} ms; {report.Failed.Values.Sum()} of {report.Commands} commands failed, none of them when tried once more; nothing lost");
     }
-
-    private async Task SetPriorityAsync(NodeRow node, int priority) =>
-        await _cluster.OperatorAsync(node.Name, "redis", $"CONFIG SET replica-priority {priority}");
-
-    private Task<string> PriorityKnownAsync(NodeRow node, int priority) => CheckList.EventuallyAsync(TimeSpan.FromSeconds(30), async () =>
-    {
-        foreach (var sentinel in _cluster.Redis)
-        {
-            // A list of lists, flattened by redis-cli: the fields of a replica follow its address.
-            var lines = await _cluster.OperatorAsync(sentinel.Name, "sentinel", "SENTINEL REPLICAS \"$REDIS_HA_MASTER_NAME\"");
-            var known = lines.SkipWhile(line => line != $"{node.Address}:{_cluster.Endpoint.Port}").SkipWhile(line => line != "slave-priority").ElementAtOrDefault(1);
-            CheckList.Require(known == Number(priority), $"the Sentinel on {sentinel.Name} knows the priority {known} of {node.Name}, {priority} expected");
-        }
-
-        return "";
-    });
-
-    private Task<string> SentinelsNameAsync(NodeRow master) => CheckList.EventuallyAsync(Settle, async () =>
-    {
-        foreach (var sentinel in _cluster.Redis)
-        {
-            var named = await _cluster.OperatorAsync(sentinel.Name, "sentinel", "SENTINEL GET-MASTER-ADDR-BY-NAME \"$REDIS_HA_MASTER_NAME\"");
-            CheckList.Require(named is [var address, ..] && address == master.Address, $"the Sentinel on {sentinel.Name} names {string.Join(':', named)}, {master.Name} expected");
-        }
-
-        return "";
-    });
 
     private async Task<string> PowerCutAsync()
     {
@@ -253,6 +205,48 @@ internal sealed class Acceptance
             var clients = await drain.StartAsync();
             return $"{await WaysAsync()}; {clients}";
         });
+        await _checks.RunAsync($"power cut of {_cluster.Proxies[^1].Name}: its silent sessions are reset, those of {proxy.Name} go on", () => ProxyPowerCutAsync(_cluster.Proxies[^1]));
+    }
+
+    // A dead machine says no farewell, and a client that waits for an answer sends nothing: the balancer must end its session.
+    private async Task<string> ProxyPowerCutAsync(NodeRow proxy)
+    {
+        var sessions = new List<RespConnection>();
+        try
+        {
+            for (var i = 0; i < 12; i++)
+            {
+                sessions.Add(await _cluster.ClientAsync());
+            }
+
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            await Lab.CutPowerAsync(proxy.Name);
+            var wasReset = await Task.WhenAll(sessions.Select(session => session.IsResetWithinAsync(TimeSpan.FromSeconds(12))));
+            var count = wasReset.Count(reset => reset);
+            CheckList.Require(count > 0 && count < sessions.Count, $"{count} of {sessions.Count} sessions were reset within 12 s; some, and not all, expected");
+            foreach (var session in sessions.Zip(wasReset).Where(pair => !pair.Second).Select(pair => pair.First))
+            {
+                var reply = await session.CallAsync("PING");
+                CheckList.Require(reply.Text == "PONG", $"a session that was not reset answered {reply}");
+            }
+
+            return string.Create(CultureInfo.InvariantCulture, $"{count} of {sessions.Count} sessions were reset, the others answer; {clock.Elapsed.TotalSeconds:0.0} s with the wait for both");
+        }
+        finally
+        {
+            foreach (var session in sessions)
+            {
+                await session.DisposeAsync();
+            }
+
+            await Lab.StartMachineAsync(proxy.Name);
+            await CheckList.EventuallyAsync(Settle * 2, () =>
+            {
+                var seen = Services.BackendHealth.Read(Lab.Paths).FirstOrDefault(backend => backend.Address == proxy.Address);
+                CheckList.Require(Lab.Machine(proxy.Name).Phase() == MachinePhase.Ready && seen?.Healthy == true, $"{proxy.Name} does not come up again ({seen?.Detail})");
+                return Task.FromResult("");
+            });
+        }
     }
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);

@@ -69,6 +69,8 @@ internal sealed class OutsideView
         var targets = _cluster.Stack.Nodes.Where(node => node.Role != "bastion").SelectMany(node => new[] { (node.Address, 22), (node.Address, _cluster.Endpoint.Port) })
             .Append((_cluster.Endpoint.Address.ToString(), _cluster.Endpoint.Port))
             .Append((_cluster.Stack.BastionAddress, _cluster.Endpoint.Port))
+            // The bastion answers at its public address alone.
+            .Concat(_cluster.Stack.Nodes.Where(node => node.Role == "bastion").Select(node => (node.Address, 22)))
             .ToList();
         var open = (await Task.WhenAll(targets.Select(async target => (target, IsOpen: await ConnectsAsync(target.Item1, target.Item2))))).Where(result => result.IsOpen).ToList();
         CheckList.Require(open.Count == 0, $"open from outside: {string.Join(", ", open.Select(result => $"{result.target.Item1}:{result.target.Item2}"))}");

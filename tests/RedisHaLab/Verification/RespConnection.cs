@@ -74,6 +74,26 @@ internal sealed class RespConnection : IAsyncDisposable
         return await ReadAsync(limit.Token);
     }
 
+    /// <summary>Waits without a word until the other side resets the connection; false when it has not within <paramref name="patience"/>.</summary>
+    /// <exception cref="IOException">It ended otherwise, or something was said.</exception>
+    public async Task<bool> IsResetWithinAsync(TimeSpan patience)
+    {
+        using var limit = new CancellationTokenSource(patience);
+        try
+        {
+            var said = await ReadByteAsync(limit.Token);
+            throw new IOException($"an idle connection was sent the byte {said}");
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+        catch (IOException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionReset })
+        {
+            return true;
+        }
+    }
+
     private async Task<RespReply> ReadAsync(CancellationToken cancellation)
     {
         var line = await ReadLineAsync(cancellation);
@@ -136,7 +156,8 @@ internal sealed class RespConnection : IAsyncDisposable
     {
         if (_start == _end)
         {
-            _start = 0;
+            // Empty also when the wait is given up.
+            _start = _end = 0;
             _end = await _stream.ReadAsync(_buffer, cancellation);
             if (_end == 0)
             {
