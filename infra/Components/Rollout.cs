@@ -4,6 +4,9 @@
 // node of a new cluster is ready only when the others answer. Then each node in turn is proven. A later change of a payload reaches
 // the nodes by that second part alone: the changed standard input runs its commands again, replicas first, the master after a
 // switchover.
+//
+// When the list of nodes changes, its order keeps every master one that all proxies know: a node that leaves stops being master before they
+// forget it, and a new node, synchronised already, may be promoted only after they know it. The Sentinels forget a node last.
 
 using System.Collections.Immutable;
 using System.Globalization;
@@ -51,6 +54,9 @@ public sealed class Rollout : ComponentResource
     private const int WaitSeconds = 900;
     private const int CommandSeconds = 3 * WaitSeconds;
 
+    // All nodes follow by then; a Sentinel finds replicas and Sentinels again within 12 s.
+    private const int MembershipSeconds = 120;
+
     // All nodes are well by then; what is left is the balancer's first round of health checks.
     private const int EndpointSeconds = 300;
 
@@ -66,7 +72,9 @@ public sealed class Rollout : ComponentResource
         _args = args;
         OnBastion("bastion-ready", args.Bastion.Machine, Scripts.Read("bastion-ready.sh"), WaitSeconds);
         BringSecrets([.. args.Redis, .. args.Proxies]);
-        foreach (ConfiguredMachine node in args.Redis)
+        Membership("before", [args.Redis[0]]);
+        // From the last to the first: new nodes stand at the end of the list, and follow the master before the others count on them.
+        foreach (ConfiguredMachine node in args.Redis.Reverse())
         {
             Apply($"{node.Machine.Node.Name}-ready", node, pass: "replicas");
         }
@@ -78,6 +86,7 @@ public sealed class Rollout : ComponentResource
         {
             Apply($"{node.Machine.Node.Name}-ready", node, pass: "all");
         }
+        Membership("after", args.Redis);
         CheckThroughBalancer();
         RegisterOutputs();
     }
@@ -100,6 +109,19 @@ public sealed class Rollout : ComponentResource
     // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.
     private void WaitForSsh(ConfiguredMachine node) =>
         OnBastion($"{node.Machine.Node.Name}-reachable", node.Machine, Scripts.Read("wait-for-ssh.sh"), node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds);
+
+    // The first node speaks for all; a list that changed, or another machine in the place of one, makes it do so again.
+    private void Membership(string pass, ImmutableArray<ConfiguredMachine> machines)
+    {
+        Machine first = _args.Redis[0].Machine;
+        Run($"membership-{pass}", NodeConnection(first.Node.Address), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
+            MembershipScript(pass, MembershipSeconds, _args.Redis.Select(node => node.Machine.Node)),
+            [.. machines.Select(node => node.Machine.Instance.Id)], first);
+    }
+
+    /// <summary>What the first Redis node runs, as root, from its standard input, before and after the proxies get their list of nodes.</summary>
+    internal static string MembershipScript(string pass, int waitSeconds, IEnumerable<NodeAddress> nodes) =>
+        $"set -- {Words([pass, waitSeconds, .. nodes.Select(node => $"{node.Name}={node.Address}")])}\n{Scripts.Read("membership.sh")}";
 
     private void OnBastion(string name, Machine subject, string script, params object[] arguments) =>
         Run(name, BastionConnection(), $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(arguments)}", script,

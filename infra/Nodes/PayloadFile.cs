@@ -13,6 +13,7 @@ internal sealed record PayloadFile(string Name, string Content)
     /// <summary>
     /// Whether the file is part of the user data, which whoever may `read instances` reads over the API, and every process that the
     /// metadata service answers. A file with a password, its hash or a pre-authenticated address is not: the rollout brings it by SSH.
+    /// Nor is one that is of no use before: user data is small.
     /// </summary>
     public bool IsInUserData { get; init; } = true;
 
@@ -25,6 +26,9 @@ internal sealed record PayloadFile(string Name, string Content)
     /// <summary>An embedded file with placeholders.</summary>
     public static PayloadFile Rendered(string path, params (string Name, string Value)[] values) =>
         new(path[(path.LastIndexOf('/') + 1)..], Template.Render(path, values));
+
+    /// <summary>An embedded file that the first boot does without.</summary>
+    public static PayloadFile Later(string path) => Embedded(path) with { IsInUserData = false };
 
     /// <summary>A file that must not be in the user data.</summary>
     public static PayloadFile Secret(string name, string content) => new(name, content) { IsInUserData = false };

@@ -33,18 +33,11 @@ apply() {
 @PAYLOAD-END@
 }
 
-# Another node becomes master and this one its replica, in step with it.
+# Another node becomes master and this one its replica, in step with it, as all others are.
 switch_over() {
-  local reply='' until=$((SECONDS + 120))
-  # shellcheck disable=SC1091
-  . "$root/etc/redis-ha/node.env"
   say 'is the master; switching over'
-  while [ "$(role)" = master ]; do
-    ((SECONDS < until)) || give_up "the switchover has not happened within 120 s; Sentinel says: ${reply:-nothing}"
-    # OK starts it; INPROG and NOGOODSLAVE pass, and the next try tells.
-    reply=$(redis-ha-cli sentinel -- SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME" 2>&1 </dev/null) || true
-    sleep 2
-  done
+  redis-ha-switchover --complete --wait 60 </dev/null ||
+    give_up 'the switchover was not possible; the reason is above. This node was not restarted; bring back what is missing, then run this again'
   # Its payload is not applied yet, so its health is all that counts here.
   redis-ha-wait-ready --health "$limit" </dev/null
 }

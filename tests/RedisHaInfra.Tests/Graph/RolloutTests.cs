@@ -15,10 +15,10 @@ public sealed class RolloutTests(DefaultDeployment deployment)
 
     private static readonly string[] Chain =
     [
-        "redis1-ready", "redis2-ready", "redis3-ready",
+        "membership-before", "redis3-ready", "redis2-ready", "redis1-ready",
         "redis1-complete", "redis2-complete", "redis3-complete",
         "proxy1-ready", "proxy2-ready",
-        "endpoint-check",
+        "membership-after", "endpoint-check",
     ];
 
     private static readonly string[] All = ["bastion-ready", .. Nodes.SelectMany(node => new[] { $"{node}-reachable", $"{node}-secrets" }), .. Chain];
@@ -72,8 +72,8 @@ public sealed class RolloutTests(DefaultDeployment deployment)
     }
 
     [Theory]
-    [InlineData("redis2-ready", 2)]
-    [InlineData("proxy1-ready", 7)]
+    [InlineData("redis2-ready", 3)]
+    [InlineData("proxy1-ready", 8)]
     [InlineData("proxy2-secrets", 0)]
     public async Task Nothing_goes_on_after_a_node_that_is_not_well(string failing, int registered)
     {
@@ -95,7 +95,7 @@ public sealed class RolloutTests(DefaultDeployment deployment)
             Assert.Equal(onNode, command["connection.proxy"] is not null);
             if (onNode)
             {
-                Assert.Equal(Cloud.One(Types.Instance, command.Name.Split('-')[0]).Text("createVnicDetails.privateIp"), command.Text("connection.host"));
+                Assert.Equal(Cloud.One(Types.Instance, MachineOf(command.Name)).Text("createVnicDetails.privateIp"), command.Text("connection.host"));
                 Assert.Equal("sudo -n timeout --kill-after=10 2700 bash -s", command.Text("create"));
             }
             foreach (string end in new[] { "connection", hop }.Distinct())
@@ -151,8 +151,7 @@ public sealed class RolloutTests(DefaultDeployment deployment)
         foreach (RecordedResource command in Cloud.All(Types.Command))
         {
             var options = (CustomResourceOptions)deployment.Run.Options[(Types.Command, command.Name)];
-            string machine = command.Name is "endpoint-check" or "bastion-ready" ? "bastion" : command.Name.Split('-')[0];
-            Assert.Equal(machine, options.DeletedWith!.GetResourceName());
+            Assert.Equal(MachineOf(command.Name), options.DeletedWith!.GetResourceName());
             Assert.Equal("none", command.Text("logging"));
             Assert.Equal(false, command["addPreviousOutputInEnv"]);
             Assert.Null(command["environment"]);
@@ -166,6 +165,34 @@ public sealed class RolloutTests(DefaultDeployment deployment)
         Output<ImmutableArray<Resource>> before = deployment.Run.Options[(Types.Command, command)].DependsOn;
         return (await OutputUtilities.GetValueAsync(before)).Where(resource => resource.GetResourceType() == Types.Command).Select(resource => resource.GetResourceName());
     }
+
+    [Fact]
+    public async Task A_node_more_or_less_changes_what_the_first_node_is_told_before_and_after_the_proxies()
+    {
+        Assert.Equal("set -- 'before' '120' 'redis1=172.31.235.131' 'redis2=172.31.235.132' 'redis3=172.31.235.133'", FirstLine("membership-before"));
+        Assert.Equal(["redis1-id"], Triggers("membership-before"));
+        Assert.Equal(["redis1-id", "redis2-id", "redis3-id"], Triggers("membership-after"));
+
+        StackRun more = await StackRun.Of(new() { ["redisAddresses"] = """["172.31.235.131","172.31.235.132","172.31.235.133","172.31.235.134"]""" });
+
+        string[] chain = [.. more.Cloud.All(Types.Command).Select(command => command.Name)];
+        foreach (string pass in new[] { "before", "after" })
+        {
+            Assert.NotEqual(Cloud.One(Types.Command, $"membership-{pass}").Text("stdin"), more.Cloud.One(Types.Command, $"membership-{pass}").Text("stdin"));
+        }
+        // The new node has its copy before the others count on it, all proxies know it before it may be promoted.
+        string[] order = ["membership-before", "redis4-ready", "redis1-ready", "redis1-complete", "proxy1-ready", "proxy2-ready", "membership-after", "endpoint-check"];
+        Assert.Equal(order, order.OrderBy(name => Array.IndexOf(chain, name)));
+    }
+
+    private string[] Triggers(string command) => [.. ((ImmutableArray<object>)Cloud.One(Types.Command, command)["triggers"]!).Cast<string>()];
+
+    private static string MachineOf(string command) => command switch
+    {
+        "endpoint-check" or "bastion-ready" => "bastion",
+        "membership-before" or "membership-after" => "redis1",
+        _ => command.Split('-')[0],
+    };
 
     private string FirstLine(string command) => Cloud.One(Types.Command, command).Text("stdin").Split('\n')[0];
 }

@@ -126,6 +126,18 @@ public sealed class BootRuleDecisionTests : IDisposable
         Assert.Contains("nonsense", result.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task What_another_machine_says_is_never_run()
+    {
+        string trap = Path.Combine(Path.GetDirectoryName(_script)!, "trap");
+
+        ShellResult result = await Shell.RunAsync("bash", [_script],
+            $"me 10.0.0.1\nmember yes\nsentinels 3\ndownafter 5\nwaited 0\nvote 10.0.0.2 live 10.0.0.2 4 master\npeer 10.0.0.2 replica 10.0.0.1 down votes[$(touch${{IFS}}{trap})] yes\npeer 10.0.0.3 down\n");
+
+        Assert.False(File.Exists(trap), "the decision ran a command");
+        Assert.True(result.ExitCode == 0, result.ToString());
+    }
+
     // "no 0", "1@0 2@4!o_down - | fresh:1 replica:2:5" -> the script's input: votes of the three Sentinels, then peers 2 and 3.
     private static string Facts(string memberAndWaited, string view)
     {

@@ -20,34 +20,40 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     public Dictionary<int, Machine> Machines { get; } = [];
 
     /// <summary>Applies the payloads and starts the Sentinels; no redis-server yet.</summary>
-    public static async Task<LoopbackCluster> CreateAsync()
+    public static async Task<LoopbackCluster> CreateAsync(int minReplicasToWrite = 0)
     {
         // Any of 127/8 is this machine; two runs at once hardly ever meet.
         var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}");
         for (int number = 1; number <= 3; number++)
         {
-            var machine = new Machine("debian");
-            cluster.Machines[number] = machine;
-            RedisNodeInputs inputs = PayloadInputs.Redis(number, cluster.Network) with
-            {
-                Redis = new RedisSettings { MaxMemory = "64mb", ReplicationBacklog = "1mb", MaxClients = 200, MinReplicasToWrite = 0 },
-                Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
-            };
-            ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(inputs));
-            Assert.True(result.ExitCode == 0, result.ToString());
-            machine.WithoutStandIn("redis-cli", "redis-server", "sleep", "systemctl");
-            // Paths of this directory, and one address only: 127.0.0.1 belongs to all three here.
-            foreach (string file in new[] { "settings.conf", "sentinel.conf" })
-            {
-                string path = Path.Combine(machine.Root, "etc/redis/ha", file);
-                await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path))
-                    .Replace(" 127.0.0.1\n", "\n", StringComparison.Ordinal)
-                    .Replace(" /var/lib/redis\n", $" {machine.Root}/var/lib/redis\n", StringComparison.Ordinal)
-                    .Replace(" /etc/redis/ha/", $" {machine.Root}/etc/redis/ha/", StringComparison.Ordinal));
-            }
-            cluster.StartSentinel(number);
+            await cluster.AddAsync(number, nodes: 3, minReplicasToWrite);
         }
         return cluster;
+    }
+
+    /// <summary>Applies the payload of a cluster of so many nodes to one more machine and starts its Sentinel; no redis-server yet.</summary>
+    public async Task AddAsync(int number, int nodes, int minReplicasToWrite = 0)
+    {
+        var machine = new Machine("debian");
+        Machines[number] = machine;
+        RedisNodeInputs inputs = PayloadInputs.Redis(number, Network, nodes) with
+        {
+            Redis = new RedisSettings { MaxMemory = "64mb", ReplicationBacklog = "1mb", MaxClients = 200, MinReplicasToWrite = minReplicasToWrite },
+            Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
+        };
+        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(inputs));
+        Assert.True(result.ExitCode == 0, result.ToString());
+        machine.WithoutStandIn("redis-cli", "redis-server", "sleep", "systemctl");
+        // Paths of this directory, and one address only: 127.0.0.1 belongs to all of them here.
+        foreach (string file in new[] { "settings.conf", "sentinel.conf" })
+        {
+            string path = Path.Combine(machine.Root, "etc/redis/ha", file);
+            await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path))
+                .Replace(" 127.0.0.1\n", "\n", StringComparison.Ordinal)
+                .Replace(" /var/lib/redis\n", $" {machine.Root}/var/lib/redis\n", StringComparison.Ordinal)
+                .Replace(" /etc/redis/ha/", $" {machine.Root}/etc/redis/ha/", StringComparison.Ordinal));
+        }
+        StartSentinel(number);
     }
 
     public string Address(int number) => $"{Network}.{130 + number}";

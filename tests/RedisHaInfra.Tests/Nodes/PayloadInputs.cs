@@ -18,13 +18,13 @@ internal static class PayloadInputs
         Admin = "admin password",
     };
 
-    public static IReadOnlyList<NodeAddress> Nodes(string network = "172.31.235") =>
-        [.. Enumerable.Range(1, 3).Select(number => new NodeAddress($"redis{number}", $"{network}.{130 + number}"))];
+    public static IReadOnlyList<NodeAddress> Nodes(string network = "172.31.235", int count = 3) =>
+        [.. Enumerable.Range(1, count).Select(number => new NodeAddress($"redis{number}", $"{network}.{130 + number}"))];
 
-    public static RedisNodeInputs Redis(int number = 1, string network = "172.31.235") => new()
+    public static RedisNodeInputs Redis(int number = 1, string network = "172.31.235", int count = 3) => new()
     {
-        Node = Nodes(network)[number - 1],
-        Nodes = Nodes(network),
+        Node = Nodes(network, count)[number - 1],
+        Nodes = Nodes(network, count),
         Redis = new RedisSettings(),
         Sentinel = new SentinelSettings(),
         Passwords = Passwords,

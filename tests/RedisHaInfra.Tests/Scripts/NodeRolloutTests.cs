@@ -144,7 +144,25 @@ public sealed class NodeRolloutTests : IDisposable
             """);
 
         Assert.Equal((0, string.Empty), (run.ExitCode, run.Errors));
-        Assert.Equal(["refused", "failover mymaster", "wait-ready --health 5", "apply payload-2", "wait-ready 5 payload-2"], Events);
+        Assert.Equal(["refused", "switchover --complete --wait 60", "wait-ready --health 5", "apply payload-2", "wait-ready 5 payload-2"], Events);
+    }
+
+    [SkippableFact]
+    public async Task A_master_that_cannot_be_switched_over_is_not_restarted()
+    {
+        Ready("payload-1");
+        Redis("master");
+        Command("redis-ha-switchover", "echo 'redis-ha-switchover: not now: redis3 does not answer; nothing was changed' >&2; exit 1");
+
+        ScriptRun run = await Rollout("payload-2", "all", """
+            echo 'reason: it needs a restart: switch the master over first, then apply again' >"$REDIS_HA_ROOT/var/lib/redis-ha/failed"
+            exit 1
+            """);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Empty(Events);
+        Assert.Equal("redis-ha-switchover: not now: redis3 does not answer; nothing was changed\n"
+            + "redis9: the switchover was not possible; the reason is above. This node was not restarted; bring back what is missing, then run this again\n", run.Errors);
     }
 
     [SkippableFact]
@@ -205,9 +223,11 @@ public sealed class NodeRolloutTests : IDisposable
         Command("redis-ha-cli", """
             case "$*" in
               'redis -- INFO replication') printf '# Replication\r\nrole:%s\r\n' "$(cat "$REDIS_HA_ROOT/role")" ;;
-              'sentinel -- SENTINEL FAILOVER mymaster') echo 'failover mymaster' >>"$REDIS_HA_ROOT/events"; echo slave >"$REDIS_HA_ROOT/role"; echo OK ;;
               *) echo "unexpected: $*" >&2; exit 2 ;;
             esac
+            """);
+        Command("redis-ha-switchover", """
+            echo "switchover $*" >>"$REDIS_HA_ROOT/events"; echo slave >"$REDIS_HA_ROOT/role"
             """);
     }
 

@@ -10,6 +10,7 @@ public sealed class ShellcheckTests
     [InlineData("bastion-ready.sh")]
     [InlineData("wait-for-ssh.sh")]
     [InlineData("node-rollout.sh")]
+    [InlineData("membership.sh")]
     [InlineData("balancer-check.sh")]
     public async Task A_script_is_clean(string script)
     {

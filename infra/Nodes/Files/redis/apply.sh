@@ -35,14 +35,16 @@ install_packages_stopped() {
 
 install_scripts() {
   local file
-  for file in node.sh decide.sh boot-rule.sh joined.sh sentinel-conf.sh; do
-    install_file "$payload/$file" "/usr/local/lib/redis-ha/$file" 755 root:root
-  done
-  install_file "$payload/cli.sh" /usr/local/sbin/redis-ha-cli 755 root:root
+  install_file "$payload/node.sh" /usr/local/lib/redis-ha/node.sh 755 root:root
   install_file "$payload/wait-ready.sh" /usr/local/sbin/redis-ha-wait-ready 755 root:root
   install_directory /etc/redis-ha 755 root:root
   install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root
   if ! first_boot; then
+    for file in cluster.sh decide.sh boot-rule.sh joined.sh sentinel-conf.sh; do
+      install_file "$payload/$file" "/usr/local/lib/redis-ha/$file" 755 root:root
+    done
+    install_file "$payload/cli.sh" /usr/local/sbin/redis-ha-cli 755 root:root
+    install_file "$payload/switchover.sh" /usr/local/sbin/redis-ha-switchover 755 root:root
     install_file "$payload/operator.password" /etc/redis-ha/operator.password 600 root:root
   fi
 }
@@ -134,12 +136,31 @@ set_live() {
   say "set $directive live"
 }
 
+# spare_replica: the master must keep taking writes while this replica is away, so it needs enough others.
+spare_replica() {
+  local info master own least others until=$((SECONDS + 30))
+  least=$(number "$(ask_redis CONFIG GET min-replicas-to-write | sed -n 2p)") || least=''
+  while true; do
+    info=$(ask_redis INFO replication) || info=''
+    # One that does not follow is of no use to the master anyway.
+    if [ "$(field master_link_status <<<"$info")" != up ]; then return 0; fi
+    master=$(field master_host <<<"$info")
+    own=${REDIS_HA_ADDRESS//./\\.}
+    others=$(ask "$master" 6379 INFO replication | grep '^slave[0-9]*:.*,state=online,' | grep -v -c ":ip=$own,") || others=${others:-0}
+    if ((others >= ${least:-0})); then return 0; fi
+    ((SECONDS < until)) ||
+      fail "the change needs a restart of redis-server, but the master $master would have $others replicas meanwhile, and it takes no writes with less than $least: bring the missing node back, then apply again"
+    sleep 0.5
+  done
+}
+
 restart_replica() {
   local role
   role=$(ask_redis INFO replication | field role) || role=''
   if [ "$role" != slave ]; then
     fail "the change needs a restart of redis-server, and this node is ${role:-not answering} (only a replica is restarted): switch the master over first, then apply again"
   fi
+  spare_replica
   say 'restarting redis-server, which is a replica'
   timeout 600 systemctl restart "$redis_unit"
 }

@@ -91,8 +91,8 @@ write_configuration() {
     settings
     if [ "$#" -gt 0 ]; then
       echo "replicaof $1 6379"
-      # Without a full copy of the data this node must never be promoted; redis-ha-joined takes the bar away.
-      if [ ! -f "$member_file" ]; then echo 'replica-priority 0'; fi
+      # Without a full copy of the data, or before the proxies know it, this node must never be promoted; redis-ha-joined raises it.
+      if [ ! -f "$member_file" ] || [ ! -f "$promotable_file" ]; then echo 'replica-priority 0'; fi
     fi
   } >"$redis_directory/redis.conf.new"
   chown redis:redis "$redis_directory/redis.conf.new"

@@ -72,7 +72,8 @@ while read -r fact a b c d e; do
       kind[$a]=$b
       if [ "$b" = replica ]; then
         of[$a]=$c
-        since[$a]=${e%% *}
+        # Said by another machine's process; in arithmetic it would be run.
+        if [[ ${e%% *} =~ ^-?[0-9]{1,18}$ ]]; then since[$a]=${e%% *}; else since[$a]=-1; fi
         peer_member[$a]=${e##* }
         if [ "$d" = up ]; then since[$a]=0; fi
       fi

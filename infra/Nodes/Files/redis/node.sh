@@ -9,6 +9,8 @@ data_directory=$root/var/lib/redis
 runtime_directory=$root/run/redis-ha
 # In the data directory, so that it goes when the data goes.
 member_file=$data_directory/redis-ha.member
+# On the machine's own disk: all proxies have known this node, so the Sentinels may promote it.
+promotable_file=$root/var/lib/redis-ha/promotable
 
 # shellcheck disable=SC1091
 . "$root/etc/redis-ha/node.env"
@@ -38,6 +40,12 @@ field() {
 # pair NAME: the value after the line NAME in a flat name-value answer on standard input.
 pair() {
   awk -v name="$1" 'found { print; exit } NR % 2 == 1 && $0 == name { found = 1 }'
+}
+
+# number TEXT: the text when it is a whole number, otherwise nothing. What another process says must pass this before arithmetic, which
+# would run commands that stand in it.
+number() {
+  if [[ $1 =~ ^-?[0-9]{1,18}$ ]]; then echo "$1"; fi
 }
 
 # settings: what redis.conf holds apart from the role. maxmemory is three quarters of this machine's memory unless it is set.

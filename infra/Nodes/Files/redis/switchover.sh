@@ -1,0 +1,423 @@
+#!/usr/bin/env bash
+# A planned switchover: another node becomes master, no acknowledged write is lost, and clients wait for a fraction of a second.
+#
+# FAILOVER alone pauses the writes, waits until the target has all of them and exchanges the roles; but the Sentinels hear nothing of it, and half a
+# minute later they promote a node of their own choice. SENTINEL FAILOVER alone leaves the old master writable for ten seconds.
+# So: the target becomes the one that Sentinels prefer (replica-priority 1, known to each), FAILOVER exchanges the roles, and
+# SENTINEL FAILOVER, which then can only choose the target, makes the Sentinels agree. Whatever fails before the exchange leaves the
+# master as it was; what fails after it is taken back, as long as the Sentinels still name the old master.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: redis-ha-switchover [NODE] [--dry-run] [--complete] [--wait SECONDS]
+
+Makes NODE (a name such as redis2, or an address) the master; without it, the replica that is least behind. Run it as root, on any Redis
+node. It first waits until a switchover is safe: one master, the target follows closely, all Sentinels that answer agree. What an
+interrupted run or a bare FAILOVER left behind is put right first. It ends when all nodes follow the new master.
+
+  --dry-run        only say whether it is possible, and who would be master
+  --complete       only when every node follows and every Sentinel answers, as before a restart of the old master
+  --wait SECONDS   how long to wait until it is safe, 20 unless set
+
+Exit code 0: done (or possible), 1: not possible, or failed; the last line says why and who is master, 2: bad usage.
+TEXT
+}
+
+dry_run=no complete=no wanted='' safe_limit=20
+while [ "$#" -gt 0 ]; do
+  case $1 in
+    -h | --help) usage && exit 0 ;;
+    --dry-run) dry_run=yes ;;
+    --complete) complete=yes ;;
+    --wait)
+      safe_limit=${2:-}
+      case $safe_limit in '' | *[!0-9]* | ?????*) usage >&2 && exit 2 ;; esac
+      shift
+      ;;
+    -* | '') usage >&2 && exit 2 ;;
+    *)
+      if [ -n "$wanted" ]; then usage >&2 && exit 2; fi
+      wanted=$1
+      ;;
+  esac
+  shift
+done
+
+root=${REDIS_HA_ROOT:-}
+# shellcheck source-path=SCRIPTDIR source=node.sh
+. "$root/usr/local/lib/redis-ha/node.sh"
+# shellcheck source-path=SCRIPTDIR source=cluster.sh
+. "$root/usr/local/lib/redis-ha/cluster.sh"
+
+[ -r "$root/etc/redis-ha/operator.password" ] || { echo 'redis-ha-switchover: run it as root' >&2 && exit 2; }
+# Bytes that the target may be behind: the writes are paused until it has them.
+readonly most_behind=4194304
+# A replica acknowledges every second.
+readonly most_lag=2
+# Seconds: until the Sentinels know the priority (they ask every 10 s), until they agree, until all nodes follow.
+readonly known_limit=15 agree_limit=12 follow_limit=60
+# SENTINEL DEBUG's info-period: usual and for a moment, in milliseconds. Three times as long, an answer counts when a replica is chosen.
+readonly usual_period=10000 short_period=500
+# Well below down-after: the Sentinels' own questions wait with the writes (PUBLISH), and they must not think that the master is down.
+pause_limit=$((REDIS_HA_DOWN_AFTER_MS / 2 < 2000 ? REDIS_HA_DOWN_AFTER_MS / 2 : 2000))
+readonly pause_limit
+
+target='' obstacle='' preferred='' asked_often=no exchanging='' least=0 lowered=''
+
+began=$(date +%s%N)
+say() {
+  local now
+  now=$(date +%s%N)
+  # Whoever watched may be gone: that ends nothing.
+  printf '%5d ms  %s\n' $(((now - began) / 1000000)) "$1" 2>/dev/null || true
+}
+
+stop() {
+  echo "redis-ha-switchover: $1" >&2
+  exit 1
+}
+
+# unfit NODE: why it cannot be the next master; nothing when it can.
+unfit() {
+  local lag
+  lag=$(number "$(replica_field "$1" lag)")
+  if [ -z "${role[$1]}" ]; then
+    echo "$1 does not answer"
+  elif [ "${follows[$1]}" != "${address_of[$master]}" ] || [ "${link[$1]}" != up ] || [ "$(replica_field "$1" state)" != online ]; then
+    echo "$1 does not follow $master closely (its link is ${link[$1]:-down}; $master calls it $(replica_field "$1" state))"
+  elif [ "${priority[$1]}" = 0 ]; then
+    echo "$1 may not become master yet (replica-priority 0: it is new, or leaves)"
+  elif ((${lag:-99} > most_lag || $(bytes_behind "$1") > most_behind)); then
+    echo "$1 is $(bytes_behind "$1") bytes behind $master, and acknowledged ${lag:-?} s ago"
+  fi
+}
+
+# safe: sets the target, or the obstacle.
+safe() {
+  local node reason best='' agree=0 followers=1
+  observe || return 1
+  for node in "${names[@]}"; do
+    if [ -n "${named[$node]}" ]; then
+      if [ "${named[$node]}" != "${address_of[$master]}" ] || [ "${flags[$node]}" != master ]; then
+        obstacle="$master is the master, but the Sentinel on $node names ${name_of[${named[$node]}]:-${named[$node]}} (${flags[$node]})"
+        return 1
+      fi
+      agree=$((agree + 1))
+    fi
+  done
+  if ((agree * 2 <= ${#names[@]})); then
+    obstacle="only $agree of ${#names[@]} Sentinels answer"
+    return 1
+  fi
+  if [ "$(field master_failover_state <<<"${information[$master]}")" != no-failover ]; then
+    obstacle="$master is in the middle of a FAILOVER"
+    return 1
+  fi
+  for node in "${names[@]}"; do
+    if [ "$node" = "$master" ]; then
+      continue
+    fi
+    reason=$(unfit "$node")
+    if [ "$complete" = yes ] && [ -z "${named[$node]}" ]; then
+      reason="the Sentinel on $node does not answer"
+    elif [ "$complete" = yes ] && [ "${priority[$node]}" = 0 ] && [ "$(replica_field "$node" state)" = online ]; then
+      # New, or leaving: it counts as a replica all the same.
+      continue
+    fi
+    if [ -n "$reason" ] && { [ "$complete" = yes ] || [ "$node" = "$wanted" ]; }; then
+      obstacle=$reason
+      return 1
+    fi
+    if [ -z "$reason" ] && [ -n "${named[$node]}" ] && { [ -z "$best" ] || (($(bytes_behind "$node") < $(bytes_behind "$best"))); }; then
+      best=$node
+    fi
+    obstacle=${reason:-$obstacle}
+  done
+  target=${wanted:-$best}
+  if [ -z "$target" ]; then
+    obstacle="no replica can be the next master: ${obstacle:-there is none}"
+    return 1
+  fi
+  if [ "$target" != "$master" ] && [ -z "${named[$target]}" ]; then
+    obstacle="the Sentinel on $target does not answer"
+    return 1
+  fi
+  for node in "${names[@]}"; do
+    if [ "$node" != "$master" ] && [ "$node" != "$target" ] && [ "$(replica_field "$node" state)" = online ]; then
+      followers=$((followers + 1))
+    fi
+  done
+  least=$(number "$(on "$target" 6379 CONFIG GET min-replicas-to-write | sed -n 2p)")
+  if ((followers < ${least:-0})); then
+    obstacle="$target would have $followers replicas, and takes no writes with less than $least (min-replicas-to-write)"
+    return 1
+  fi
+}
+
+# half_done: the roles were exchanged, by an interrupted run or a bare FAILOVER, and the Sentinels do not know.
+half_done() {
+  local node
+  if [ -z "$master" ]; then
+    return 1
+  fi
+  for node in "${names[@]}"; do
+    if [ "${follows[$node]}" = "${address_of[$master]}" ]; then
+      case ,${flags[$master]}, in *,failover_in_progress,*) return 1 ;; esac
+      if [ "${named[$master]}" = "${address_of[$node]}" ]; then
+        return 0
+      fi
+    fi
+  done
+  return 1
+}
+
+# each_sentinel COMMAND...: to every Sentinel that answers; fails when one refuses.
+each_sentinel() {
+  local node failed=0
+  for node in "${names[@]}"; do
+    if [ -n "${named[$node]}" ] && [ "$(on "$node" 26379 "$@")" != OK ]; then failed=1; fi
+  done
+  return $failed
+}
+
+# prefer NODE: every Sentinel that answers would choose it.
+prefer() {
+  local node until=$((SECONDS + known_limit)) behind
+  preferred=$1
+  [ "$(on "$1" 6379 CONFIG SET replica-priority 1)" = OK ] || stop "$1 does not take replica-priority 1; $master stays master"
+  asked_often=yes
+  # Redis 7.0 and newer; an older Sentinel is waited for.
+  each_sentinel SENTINEL DEBUG INFO-PERIOD "$short_period" || say 'the Sentinels ask every 10 s only (Redis 6.2)'
+  while true; do
+    behind=''
+    for node in "${names[@]}"; do
+      if [ -n "${named[$node]}" ] && [ "$(known_priority "$node" "$1")" != 1 ]; then behind=$node; fi
+    done
+    if [ -z "$behind" ]; then break; fi
+    ((SECONDS < until)) || stop "the Sentinel on $behind does not know after $known_limit s that $1 is preferred; $master stays master"
+    sleep 0.1
+  done
+  each_sentinel SENTINEL DEBUG INFO-PERIOD "$usual_period" || true
+  asked_often=no
+}
+
+# converse NODE: opens a connection to it, descriptor 8; the password stays in this process.
+converse() {
+  local password reply
+  password=$(cat "$root/etc/redis-ha/operator.password")
+  # shellcheck disable=SC2016 # the dollar is the protocol's
+  { exec 8<>"/dev/tcp/${address_of[$1]}/6379"; } 2>/dev/null &&
+    printf '*3\r\n$4\r\nAUTH\r\n$8\r\noperator\r\n$%d\r\n%s\r\n' "${#password}" "$password" >&8 &&
+    IFS= read -r -t 2 reply <&8 && [ "$reply" = $'+OK\r' ]
+}
+
+# acknowledge NODE: over that connection: what look would find, after an acknowledgement to its master. FAILOVER waits for the one that
+# covers the last write, and a replica sends it once a second, or at once when it is asked by anybody (replication.c, replconfCommand).
+acknowledge() {
+  local length text
+  printf 'REPLCONF GETACK *\r\nINFO replication\r\n' >&8 2>/dev/null && IFS= read -r -t 2 length <&8 || return 1
+  length=${length//[$'$\r']/}
+  case $length in '' | *[!0-9]* | ???????*) return 1 ;; esac
+  LC_ALL=C read -r -t 2 -N $((length + 2)) text <&8 || return 1
+  information[$1]=${text//$'\r'/}
+  role[$1]=$(field role <<<"${information[$1]}")
+}
+
+# exchange FROM TO: FAILOVER, until TO says that it is master.
+exchange() {
+  local from=$1 to=$2 reply until
+  converse "$to" || stop "$to does not answer: $from stays master"
+  reply=$(on "$from" 6379 FAILOVER TO "${address_of[$to]}" 6379 TIMEOUT "$pause_limit")
+  [ "$reply" = OK ] || stop "$from refused FAILOVER: ${reply:-no answer}; $from stays master"
+  exchanging=$from
+  until=$((SECONDS + pause_limit / 1000 + 5))
+  until { acknowledge "$to" || look "$to"; } && [ "${role[$to]}" = master ]; do
+    if ((SECONDS >= until)); then
+      on "$from" 6379 FAILOVER ABORT >/dev/null
+    fi
+    look "$from"
+    if [ "${role[$from]}" = master ] && [ "$(field master_failover_state <<<"${information[$from]}")" = no-failover ]; then
+      # The roles may have changed between the two questions.
+      look "$to"
+      if [ "${role[$to]}" != master ]; then
+        exchanging=''
+        stop "$to did not have all writes within $pause_limit ms; $from stays master"
+      fi
+    fi
+  done
+  exchanging=''
+  exec 8>&-
+}
+
+# fence NODE REPLICAS: how many it needs to take writes.
+fence() {
+  [ "$(on "$1" 6379 CONFIG SET min-replicas-to-write "$2")" = OK ]
+}
+
+# attach: the other replicas to the new master. The Sentinels would do the same a second later.
+attach() {
+  local node
+  for node in "${names[@]}"; do
+    if [ "$node" != "$1" ] && [ "$node" != "$2" ] && [ -n "${role[$node]}" ]; then
+      on "$node" 6379 REPLICAOF "${address_of[$1]}" 6379 >/dev/null &
+    fi
+  done
+}
+
+# agreed NODE: every Sentinel that answers names it, and sees no failover.
+agreed() {
+  local node
+  for node in "${names[@]}"; do
+    listen "$node"
+    if [ -n "${named[$node]}" ] && { [ "${named[$node]}" != "${address_of[$1]}" ] || [ "${flags[$node]}" != master ]; }; then
+      obstacle="the Sentinel on $node names ${name_of[${named[$node]}]:-${named[$node]}} (${flags[$node]})"
+      return 1
+    fi
+  done
+}
+
+# agree NODE: the Sentinels are asked for a failover; one order, and another only when it was refused or came to nothing.
+agree() {
+  local reply='' sentinel='' quiet=0 until=$((SECONDS + agree_limit))
+  while true; do
+    if [ -z "$sentinel" ]; then
+      for sentinel in "$1" "${names[@]}"; do
+        reply=$(on "$sentinel" 26379 SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME")
+        case $reply in OK | INPROG*) break ;; esac
+        sentinel=''
+      done
+    fi
+    if agreed "$1"; then return 0; fi
+    if ((SECONDS >= until)); then
+      obstacle="$obstacle; asked for a failover it said: ${reply:-nothing}"
+      return 1
+    fi
+    # Under way it says so; without that and without a new name three times in a row, it was given up.
+    case ,${flags[${sentinel:-$1}]}, in *,failover_in_progress,*) quiet=0 ;; *) quiet=$((quiet + 1)) ;; esac
+    if ((quiet > 30)); then
+      sentinel='' quiet=0
+    fi
+    sleep 0.1
+  done
+}
+
+# all_follow NODE: every node that answers follows it, and it calls each of them online.
+all_follow() {
+  local node
+  observe || return 1
+  if [ "$master" != "$1" ]; then
+    obstacle="$master is master, not $1"
+    return 1
+  fi
+  for node in "${names[@]}"; do
+    if [ "$node" != "$1" ] && [ -n "${role[$node]}" ]; then
+      if [ "${follows[$node]}" != "${address_of[$1]}" ] || [ "${link[$node]}" != up ] || [ "$(replica_field "$node" state)" != online ]; then
+        obstacle="$node does not follow $1 yet (its link is ${link[$node]:-down})"
+        return 1
+      fi
+    fi
+  done
+  agreed "$1"
+}
+
+# What must never stay: a preference, Sentinels that ask too often, paused writes.
+put_back() {
+  local code=$?
+  trap - EXIT
+  trap '' INT TERM
+  if [ "$asked_often" = yes ]; then each_sentinel SENTINEL DEBUG INFO-PERIOD "$usual_period" || true; fi
+  if [ -n "$exchanging" ]; then on "$exchanging" 6379 FAILOVER ABORT >/dev/null; fi
+  if [ -n "$lowered" ]; then fence "$lowered" "$least" || true; fi
+  if [ -n "$preferred" ]; then on "$preferred" 6379 CONFIG SET replica-priority 100 >/dev/null; fi
+  exit "$code"
+}
+
+# confirm NODE OLD: the Sentinels agree on the master that FAILOVER made, or everything is taken back.
+confirm() {
+  if agree "$1"; then
+    return 0
+  fi
+  say "the Sentinels do not agree on $1 ($obstacle): taking it back"
+  if [ -n "$2" ] && look "$2" && [ "${follows[$2]}" = "${address_of[$1]}" ] && [ "${link[$2]}" = up ]; then
+    exchange "$1" "$2"
+    attach "$2" "$1"
+    wait
+    stop "the Sentinels do not agree on $1: $obstacle; $2 is master again"
+  fi
+  stop "the Sentinels do not agree on $1: $obstacle; $1 is master now, and they may promote another node in half a minute: run this again"
+}
+
+if [ -n "$wanted" ]; then
+  wanted=${name_of[$wanted]:-$wanted}
+  if [ -z "${address_of[$wanted]:-}" ]; then
+    echo "redis-ha-switchover: \"$wanted\" is no Redis node; they are ${names[*]}" >&2
+    exit 2
+  fi
+fi
+mkdir -p "$runtime_directory"
+exec 9>"$runtime_directory/switchover.lock"
+flock --nonblock 9 || stop 'another switchover runs on this node'
+# An ssh connection that ends must not end this half-way.
+trap '' HUP PIPE
+trap 'exit 1' INT TERM
+trap put_back EXIT
+
+until safe; do
+  if half_done && [ "$dry_run" = no ]; then
+    say "$master is master and the Sentinels do not know yet: putting that right first"
+    prefer "$master"
+    confirm "$master" ''
+    on "$master" 6379 CONFIG SET replica-priority 100 >/dev/null
+    preferred=''
+  fi
+  ((SECONDS < safe_limit)) || stop "not now: $obstacle; nothing was changed"
+  sleep 0.5
+done
+# What an interrupted run left behind: the next failover would prefer that node.
+for node in "${names[@]}"; do
+  if [ "${priority[$node]}" = 1 ] && [ "$dry_run" = no ]; then on "$node" 6379 CONFIG SET replica-priority 100 >/dev/null; fi
+done
+if [ "$target" = "$master" ]; then
+  echo "$target is the master already"
+  exit 0
+fi
+for node in "${names[@]}"; do
+  if [ -z "${role[$node]}" ] || [ -z "${named[$node]}" ]; then say "$node does not answer; going on without it"; fi
+done
+say "$master is master; $target follows $(bytes_behind "$target") bytes behind"
+if [ "$dry_run" = yes ]; then
+  echo "$target can be master instead of $master"
+  exit 0
+fi
+
+old=$master
+prefer "$target"
+say "all Sentinels would choose $target"
+# From here to the Sentinels' agreement there is no good place to stop.
+trap '' INT TERM
+# The new master has the old one as its replica at once, the others a moment later: it must not refuse writes in between.
+if ((${least:-0} > 1)); then
+  lowered=$target
+  fence "$target" 1 || stop "$target does not take min-replicas-to-write 1; $old stays master"
+fi
+exchange "$old" "$target"
+attach "$target" "$old"
+say "$target is master"
+confirm "$target" "$old"
+wait
+if [ -n "$lowered" ]; then
+  fence "$target" "$least" || say "$target does not take min-replicas-to-write $least again; it does when it is started again"
+  lowered=''
+fi
+say "all Sentinels name $target"
+on "$target" 6379 CONFIG SET replica-priority 100 >/dev/null
+preferred=''
+trap 'exit 1' INT TERM
+until=$((SECONDS + follow_limit))
+until all_follow "$target"; do
+  ((SECONDS < until)) || stop "$target is master and serves, but not all is well after $follow_limit s: $obstacle"
+  sleep 0.1
+done
+say "all nodes that answer follow $target"
+echo "$target is master instead of $old"
