@@ -20,8 +20,12 @@ internal sealed record PayloadFile(string Name, string Content)
     // A line that no file contains; the shell ends the text there.
     private const string EndOfFile = "REDIS_HA_END_OF_FILE";
 
-    /// <summary>An embedded file without placeholders.</summary>
-    public static PayloadFile Embedded(string path) => new(path[(path.LastIndexOf('/') + 1)..], Template.Read(path));
+    /// <summary>An embedded file without placeholders. Of a script's comments only the first line stays: user data is limited.</summary>
+    public static PayloadFile Embedded(string path)
+    {
+        string text = Template.Read(path);
+        return new(path[(path.LastIndexOf('/') + 1)..], path.EndsWith(".sh", StringComparison.Ordinal) ? WithoutComments(text) : text);
+    }
 
     /// <summary>An embedded file with placeholders.</summary>
     public static PayloadFile Rendered(string path, params (string Name, string Value)[] values) =>
@@ -32,6 +36,24 @@ internal sealed record PayloadFile(string Name, string Content)
 
     /// <summary>A file that must not be in the user data.</summary>
     public static PayloadFile Secret(string name, string content) => new(name, content) { IsInUserData = false };
+
+    // Lines that are comments and nothing else. What the linter is told stays, since the rendered payload is checked as well.
+    private static string WithoutComments(string script)
+    {
+        bool first = true;
+        var kept = new StringBuilder();
+        foreach (string line in script.TrimEnd('\n').Split('\n'))
+        {
+            string text = line.TrimStart();
+            bool comment = text.StartsWith('#') && !text.StartsWith("#!", StringComparison.Ordinal) && !text.StartsWith("# shellcheck ", StringComparison.Ordinal);
+            if (!comment || first)
+            {
+                kept.Append(line).Append('\n');
+            }
+            first &= !comment;
+        }
+        return kept.ToString();
+    }
 
     /// <summary>Identifies the payload's content: 16 hexadecimal digits.</summary>
     public static string Identify(IEnumerable<PayloadFile> files)

@@ -12,13 +12,16 @@ export PATH=$root/usr/local/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 leaving_file=$root/var/lib/redis-ha/leaving
 umask 077
 
-if [ "$pass" = before ] && { [ ! -f "$root/usr/local/lib/redis-ha/node.sh" ] || [ ! -f "$root/etc/redis-ha/operator.password" ]; }; then
+library=$root/usr/local/libexec/redis-ha
+# Where a former payload put it, until this rollout has come to that node.
+if [ ! -f "$library/node.sh" ]; then library=$root/usr/local/lib/redis-ha; fi
+if [ "$pass" = before ] && { [ ! -f "$library/node.sh" ] || [ ! -f "$root/etc/redis-ha/operator.password" ]; }; then
   # Nothing was ever applied here, so no proxy routes here either.
   echo 'a new machine: nothing leaves'
   exit 0
 fi
 # shellcheck disable=SC1091
-. "$root/usr/local/lib/redis-ha/node.sh"
+. "$library/node.sh"
 
 give_up() {
   echo "$1" >&2

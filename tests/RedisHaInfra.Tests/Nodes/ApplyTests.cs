@@ -25,7 +25,7 @@ public sealed class ApplyTests
 
         Succeeds(await machine.ApplyAsync(script), machine);
         Assert.Equal(NodePayload.Identifier(inputs) + "\n", machine.InRoot("/var/lib/redis-ha/ready"));
-        Assert.Contains("boot-rule.sh", machine.InRoot($"/etc/systemd/system/{unit}.d/redis-ha.conf"), StringComparison.Ordinal);
+        Assert.Contains("/bin/bash /usr/local/libexec/redis-ha/boot.sh", machine.InRoot($"/etc/systemd/system/{unit}.d/redis-ha.conf"), StringComparison.Ordinal);
         Assert.Contains("sentinel monitor mymaster 172.31.235.131 6379 2", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
         Assert.Contains("sentinel master-reboot-down-after-period mymaster 5000", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
         Assert.Equal("1\n", machine.InRoot("/proc/sys/vm/swappiness"));
@@ -70,11 +70,11 @@ public sealed class ApplyTests
         using var machine = new Machine("ol");
         Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
 
-        Assert.Contains("dnf -q -y module enable redis:7\n", machine.Calls, StringComparison.Ordinal);
-        Assert.Matches("(?m)^dnf -q -y install redis( |$)", machine.Calls);
+        Assert.Contains("dnf --setopt=exit_on_lock=True -q -y module enable redis:7\n", machine.Calls, StringComparison.Ordinal);
+        Assert.Matches("(?m)^dnf --setopt=exit_on_lock=True -q -y install redis( |$)", machine.Calls);
         Assert.Equal("6379/tcp\n26379/tcp\n", machine.Read("rules/permanent"));
         Assert.Equal("6379/tcp\n26379/tcp\n", machine.Read("rules/runtime"));
-        Assert.Matches("(?m)^restorecon -F .*/etc/redis/ha/sentinel.conf$", machine.Calls);
+        Assert.Matches("(?m)^restorecon -F .*/etc/redis-ha/settings.conf$", machine.Calls);
         Assert.DoesNotMatch("(?m)^(apt-get|dpkg-query|iptables) ", machine.Calls);
     }
 
@@ -187,6 +187,63 @@ public sealed class ApplyTests
     }
 
     [Fact]
+    public async Task A_dnf_that_another_process_has_locked_is_waited_for_with_a_word()
+    {
+        using var machine = new Machine("ol");
+        machine.Write("locked", "1\n2\n3\n");
+        machine.StandIn("dnf", """
+            case " $* " in *" --setopt=exit_on_lock=True "*) ;; *) exit 9 ;; esac
+            if [ -s "$MACHINE/locked" ]; then sed -i 1d "$MACHINE/locked"; exit 200; fi
+            case " $* " in *" install "*) for package; do touch "$MACHINE/packages/$package"; done ;; esac
+            """);
+        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        Succeeds(result, machine);
+        Assert.Single(Regex.Matches(result.Output, "dnf is locked by another process"));
+
+        machine.StandIn("dnf", "exit 200");
+        machine.Write("replication", "role:slave\n");
+        File.Delete(Path.Combine(machine.Root, "../packages/redis"));
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+        Assert.Contains("reason: dnf has been locked by another process for 15 minutes", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("xfs", "xfs_growfs /")]
+    [InlineData("ext4", "resize2fs /dev/sda1")]
+    public async Task The_root_file_system_takes_a_disk_that_has_grown(string system, string expected)
+    {
+        using var machine = new Machine("ubuntu");
+        Directory.CreateDirectory(Path.Combine(machine.Root, "sys/devices/sda/sda1"));
+        Directory.CreateDirectory(Path.Combine(machine.Root, "sys/class/block"));
+        machine.Write("root/sys/devices/sda/sda1/partition", "1\n");
+        File.CreateSymbolicLink(Path.Combine(machine.Root, "sys/class/block/sda1"), Path.Combine(machine.Root, "sys/devices/sda/sda1"));
+        machine.StandIn("findmnt", $"case \" $* \" in *SOURCE*) echo /dev/sda1 ;; *) echo {system} ;; esac");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Assert.Contains("growpart /dev/sda 1\n", machine.Calls, StringComparison.Ordinal);
+        Assert.Contains(expected + "\n", machine.Calls, StringComparison.Ordinal);
+
+        // Nothing to do: growpart ends with 1.
+        machine.Write("replication", "role:slave\n");
+        machine.StandIn("growpart", "exit 1");
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Assert.DoesNotContain(expected, machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("exit 0")]
+    [InlineData("echo 'NOCHANGE: partition 3 cannot be grown' >&2; exit 1")]
+    public async Task Oracle_Linux_grows_by_its_own_program_and_does_not_fail_when_nothing_grew(string program)
+    {
+        using var machine = new Machine("ol");
+        machine.StandIn("oci-growfs", program);
+        Directory.CreateDirectory(Path.Combine(machine.Root, "usr/libexec"));
+        File.Copy(Path.Combine(machine.Root, "../bin/oci-growfs"), Path.Combine(machine.Root, "usr/libexec/oci-growfs"));
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Assert.Contains("oci-growfs -y\n", machine.Calls, StringComparison.Ordinal);
+        Assert.DoesNotContain("growpart", machine.Calls, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task An_unknown_distribution_is_refused()
     {
         using var machine = new Machine("arch");
@@ -267,8 +324,8 @@ public sealed class ApplyTests
         Assert.Equal(Bundle, machine.InRoot("/usr/local/bin/redis-ha-proxy"));
         Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
         Assert.Contains("/very-secret-token/", machine.Read("curl-config"), StringComparison.Ordinal);
-        Assert.DoesNotContain("very-secret-token", machine.Calls + machine.InRoot("/var/log/redis-ha-apply.log"), StringComparison.Ordinal);
-        Assert.Matches("(?m)^runuser -u redis-ha-proxy -- .*/usr/local/bin/redis-ha-proxy.redis-ha-new check .*/proxy.json$", machine.Calls);
+        Assert.DoesNotContain("very-secret-token", machine.Calls + machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
+        Assert.Matches("(?m)^setpriv --reuid=redis-ha-proxy .* -- .*/usr/local/bin/redis-ha-proxy.redis-ha-new check .*/proxy.json$", machine.Calls);
         if (OperatingSystem.IsLinux())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));
@@ -294,7 +351,7 @@ public sealed class ApplyTests
         Assert.Contains("waits for its secrets", result.Output, StringComparison.Ordinal);
         Assert.Equal(["awaits-secrets"], Markers(machine));
         Assert.True(machine.Exists("packages/nftables") && machine.InRoot("/proc/sys/vm/swappiness") == "1\n", machine.Calls);
-        Assert.NotEmpty(machine.InRoot("/etc/redis-ha/metadata.nft"));
+        Assert.NotEmpty(machine.InRoot("/usr/local/libexec/redis-ha/firewall.sh"));
         // A power cut now must not start a Redis without settings: its units stay masked.
         Assert.Matches($"(?m)^systemctl mask {unit}$", machine.Calls);
         Assert.DoesNotMatch("(?m)^systemctl (unmask|enable|start|restart) .*redis(-server|-sentinel)?.service", machine.Calls);
@@ -393,10 +450,10 @@ public sealed class ApplyTests
     private static async Task BootAsync(Machine machine)
     {
         Directory.CreateDirectory(Path.Combine(machine.Root, "run/redis-ha"));
-        ShellResult result = await machine.RunAsync("bash", ["-c", ". \"$REDIS_HA_ROOT/usr/local/lib/redis-ha/node.sh\" && settings >\"$REDIS_HA_ROOT/run/redis-ha/running.conf\""]);
+        ShellResult result = await machine.RunAsync("bash", ["-c", ". \"$REDIS_HA_ROOT/usr/local/libexec/redis-ha/node.sh\" && settings >\"$REDIS_HA_ROOT/run/redis-ha/running.conf\""]);
         Assert.True(result.ExitCode == 0, result.ToString());
     }
 
     private static void Succeeds(ShellResult result, Machine machine) =>
-        Assert.True(result.ExitCode == 0, $"{result}\n{machine.InRoot("/var/log/redis-ha-apply.log")}\n{machine.InRoot("/var/lib/redis-ha/failed")}");
+        Assert.True(result.ExitCode == 0, $"{result}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}\n{machine.InRoot("/var/lib/redis-ha/failed")}");
 }

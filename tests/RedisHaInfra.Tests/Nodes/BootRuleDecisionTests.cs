@@ -30,6 +30,9 @@ public sealed class BootRuleDecisionTests : IDisposable
         { "marked down, but nobody was promoted", "yes 10", "1@4!o_down 1@4!o_down 1@4!o_down | replica:1:20 replica:1:20", "master - M2" },
         { "another was promoted a moment ago, the Sentinels lag", "yes 1", "1@4!o_down 1@4!o_down 1@4!o_down | master replica:2:0", "wait - N1" },
         { "the same, and the Sentinels do not notice", "yes 3", "1@4 1@4 1@4 | master replica:2:0", "replicaof 10.0.0.2 N1" },
+        { "the Sentinels name a stranger", "yes 0", "4@9 4@9 4@9 | replica:4:0 replica:4:0", "wait - S3" },
+        { "one Sentinel names a stranger, in a newer epoch", "yes 500", "1@4 1@4 4@5 | replica:1:0 replica:1:0", "wait - S3" },
+        { "an epoch beyond this shell's numbers", "yes 0", "1@4 1@4 2@18446744073709551615 | master replica:2:0", "replicaof 10.0.0.2 S1" },
         { "rebooted after a failover", "yes 0", "2@5 2@5 2@5 | master replica:2:0", "replicaof 10.0.0.2 S1" },
         { "the newest epoch wins over the majority", "yes 0", "1@4 1@4 3@5 | replica:3:0 master", "replicaof 10.0.0.3 S1" },
         { "a replica", "yes 0", "3@2 3@2 3@2 | replica:3:0 master", "replicaof 10.0.0.3 S1" },
@@ -136,6 +139,21 @@ public sealed class BootRuleDecisionTests : IDisposable
 
         Assert.False(File.Exists(trap), "the decision ran a command");
         Assert.True(result.ExitCode == 0, result.ToString());
+    }
+
+    [Theory]
+    [InlineData("vote 10.0.0.1 file x[$(echo>MARK)] 1 -")]
+    [InlineData("vote 10.0.0.1 file 10.0.0.2 a[$(echo>MARK)] -")]
+    [InlineData("peer 10.0.0.2 replica 10.0.0.1 down a[$(echo>MARK)] yes")]
+    [InlineData("peer 10.0.0.2 replica a[`echo>MARK`] up 0 yes")]
+    public async Task What_another_process_says_is_never_run(string fact)
+    {
+        string mark = Path.Combine(Path.GetDirectoryName(_script)!, "mark");
+        ShellResult result = await Shell.RunAsync("bash", [_script], $"me 10.0.0.1\nmember yes\nsentinels 3\nvote 10.0.0.1 live 10.0.0.1 4 master\n"
+            + $"{fact.Replace("MARK", mark, StringComparison.Ordinal)}\npeer 10.0.0.3 down\n");
+
+        Assert.False(File.Exists(mark));
+        Assert.Equal("wait - M2 only 1 of 3 Sentinels answer; they name this node\n", result.Output);
     }
 
     // "no 0", "1@0 2@4!o_down - | fresh:1 replica:2:5" -> the script's input: votes of the three Sentinels, then peers 2 and 3.

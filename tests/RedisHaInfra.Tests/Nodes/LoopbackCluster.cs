@@ -45,13 +45,13 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         Assert.True(result.ExitCode == 0, result.ToString());
         machine.WithoutStandIn("redis-cli", "redis-server", "sleep", "systemctl");
         // Paths of this directory, and one address only: 127.0.0.1 belongs to all of them here.
-        foreach (string file in new[] { "settings.conf", "sentinel.conf" })
+        foreach (string file in new[] { "etc/redis-ha/settings.conf", "etc/redis/ha/sentinel.conf" })
         {
-            string path = Path.Combine(machine.Root, "etc/redis/ha", file);
+            string path = Path.Combine(machine.Root, file);
             await File.WriteAllTextAsync(path, (await File.ReadAllTextAsync(path))
                 .Replace(" 127.0.0.1\n", "\n", StringComparison.Ordinal)
                 .Replace(" /var/lib/redis\n", $" {machine.Root}/var/lib/redis\n", StringComparison.Ordinal)
-                .Replace(" /etc/redis/ha/", $" {machine.Root}/etc/redis/ha/", StringComparison.Ordinal));
+                .Replace(" /etc/redis-ha/", $" {machine.Root}/etc/redis-ha/", StringComparison.Ordinal));
         }
         StartSentinel(number);
     }
@@ -65,14 +65,21 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     public async Task StartRedisAsync(int number)
     {
         Machine machine = Machines[number];
-        Task<ShellResult> run = Shell.RunAsync("bash", [Path.Combine(machine.Root, "usr/local/lib/redis-ha/boot-rule.sh")], environment: machine.Environment,
+        Task<ShellResult> run = Shell.RunAsync("bash", [Path.Combine(machine.Root, "usr/local/libexec/redis-ha/boot.sh")], environment: machine.Environment,
             timeout: TimeSpan.FromSeconds(90), stop: _stop.Token);
         _rules.Add(run);
         ShellResult rule = await run;
         Assert.True(rule.ExitCode == 0, rule.ToString());
-        Start($"redis {number}", "redis-server", [Path.Combine(machine.Root, "etc/redis/ha/redis.conf")]);
+        // On a node the folder of redis.conf is root's, so a CONFIG REWRITE fails; here its folder goes as soon as it was read.
+        string folder = Path.Combine(machine.Root, "started");
+        Directory.CreateDirectory(folder);
+        File.Copy(Path.Combine(machine.Root, "etc/redis-ha/redis.conf"), Path.Combine(folder, "redis.conf"), overwrite: true);
+        Start($"redis {number}", "redis-server", [Path.Combine(folder, "redis.conf")]);
         await UntilAsync(async () => await OperatorAsync(number, 6379, "PING") == "PONG", $"redis-server {number} does not answer");
-        Start($"joined {number}", "bash", [Path.Combine(machine.Root, "usr/local/lib/redis-ha/joined.sh")], machine.Environment);
+        Directory.Delete(folder, recursive: true);
+        string scripts = Path.Combine(machine.Root, "usr/local/libexec/redis-ha");
+        string steps = string.Join(" && ", ((string[])["joined.sh copied", "mark.sh member", "joined.sh admitted", "mark.sh promotable", "joined.sh founders"]).Select(step => $"bash {scripts}/{step}"));
+        Start($"joined {number}", "bash", ["-c", steps], machine.Environment);
     }
 
     /// <summary>What the boot rule last said on a node.</summary>

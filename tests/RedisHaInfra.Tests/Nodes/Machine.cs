@@ -7,7 +7,13 @@ namespace RedisHaInfra.Tests.Nodes;
 
 internal sealed class Machine : IDisposable
 {
-    private const string Recorder = "#!/bin/bash\necho \"${0##*/} $*\" >>\"$MACHINE/calls\"\n";
+    // With a file "kill-at", the first call that contains its text is a power cut: everything that the apply script started ends at once.
+    private const string Recorder = """
+        #!/bin/bash
+        echo "${0##*/} $*" >>"$MACHINE/calls"
+        if [ -s "$MACHINE/kill-at" ] && [[ "${0##*/} $*" == *"$(<"$MACHINE/kill-at")"* ]]; then : >"$MACHINE/kill-at"; kill -9 0; fi
+
+        """;
 
     private readonly string _directory = Directory.CreateTempSubdirectory("redis-ha-machine").FullName;
 
@@ -24,7 +30,7 @@ internal sealed class Machine : IDisposable
         Write("root/proc/sys/net/ipv4/tcp_max_syn_backlog", "1024\n");
         Write("calls", string.Empty);
 
-        foreach (string recorded in new[] { "chown", "restorecon", "netfilter-persistent", "useradd", "journalctl", "sleep" })
+        foreach (string recorded in new[] { "chown", "restorecon", "netfilter-persistent", "useradd", "journalctl", "sleep", "systemd-tmpfiles", "findmnt", "growpart", "resize2fs", "xfs_growfs" })
         {
             StandIn(recorded, string.Empty);
         }
@@ -83,7 +89,7 @@ internal sealed class Machine : IDisposable
             cp "$config" "$MACHINE/curl-config"
             cp "$MACHINE/bundle" "$target"
             """);
-        StandIn("runuser", "shift 3; exec \"$@\"");
+        StandIn("setpriv", "while [ \"$1\" != -- ]; do shift; done; shift; exec \"$@\"");
     }
 
     public string Root => Path.Combine(_directory, "root");
@@ -106,8 +112,17 @@ internal sealed class Machine : IDisposable
         File.WriteAllText(path, $"{Recorder}{body}\n");
         if (OperatingSystem.IsLinux())
         {
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
+                | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         }
+    }
+
+    /// <summary>The power fails at the first command whose line contains this.</summary>
+    public async Task<ShellResult> ApplyUntilAsync(string call, string script)
+    {
+        Write("calls", string.Empty);
+        Write("kill-at", call);
+        return await RunAsync("setsid", ["--wait", "bash", "-s"], script);
     }
 
     /// <summary>From now on the machine's own program is used.</summary>

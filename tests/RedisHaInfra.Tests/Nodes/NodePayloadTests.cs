@@ -125,7 +125,7 @@ public sealed class NodePayloadTests
     [Theory]
     [InlineData("bind 172.31.235.131 127.0.0.1")]
     [InlineData("protected-mode yes")]
-    [InlineData("aclfile /etc/redis/ha/users.acl")]
+    [InlineData("aclfile /etc/redis-ha/users.acl")]
     [InlineData("masteruser replication")]
     [InlineData("masterauth replication-password")]
     [InlineData("min-replicas-to-write 1")]

@@ -63,8 +63,59 @@ install_packages() {
       DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 timeout 600 apt-get -q -y --no-install-recommends \
         -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install "$@"
   else
-    timeout 900 dnf -q -y install "$@"
+    dnf_in_turn -q -y install "$@"
   fi
+}
+
+# dnf_in_turn ARGUMENT...: a fresh Oracle Linux updates itself in its first minutes, and dnf waits for its lock without a word and
+# without end. Told to give up at once it ends with 200 (dnf(8)), and then the waiting has both.
+dnf_in_turn() {
+  local try code
+  for ((try = 1; try <= 90; try++)); do
+    code=0
+    timeout 900 dnf --setopt=exit_on_lock=True "$@" || code=$?
+    if [ "$code" != 200 ]; then
+      return "$code"
+    fi
+    if ((try == 1)); then
+      say "dnf is locked by another process (an update of the machine itself, most likely): waiting for it, at most 15 minutes"
+    fi
+    sleep 10
+  done
+  fail 'dnf has been locked by another process for 15 minutes: "ps -C dnf -o pid,etime,args" names it; let it end, and apply again'
+}
+
+# grow_root: the root file system takes all of its disk. Ubuntu grows it at each boot, Oracle Linux never; the boot volume can grow
+# while the machine runs. Nothing to do is the usual case, and what cannot be grown works on as it is.
+grow_root() {
+  local device disk folder number
+  if in_container; then
+    return 0
+  fi
+  for folder in "$root"/sys/class/block/*/device/rescan; do
+    if [ -w "$folder" ]; then echo 1 >"$folder" || true; fi
+  done
+  if [ -x "$root/usr/libexec/oci-growfs" ]; then
+    timeout 120 "$root/usr/libexec/oci-growfs" -y || say 'oci-growfs has grown nothing (see the log for what it said)'
+    return 0
+  fi
+  device=$(findmnt -n -o SOURCE /) || return 0
+  folder=$root/sys/class/block/${device##*/}
+  if ! command -v growpart >/dev/null || [ ! -f "$folder/partition" ]; then
+    return 0
+  fi
+  number=$(cat "$folder/partition")
+  disk=$(basename "$(dirname "$(readlink -f "$folder")")")
+  # 0: the partition has grown; 1: it has all of the disk already.
+  if ! timeout 120 growpart "/dev/$disk" "$number"; then
+    return 0
+  fi
+  case $(findmnt -n -o FSTYPE /) in
+    xfs) xfs_growfs / ;;
+    ext?) resize2fs "$device" ;;
+    *) say "the partition of / has grown, its file system has not: no program for it here" ;;
+  esac
+  say 'the root file system has grown'
 }
 
 # Oracle Linux 9 has Redis 6.2 by default and 7 as a module stream; 7 is wanted where the stream exists and nothing is installed yet.
@@ -72,9 +123,9 @@ choose_redis_stream() {
   if debian_family || package_installed redis; then
     return 0
   fi
-  if timeout 300 dnf -q module list redis:7; then
+  if dnf_in_turn -q module list redis:7; then
     say 'using the module stream redis:7'
-    timeout 300 dnf -q -y module enable redis:7
+    dnf_in_turn -q -y module enable redis:7
   else
     say 'no module stream redis:7 here: taking the default redis package'
   fi

@@ -5,12 +5,13 @@
 
 root=${REDIS_HA_ROOT:-}
 state=$root/var/lib/redis-ha
-log=$root/var/log/redis-ha-apply.log
-readonly state log
+# Not below /var/log, which belongs to the account syslog as well on Ubuntu.
+log=$state/apply.log
+# Where the scripts lie that the units call.
+scripts=/usr/local/libexec/redis-ha
+readonly state log scripts
 
 current_step='start' failure='' failed_command='' failed_line=''
-# Set by install_file when it replaced something; the caller resets it.
-changed=no
 
 # say TEXT: one line for the log and for whoever watches (cloud-init's output, the ssh session).
 say() {
@@ -74,7 +75,7 @@ finish() {
 # begin: a first boot's payload that comes late has no say; then the log (root only: tools print more than they should) and the traps. Descriptor 3 stays the terminal.
 begin() {
   umask 077
-  mkdir -p "$state" "$(dirname "$log")"
+  mkdir -p "$state"
   chmod 755 "$state"
   if first_boot && { [ -e "$state/configured" ] || [ -e "$state/ready" ]; }; then
     echo 'redis-ha: this machine is configured already; changes reach it by the rollout of pulumi up'
@@ -89,29 +90,74 @@ begin() {
   rm -f "$state/ready" "$state/awaits-secrets" "$state/failed"
 }
 
-# install_file SOURCE TARGET MODE OWNER:GROUP: atomic; leaves an equal file alone, but sets mode and owner again.
+declare -A rooted=()
+# require_rooted FOLDER: fails unless root alone can replace FOLDER, a folder above it, or what lies in it. Whoever else can, chooses
+# what root writes and where. (Debian's group "staff" is root by another name: it owns the folders at the head of root's PATH.)
+require_rooted() {
+  local folder=$1 path owner group mode paths=()
+  if [ -n "${rooted[$folder]:-}" ]; then
+    return 0
+  fi
+  for path in "$folder" "$(readlink -f "$folder")"; do
+    while [[ $path == "$root"/* ]]; do
+      paths+=("$path")
+      path=${path%/*}
+    done
+  done
+  while read -r owner group mode path; do
+    if { [ "$owner" != 0 ] && [ "$owner" != "$EUID" ]; } || ((8#$mode & 8#2)) ||
+      { ((8#$mode & 8#20)) && [ "$group" != root ] && [ "$group" != staff ]; }; then
+      fail "$path can be changed by other accounts than root (owner $owner, group $group, mode $mode), so nothing is written below it: \
+give it back to root (chown root:root, chmod 755) and apply again"
+    fi
+  done < <(stat -L -c '%u %G %a %n' "${paths[@]}")
+  rooted[$folder]=yes
+}
+
+# install_file SOURCE TARGET MODE OWNER:GROUP [ACTION]: atomic; leaves an equal file alone, but sets mode and owner again. The folder
+# is root's. ACTION is what a changed file demands; see "pending".
 install_file() {
-  local source=$1 target=$root$2 mode=$3 owner=$4
-  mkdir -p "$(dirname "$target")"
-  if [ -f "$target" ] && cmp -s "$source" "$target"; then
+  local source=$1 target=$root$2 mode=$3 owner=$4 action=${5:-}
+  (umask 022 && mkdir -p "$(dirname "$target")")
+  require_rooted "$(dirname "$target")"
+  if [ -f "$target" ] && [ ! -L "$target" ] && cmp -s "$source" "$target"; then
     chown "$owner" "$target"
     chmod "$mode" "$target"
     return 0
   fi
+  if [ -n "$action" ]; then
+    touch "$state/pending.$action"
+  fi
+  rm -f "$target.redis-ha-new"
   cp "$source" "$target.redis-ha-new"
   chown "$owner" "$target.redis-ha-new"
   chmod "$mode" "$target.redis-ha-new"
-  mv -f "$target.redis-ha-new" "$target"
+  mv -f -T "$target.redis-ha-new" "$target"
   label "$target"
-  changed=yes
   say "installed $2"
 }
 
-# install_directory PATH MODE OWNER:GROUP
+# pending ACTION: whether a file that demands it was changed, in this run or in one that ended before it had acted. settled ACTION
+# says that it was done.
+pending() {
+  [ -e "$state/pending.$1" ]
+}
+
+settled() {
+  rm -f "$state/pending.$1"
+}
+
+# install_directory PATH MODE OWNER:GROUP: the folder above it is root's.
 install_directory() {
+  (umask 022 && mkdir -p "$(dirname "$root$1")")
+  require_rooted "$(dirname "$root$1")"
+  if [ -L "$root$1" ] || { [ -e "$root$1" ] && [ ! -d "$root$1" ]; }; then
+    fail "$1 is no folder: move it away and apply again"
+  fi
   mkdir -p "$root$1"
   chown "$3" "$root$1"
   chmod "$2" "$root$1"
+  label "$root$1"
 }
 
 # attempt COUNT PAUSE COMMAND...: tries again with a growing pause; the log has each failure.
@@ -165,14 +211,23 @@ in_container() {
   systemd-detect-virt --quiet --container
 }
 
-# metadata_guard DIRECTORY: only root may ask the metadata service, which hands the user data to any process that asks.
-metadata_guard() {
-  changed=no
-  install_file "$1/metadata.nft" /etc/redis-ha/metadata.nft 644 root:root
-  install_file "$1/redis-ha-metadata.service" /etc/systemd/system/redis-ha-metadata.service 644 root:root
+# own_rules DIRECTORY: the host's own rules on outgoing connections; see firewall.sh.
+own_rules() {
+  install_file "$1/firewall.sh" "$scripts/firewall.sh" 755 root:root
+  install_file "$1/redis-ha-firewall.service" /etc/systemd/system/redis-ha-firewall.service 644 root:root
+  install_file "$1/redis-ha-firewall.timer" /etc/systemd/system/redis-ha-firewall.timer 644 root:root
+  former_unit redis-ha-metadata.service
+  rm -f "$root/etc/redis-ha/metadata.nft"
   systemctl daemon-reload
-  systemctl enable redis-ha-metadata.service
-  if [ "$changed" = yes ] || ! systemctl is-active --quiet redis-ha-metadata.service; then
-    systemctl restart redis-ha-metadata.service
+  systemctl enable redis-ha-firewall.service
+  systemctl enable --now redis-ha-firewall.timer
+  systemctl start redis-ha-firewall.service
+}
+
+# former_unit NAME: a unit that payloads no longer have.
+former_unit() {
+  if [ -e "$root/etc/systemd/system/$1" ]; then
+    systemctl disable "$1"
+    rm -f "$root/etc/systemd/system/$1"
   fi
 }

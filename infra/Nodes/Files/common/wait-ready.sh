@@ -87,7 +87,7 @@ while true; do
   elif [ "$health" = no ] && [ -f "$state/awaits-secrets" ]; then
     missing='this node has done its first boot and waits for its secrets, which the rollout of pulumi up brings by SSH'
   elif [ "$health" = no ] && [ ! -f "$state/ready" ]; then
-    missing='the apply script has not finished (see /var/log/redis-ha-apply.log)'
+    missing='the apply script has not finished (see /var/lib/redis-ha/apply.log)'
   elif [ "$health" = no ] && [ -n "$payload" ] && [ "$(cat "$state/ready")" != "$payload" ]; then
     missing="the node has applied payload $(cat "$state/ready"), not $payload"
   elif [ ! -f "$root/etc/redis-ha/node.env" ]; then

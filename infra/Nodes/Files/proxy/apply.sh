@@ -13,6 +13,8 @@ payload=$(dirname "$(readlink -f "$0")")
 begin
 # shellcheck source-path=SCRIPTDIR source=../common/distribution.sh
 . "$payload/distribution.sh"
+# shellcheck source-path=SCRIPTDIR source=../common/accounts.sh
+. "$payload/accounts.sh"
 
 program=$root/usr/local/bin/redis-ha-proxy
 configuration=/etc/redis-ha-proxy
@@ -24,13 +26,6 @@ install_scripts() {
   install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root
 }
 
-create_user() {
-  if ! getent passwd redis-ha-proxy >/dev/null; then
-    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell "$nologin" redis-ha-proxy
-    say 'created the user redis-ha-proxy'
-  fi
-}
-
 sha256_of() {
   sha256sum "$1" | cut -d ' ' -f 1
 }
@@ -39,11 +34,12 @@ sha256_of() {
 # from a file, and what it prints names no more than the host.
 fetch_program() {
   local got
+  (umask 022 && mkdir -p "$(dirname "$program")")
+  require_rooted "$(dirname "$program")"
   rm -f "$program.redis-ha-new"
   if [ -f "$program" ] && [ "$(sha256_of "$program")" = "$REDIS_HA_BUNDLE_SHA256" ]; then
     return 0
   fi
-  mkdir -p "$(dirname "$program")"
   say 'downloading the proxy'
   if ! attempt 4 5 curl --config "$payload/bundle.curl" --fail --silent --show-error --location \
     --retry 10 --retry-connrefused --retry-delay 3 --connect-timeout 10 --max-time 600 --output "$program.redis-ha-new"; then
@@ -72,22 +68,20 @@ check_configuration() {
     chown root:redis-ha-proxy "$staged/$file"
     chmod 640 "$staged/$file"
   done
-  if ! runuser -u redis-ha-proxy -- "$candidate" check "$staged/proxy.json" >"$payload/check" 2>&1; then
+  if ! as_account redis-ha-proxy "$candidate" check "$staged/proxy.json" >"$payload/check"; then
     cat "$payload/check"
     rm -rf "$staged"
-    fail "the proxy does not accept its configuration; the running proxy is left as it is: $(tail -n 1 "$payload/check")"
+    fail "the proxy does not accept its configuration; the running proxy is left as it is: $(tail -n 1 "$payload/check" | tr -cd '[:print:]')"
   fi
   rm -rf "$staged"
 }
 
 take_into_use() {
   local file
-  changed=no
   if [ -f "$program.redis-ha-new" ]; then
-    mv -f "$program.redis-ha-new" "$program"
+    mv -f -T "$program.redis-ha-new" "$program"
     label "$program"
     say 'installed /usr/local/bin/redis-ha-proxy'
-    changed=yes
   fi
   # The unit first: a service of a former unit that restarts by itself meanwhile could not read the passwords.
   install_file "$payload/redis-ha-proxy.service" /etc/systemd/system/redis-ha-proxy.service 644 root:root
@@ -115,17 +109,19 @@ take_into_use() {
 
 step 'scripts and the node facts'
 install_scripts
+step 'root file system'
+grow_root
 step 'packages'
 # shellcheck disable=SC2086 # a list
 packages $proxy_packages
 step 'user and directories'
-create_user
+create_account redis-ha-proxy
 install_directory "$configuration" 750 root:redis-ha-proxy
 step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
 step 'host firewall'
 open_ports 6379 1936
-metadata_guard "$payload"
+own_rules "$payload"
 if first_boot; then
   exit 0
 fi
@@ -135,3 +131,4 @@ step 'the proxy configuration'
 check_configuration
 step 'the proxy service'
 take_into_use
+rm -f "$root/var/log/redis-ha-apply.log"

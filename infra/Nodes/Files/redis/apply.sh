@@ -15,11 +15,13 @@ payload=$(dirname "$(readlink -f "$0")")
 begin
 # shellcheck source-path=SCRIPTDIR source=../common/distribution.sh
 . "$payload/distribution.sh"
+# shellcheck source-path=SCRIPTDIR source=../common/accounts.sh
+. "$payload/accounts.sh"
 
 # install_packages_stopped: a Redis with the distribution's own configuration must never run, so its units are masked meanwhile.
 install_packages_stopped() {
   local unit
-  if [ ! -f "$root/etc/redis/ha/settings.conf" ]; then
+  if [ ! -f "$root/etc/systemd/system/$redis_unit.d/redis-ha.conf" ]; then
     for unit in "$redis_unit" "$sentinel_unit"; do
       if systemctl is-active --quiet "$unit"; then
         say "stopping $unit, which runs with the distribution's configuration"
@@ -35,35 +37,58 @@ install_packages_stopped() {
 
 install_scripts() {
   local file
-  install_file "$payload/node.sh" /usr/local/lib/redis-ha/node.sh 755 root:root
+  install_file "$payload/node.sh" "$scripts/node.sh" 755 root:root
   install_file "$payload/wait-ready.sh" /usr/local/sbin/redis-ha-wait-ready 755 root:root
   install_directory /etc/redis-ha 755 root:root
   install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root
   if ! first_boot; then
-    for file in cluster.sh decide.sh boot-rule.sh joined.sh sentinel-conf.sh; do
-      install_file "$payload/$file" "/usr/local/lib/redis-ha/$file" 755 root:root
+    for file in accounts.sh cluster.sh decide.sh boot.sh boot-rule.sh joined.sh mark.sh sentinel-conf.sh; do
+      install_file "$payload/$file" "$scripts/$file" 755 root:root
     done
     install_file "$payload/cli.sh" /usr/local/sbin/redis-ha-cli 755 root:root
     install_file "$payload/switchover.sh" /usr/local/sbin/redis-ha-switchover 755 root:root
-    install_file "$payload/operator.password" /etc/redis-ha/operator.password 600 root:root
   fi
+}
+
+# Root writes these files, and the accounts read what concerns them. Only Sentinel's own file, with its state, is elsewhere: Sentinel
+# rewrites it, so its folder must be the account redis' own.
+install_configuration() {
+  install_file "$payload/operator.password" /etc/redis-ha/operator.password 640 root:redis-ha
+  install_file "$payload/users.acl" /etc/redis-ha/users.acl 640 root:redis redis-users
+  install_file "$payload/settings.conf" /etc/redis-ha/settings.conf 640 root:redis
+  install_file "$payload/sentinel-users.acl" /etc/redis-ha/sentinel-users.acl 640 root:redis sentinel-users
+}
+
+# A node of a former payload that had all of the data could be promoted.
+keep_promotable() {
+  if [ -d "$root/usr/local/lib/redis-ha" ] && is_member && [ ! -f "$promotable_file" ]; then
+    echo 'by a former payload' >"$promotable_file"
+  fi
+}
+
+# What former payloads left behind: files in a folder of the account redis, scripts that wrote there as root.
+remove_former_layout() {
+  local folder
+  folder=$(dirname "$sentinel_file")
+  as_account redis rm -f "$folder"/{settings.conf,users.acl,redis.conf,redis.conf.new,sentinel-settings.conf,sentinel-users.acl} "$folder"/*.redis-ha-new
+  rm -rf "$root/usr/local/lib/redis-ha"
+  rm -f "$root/var/log/redis-ha-apply.log"
 }
 
 transparent_huge_pages_off() {
-  install_file "$payload/redis-ha-thp.service" /etc/systemd/system/redis-ha-thp.service 644 root:root
-  systemctl daemon-reload
-  systemctl enable redis-ha-thp.service
+  former_unit redis-ha-thp.service
   if in_container; then
     say 'transparent huge pages are not settable in this machine (a container)'
-  else
-    systemctl start redis-ha-thp.service
+    return 0
   fi
+  install_file "$payload/thp.conf" /etc/tmpfiles.d/redis-ha.conf 644 root:root
+  systemd-tmpfiles --create /etc/tmpfiles.d/redis-ha.conf
 }
 
 install_units() {
-  install_file "$payload/redis.dropin.conf" "/etc/systemd/system/$redis_unit.d/redis-ha.conf" 644 root:root
-  install_file "$payload/sentinel.dropin.conf" "/etc/systemd/system/$sentinel_unit.d/redis-ha.conf" 644 root:root
-  install_file "$payload/redis-ha-joined.service" /etc/systemd/system/redis-ha-joined.service 644 root:root
+  install_file "$payload/redis.dropin.conf" "/etc/systemd/system/$redis_unit.d/redis-ha.conf" 644 root:root redis-restart
+  install_file "$payload/sentinel.dropin.conf" "/etc/systemd/system/$sentinel_unit.d/redis-ha.conf" 644 root:root sentinel-restart
+  install_file "$payload/redis-ha-joined.service" /etc/systemd/system/redis-ha-joined.service 644 root:root joined-restart
   if first_boot; then
     systemctl daemon-reload
     return 0
@@ -71,6 +96,10 @@ install_units() {
   systemctl unmask "$redis_unit" "$sentinel_unit"
   systemctl daemon-reload
   systemctl enable "$redis_unit" "$sentinel_unit"
+  if pending joined-restart; then
+    systemctl try-restart --no-block redis-ha-joined.service
+    settled joined-restart
+  fi
 }
 
 # The peers' Sentinels know the master better than the list of nodes does, when this machine takes the place of another.
@@ -92,21 +121,23 @@ master_to_monitor() {
 
 # One Sentinel is away for a moment when its settings change; the others keep the quorum.
 configure_sentinel() {
-  local version settings=$root/etc/redis/ha/sentinel-settings.conf current=$root/etc/redis/ha/sentinel.conf
-  changed=no
-  install_file "$payload/sentinel-users.acl" /etc/redis/ha/sentinel-users.acl 640 root:redis
-  if [ "$changed" = yes ] && systemctl is-active --quiet "$sentinel_unit"; then
+  local version settings=$root/etc/redis-ha/sentinel-settings.conf
+  if ! systemctl is-active --quiet "$sentinel_unit"; then
+    settled sentinel-users
+  elif pending sentinel-users; then
     [ "$(ask_sentinel ACL LOAD)" = OK ] || fail 'Sentinel refused the new users (ACL LOAD)'
+    settled sentinel-users
   fi
-  if [ ! -f "$current" ] || ! cmp -s "$payload/sentinel-settings.conf" "$settings"; then
+  if [ ! -f "$sentinel_file" ] || ! cmp -s "$payload/sentinel-settings.conf" "$settings"; then
     version=$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
     systemctl stop "$sentinel_unit"
-    "$payload/sentinel-conf.sh" "$payload/sentinel-settings.conf" "$current" "$(master_to_monitor)" "$version" >"$payload/sentinel.conf"
-    install_file "$payload/sentinel.conf" /etc/redis/ha/sentinel.conf 640 redis:redis
-    install_file "$payload/sentinel-settings.conf" /etc/redis/ha/sentinel-settings.conf 640 root:redis
+    as_account redis timeout 60 bash "$root$scripts/sentinel-conf.sh" "$sentinel_file" "$(master_to_monitor)" "$version" \
+      <"$payload/sentinel-settings.conf"
+    install_file "$payload/sentinel-settings.conf" /etc/redis-ha/sentinel-settings.conf 600 root:root
   fi
-  if [ "$units_changed" = yes ]; then
+  if pending sentinel-restart; then
     systemctl restart "$sentinel_unit"
+    settled sentinel-restart
   else
     systemctl start "$sentinel_unit"
   fi
@@ -166,19 +197,23 @@ restart_replica() {
 }
 
 configure_redis() {
-  local line restart=$units_changed
-  local running=$root/run/redis-ha/running.conf
-  changed=no
-  install_file "$payload/users.acl" /etc/redis/ha/users.acl 640 root:redis
-  users_changed=$changed
-  install_file "$payload/settings.conf" /etc/redis/ha/settings.conf 640 root:redis
+  local line restart=no
+  local running=$runtime_directory/running.conf
   if ! systemctl is-active --quiet "$redis_unit"; then
-    # It may have to wait for other nodes, so nobody waits for it here; redis-ha-wait-ready does.
-    systemctl start --no-block "$redis_unit"
+    # It may have to wait for other nodes, so nobody waits for it here; redis-ha-wait-ready does. One that is on its way already
+    # goes by the former unit and users: from the beginning, then.
+    if [ "$(systemctl is-active "$redis_unit")" = activating ] && { pending redis-restart || pending redis-users; }; then
+      systemctl restart --no-block "$redis_unit"
+    else
+      systemctl start --no-block "$redis_unit"
+    fi
+    settled redis-restart
+    settled redis-users
     return 0
   fi
-  if [ "$users_changed" = yes ]; then
+  if pending redis-users; then
     [ "$(ask_redis ACL LOAD)" = OK ] || fail 'redis-server refused the new users (ACL LOAD)'
+    settled redis-users
     say 'users loaded'
   fi
   settings >"$payload/wanted.conf"
@@ -191,8 +226,9 @@ configure_redis() {
   while read -r line; do
     set_live "$line" || restart=yes
   done <"$payload/changed.conf"
-  if [ "$restart" = yes ]; then
+  if [ "$restart" = yes ] || pending redis-restart; then
     restart_replica
+    settled redis-restart
   else
     cp "$payload/wanted.conf" "$running"
   fi
@@ -202,24 +238,28 @@ step 'scripts and the node facts'
 install_scripts
 # shellcheck source-path=SCRIPTDIR
 . "$payload/node.sh"
+step 'root file system'
+grow_root
 step 'packages'
 install_packages_stopped
-step 'directories'
+step 'accounts, directories and configuration files'
+create_account redis-ha redis
 install_directory /etc/redis 2770 redis:redis
-install_directory /etc/redis/ha 750 redis:redis
 install_directory /var/lib/redis 750 redis:redis
 install_directory /run/redis-ha 755 root:root
+if ! first_boot; then
+  keep_promotable
+  install_configuration
+fi
 step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
 transparent_huge_pages_off
 slew_clock
 step 'host firewall'
 open_ports 6379 26379
-metadata_guard "$payload"
+own_rules "$payload"
 step 'systemd units'
-changed=no
 install_units
-units_changed=$changed
 if first_boot; then
   exit 0
 fi
@@ -227,3 +267,4 @@ step 'Sentinel'
 configure_sentinel
 step 'Redis'
 configure_redis
+remove_former_layout

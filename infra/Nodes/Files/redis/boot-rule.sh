@@ -1,19 +1,16 @@
 #!/usr/bin/env bash
-# Runs before every start of redis-server (ExecStartPre, as root): asks all Sentinels and the other nodes who is master, lets
-# decide.sh decide, and writes the redis.conf that redis-server then starts with. So the role is never taken from an old file, and
-# what Sentinel or FAILOVER rewrote in redis.conf lives until the next start at most.
-#
-# It waits as long as there is no safe answer; what it waits for is in the journal and in /run/redis-ha/boot-rule.
+# Asks all Sentinels and the other nodes who is master and lets decide.sh decide, as the account redis-ha: boot.sh runs it before
+# every start of redis-server and acts on its answer. It waits as long as there is no safe answer.
+# Standard output: "say TEXT" lines on what was decided or is waited for; the last one is "start master" or "start replicaof ADDRESS".
 set -euo pipefail
 
 library=$(dirname "$(readlink -f "$0")")
 # shellcheck source-path=SCRIPTDIR
 . "$library/node.sh"
 
-mkdir -p "$runtime_directory"
-answers=$(mktemp -d "$runtime_directory/answers.XXXXXX")
-errors=$answers.errors
-trap 'rm -rf "$answers" "$answers".*' EXIT
+# This account's own folder, which boot.sh has made.
+answers=$runtime_directory/answers
+errors=$answers/errors facts=$answers/facts
 
 # vote_of ADDRESS: one "vote" line if the Sentinel there answers.
 vote_of() {
@@ -31,7 +28,7 @@ vote_on_disk() {
   awk -v name="$REDIS_HA_MASTER_NAME" -v me="$REDIS_HA_ADDRESS" '
     tolower($1) == "sentinel" && $2 == "monitor" && $3 == name { address = $4 }
     tolower($1) == "sentinel" && $2 == "config-epoch" && $3 == name { epoch = $4 }
-    END { if (address != "") print "vote", me, "file", address, epoch + 0, "-" }' "$redis_directory/sentinel.conf"
+    END { if (address != "") print "vote", me, "file", address, epoch + 0, "-" }' "$sentinel_file" 2>>"$errors" || true
 }
 
 # peer_of ADDRESS: one "peer" line, always. A replica that never finished its first synchronisation has replica-priority 0.
@@ -58,10 +55,10 @@ peer_of() {
 facts() {
   local entry address number=0
   echo "me $REDIS_HA_ADDRESS"
-  if [ -f "$member_file" ]; then echo 'member yes'; else echo 'member no'; fi
+  if is_member; then echo 'member yes'; else echo 'member no'; fi
   echo "downafter $(((REDIS_HA_DOWN_AFTER_MS + 999) / 1000))"
   echo "waited $((SECONDS))"
-  rm -f "$answers"/*
+  rm -f "$answers"/{vote,peer}.*
   : >"$errors"
   for entry in $REDIS_HA_NODES; do
     address=${entry#*=}
@@ -73,58 +70,38 @@ facts() {
   done
   wait
   echo "sentinels $number"
-  cat "$answers"/*
+  cat "$answers"/{vote,peer}.*
   if ! grep -q -F "vote $REDIS_HA_ADDRESS live" "$answers"/vote.*; then
     vote_on_disk
   fi
 }
 
 report() {
-  echo "$1"
-  echo "$1" >"$runtime_directory/boot-rule"
-}
-
-# write_configuration [REPLICAOF]
-write_configuration() {
-  {
-    echo '# Written by the boot rule before every start of redis-server, from settings.conf: changes made here do not last.'
-    settings
-    if [ "$#" -gt 0 ]; then
-      echo "replicaof $1 6379"
-      # Without a full copy of the data, or before the proxies know it, this node must never be promoted; redis-ha-joined raises it.
-      if [ ! -f "$member_file" ] || [ ! -f "$promotable_file" ]; then echo 'replica-priority 0'; fi
-    fi
-  } >"$redis_directory/redis.conf.new"
-  chown redis:redis "$redis_directory/redis.conf.new"
-  chmod 640 "$redis_directory/redis.conf.new"
-  mv "$redis_directory/redis.conf.new" "$redis_directory/redis.conf"
-  settings >"$runtime_directory/running.conf"
+  echo "say $1"
 }
 
 umask 077
 SECONDS=0
 reported='' asked_for_failover=-60
 while true; do
-  facts >"$answers.facts"
-  read -r action argument rule reason <<<"$("$library/decide.sh" <"$answers.facts")"
+  facts >"$facts"
+  read -r action argument rule reason <<<"$(bash "$library/decide.sh" <"$facts")"
   case $action in
     master)
-      # From the moment it may take writes, this node's data is the data.
-      echo 'master' >"$member_file"
-      write_configuration
       report "$rule master: $reason"
+      echo 'start master'
       break
       ;;
     replicaof)
-      write_configuration "$argument"
       report "$rule replica of $argument: $reason"
+      echo "start replicaof $argument"
       break
       ;;
     failover)
       if ((SECONDS - asked_for_failover >= 15)); then
         asked_for_failover=$SECONDS
         report "$rule failover asked of the Sentinel on $argument: $reason"
-        ask "$argument" 26379 SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME" || true
+        report "its answer: $(ask "$argument" 26379 SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME" 2>&1 || echo none)"
       fi
       sleep 0.5
       ;;

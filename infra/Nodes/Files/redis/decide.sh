@@ -23,7 +23,7 @@
 # - The vote with the highest configuration epoch is the newest: each failover raises it. The state that our own Sentinel keeps
 #   on disk is a vote as well, so there is one even when all machines lost power together and no Sentinel is up yet.
 # - Starting as replica of the named node is harmless when the vote is stale: the Sentinels re-point a replica. Starting as
-#   master is not, so it needs a reason:
+#   master is not, so it needs a reason (below). A named node that is none of ours is not followed (S3): its data would replace ours.
 #     M1 a majority names this node, no failover is under way, and its data is intact: a killed process is back at once.
 #     M2 the same without a majority in reach, or with the node marked down, after patience: the machines came back from a power
 #        loss one by one, or nobody can be promoted. min-replicas-to-write keeps a stale master from acknowledging writes.
@@ -48,6 +48,12 @@ declare -A count=() kind=() of=() since=() peer_member=()
 peers=()
 
 while read -r fact a b c d e; do
+  # Part of this is what other machines and Sentinel's own file say, and arithmetic would run a command that stands in a value: a vote
+  # that holds anything but words and numbers does not count, and such a peer is as good as down.
+  if [[ "$fact $a $b $c $d $e" == *[!A-Za-z0-9\ ._,:-]* ]]; then
+    if [ "$fact" != peer ]; then continue; fi
+    b=down
+  fi
   case $fact in
     me) me=$a ;;
     member) member=$a ;;
@@ -56,6 +62,8 @@ while read -r fact a b c d e; do
     waited) waited=$a ;;
     vote)
       votes=$((votes + 1))
+      # Sentinel counts to 2^64 - 1, this shell to 2^63 - 1: beyond 18 digits an epoch is as good as the last one.
+      if ((${#d} > 18)); then d=999999999999999999; fi
       if [ "$b" = live ]; then
         live=$((live + 1))
         if [ "$a" != "$me" ]; then live_peer_sentinel=$a; fi
@@ -111,6 +119,9 @@ if ((votes == 0)); then
 fi
 
 if [ "$best" != "$me" ]; then
+  if [ -z "${kind[$best]:-}" ]; then
+    answer wait - S3 "the Sentinels name $best (epoch $best_epoch), which is no Redis node of this cluster as this node knows it"
+  fi
   if [ "${kind[$best]:-down}" = replica ] && ((${#claimants[@]} == 0)) && [ "$member" = yes ] &&
     [ "${of[$best]}" = "$me" ] && ((since[$best] >= 0 && since[$best] <= recent_link)); then
     answer master - M3 "the Sentinels name $best, which itself followed this node until it stopped"

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# After a start of redis-server: once this node is master, or a replica whose link is up (so its first synchronisation is complete),
-# marks it as a member; then sees to its replica-priority, which is 0 while Sentinels must not promote it. redis-ha-joined.service.
+# After a start of redis-server, in steps of redis-ha-joined.service; as the account redis-ha, while mark.sh makes the marks between them:
+#   copied     waits until this node is master, or a replica whose link is up: its first synchronisation is complete, it is a member
+#   admitted   sees to its replica-priority, which is 0 while Sentinels must not promote it, and waits until it is another: promotable
+#   founders   after the first bootstrap, on its master: admits the others
 #
 # A node is promotable for good once it was allowed to: a client's way to a master leads through the proxies, and one that they do not know
 # would be a master without clients. Who allows it sets its replica-priority, and this script remembers that:
@@ -47,24 +49,30 @@ admit_founders() {
   done
 }
 
-admitted=no
-while true; do
+# serves: this node is master, or in step with one.
+serves() {
   state
-  if [ "$role" = master ] || { [ "$role" = slave ] && [ "$link" = up ]; }; then
-    if [ ! -f "$member_file" ]; then
-      echo "$role" >"$member_file"
-      echo "has a full copy of the data, as $role"
+  [ "$role" = master ] || { [ "$role" = slave ] && [ "$link" = up ]; }
+}
+
+# may_be_promoted: or is master already.
+may_be_promoted() {
+  serves || return 1
+  if [ "$role" = slave ] && [ "$priority" = 0 ] && [ -f "$promotable_file" ] && raise; then priority=100; fi
+  [ "$role" = master ] || [ "$priority" != 0 ]
+}
+
+case $1 in
+  copied) until serves; do sleep 0.5; done ;;
+  admitted) until may_be_promoted; do sleep 0.5; done ;;
+  founders)
+    state
+    if [ "$role" = master ] && grep -q '^F1 master' "$runtime_directory/boot-rule"; then
+      admit_founders
     fi
-    if [ "$role" = slave ] && [ "$priority" = 0 ] && [ -f "$promotable_file" ] && raise; then priority=100; fi
-    if [ "$role" = master ] || [ "$priority" != 0 ]; then admitted=yes; fi
-  fi
-  if [ "$admitted" = yes ]; then break; fi
-  sleep 0.5
-done
-if [ ! -f "$promotable_file" ]; then
-  echo "$role" >"$promotable_file"
-  echo 'may be promoted from now on'
-fi
-if [ "$role" = master ] && grep -q '^F1 master' "$runtime_directory/boot-rule"; then
-  admit_founders
-fi
+    ;;
+  *)
+    echo "joined.sh: no step \"$1\"" >&2
+    exit 2
+    ;;
+esac

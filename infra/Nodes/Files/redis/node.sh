@@ -4,19 +4,22 @@
 # Sourced.
 
 root=${REDIS_HA_ROOT:-}
-redis_directory=$root/etc/redis/ha
-data_directory=$root/var/lib/redis
+# Root's: settings, users, passwords, and the redis.conf of the next start.
+configuration_directory=$root/etc/redis-ha
 runtime_directory=$root/run/redis-ha
+# The account redis owns these, so root touches them as that account only. Sentinel writes its state into a file beside this one,
+# which then takes its place.
+sentinel_file=$root/etc/redis/ha/sentinel.conf
 # In the data directory, so that it goes when the data goes.
-member_file=$data_directory/redis-ha.member
+member_file=$root/var/lib/redis/redis-ha.member
 # On the machine's own disk: all proxies have known this node, so the Sentinels may promote it.
 promotable_file=$root/var/lib/redis-ha/promotable
 
 # shellcheck disable=SC1091
-. "$root/etc/redis-ha/node.env"
+. "$configuration_directory/node.env"
 
-# ask ADDRESS PORT COMMAND...: as the operator, whose password stays in the environment of redis-cli. Fails when nobody answers
-# in time. Answers are complete or absent: an error reply is printed as Redis worded it.
+# ask ADDRESS PORT COMMAND...: as the operator, whose password (readable by root and the account redis-ha) stays in the environment of
+# redis-cli. Fails when nobody answers in time. Answers are complete or absent: an error reply is printed as Redis worded it.
 ask() {
   local address=$1 port=$2
   shift 2
@@ -50,8 +53,19 @@ number() {
 
 # settings: what redis.conf holds apart from the role. maxmemory is three quarters of this machine's memory unless it is set.
 settings() {
-  cat "$redis_directory/settings.conf"
-  if ! grep -q '^maxmemory ' "$redis_directory/settings.conf"; then
+  cat "$configuration_directory/settings.conf"
+  if ! grep -q '^maxmemory ' "$configuration_directory/settings.conf"; then
     awk '$1 == "MemTotal:" { printf "maxmemory %dmb\n", $2 * 3 / 4 / 1024 }' /proc/meminfo
   fi
+}
+
+# is_member: whether this data directory holds, or has once held, a full copy of the data.
+is_member() {
+  [ -f "$member_file" ] && [ ! -L "$member_file" ]
+}
+
+# mark_member WORD: this data directory holds a full copy of the data. Run by root; the directory is the account redis' own.
+mark_member() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  as_account redis bash -c 'umask 027 && echo "$1" >"$2"' mark_member "$1" "$member_file"
 }

@@ -46,9 +46,9 @@ done
 
 root=${REDIS_HA_ROOT:-}
 # shellcheck source-path=SCRIPTDIR source=node.sh
-. "$root/usr/local/lib/redis-ha/node.sh"
+. "$root/usr/local/libexec/redis-ha/node.sh"
 # shellcheck source-path=SCRIPTDIR source=cluster.sh
-. "$root/usr/local/lib/redis-ha/cluster.sh"
+. "$root/usr/local/libexec/redis-ha/cluster.sh"
 
 [ -r "$root/etc/redis-ha/operator.password" ] || { echo 'redis-ha-switchover: run it as root' >&2 && exit 2; }
 # Bytes that the target may be behind: the writes are paused until it has them.
