@@ -94,10 +94,9 @@ internal static class Explanation
             hints.Add($"Sentinel {sentinel.Address}: {sentinel.Health} since {Clock(sentinel.Since)}{Error(sentinel.Health, sentinel.Error)}.{Advice(sentinel.Remedy)}");
         }
 
-        foreach (var sentinel in status.Sentinels.Where(s => s is { Up: true, EventsError: not null }))
+        foreach (var unheard in status.Sentinels.Where(s => s is { Up: true, EventsError: not null }).GroupBy(s => s.EventsError, s => s.Address))
         {
-            hints.Add($"Sentinel {sentinel.Address} answers, and its events are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: "
-                + sentinel.EventsError);
+            hints.Add($"The events of Sentinel {string.Join(" and ", unheard)} are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: {unheard.Key}");
         }
 
         foreach (var sentinel in status.Sentinels.Where(s => s is { Up: true, Tilt: true }))

@@ -48,6 +48,9 @@ public enum ServerHealth : byte
     /// <summary>The user may not run a command, or use a channel, that the probe needs (-NOPERM).</summary>
     NotPermitted,
 
+    /// <summary>It does not know a command that the probe needs: the command was renamed, or it is no such server.</summary>
+    UnknownCommand,
+
     /// <summary>It is in protected mode and lets nobody in from other machines (-DENIED).</summary>
     ProtectedMode,
 
@@ -126,6 +129,9 @@ public static class ServerHealthExtensions
             (ServerHealth.NotPermitted, new("forbids a command", Kind.RefusesProbe | Kind.NeedsOperator,
                 $"Let the user run its commands: ACL SETUSER <redis.user> {NeededRights.Node}",
                 $"Let the user run its commands: ACL SETUSER <sentinel.user> {NeededRights.Sentinel}")),
+            (ServerHealth.UnknownCommand, new("does not know a command", Kind.NeedsOperator,
+                "Check that the address is that of a Redis server, and that its file has no rename-command for what the probe asks.",
+                "Check that the address is that of a Sentinel, and that its file has no rename-command for what the proxy asks.")),
             (ServerHealth.ProtectedMode, new("is in protected mode", Kind.NeedsOperator,
                 "Redis' own ways out: give its default user a password (requirepass), and set it here as {section}.passwordFile; "
                 + "or, where only trusted machines reach it, CONFIG SET protected-mode no on that machine, and in its file.")),

@@ -35,7 +35,7 @@ internal sealed class HealthMemory
     public bool IsDown => Health is not (ServerHealth.Up or ServerHealth.Unknown) || Silent;
 
     /// <summary>Lines about its state; two a minute when it goes back and forth.</summary>
-    public RepeatedLines States { get; } = new();
+    public RepeatedLines States { get; } = new(end: (int)ServerHealth.Up);
 
     /// <summary>Lines about its role, vote and the like, of which there are some in every failover.</summary>
     public RepeatedLines Events { get; } = new(burst: 10);

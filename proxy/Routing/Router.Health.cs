@@ -224,7 +224,7 @@ public sealed partial class Router
             HealthMemory memory = _nodeHealth[i];
             bool silent = track.HasAnswer && now - track.Answer.SentAt > _timing.NodeEvidence && memory.BecomesSilent(_clock.Time)
                 && !InMaintenance(_configuration.Redis.Nodes[i].Name);
-            if ((silent || memory.States.IsDue(now)) && memory.States.Lets((int)StateOf(memory), now, out int left))
+            if ((silent || memory.States.IsDue((int)StateOf(memory), now)) && memory.States.Lets((int)StateOf(memory), now, out int left))
             {
                 WriteNodeState(i, left, TimeSpan.Zero);
             }
@@ -235,7 +235,7 @@ public sealed partial class Router
             SentinelTrack track = _state.Sentinel(i);
             HealthMemory memory = _sentinelHealth[i];
             bool silent = track.HasAnswer && now - track.Answer.SentAt > _timing.VoteEvidence && memory.BecomesSilent(_clock.Time);
-            if ((silent || memory.States.IsDue(now)) && memory.States.Lets((int)StateOf(memory), now, out int left))
+            if ((silent || memory.States.IsDue((int)StateOf(memory), now)) && memory.States.Lets((int)StateOf(memory), now, out int left))
             {
                 WriteSentinelState(i, left, TimeSpan.Zero);
             }

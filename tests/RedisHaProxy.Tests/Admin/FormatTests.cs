@@ -153,7 +153,7 @@ public sealed partial class FormatTests
         Assert.StartsWith("Sentinel 10.0.0.1:26379 knows 6.6.6.6; so does 10.0.0.2:26379. If you added servers", hints[1], StringComparison.Ordinal);
         Assert.StartsWith("redis2 (10.0.0.2:6379) follows 6.6.6.6:6379, which is none of redis.nodes", hints[2], StringComparison.Ordinal);
         Assert.Contains(hints, h => h.StartsWith("redis3 ", StringComparison.Ordinal) && h.EndsWith(" Do that.", StringComparison.Ordinal));
-        Assert.Contains(hints, h => h.StartsWith("Sentinel 10.0.0.1:26379 answers, and its events are not heard", StringComparison.Ordinal) && h.EndsWith("Let it", StringComparison.Ordinal));
+        Assert.Contains(hints, h => h.StartsWith("The events of Sentinel 10.0.0.1:26379 are not heard", StringComparison.Ordinal) && h.EndsWith("Let it", StringComparison.Ordinal));
 
         Assert.Contains("events not heard", StatsPage.Write(status, SampleStatus.Timeline, "abc"), StringComparison.Ordinal);
         using var writer = new StringWriter();

@@ -69,6 +69,7 @@ public sealed class ConversationTests
     [InlineData("-NOPERM this user has no permissions to run the 'ping' command\r\n", ServerHealth.NotPermitted)]
     [InlineData("-DENIED Redis is running in protected mode\r\n", ServerHealth.ProtectedMode)]
     [InlineData("-ERR something new\r\n", ServerHealth.ServerError)]
+    [InlineData("-ERR unknown command 'PING', with args beginning with: \r\n", ServerHealth.UnknownCommand)]
     public void An_error_to_PING_is_a_state_of_its_own(string error, ServerHealth health)
     {
         Outcome outcome = AskNode(error + MasterRole + Bulk("x:1\r\n"));

@@ -70,12 +70,33 @@ public sealed class HealthMemoryTests
             Assert.False(lines.Lets(i % 2 == 0 ? 3 : 1, TimeSpan.FromSeconds(2), out _));
         }
 
-        Assert.False(lines.IsDue(TimeSpan.FromSeconds(30)));
-        Assert.True(lines.IsDue(TimeSpan.FromSeconds(31)));
-        Assert.True(lines.Lets(3, TimeSpan.FromSeconds(31), out left));
+        Assert.False(lines.IsDue(3, TimeSpan.FromSeconds(60)));
+        Assert.True(lines.IsDue(3, TimeSpan.FromSeconds(61)));
+        Assert.True(lines.Lets(3, TimeSpan.FromSeconds(61), out left));
         Assert.Equal(" (100 changes before it are not in the log)", RepeatedLines.Describe(left));
-        Assert.False(lines.IsDue(TimeSpan.FromHours(1)));
-        Assert.True(lines.Lets(7, TimeSpan.FromSeconds(32), out _)); // another kind is news
+        Assert.False(lines.IsDue(3, TimeSpan.FromHours(1)));
+        Assert.True(lines.Lets(7, TimeSpan.FromSeconds(62), out _)); // another kind is news
+    }
+
+    [Fact]
+    public void The_end_of_what_was_told_is_told_at_once_and_once()
+    {
+        var lines = new RepeatedLines(end: 1);
+        Assert.True(lines.Lets(1, TimeSpan.Zero, out _)); // the first time that all is well
+        for (int minute = 1; minute < 4; minute++)
+        {
+            TimeSpan now = TimeSpan.FromMinutes(minute);
+            Assert.True(lines.Lets(3, now, out int left));
+            Assert.Equal(minute == 1 ? 0 : 19, left);
+            Assert.True(lines.Lets(1, now, out _));
+            for (int i = 0; i < 9; i++)
+            {
+                Assert.False(lines.Lets(3, now, out _));
+                Assert.False(lines.Lets(1, now, out _));
+            }
+
+            Assert.False(lines.Lets(3, now, out _));
+        }
     }
 
     // Whatever a server does: at most the first line of each kind, and two a minute; and what was held back last is due in time.
@@ -98,7 +119,7 @@ public sealed class HealthMemoryTests
 
                 if (lines.HeldBack > 0)
                 {
-                    Assert.True(lines.IsDue(written[^1].At + RepeatedLines.Spacing));
+                    Assert.True(lines.IsDue(0, written[^1].At + RepeatedLines.Spacing));
                 }
 
                 var repeated = written.Where((line, i) => written.Take(i).Any(w => w.Kind == line.Kind && line.At - w.At < RepeatedLines.Memory)).ToList();
@@ -111,9 +132,9 @@ public sealed class HealthMemoryTests
     {
         var lines = new RepeatedLines(burst: 3);
         Assert.Equal([true, true, true, false, false], Enumerable.Range(0, 5).Select(_ => lines.Lets(0, TimeSpan.Zero, out int _)));
-        Assert.True(lines.Lets(0, TimeSpan.FromSeconds(30), out int left));
+        Assert.True(lines.Lets(0, TimeSpan.FromSeconds(60), out int left));
         Assert.Equal(2, left);
-        Assert.False(lines.Lets(0, TimeSpan.FromSeconds(59), out _));
-        Assert.Equal([true, true, true, false], Enumerable.Range(0, 4).Select(_ => lines.Lets(0, TimeSpan.FromSeconds(200), out int _)));
+        Assert.False(lines.Lets(0, TimeSpan.FromSeconds(119), out _));
+        Assert.Equal([true, true, true, false], Enumerable.Range(0, 4).Select(_ => lines.Lets(0, TimeSpan.FromSeconds(400), out int _)));
     }
 }
