@@ -144,7 +144,7 @@ internal static class Explanation
 
     /// <summary>The error in brackets, unless it says no more than the state.</summary>
     public static string Error(string health, string? error) =>
-        error is null || error.Equals(health, StringComparison.OrdinalIgnoreCase) ? "" : $" ({error})";
+        error is null || error.Equals(health, StringComparison.OrdinalIgnoreCase) ? "" : $" ({error.TrimEnd('.', ' ')})";
 
     private static string Advice(string? remedy) => remedy is null ? "" : $" {remedy}";
 

@@ -18,6 +18,7 @@ internal sealed partial class Gate : IDisposable
     private readonly ILogger _logger;
     private readonly SemaphoreSlim _signal = new(0, 1);
     private readonly Lock _lock = new();
+    private readonly RepeatedLines _lines = new(burst: 20); // the timeline has all of them
 
     private IReadOnlyList<RedisNode> _nodes;
     private Wish _wish;
@@ -192,9 +193,9 @@ internal sealed partial class Gate : IDisposable
         {
             Opened(target!, wish);
         }
-        else if (before.Generation > 0)
+        else if (before.Generation > 0 && _lines.Lets((int)mode, at, out int left))
         {
-            LogShut(mode, target?.Name ?? "none", wish.Rule, took.TotalMilliseconds, wish.Evidence);
+            LogShut(mode, target?.Name ?? "none", wish.Rule, took.TotalMilliseconds, $"{wish.Evidence}{RepeatedLines.Describe(left)}");
         }
     }
 
@@ -216,7 +217,10 @@ internal sealed partial class Gate : IDisposable
             SessionsKept = interruption.SessionsKept,
         };
         Switchovers.Add(switchover);
-        LogOpened(target.Name, wish.Rule, switchover.Shut.TotalMilliseconds, interruption.From?.Name ?? "none", wish.Evidence);
+        if (_lines.Lets((int)GateMode.Open, now, out int left))
+        {
+            LogOpened(target.Name, wish.Rule, switchover.Shut.TotalMilliseconds, interruption.From?.Name ?? "none", $"{wish.Evidence}{RepeatedLines.Describe(left)}");
+        }
     }
 
     private readonly record struct Wish(GateMode Mode, RedisNode? Target, string Rule, string Evidence, TimeSpan? PromotionSeenAt);

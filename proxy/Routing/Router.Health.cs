@@ -165,7 +165,7 @@ public sealed partial class Router
         else if (report.Health != ServerHealth.Disconnected && _state.Sentinel(report.Sentinel).Health == ServerHealth.Up
             && memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
         {
-            LogNotSubscribed(name, report.Health.Text(), report.Error ?? "", Advice(report.Health, "sentinel"), RepeatedLines.Describe(left));
+            LogNotSubscribed(name, report.Health.Text(), (report.Error ?? "").TrimEnd('.', ' '), Advice(report.Health, "sentinel"), RepeatedLines.Describe(left));
         }
     }
 
@@ -212,12 +212,20 @@ public sealed partial class Router
             RoutingAction.Park => "park",
             _ => "closed",
         };
-        LogDecision(decision.RuleName, action, _names.Describe(decision.Situation));
+        if (_decisionLines.Lets((int)decision.Rule, _clock.Now, out int left))
+        {
+            LogDecision(decision.RuleName, action, $"{_names.Describe(decision.Situation)}{RepeatedLines.Describe(left)}");
+        }
     }
 
     // What time alone changes: answers that have grown old, and lines that waited because there were too many.
     private void NoteSilence(TimeSpan now)
     {
+        if (_decisionLines.IsDue((int)_decision.Rule, now))
+        {
+            NoteChange(_decision);
+        }
+
         for (int i = 0; i < _nodeHealth.Length; i++)
         {
             NodeTrack track = _state.Node(i);
@@ -274,7 +282,8 @@ public sealed partial class Router
 
     private static ServerHealth StateOf(HealthMemory memory) => memory.Silent ? ServerHealth.Silent : memory.Health;
 
-    private static string ErrorOf(HealthMemory memory, string? last) => (memory.Silent ? last ?? "no answer" : memory.Error) ?? "";
+    // A sentence of the server's ends the line's.
+    private static string ErrorOf(HealthMemory memory, string? last) => ((memory.Silent ? last ?? "no answer" : memory.Error) ?? "").TrimEnd('.', ' ');
 
     private string Named(in SentinelReport report) => report.Named >= 0 ? _names.Node(report.Named) : report.NamedAddress ?? "";
 

@@ -52,6 +52,9 @@ public sealed partial class Router : IDisposable
     private readonly Blindness _blindness = new();
     private volatile bool _isBlind;
 
+    // A deployment that goes back and forth: more than a failover takes.
+    private readonly RepeatedLines _decisionLines = new(burst: 20);
+
     private RoutingDecision _decision;
     private DateTimeOffset _decisionSince;
     private TimeSpan _evaluatedAt;

@@ -77,6 +77,34 @@ public sealed class ProbeReasonTests
         Assert.InRange(router.Log.Lines.Count(l => l.Contains("redis1 is", StringComparison.Ordinal)), 1, 2);
     }
 
+    [Fact]
+    public async Task A_master_that_goes_back_and_forth_fills_no_log()
+    {
+        const string Up = "+PONG\r\n*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n$14\r\nrole:master\r\nx\r\n";
+        const string Loading = "-LOADING Redis is loading the dataset in memory\r\n*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n$14\r\nrole:master\r\nx\r\n";
+        int answers = 0;
+        await using var server = new PlainServer(async socket =>
+        {
+            byte[] buffer = new byte[4096];
+            for (int n; (n = await socket.ReceiveAsync(buffer)) > 0;)
+            {
+                bool asksRole = buffer.AsSpan(0, n).IndexOf("ROLE"u8) >= 0;
+                await socket.SendAllAsync(!asksRole ? "$14\r\nrun_id:abcdef\n\r\n" : Interlocked.Increment(ref answers) % 2 == 0 ? Loading : Up);
+                if (asksRole && answers % 2 == 0)
+                {
+                    socket.Close(0); // what loads on a connection that broke has been started anew
+                    return;
+                }
+            }
+        });
+        await using var router = new RunningRouter(Configuration(server.EndPoint, null));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref answers) >= 80, () => $"40 rounds; {answers}\n{router.Log}", TimeSpan.FromSeconds(60));
+        Assert.InRange(router.Log.Lines.Count(l => l.Contains("redis1 is", StringComparison.Ordinal)), 1, 2);
+        Assert.InRange(router.Log.Lines.Count(l => l.Contains("redis1 answers", StringComparison.Ordinal)), 1, 3);
+        Assert.InRange(router.Log.Lines.Count(l => l.Contains("Rule ", StringComparison.Ordinal) && !l.Contains("Debug", StringComparison.Ordinal)), 1, 25);
+        Assert.InRange(router.Log.Lines.Count(l => l.Contains("Gate ", StringComparison.Ordinal)), 1, 25);
+    }
+
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
