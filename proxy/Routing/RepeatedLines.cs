@@ -17,7 +17,7 @@ internal sealed class RepeatedLines(int burst = 1, int end = -1)
     private readonly TimeSpan?[] _written = new TimeSpan?[32];
     private TimeSpan _refilledAt;
     private int _used;
-    private int _last = end;
+    private int _last = -1;
 
     /// <summary>Lines that were held back since the last one that was written.</summary>
     public int HeldBack { get; private set; }
