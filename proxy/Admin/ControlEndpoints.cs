@@ -107,6 +107,7 @@ internal sealed partial class ControlEndpoints(
                 Id = session.Id,
                 Client = session.Client.ToString(),
                 Node = session.Node?.Name,
+                LocalPort = session.LocalPort > 0 ? session.LocalPort : null,
                 State = session.State.ToString().ToLowerInvariant(),
                 Accepted = session.Accepted,
                 QuietMs = session.QuietMilliseconds,

@@ -12,6 +12,8 @@ internal static class EndCode
     {
         SessionEnd.ClientClosed => "client-closed",
         SessionEnd.ServerClosed => "server-closed",
+        SessionEnd.ClientTimeout => "client-timeout",
+        SessionEnd.ServerTimeout => "server-timeout",
         SessionEnd.RoleLost => "role-lost",
         SessionEnd.Idle => "idle",
         SessionEnd.Limit => "limit",
@@ -29,6 +31,8 @@ internal static class EndCode
     {
         SessionEnd.ClientClosed => "the client closed the connection",
         SessionEnd.ServerClosed => "the node closed the connection",
+        SessionEnd.ClientTimeout => "the client vanished, or read nothing for a minute",
+        SessionEnd.ServerTimeout => "the node vanished, or read nothing for a minute",
         SessionEnd.RoleLost => "the node is not the routed master any more: another one is, or it was put in maintenance or removed",
         SessionEnd.Idle => "no byte for timeouts.idle",
         SessionEnd.Limit => "a limit was reached; refused",

@@ -94,13 +94,14 @@ internal static class SessionsText
 {
     public static void Write(IAnsiConsole console, IReadOnlyList<SessionEntry> sessions)
     {
-        var table = Terminal.Table(">id", "client", "node", "state", "accepted (UTC)", ">quiet for", ">in", ">out");
+        var table = Terminal.Table(">id", "client", "node", ">port", "state", "accepted (UTC)", ">quiet for", ">in", ">out");
         foreach (var session in sessions)
         {
             table.AddRow(
                 session.Id.ToString(CultureInfo.InvariantCulture),
                 Markup.Escape(session.Client),
                 Markup.Escape(session.Node ?? "-"),
+                session.LocalPort?.ToString(CultureInfo.InvariantCulture) ?? "-",
                 session.State,
                 session.Accepted.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
                 Terminal.Milliseconds(session.QuietMs),

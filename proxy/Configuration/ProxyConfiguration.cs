@@ -218,9 +218,8 @@ public sealed record LimitConfiguration
     public int Parked { get; init; } = 10_000;
 
     /// <summary>
-    /// The error reply, without its dash and end, that a client reads when there is no master for it: printable ASCII. LOADING is what Redis
-    /// itself says when it will be able to serve soon, and what client libraries therefore retry (go-redis, redis-py and ioredis by
-    /// this prefix).
+    /// The error reply, without its dash and end, that a client for whom there is no master reads as the answer to its first command: printable
+    /// ASCII. LOADING is what Redis itself says when it will be able to serve soon; docs/operations.md has what libraries do with it.
     /// </summary>
     public string Refusal { get; init; } = DefaultRefusal;
 

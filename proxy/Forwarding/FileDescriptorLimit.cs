@@ -43,6 +43,12 @@ public static class FileDescriptorLimit
     /// <summary>Descriptors needed for so many sessions at once.</summary>
     public static long NeededFor(int connections, int perSession = 2) => ((long)perSession * connections) + Reserve;
 
+    /// <summary>Why a process with so many descriptors cannot serve at all; null when it can.</summary>
+    public static string? Problem(long files, int connections, int perSession = 2) => files >= Reserve + perSession
+        ? null
+        : $"this process may open only {files} files, which is too few to serve a single client: {Reserve} are for listeners, probes and administration. "
+            + $"Raise the limit (LimitNOFILE of the service, ulimit -n) to {NeededFor(connections, perSession)}, which limits.connections = {connections} needs, or at least to {NeededFor(64, perSession)}";
+
     /// <summary>Sessions for which so many descriptors suffice; at least one.</summary>
     public static int ConnectionsFor(long files, int perSession = 2) => (int)Math.Clamp((files - Reserve) / perSession, 1, int.MaxValue);
 }

@@ -43,6 +43,9 @@ public readonly record struct SessionInfo
     /// <summary>Its node; null while it waits for one.</summary>
     public required RedisNode? Node { get; init; }
 
+    /// <summary>The port of this machine that its connection to the node comes from, as the node's CLIENT LIST shows it; 0 while it has none.</summary>
+    public int LocalPort { get; init; }
+
     /// <summary>Where it is on its way.</summary>
     public required SessionState State { get; init; }
 

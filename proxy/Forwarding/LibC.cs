@@ -2,6 +2,7 @@
 // a plain jump; errno is read only after a failure. The values are those of the generic Linux ABI, which x64 and arm64 share;
 // the one difference is struct epoll_event, packed on x64 only (include/uapi/linux/eventpoll.h, EPOLL_PACKED).
 
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -50,6 +51,7 @@ internal static unsafe partial class LibC
 
     internal const int OpenNonBlocking = 0x800;
     internal const int OpenCloseOnExec = 0x80000;
+    internal const int FcntlSetFlags = 4;
     internal const int FcntlSetPipeSize = 1031;
     internal const uint SpliceMove = 1;
     internal const uint SpliceNonBlocking = 2;
@@ -74,9 +76,11 @@ internal static unsafe partial class LibC
     internal const int ETIME = 62;
     internal const int EPROTO = 71;
     internal const int EADDRNOTAVAIL = 99;
+    internal const int ENETUNREACH = 101;
     internal const int ECONNRESET = 104;
     internal const int ENOBUFS = 105;
     internal const int ETIMEDOUT = 110;
+    internal const int EHOSTUNREACH = 113;
     internal const int ECANCELED = 125;
     internal const int EINPROGRESS = 115;
 
@@ -118,6 +122,14 @@ internal static unsafe partial class LibC
         int error = 0;
         uint length = sizeof(int);
         return GetSocketOption(socket, LevelSocket, OptionError, &error, &length) < 0 ? Errno : error;
+    }
+
+    /// <summary>The port that an IP socket is bound to; 0 when it cannot be asked.</summary>
+    internal static ushort LocalPort(int socket)
+    {
+        byte* address = stackalloc byte[MaxAddressLength];
+        uint length = MaxAddressLength;
+        return SocketName(socket, address, &length) < 0 ? (ushort)0 : BinaryPrimitives.ReadUInt16BigEndian(new ReadOnlySpan<byte>(address + 2, 2));
     }
 
     /// <summary>Makes the next close of the socket send RST and drop what is unsent (SO_LINGER with zero seconds).</summary>
@@ -169,6 +181,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "connect")]
     internal static partial int Connect(int socket, byte* address, uint length);
+
+    [LibraryImport(Library, EntryPoint = "getsockname")]
+    private static partial int SocketName(int socket, byte* address, uint* length);
 
     [LibraryImport(Library, EntryPoint = "accept4")]
     internal static partial int Accept(int listener, byte* address, uint* length, int flags);

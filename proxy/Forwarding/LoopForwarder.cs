@@ -12,6 +12,9 @@ namespace RedisHaProxy.Forwarding;
 /// <summary>The engine that the configuration asks for is not to be had; the message names key, value and reason.</summary>
 public sealed class EngineUnavailableException(string message, Exception cause) : Exception(message, cause);
 
+/// <summary>The process may not open enough files to serve anybody; the message says how many it needs.</summary>
+public sealed class TooFewFilesException(string message) : Exception(message);
+
 /// <summary>An <see cref="IForwarder"/> of dedicated threads, each with its own listeners and sessions.</summary>
 public sealed partial class LoopForwarder : IForwarder, ISessions
 {
@@ -43,7 +46,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     /// </param>
     /// <param name="readOnly">Whether this is the forwarder of the read-only listener; the other one is that of the gate.</param>
     /// <exception cref="EngineUnavailableException">The configuration asks for io_uring, and the kernel refuses it.</exception>
-    /// <exception cref="InvalidOperationException">The process may not open enough files even for this.</exception>
+    /// <exception cref="TooFewFilesException">The process may not open enough files to serve a single client.</exception>
     public LoopForwarder(ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops = 0, bool readOnly = false)
         : this(configuration, loggerFactory, timeProvider, loops, UringSupport.Find, readOnly)
     {
@@ -64,6 +67,11 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         ILogger once = readOnly ? NullLogger.Instance : logger; // what the other forwarder says already
         int perSession = _perSession = FileDescriptorLimit.PerSession(configuration);
         long files = FileDescriptorLimit.RaiseToHardLimit() / _lanes;
+        if (FileDescriptorLimit.Problem(files, configuration.Limits.Connections, perSession) is { } problem)
+        {
+            throw new TooFewFilesException(problem);
+        }
+
         configuration = configuration with { Limits = FitDescriptors(configuration.Limits, files, perSession, once) };
         int capacity = Math.Max(configuration.Limits.Connections, Math.Min(FileDescriptorLimit.ConnectionsFor(files, perSession), Headroom));
         _limits = new SharedLimits(configuration.Limits, _nodes.Length, capacity);

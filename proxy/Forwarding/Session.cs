@@ -20,8 +20,21 @@ public enum SessionState : byte
     /// <summary>Bytes flow.</summary>
     Open,
 
-    /// <summary>The refusal was sent; only the client's close is awaited.</summary>
+    /// <summary>It is refused: its first bytes are awaited, which the refusal answers, then its close.</summary>
     Refused,
+}
+
+/// <summary>What a refused client still has to be told, as the answer to the first bytes that it sends.</summary>
+internal enum Refusal : byte
+{
+    /// <summary>Nothing, or nothing any more.</summary>
+    None,
+
+    /// <summary>There is no node for it.</summary>
+    NoNode,
+
+    /// <summary>There are too many clients.</summary>
+    Limit,
 }
 
 internal struct Session
@@ -64,7 +77,13 @@ internal struct Session
     /// <summary>Index of its node, or -1.</summary>
     public short Node;
 
+    /// <summary>The port of this machine that its connection to the node comes from, as the node's CLIENT LIST shows it; 0 before there is one.</summary>
+    public ushort LocalPort;
+
     public SessionState State;
+
+    /// <summary>What it has to be told when it is refused.</summary>
+    public Refusal Refusal;
 
     /// <summary>The code decided so far; valid when <see cref="Ending"/>.</summary>
     public SessionEnd End;

@@ -37,4 +37,13 @@ public enum SessionEnd : byte
 
     /// <summary>Any other system error.</summary>
     Error,
+
+    /// <summary>
+    /// The client is gone without a word, or reads nothing: for a minute it acknowledged or took no byte of what was sent to it, or
+    /// did not answer keep-alive probes.
+    /// </summary>
+    ClientTimeout,
+
+    /// <summary>The same of the node.</summary>
+    ServerTimeout,
 }

@@ -55,12 +55,12 @@ internal abstract unsafe partial class SessionLoop
     /// A socket takes no more bytes (reset, or closed without reading). Its last words may still be unread, an error reply most
     /// often: they are delivered before the session ends, which the end of its stream brings about.
     /// </summary>
-    protected void OnWriteFailed(int to)
+    protected void OnWriteFailed(int to, int errno)
     {
         ref Endpoint sink = ref _endpoints[to];
         ref Endpoint source = ref _endpoints[to ^ 1];
         int session = to >> 1;
-        Decide(session, ClosedBy(to));
+        Decide(session, Cause(to, errno));
         _sessions[session].Broken = true;
         ReturnOwed(ref sink);
         ClosePipe(ref sink);
@@ -80,11 +80,18 @@ internal abstract unsafe partial class SessionLoop
 
     protected void Fail(int index, int errno)
     {
-        bool closed = errno is 0 or LibC.ECONNRESET or LibC.EPIPE or LibC.ETIMEDOUT;
         int session = index >> 1;
-        Decide(session, closed ? ClosedBy(index) : SessionEnd.Error);
+        Decide(session, Cause(index, errno));
         End(session, _sessions[session].End, reset: true);
     }
+
+    // TCP gives up on a silent peer with the last error that the network reported, when there was one (tcp_write_err in tcp_timer.c).
+    private static SessionEnd Cause(int index, int errno) => errno switch
+    {
+        0 or LibC.ECONNRESET or LibC.EPIPE => ClosedBy(index),
+        LibC.ETIMEDOUT or LibC.EHOSTUNREACH or LibC.ENETUNREACH => (index & 1) == 0 ? SessionEnd.ClientTimeout : SessionEnd.ServerTimeout,
+        _ => SessionEnd.Error,
+    };
 
     private static SessionEnd ClosedBy(int index) => (index & 1) == 0 ? SessionEnd.ClientClosed : SessionEnd.ServerClosed;
 

@@ -23,8 +23,8 @@ internal abstract unsafe partial class SessionLoop
         Admit(descriptor, client, edge, counted: true, header: false);
     }
 
-    /// <summary>A dialled connection stands; <paramref name="descriptor"/> is the loop's end of it.</summary>
-    public void EdgeConnected(ISocketEdge edge, int descriptor)
+    /// <summary>A dialled connection stands, from <paramref name="localPort"/> of this machine; <paramref name="descriptor"/> is the loop's end of it.</summary>
+    public void EdgeConnected(ISocketEdge edge, int descriptor, ushort localPort)
     {
         if (!Holds(edge))
         {
@@ -33,7 +33,7 @@ internal abstract unsafe partial class SessionLoop
         }
 
         OpenEndpoint(edge.Endpoint, descriptor);
-        OnConnected(edge.Endpoint >> 1);
+        OnConnected(edge.Endpoint >> 1, localPort);
     }
 
     /// <summary>The connection could not be made, or its network side was reset.</summary>

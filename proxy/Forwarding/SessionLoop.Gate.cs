@@ -76,8 +76,7 @@ internal abstract unsafe partial class SessionLoop
         ref Session session = ref _sessions[index];
         if (_endpoints[2 * index].Has(EndpointFlags.Hung))
         {
-            // Its client has given up. What it may have sent is not forwarded later, when nobody expects it any more.
-            End(index, SessionEnd.ClientClosed, reset: false);
+            ForgetWaiting(index);
             return;
         }
 
@@ -108,6 +107,12 @@ internal abstract unsafe partial class SessionLoop
         }
     }
 
+    /// <summary>
+    /// A client that waits has closed its side, or both: nobody can tell. What it may have sent is not forwarded later, when nobody
+    /// expects it any more; where it still reads, it reads that.
+    /// </summary>
+    private void ForgetWaiting(int index) => Refuse(index, SessionEnd.ClientClosed, Refusal.NoNode);
+
     private void Unpark(int index)
     {
         _parked.Remove(index);
@@ -118,7 +123,7 @@ internal abstract unsafe partial class SessionLoop
     private void RefuseWaiting(int index)
     {
         bool failed = _sessions[index].FailedGeneration == _order.Generation;
-        Refuse(index, failed ? SessionEnd.ConnectFailed : SessionEnd.ParkTimeout, NoNodeText);
+        Refuse(index, failed ? SessionEnd.ConnectFailed : SessionEnd.ParkTimeout, Refusal.NoNode);
     }
 
     private void ServeParked()
@@ -166,7 +171,7 @@ internal abstract unsafe partial class SessionLoop
         OpenEndpoint((2 * index) + 1, descriptor);
         if (errno == 0)
         {
-            OnConnected(index);
+            OnConnected(index, LibC.LocalPort(descriptor));
         }
         else
         {
@@ -247,13 +252,14 @@ internal abstract unsafe partial class SessionLoop
         }
         else if ((events & LibC.PollOut) != 0)
         {
-            OnConnected(index);
+            OnConnected(index, LibC.LocalPort(_endpoints[endpoint].Descriptor));
         }
     }
 
-    private void OnConnected(int index)
+    private void OnConnected(int index, ushort localPort)
     {
         ref Session session = ref _sessions[index];
+        session.LocalPort = localPort;
         LeaveConnecting(index);
         session.State = SessionState.Open;
         session.ConnectedAt = session.ActiveAt = _now;

@@ -80,6 +80,6 @@ internal abstract unsafe partial class SessionLoop
 
         _limits.Leave();
         session.Counted = false;
-        Refuse(index, SessionEnd.Limit, LimitText);
+        Refuse(index, SessionEnd.Limit, Refusal.Limit);
     }
 }

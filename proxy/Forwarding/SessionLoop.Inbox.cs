@@ -200,6 +200,7 @@ internal abstract unsafe partial class SessionLoop
                     Id = session.Id,
                     Client = session.Client,
                     Node = session.State is SessionState.Open or SessionState.Connecting ? NodeOf(index) : null,
+                    LocalPort = session.State == SessionState.Open ? session.LocalPort : 0,
                     State = session.State,
                     Accepted = new DateTimeOffset(session.AcceptedUtc, TimeSpan.Zero),
                     QuietMilliseconds = _now - session.ActiveAt,

@@ -13,7 +13,7 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>Slots beyond limits.connections, for sessions that are just being told that the limit is reached.</summary>
     private const int RefusalSlots = 256;
 
-    /// <summary>How long a refused client may take to read the refusal and close.</summary>
+    /// <summary>How long a refused client may take to send its first bytes, and then again to read the refusal and close.</summary>
     private const int RefusalMilliseconds = 1000;
 
     /// <summary>How long a client may stay, silent, after the node has closed and the client was told. Redis never half-closes.</summary>
@@ -93,9 +93,13 @@ internal abstract unsafe partial class SessionLoop
         int index = TakeSlot();
         if (index < 0)
         {
-            // Even the slots for refusals are taken: say it and close without waiting for the client to read it. (A counted
-            // session always finds one.)
-            Send(descriptor, LimitText);
+            // Even the slots for refusals are taken: say it, if it has asked, and close without waiting for the client to read it.
+            // (A counted session always finds one.)
+            if (LibC.Receive(descriptor, _buffer, BlockSize, 0) > 0)
+            {
+                Send(descriptor, LimitText);
+            }
+
             LibC.Close(descriptor);
             _ends[(int)SessionEnd.Limit]++;
             return;
@@ -118,7 +122,7 @@ internal abstract unsafe partial class SessionLoop
         OpenEndpoint(2 * index, descriptor);
         if (!counted)
         {
-            Refuse(index, SessionEnd.Limit, LimitText);
+            Refuse(index, SessionEnd.Limit, Refusal.Limit);
         }
         else if (header)
         {
@@ -135,7 +139,7 @@ internal abstract unsafe partial class SessionLoop
     {
         if (_order.Mode == GateMode.Closed)
         {
-            Refuse(index, SessionEnd.NoMaster, NoNodeText);
+            Refuse(index, SessionEnd.NoMaster, Refusal.NoNode);
         }
         else if (MayConnect && _parked.Count == 0)
         {
@@ -147,16 +151,31 @@ internal abstract unsafe partial class SessionLoop
         }
     }
 
-    /// <summary>Tells the client why, closes our direction, and waits a moment for its close: closing at once over unread bytes would send RST, which may overtake the text.</summary>
-    private void Refuse(int index, SessionEnd end, ReadOnlySpan<byte> text)
+    /// <summary>
+    /// Answers the client's first bytes with the reason. A client that sends none in time is closed without a word: libraries take an
+    /// error that answers nothing for a fault of the protocol, and some end the program.
+    /// </summary>
+    private void Refuse(int index, SessionEnd end, Refusal refusal)
     {
         Decide(index, end);
         _sessions[index].State = SessionState.Refused;
-        int client = _endpoints[2 * index].Descriptor;
-        Send(client, text);
-        LibC.Shutdown(client, LibC.ShutdownWrite);
+        _sessions[index].Refusal = refusal;
         _timers.Arm(index, _now + RefusalMilliseconds);
         Discard(2 * index);
+    }
+
+    /// <summary>
+    /// Says why, closes our direction, and leaves the client a moment to close its own: closing at once over unread bytes would send
+    /// RST, which may overtake the text.
+    /// </summary>
+    private void TellRefused(int index)
+    {
+        ref Session session = ref _sessions[index];
+        int client = _endpoints[2 * index].Descriptor;
+        Send(client, session.Refusal == Refusal.Limit ? LimitText : NoNodeText);
+        LibC.Shutdown(client, LibC.ShutdownWrite);
+        session.Refusal = Refusal.None;
+        _timers.Arm(index, _now + RefusalMilliseconds);
     }
 
     /// <summary>Reads and forgets what a refused client sends, until it closes.</summary>
@@ -168,6 +187,11 @@ internal abstract unsafe partial class SessionLoop
             nint length = LibC.Receive(client.Descriptor, _buffer, BlockSize, 0);
             if (length > 0)
             {
+                if (_sessions[index >> 1].Refusal != Refusal.None)
+                {
+                    TellRefused(index >> 1);
+                }
+
                 continue;
             }
 
@@ -274,6 +298,7 @@ internal abstract unsafe partial class SessionLoop
             BytesOut = _endpoints[(2 * index) + 1].Received,
             End = end,
             IsHealthCheck = healthCheck,
+            LocalPort = session.LocalPort,
         });
         _timers.Cancel(index);
         CloseEndpoint(2 * index, reset);

@@ -70,9 +70,10 @@ internal abstract unsafe partial class SessionLoop
             nint sent = LibC.Splice(sink.PipeRead, null, sink.Descriptor, null, sink.PipeLength, LibC.SpliceMove | LibC.SpliceNonBlocking);
             if (sent <= 0)
             {
-                if (sent == 0 || LibC.Errno != LibC.EAGAIN)
+                int errno = sent == 0 ? 0 : LibC.Errno;
+                if (errno != LibC.EAGAIN)
                 {
-                    OnWriteFailed(to);
+                    OnWriteFailed(to, errno);
                 }
 
                 return false;

@@ -152,7 +152,8 @@ internal abstract unsafe partial class SessionLoop
                 OnConnecting(index, events);
                 break;
             case SessionState.Parked when (events & LibC.PollHung) != 0:
-                End(index >> 1, SessionEnd.ClientClosed, reset: false);
+                Unpark(index >> 1);
+                ForgetWaiting(index >> 1);
                 break;
             case SessionState.Header:
                 ReadHeader(index >> 1);
@@ -226,9 +227,10 @@ internal abstract unsafe partial class SessionLoop
             nint sent = LibC.Send(sink.Descriptor, sink.Owed + sink.OwedStart, sink.OwedLength, LibC.MessageNoSignal);
             if (sent < 0)
             {
-                if (LibC.Errno != LibC.EAGAIN)
+                int errno = LibC.Errno;
+                if (errno != LibC.EAGAIN)
                 {
-                    OnWriteFailed(to);
+                    OnWriteFailed(to, errno);
                 }
 
                 return;
@@ -318,9 +320,10 @@ internal abstract unsafe partial class SessionLoop
     {
         if (sent < 0)
         {
-            if (LibC.Errno != LibC.EAGAIN)
+            int errno = LibC.Errno;
+            if (errno != LibC.EAGAIN)
             {
-                OnWriteFailed(to);
+                OnWriteFailed(to, errno);
                 return false;
             }
 

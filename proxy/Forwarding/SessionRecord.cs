@@ -31,6 +31,9 @@ public readonly record struct SessionRecord
     /// <summary>Bytes read from the node.</summary>
     public required long BytesOut { get; init; }
 
+    /// <summary>The port of this machine that its connection to the node came from; 0 when it never was connected.</summary>
+    public int LocalPort { get; init; }
+
     /// <summary>Why it ended.</summary>
     public required SessionEnd End { get; init; }
 

@@ -60,7 +60,7 @@ internal sealed unsafe partial class UringLoop
             IoUring.Completion completion = _ring.CompletionAt(position);
             if (KindOf(completion.Token) == Kind.Send && completion.Result is < 0 and not -LibC.EAGAIN && IsCurrent(completion))
             {
-                OnWriteFailed((int)(completion.Token & IndexMask));
+                OnWriteFailed((int)(completion.Token & IndexMask), -completion.Result);
                 Settle((int)(completion.Token & IndexMask) >> 1);
             }
         }

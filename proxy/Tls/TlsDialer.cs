@@ -1,6 +1,7 @@
 // Connects sessions to nodes over TLS. A session is open when the node's certificate is verified, not before: until then nothing
 // of its client was read.
 
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
@@ -36,7 +37,8 @@ internal sealed partial class TlsDialer(TlsClient client, ILogger<TlsDialer> log
             await network.ConnectAsync(node.EndPoint, limit.Token);
             tls = await client.AuthenticateAsync(network, node.EndPoint, limit.Token);
             (int forLoop, Socket pair) = TlsEdge.CreatePair();
-            loop.Post(each => each.EdgeConnected(edge, forLoop));
+            ushort localPort = (ushort)((IPEndPoint)network.LocalEndPoint!).Port;
+            loop.Post(each => each.EdgeConnected(edge, forLoop, localPort));
             await edge.PumpAsync(network, tls, pair);
             return;
         }

@@ -151,10 +151,10 @@ internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge
         {
             // The loop has closed its end: the stream's own errors are of other types.
         }
-        catch (Exception)
+        catch (Exception e)
         {
             // Reset, or not TLS: hostile bytes may cause any error of the library, and each of them ends this session alone.
-            Fail();
+            Fail(e);
         }
     }
 
@@ -189,9 +189,9 @@ internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge
         {
             // Over.
         }
-        catch (Exception)
+        catch (Exception e)
         {
-            Fail();
+            Fail(e);
         }
     }
 
@@ -216,5 +216,10 @@ internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge
         }
     }
 
-    private void Fail() => loop.Post(each => each.EdgeFailed(this, LibC.ECONNRESET));
+    private void Fail(Exception e)
+    {
+        // The stream wraps the socket's error, where there is one.
+        int errno = (e as SocketException ?? e.InnerException as SocketException)?.NativeErrorCode is LibC.ETIMEDOUT ? LibC.ETIMEDOUT : LibC.ECONNRESET;
+        loop.Post(each => each.EdgeFailed(this, errno));
+    }
 }

@@ -70,7 +70,7 @@ public abstract class AllocationTests(ForwardingEngine engine)
         if (sessions)
         {
             using Socket refused = await forwarder.ConnectAsync();
-            await refused.ReadToEndAsync();
+            await refused.AskAsync();
         }
 
         await forwarder.OrderAsync(GateMode.Park);

@@ -98,7 +98,7 @@ public abstract class GateTests(ForwardingEngine engine)
         await forwarder.OrderAsync(GateMode.Closed);
         using (Socket refused = await forwarder.ConnectAsync())
         {
-            await refused.ReadToEndAsync();
+            await refused.AskAsync();
         }
 
         IReadOnlyList<SessionRecord> records = await forwarder.RecordsAsync(2);
@@ -113,8 +113,47 @@ public abstract class GateTests(ForwardingEngine engine)
         await using var server = PlainServer.Echo();
         await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], ShortPark);
         using Socket client = await forwarder.ConnectAsync();
-        Assert.Equal(NoMaster, await client.ReadToEndAsync());
+        Assert.Equal(NoMaster, await client.AskAsync());
         await forwarder.NoSessionsAsync();
+    }
+
+    [SkippableFact]
+    public async Task A_client_that_asks_nothing_is_told_nothing()
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
+        await forwarder.OrderAsync(GateMode.Closed);
+        using (Socket silent = await forwarder.ConnectAsync())
+        {
+            Assert.Equal("", await silent.ReadToEndAsync());
+        }
+
+        SessionRecord record = (await forwarder.RecordsAsync(1))[0];
+        Assert.Equal(SessionEnd.NoMaster, record.End);
+        Assert.InRange(record.EndedAfterMilliseconds, 900, 5000);
+
+        // In pieces, in a pipeline, as half of a command: one answer, to the first bytes.
+        using Socket client = await forwarder.ConnectAsync();
+        await client.SendAllAsync("*2\r\n$3\r\nG");
+        Assert.Equal(NoMaster, await client.ReadTextAsync(NoMaster.Length));
+        await client.SendAllAsync("ET\r\n$1\r\na\r\nPING\r\nPING\r\n");
+        Assert.Equal("", await client.ReadToEndAsync());
+    }
+
+    [SkippableTheory]
+    [InlineData("INCR a\r\n", NoMaster)]
+    [InlineData("", "")]
+    public async Task A_parked_client_that_closes_its_side_reads_an_orderly_end(string sent, string answer)
+    {
+        await using var server = PlainServer.Echo();
+        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint]);
+        using Socket client = await forwarder.ConnectAndParkAsync();
+        await client.SendAllAsync(sent);
+        client.Shutdown(SocketShutdown.Send);
+        Assert.Equal(answer, await client.ReadToEndAsync());
+        Assert.Equal(SessionEnd.ClientClosed, (await forwarder.RecordsAsync(1))[0].End);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        Assert.Equal((0, 0), (forwarder.Forwarder.Snapshot().Parked, server.Accepted)); // what it had sent is not executed later
     }
 
     [SkippableFact]
@@ -125,7 +164,7 @@ public abstract class GateTests(ForwardingEngine engine)
         using Socket first = await forwarder.ConnectAndParkAsync();
         using Socket second = await forwarder.ConnectAndParkAsync();
         using Socket third = await forwarder.ConnectAsync();
-        Assert.Equal("-TRYAGAIN no master\r\n", await third.ReadToEndAsync());
+        Assert.Equal("-TRYAGAIN no master\r\n", await third.AskAsync());
         third.Dispose();
         Assert.Equal(SessionEnd.ParkTimeout, (await forwarder.RecordsAsync(1))[0].End);
         await forwarder.OrderAsync(GateMode.Open, 0);
@@ -140,7 +179,7 @@ public abstract class GateTests(ForwardingEngine engine)
         await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], new TimeoutConfiguration { Park = TimeSpan.Zero }, new() { Parked = 0 });
         using (Socket refused = await forwarder.ConnectAsync())
         {
-            Assert.Equal(NoMaster, await refused.ReadToEndAsync());
+            Assert.Equal(NoMaster, await refused.AskAsync());
         }
 
         Assert.Equal(SessionEnd.ParkTimeout, (await forwarder.RecordsAsync(1))[0].End);
@@ -208,7 +247,7 @@ public abstract class GateTests(ForwardingEngine engine)
         using Socket waiting = await forwarder.ConnectAndParkAsync();
         await forwarder.OrderAsync(GateMode.Closed);
         using Socket refused = await forwarder.ConnectAsync();
-        Assert.Equal(NoMaster, await refused.ReadToEndAsync());
+        Assert.Equal(NoMaster, await refused.AskAsync());
         refused.Dispose();
         Assert.Equal(SessionEnd.NoMaster, (await forwarder.RecordsAsync(1))[0].End);
         await forwarder.OrderAsync(GateMode.Open, 0);
@@ -318,7 +357,7 @@ public abstract class GateTests(ForwardingEngine engine)
         await using var forwarder = new ForwarderUnderTest(engine, [dead.EndPoint], ShortPark);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
-        Assert.Equal(NoMaster, await client.ReadToEndAsync());
+        Assert.Equal(NoMaster, await client.AskAsync());
         client.Dispose();
         SessionRecord record = (await forwarder.RecordsAsync(1))[0];
         Assert.Equal(SessionEnd.ConnectFailed, record.End);
@@ -334,7 +373,7 @@ public abstract class GateTests(ForwardingEngine engine)
         await using var forwarder = new ForwarderUnderTest(engine, [silent.EndPoint], timeouts);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
-        Assert.Equal(NoMaster, await client.ReadToEndAsync());
+        Assert.Equal(NoMaster, await client.AskAsync());
         client.Dispose();
         Assert.Equal(SessionEnd.ConnectFailed, (await forwarder.RecordsAsync(1))[0].End);
         Assert.InRange(forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures, 2, 5);

@@ -28,8 +28,7 @@ public abstract class LimitTests(ForwardingEngine engine)
 
         using (Socket refused = await forwarder.ConnectAsync())
         {
-            await refused.SendAllAsync("PING\r\n");
-            Assert.Equal(TooMany, await refused.ReadToEndAsync());
+            Assert.Equal(TooMany, await refused.AskAsync());
         }
 
         SessionRecord record = (await forwarder.RecordsAsync(1))[0];
@@ -47,7 +46,7 @@ public abstract class LimitTests(ForwardingEngine engine)
     }
 
     [SkippableFact]
-    public async Task A_crowd_beyond_the_limit_and_its_refusal_slots_is_told_and_closed()
+    public async Task A_crowd_beyond_the_limit_and_its_refusal_slots_is_closed_and_told_as_far_as_there_are_slots()
     {
         await using var server = PlainServer.Echo();
         await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { Connections = 1 });
@@ -55,11 +54,22 @@ public abstract class LimitTests(ForwardingEngine engine)
         await only.SendAllAsync("x");
         await only.ReadTextAsync(1);
         Socket[] crowd = await Task.WhenAll(Enumerable.Range(0, 400).Select(_ => forwarder.ConnectAsync()));
+        int told = 0;
         foreach (Socket client in crowd)
         {
-            Assert.Equal(TooMany, await client.ReadToEndAsync());
+            try
+            {
+                string answer = await client.AskAsync();
+                Assert.True(answer is TooMany or "", answer);
+                told += answer == TooMany ? 1 : 0;
+            }
+            catch (SocketException e)
+            {
+                Assert.True(e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown, e.Message); // closed before it asked
+            }
         }
 
+        Assert.InRange(told, 1, 400);
         foreach (Socket client in crowd)
         {
             client.Dispose();
@@ -80,7 +90,7 @@ public abstract class LimitTests(ForwardingEngine engine)
         using Socket second = await ConnectFromAsync("127.0.0.1");
         using (Socket third = await ConnectFromAsync("127.0.0.1"))
         {
-            Assert.Equal(TooMany, await third.ReadToEndAsync());
+            Assert.Equal(TooMany, await third.AskAsync());
         }
 
         using Socket other = await ConnectFromAsync("127.0.0.2");
@@ -107,6 +117,53 @@ public abstract class LimitTests(ForwardingEngine engine)
         await using var server = PlainServer.Echo();
         await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { Connections = int.MaxValue / 2 });
         Assert.Equal(FileDescriptorLimit.ConnectionsFor(FileDescriptorLimit.RaiseToHardLimit()), forwarder.Forwarder.Snapshot().SessionsLimit);
+    }
+
+    [SkippableFact]
+    public async Task A_client_that_reads_nothing_for_too_long_ends_with_a_code_of_its_own()
+    {
+        await using var server = new PlainServer(async socket =>
+        {
+            try
+            {
+                while (true)
+                {
+                    await socket.SendAllAsync(new byte[65536]);
+                }
+            }
+            catch (SocketException)
+            {
+                // The session has ended.
+            }
+        });
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
+        using Socket client = await forwarder.ConnectAsync();
+        await Eventually.HoldsAsync(() => client.Available > 0, () => "bytes arrive, and nobody reads them");
+        LibC.SetOption(OtherEndOf(client), LibC.LevelTcp, LibC.TcpUserTimeout, 300); // a minute, outside of a test
+
+        SessionRecord record = (await forwarder.RecordsAsync(1))[0];
+        Assert.Equal(SessionEnd.ClientTimeout, record.End);
+    }
+
+    [SkippableFact]
+    public async Task A_session_is_found_by_the_port_that_its_node_sees()
+    {
+        var seen = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = new PlainServer(async socket =>
+        {
+            seen.TrySetResult(((IPEndPoint)socket.RemoteEndPoint!).Port);
+            await socket.ReadToEndAsync();
+        });
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
+        using (Socket client = await forwarder.ConnectAsync())
+        {
+            await client.SendAllAsync("x");
+            int port = await seen.Task.WaitAsync(Bound.Wait);
+            SessionInfo session = Assert.Single(await forwarder.Forwarder.ListSessionsAsync());
+            Assert.Equal((port, client.LocalEndPoint!.ToString()), (session.LocalPort, session.Client.ToString()));
+        }
+
+        Assert.Equal(await seen.Task, (await forwarder.RecordsAsync(1))[0].LocalPort);
     }
 
     [SkippableFact]
@@ -259,8 +316,31 @@ public abstract class LimitTests(ForwardingEngine engine)
         Assert.Equal(client.LocalEndPoint!.ToString(), (await forwarder.ListSessionsAsync())[0].Client.ToString());
         Assert.Equal(1, await forwarder.EndSessionsAsync(new SessionFilter { Source = IPAddress.IPv6Loopback }));
     }
+
+    // The proxy is in this process: its descriptor of the client's connection.
+    private static int OtherEndOf(Socket client)
+    {
+        foreach (string entry in Directory.EnumerateFileSystemEntries("/proc/self/fd"))
+        {
+            int descriptor = int.Parse(Path.GetFileName(entry), System.Globalization.CultureInfo.InvariantCulture);
+            try
+            {
+                if (new FileInfo(entry).LinkTarget?.StartsWith("socket:", StringComparison.Ordinal) == true)
+                {
+                    using var handle = new SafeSocketHandle(descriptor, ownsHandle: false);
+                    using var socket = new Socket(handle);
+                    if (Equals(socket.RemoteEndPoint, client.LocalEndPoint))
+                    {
+                        return descriptor;
+                    }
+                }
+            }
+            catch (Exception e) when (e is SocketException or IOException or ObjectDisposedException)
+            {
+                // Not connected, or of another test, and gone.
+            }
+        }
+
+        throw new InvalidOperationException("no descriptor of this process is the other end");
+    }
 }
-
-public sealed class EpollLimitTests() : LimitTests(ForwardingEngine.Epoll);
-
-public sealed class UringLimitTests() : LimitTests(ForwardingEngine.IoUring);

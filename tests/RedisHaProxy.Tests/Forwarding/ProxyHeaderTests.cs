@@ -179,7 +179,7 @@ public abstract class ProxyHeaderTests(ForwardingEngine engine)
         using Socket second = await ConnectForAsync("203.0.113.9:2");
         using (Socket third = await ConnectForAsync("203.0.113.9:3"))
         {
-            Assert.Equal(TooMany, await third.ReadToEndAsync());
+            Assert.Equal(TooMany, await third.AskAsync());
         }
 
         SessionRecord refused = (await forwarder.RecordsAsync(1))[0];
@@ -216,7 +216,7 @@ public abstract class ProxyHeaderTests(ForwardingEngine engine)
         using Socket second = await forwarder.ConnectAsync();
         await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Sessions == 2, () => "both are there");
         using Socket third = await forwarder.ConnectAsync();
-        Assert.Equal(TooMany, await third.ReadToEndAsync());
+        Assert.Equal(TooMany, await third.AskAsync());
         Assert.Equal(2, await forwarder.Forwarder.EndSessionsAsync(new SessionFilter { Source = IPAddress.Loopback }));
         await first.AssertResetAsync();
     }
@@ -234,7 +234,7 @@ public abstract class ProxyHeaderTests(ForwardingEngine engine)
         Assert.Equal("early", await client.ReadTextAsync(5));
         await forwarder.OrderAsync(GateMode.Closed);
         using Socket refused = await forwarder.ConnectAsync();
-        Assert.StartsWith("-LOADING", await refused.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("-LOADING", await refused.AskAsync(), StringComparison.Ordinal);
     }
 
     [SkippableFact]

@@ -112,7 +112,7 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
         // With no other there is nothing to wait for.
         await plane.ApplyAsync(new ReadOrder(GateMode.Open, [_nodes[3]], [], null, 2));
         Socket refused = await ConnectAsync(plane.ReadOnlyListenEndPoints[0]);
-        Assert.Equal(NoReplica, await refused.ReadToEndAsync());
+        Assert.Equal(NoReplica, await refused.AskAsync());
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
         Assert.Equal(0, _plane.Snapshot().Parked);
         await ReadsAsync([], mode: GateMode.Closed);
         Socket refused = await ConnectAsync(_plane.ReadOnlyListenEndPoints[0]);
-        Assert.Equal(NoReplica, await refused.ReadToEndAsync());
+        Assert.Equal(NoReplica, await refused.AskAsync());
         await ReadsAsync([1]);
         Assert.Equal("1\n", await waiting.ReadTextAsync(2));
         Assert.Equal(0, _servers[0].Accepted);

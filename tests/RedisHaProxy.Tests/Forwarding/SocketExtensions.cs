@@ -31,6 +31,13 @@ internal static class SocketExtensions
         return text.ToString();
     }
 
+    /// <summary>Asks, as a client that has just connected does, and reads until the end of the stream.</summary>
+    public static async Task<string> AskAsync(this Socket socket)
+    {
+        await socket.SendAllAsync("PING\r\n");
+        return await socket.ReadToEndAsync();
+    }
+
     /// <summary>Reads exactly this many characters.</summary>
     public static async Task<string> ReadTextAsync(this Socket socket, int length) =>
         Encoding.ASCII.GetString(await socket.ReadBytesAsync(length));

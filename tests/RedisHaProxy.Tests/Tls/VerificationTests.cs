@@ -45,6 +45,7 @@ public sealed class VerificationTests
             loggers: log);
         await using (TlsPeer client = await scene.ConnectAsync())
         {
+            await client.SendAsync("PING\r\n");
             Assert.StartsWith("-LOADING ", await client.ReadToEndAsync(), StringComparison.Ordinal);
         }
 
