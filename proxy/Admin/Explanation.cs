@@ -129,6 +129,11 @@ internal static class Explanation
             }
         }
 
+        if (status.Recording is { Problem: { } problem } recording)
+        {
+            hints.Add($"Nothing is recorded to {recording.File} since {Clock(recording.Since)}: {problem}. It is tried again every minute or sooner; sessions do not depend on it.");
+        }
+
         if (status.Process.Phase is "draining" or "stopping")
         {
             hints.Add($"This proxy is {status.Process.Phase} since {Clock(status.Process.PhaseSince)}: the load balancer sends new sessions elsewhere.");

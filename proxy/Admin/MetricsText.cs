@@ -24,6 +24,7 @@ internal static class MetricsText
         Histogram(text, "session_duration_seconds", "Time from a session's accept to its end.", data.SessionTimes);
         Nodes(text, status.Nodes);
         Sentinels(text, status.Sentinels);
+        Recording(text, status.Recording);
         Certificates(text, status.Certificates ?? []);
         ReadOnlyForms.Metrics(text, status);
         return text.ToString();
@@ -113,6 +114,15 @@ internal static class MetricsText
         foreach (var sentinel in sentinels.Where(s => s.VoteCounts))
         {
             Sample(text, "sentinel_vote_info", 1, ("sentinel", sentinel.Address), ("node", sentinel.Vote));
+        }
+    }
+
+    private static void Recording(StringBuilder text, RecordingEntry? recording)
+    {
+        if (recording is not null)
+        {
+            Single(text, "recording", "gauge", "1 while recording.file is written, 0 while that fails.", recording.Writing ? 1 : 0);
+            Single(text, "recording_dropped_lines_total", "counter", "Lines that are missing in the recording, because the disk was full, too slow or out of reach.", recording.Dropped);
         }
     }
 

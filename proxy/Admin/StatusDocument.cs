@@ -22,6 +22,9 @@ internal sealed record StatusDocument
     /// <summary>The read-only listener; null without one.</summary>
     public ReadOnlyStatus? ReadOnly { get; init; }
 
+    /// <summary>The recording; null without one.</summary>
+    public RecordingEntry? Recording { get; init; }
+
     /// <summary>The certificates that the proxy shows to others; null or empty without TLS.</summary>
     public IReadOnlyList<CertificateEntry>? Certificates { get; init; }
 }
@@ -36,6 +39,23 @@ internal sealed record CertificateEntry
 
     /// <summary>The last moment at which it is valid.</summary>
     public required DateTimeOffset NotAfter { get; init; }
+}
+
+/// <summary>The recording of observations and decisions.</summary>
+internal sealed record RecordingEntry
+{
+    public required string File { get; init; }
+
+    /// <summary>Whether it is being written.</summary>
+    public required bool Writing { get; init; }
+
+    public required DateTimeOffset Since { get; init; }
+
+    /// <summary>Why it is not written; null when it is.</summary>
+    public required string? Problem { get; init; }
+
+    /// <summary>Lines since the start that are missing in the files.</summary>
+    public required long Dropped { get; init; }
 }
 
 /// <summary>The process itself.</summary>
@@ -355,6 +375,12 @@ internal sealed record SessionEntry
 
     /// <summary>Null while it waits.</summary>
     public required string? Node { get; init; }
+
+    /// <summary>
+    /// The port of the proxy's machine that its connection to the node comes from: with the proxy's address what CLIENT LIST, SLOWLOG
+    /// and MONITOR of the node show as the client. Null while it has none.
+    /// </summary>
+    public required int? LocalPort { get; init; }
 
     /// <summary>parked, connecting, open or refused.</summary>
     public required string State { get; init; }

@@ -46,6 +46,9 @@ internal sealed class StatusSource(
             Sessions = SessionsOf(settings, data, rates.Current),
             Nodes = [.. control.Nodes.Select(node => NodeOf(node, data.Nodes.FirstOrDefault(n => n.Node == node.Node), data.Order))],
             Sentinels = [.. control.Sentinels.Select(SentinelOf)],
+            Recording = control.Recording is { } recording
+                ? new RecordingEntry { File = recording.File, Writing = recording.Problem is null, Since = recording.Since, Problem = recording.Problem, Dropped = recording.Dropped }
+                : null,
             Certificates = CertificatesOf(settings),
             ReadOnly = ReadOnlyStatus.From(settings, data, control),
         };

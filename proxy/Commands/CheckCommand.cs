@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Commands;
 
@@ -26,6 +27,12 @@ internal static class CheckCommand
             foreach (var (name, value) in Describe(configuration))
             {
                 await output.WriteLineAsync($"  {name,-10} {value}");
+            }
+
+            if (configuration.Recording is { } recording && RecordingFile.Try(recording.File) is { } problem)
+            {
+                await error.WriteLineAsync($"{ProxyCommandLine.Name}: {path}: recording.file: {recording.File} cannot be written: {problem}. The proxy would serve all the same, and record nothing.");
+                return ExitCode.Failed;
             }
 
             return !parsed.GetValue(connect) || await ConnectionCheck.RunAsync(configuration, output, cancellationToken) ? ExitCode.Ok : ExitCode.Failed;
@@ -77,6 +84,11 @@ internal static class CheckCommand
         var timeouts = configuration.Timeouts;
         yield return ("timeouts", $"connect {Durations.Format(timeouts.Connect)}, park {Durations.Format(timeouts.Park)}, idle {(timeouts.Idle == TimeSpan.Zero ? "none" : Durations.Format(timeouts.Idle))}, "
             + $"drain {Durations.Format(timeouts.DrainDelay)} + {Durations.Format(timeouts.Drain)}");
+        if (configuration.Recording is { } recording)
+        {
+            yield return ("recording", $"{recording.File}, at most {recording.MaxBytes} bytes with the part before it");
+        }
+
         var limits = configuration.Limits;
         yield return ("limits", $"{limits.Connections} connections, {(limits.PerSource == 0 ? "any number" : limits.PerSource)} per source, {limits.Parked} parked");
     }

@@ -279,9 +279,14 @@ internal static partial class ConfigurationReader
         }
 
         string file = Path.GetFullPath(path, folder);
-        if (Directory.Exists(file) || !Directory.Exists(Path.GetDirectoryName(file)))
+        if (Directory.Exists(file))
         {
-            problems.Error(position, Setting.RecordingFile.Path, Directory.Exists(file) ? $"{file} is a directory; a file is expected" : $"the folder of {file} does not exist; create it");
+            problems.Error(position, Setting.RecordingFile.Path, $"{file} is a directory; a file is expected");
+        }
+        else if (!Directory.Exists(Path.GetDirectoryName(file)))
+        {
+            // No error: a proxy must start without it, as it goes on without it.
+            problems.Warn(position, Setting.RecordingFile.Path, $"the folder of {file} does not exist, so nothing is recorded until it does; create it");
         }
 
         return new RecordingConfiguration { File = file, MaxBytes = maxBytes };

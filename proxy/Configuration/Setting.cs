@@ -145,7 +145,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting LimitsRefusal = Plain(
         "limits.refusal", SettingKind.Text, new LimitConfiguration().Refusal, "an error code in capitals, then a text; at most 200 printable ASCII characters");
     public static readonly Setting Recording = Plain("recording", SettingKind.Section, "", "optional");
-    public static readonly Setting RecordingFile = Plain("recording.file", SettingKind.Path, "", "required; in a folder that exists");
+    public static readonly Setting RecordingFile = Plain("recording.file", SettingKind.Path, "", "required; in a folder that the proxy's user may write to");
     public static readonly Setting RecordingMaxBytes = Integer("recording.maxBytes", 64 * 1024 * 1024, 1_000_000, 10_000_000_000, live: false);
     public static readonly Setting Log = Plain("log", SettingKind.Section, "", "optional");
     public static readonly Setting LogLevel = Word("log.level", "info", live: true, "trace", "debug", "info", "warning", "error");

@@ -1,6 +1,8 @@
 // Records what the routing sees and decides, as JSON lines, so that a night's decisions can be replayed in the morning.
-// Two files, FILE and FILE.1: at start, when a reload changes the servers, and when FILE has reached half of the bound, it replaces FILE.1. Recording never delays a decision:
-// lines that the disk is too slow for are dropped and counted.
+// Two files, FILE and FILE.1: at start, when a reload changes the servers, and when FILE has reached half of the bound, it replaces FILE.1.
+//
+// Recording only observes. It never delays a decision: lines that the disk is too slow for are dropped and counted. Nor does it ever end: when
+// the file cannot be written, that is said once, lines are dropped and counted, and it is tried again, at longer and longer intervals.
 //
 //   {"recording":1,"nodes":["redis1",...],"sentinels":[...],"timing":{...}}        first line of each file
 //   {"t":1234,"node":0,"sent":1200,"health":"Up","run":"...","role":"master"}      a report; times in units of 100 ns
@@ -20,23 +22,37 @@ namespace RedisHaProxy.Routing;
 /// <summary>Writes the recording.</summary>
 internal sealed partial class ObservationLog
 {
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(1);
+
     private readonly RecordingConfiguration _configuration;
     private readonly ILogger _logger;
     private readonly Channel<RecordedLine> _lines = Channel.CreateBounded<RecordedLine>(new BoundedChannelOptions(4096) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly TimeProvider _time;
     private byte[] _header;
     private long _dropped;
+    private int _inHand; // lines taken and not written yet
+    private Failure? _failure;
+    private DateTimeOffset _began;
 
-    public ObservationLog(RecordingConfiguration configuration, ProxyConfiguration proxy, RoutingTiming timing, ILogger logger)
+    public ObservationLog(RecordingConfiguration configuration, ProxyConfiguration proxy, RoutingTiming timing, TimeProvider time, ILogger logger)
     {
         _configuration = configuration;
         _logger = logger;
+        _time = time;
+        _began = time.GetUtcNow();
         _header = Header(proxy, timing);
     }
 
     /// <summary>What is recorded from now on is of another configuration: a new file begins, whose head names its servers.</summary>
     public void Begin(ProxyConfiguration proxy, RoutingTiming timing) => Enqueue(new RecordedLine(Header(proxy, timing), IsHeader: true));
 
-    /// <summary>Lines that were dropped because the disk was too slow.</summary>
+    /// <summary>How long it rests after the first failure; doubled with each further one.</summary>
+    internal TimeSpan FirstPause { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long writing must have gone well before a failure is over: a full disk takes a few bytes now and then.</summary>
+    internal TimeSpan Recovered { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Lines that were dropped because the disk was too slow, or could not be written.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
     /// <summary>Records a node's report.</summary>
@@ -114,52 +130,120 @@ internal sealed partial class ObservationLog
         json.WriteBoolean("tick", isTick);
     }));
 
-    /// <summary>Writes lines until cancelled, then those that are left. A disk error ends the recording with one log line, nothing else.</summary>
+    /// <summary>How it goes.</summary>
+    public RecordingStatus Status
+    {
+        get
+        {
+            Failure? failure = Volatile.Read(ref _failure);
+            return new RecordingStatus { File = _configuration.File, Problem = failure?.Problem, Since = failure?.Since ?? _began, Dropped = Dropped };
+        }
+    }
+
+    /// <summary>Writes lines until cancelled, then those that are left. Never throws.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         using CancellationTokenRegistration registration = stop.UnsafeRegister(static lines => ((Channel<RecordedLine>)lines!).Writer.TryComplete(), _lines);
-        try
+        await using var file = new RecordingFile(_configuration);
+        TimeSpan pause = FirstPause;
+        while (!_lines.Reader.Completion.IsCompleted)
         {
-            if (File.Exists(_configuration.File))
+            long began = _time.GetTimestamp();
+            try
             {
-                // What a process recorded that has just ended, perhaps in an error, is what somebody will ask for.
-                File.Move(_configuration.File, _configuration.File + ".1", overwrite: true);
+                await WriteAsync(file, began);
             }
-
-            while (!_lines.Reader.Completion.IsCompleted)
+            catch (Exception e)
             {
-                await using var file = new FileStream(_configuration.File, FileMode.Create, FileAccess.Write, FileShare.Read, 64 * 1024, useAsync: true);
-                await file.WriteAsync(_header, CancellationToken.None);
-                bool full = false;
-                while (!full && await _lines.Reader.WaitToReadAsync(CancellationToken.None))
+                // Whatever it was: of this one file, nothing that routing depends on.
+                pause = _time.GetElapsedTime(began) >= Recovered ? FirstPause : pause;
+                await file.CloseAsync();
+                Interlocked.Add(ref _dropped, _inHand);
+                NoteFailure(RecordingFile.Describe(_configuration.File, e));
+                await DropAsync(pause);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+    }
+
+    private async Task WriteAsync(RecordingFile file, long began)
+    {
+        _inHand = 0;
+        await file.OpenAsync(_header);
+        var batch = new ArrayBufferWriter<byte>(4096);
+        while (await _lines.Reader.WaitToReadAsync(CancellationToken.None))
+        {
+            while (_lines.Reader.TryRead(out RecordedLine line))
+            {
+                if (!line.IsHeader)
                 {
-                    while (!full && _lines.Reader.TryRead(out RecordedLine line))
-                    {
-                        if (line.IsHeader)
-                        {
-                            _header = line.Bytes;
-                        }
-                        else
-                        {
-                            await file.WriteAsync(line.Bytes, CancellationToken.None);
-                        }
-
-                        full = line.IsHeader || file.Position >= _configuration.MaxBytes / 2;
-                    }
-
-                    await file.FlushAsync(CancellationToken.None);
+                    batch.Write(line.Bytes);
+                    _inHand++;
+                }
+                else
+                {
+                    _header = line.Bytes;
                 }
 
-                if (full)
+                if (line.IsHeader || file.IsFull(batch.WrittenCount))
                 {
-                    File.Move(_configuration.File, _configuration.File + ".1", overwrite: true);
+                    await WriteAsync(file, batch);
+                    await file.RotateAsync(_header);
+                }
+            }
+
+            await WriteAsync(file, batch);
+            if (_failure is not null && _time.GetElapsedTime(began) >= Recovered)
+            {
+                LogResumed(_configuration.File, Dropped - _failure.DroppedBefore);
+                _began = _time.GetUtcNow();
+                Volatile.Write(ref _failure, null);
+            }
+        }
+    }
+
+    private async Task WriteAsync(RecordingFile file, ArrayBufferWriter<byte> batch)
+    {
+        await file.WriteAsync(batch.WrittenMemory);
+        batch.Clear();
+        _inHand = 0;
+    }
+
+    private void NoteFailure(string problem)
+    {
+        if (_failure is null)
+        {
+            LogStopped(_configuration.File, problem);
+        }
+
+        // One line for the whole time; status and metrics have the newest cause.
+        Volatile.Write(ref _failure, new Failure(problem, _failure?.Since ?? _time.GetUtcNow(), _failure?.DroppedBefore ?? Dropped));
+    }
+
+    /// <summary>Drops lines until it is to be tried again, or all is over.</summary>
+    private async Task DropAsync(TimeSpan pause)
+    {
+        using var again = new CancellationTokenSource(pause, _time);
+        try
+        {
+            while (await _lines.Reader.WaitToReadAsync(again.Token))
+            {
+                while (_lines.Reader.TryRead(out RecordedLine line))
+                {
+                    if (line.IsHeader)
+                    {
+                        _header = line.Bytes;
+                    }
+                    else
+                    {
+                        Interlocked.Increment(ref _dropped);
+                    }
                 }
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (OperationCanceledException)
         {
-            _lines.Writer.TryComplete();
-            LogEnded(_configuration.File, e.Message);
+            // Now.
         }
     }
 
@@ -218,6 +302,11 @@ internal sealed partial class ObservationLog
 
     private readonly record struct RecordedLine(byte[] Bytes, bool IsHeader);
 
-    [LoggerMessage(EventId = 130, Level = LogLevel.Error, Message = "Recording to {File} has ended: {Error}. Routing goes on")]
-    private partial void LogEnded(string file, string error);
+    private sealed record Failure(string Problem, DateTimeOffset Since, long DroppedBefore);
+
+    [LoggerMessage(EventId = 130, Level = LogLevel.Warning, Message = "Recording to {File} has stopped: {Problem}. Routing goes on; the recording is tried again until it can be written")]
+    private partial void LogStopped(string file, string problem);
+
+    [LoggerMessage(EventId = 131, Level = LogLevel.Information, Message = "Recording to {File} goes on; {Lines} lines are missing")]
+    private partial void LogResumed(string file, long lines);
 }

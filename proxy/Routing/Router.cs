@@ -29,6 +29,9 @@ public sealed partial class Router : IDisposable
     /// <summary>How long the first decision waits for the first answer of everybody; a dead machine is known after a second.</summary>
     private static readonly TimeSpan FirstRound = TimeSpan.FromSeconds(1.1);
 
+    /// <summary>How long the end waits for a disk that takes the recording's last lines.</summary>
+    private static readonly TimeSpan LastLines = TimeSpan.FromSeconds(2);
+
     private readonly ReactorThread _reactor;
     private readonly MonotonicClock _clock;
     private readonly ITimer _tick;
@@ -83,7 +86,7 @@ public sealed partial class Router : IDisposable
         _reads = configuration.ReadOnly is { } readOnly && reads is not null ? new ReadRouting(readOnly, reads, _logger) : null;
         _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
         _decisionSince = time.GetUtcNow();
-        _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
+        _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, time, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
     }
 
     /// <summary>The time, and timers that fire on monitoring's thread, together with what it does anyway: for other regular work that is short.</summary>
@@ -107,11 +110,8 @@ public sealed partial class Router : IDisposable
             tasks.Add(_reads.RunAsync(ended.Token));
         }
 
-        if (_recording is not null)
-        {
-            tasks.Add(_recording.RunAsync(ended.Token));
-        }
-
+        // Not among the tasks that routing depends on; and on the pool, because a disk may hang already when the file is opened.
+        Task recording = _recording is null ? Task.CompletedTask : Task.Run(() => _recording.RunAsync(ended.Token), CancellationToken.None);
         try
         {
             await await Task.WhenAny([.. tasks, _reactor.Completion]);
@@ -120,6 +120,7 @@ public sealed partial class Router : IDisposable
         {
             await ended.CancelAsync();
             await Task.WhenAll(tasks);
+            await Task.WhenAny(recording, Task.Delay(LastLines, CancellationToken.None));
             _reactor.Stop();
             await _reactor.Completion;
         }
@@ -155,6 +156,7 @@ public sealed partial class Router : IDisposable
                 GateSince = time - (now - orderAt),
                 Events = _gate.Events.ToList(),
                 Switchovers = _gate.Switchovers.ToList(),
+                Recording = _recording?.Status,
                 Reads = _reads?.Order,
                 Replicas = _reads?.Nodes ?? [],
             };

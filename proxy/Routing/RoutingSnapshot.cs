@@ -140,6 +140,9 @@ public sealed record RoutingSnapshot
     /// <summary>The newest interruptions, oldest first; at most 256.</summary>
     public required IReadOnlyList<Switchover> Switchovers { get; init; }
 
+    /// <summary>How the recording goes; null without one.</summary>
+    public RecordingStatus? Recording { get; init; }
+
     /// <summary>The newest order of the read-only listener; null without one.</summary>
     public ReadOrder? Reads { get; init; }
 

@@ -9,6 +9,8 @@ internal static class SampleStatus
 {
     public static readonly DateTimeOffset Now = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
 
+    public static RecordingEntry Recording { get; } = new() { File = "/var/lib/x/recording", Writing = false, Since = Now, Problem = "no space is left on its disk", Dropped = 7 };
+
     public static NodeEntry Master { get; } = new()
     {
         Name = "redis1",

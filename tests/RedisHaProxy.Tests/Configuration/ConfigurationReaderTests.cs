@@ -185,7 +185,6 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"admin\": { \"listen\": \"127.0.0.1:1\" } }", "admin.listen: 127.0.0.1:1 is an address of listen, where the clients connect")]
     [InlineData("{ \"admin\": { \"socket\": \"/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012\" } }", "is longer than 107 bytes, the limit of a Unix socket's path")]
     [InlineData("{ \"recording\": { } }", "recording.file: missing; it is required")]
-    [InlineData("{ \"recording\": { \"file\": \"absent/x\" } }", "recording.file: the folder of FOLDER/absent/x does not exist; create it")]
     [InlineData("{ \"recording\": { \"file\": \".\" } }", "recording.file: FOLDER is a directory; a file is expected")]
     [InlineData("{ \"recording\": { \"maxBytes\": 1 } }", "recording.maxBytes: 1 is not accepted; a whole number from 1000000 to 10000000000 is expected")]
     // Durations, numbers, words.
@@ -231,6 +230,16 @@ public sealed class ConfigurationReaderTests : IDisposable
             """);
 
         Assert.Equal([(1, "listen[0]"), (2, "redis.nodes.a"), (3, "limits.connections"), (4, "timeout")], reading.Errors.Select(e => (e.Position!.Value.Line, e.Key)));
+    }
+
+    [Fact]
+    public void A_recording_without_a_folder_is_a_warning_because_a_proxy_serves_without_it()
+    {
+        var reading = Read("""{ "listen": ["127.0.0.1:1"], "redis": { "nodes": { "a": "127.0.0.2:1" } }, "recording": { "file": "absent/x" } }""");
+
+        Assert.Empty(reading.Errors);
+        var warning = Assert.Single(reading.Warnings);
+        Assert.Equal(("recording.file", $"the folder of {_folder.Path}/absent/x does not exist, so nothing is recorded until it does; create it"), (warning.Key, warning.Cause));
     }
 
     [Fact]

@@ -16,8 +16,8 @@ public sealed class JsonDocumentationTests
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
             .Select(line => line.Split('`')[1])
             .ToList();
-        var session = new SessionEntry { Id = 1, Client = "c", Node = null, State = "open", Accepted = SampleStatus.Now, QuietMs = 0, BytesIn = 0, BytesOut = 0 };
-        var served = Fields(JsonSerializer.SerializeToElement(SampleStatus.Document with { ReadOnly = ReadOnlyFormsTests.Reads }, AdminJson.Default.StatusDocument), "")
+        var session = new SessionEntry { Id = 1, Client = "c", Node = null, LocalPort = null, State = "open", Accepted = SampleStatus.Now, QuietMs = 0, BytesIn = 0, BytesOut = 0 };
+        var served = Fields(JsonSerializer.SerializeToElement(SampleStatus.Document with { ReadOnly = ReadOnlyFormsTests.Reads, Recording = SampleStatus.Recording }, AdminJson.Default.StatusDocument), "")
             .Concat(Fields(JsonSerializer.SerializeToElement(SampleStatus.Timeline, AdminJson.Default.TimelineDocument), ""))
             .Concat(Fields(JsonSerializer.SerializeToElement<IReadOnlyList<SessionEntry>>([session], AdminJson.Default.IReadOnlyListSessionEntry), ""))
             .Distinct();

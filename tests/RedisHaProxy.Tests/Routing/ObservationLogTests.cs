@@ -1,5 +1,6 @@
 // The recording's files: bounded, never overwritten before somebody could have read them, and each replays by itself.
 
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
@@ -55,12 +56,73 @@ public sealed class ObservationLogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_disk_that_cannot_be_written_ends_the_recording_and_nothing_else()
+    public async Task A_folder_that_is_missing_costs_one_line_and_what_was_not_written_until_it_is_there()
     {
-        var log = new ObservationLog(
-            new RecordingConfiguration { File = Path.Combine(_directory, "no", "such", "folder") }, RunningRouter.Configuration(5000), new RoutingTiming(), NullLogger.Instance);
-        await log.RunAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
-        Write(log, 1);
+        string folder = Path.Combine(_directory, "missing");
+        var lines = new LineLog();
+        ObservationLog log = New(maxBytes: 1_000_000, Path.Combine(folder, "recording"), lines);
+        using var stop = new CancellationTokenSource();
+        Task run = log.RunAsync(stop.Token);
+        await Eventually.HoldsAsync(() => log.Status.Problem == $"the folder {folder} does not exist; create it, owned by user {Environment.UserName}", () => log.Status.ToString());
+        await RecordUntilAsync(log, () => log.Dropped >= 10);
+
+        Directory.CreateDirectory(folder);
+        await RecordUntilAsync(log, () => log.Status.Problem is null);
+        long missing = log.Dropped;
+        Directory.Delete(folder, recursive: true);
+        await RecordUntilAsync(log, () => log.Status.Problem is not null);
+        Directory.CreateDirectory(folder);
+        await RecordUntilAsync(log, () => log.Status.Problem is null);
+
+        await stop.CancelAsync();
+        await run;
+        Assert.True(Reports(Path.Combine(folder, "recording")) > 0);
+        Assert.InRange(missing, 10, log.Dropped);
+        Assert.True(lines.Lines.Count(l => l.Contains("has stopped", StringComparison.Ordinal)) == 2, lines.ToString());
+        Assert.True(lines.Lines.Count(l => l.Contains(" lines are missing", StringComparison.Ordinal)) == 2, lines.ToString());
+    }
+
+    [SkippableFact]
+    [Trait("Needs", "root")]
+    public async Task A_full_disk_stops_the_recording_until_there_is_space_and_leaves_whole_lines()
+    {
+        Skip.If(Environment.UserName != "root", "mounting a small file system needs root");
+        Assert.Equal(0, await ShellAsync($"mount -t tmpfs -o size=64k tmpfs {_directory}"));
+        try
+        {
+            ObservationLog log = New(maxBytes: 1_000_000);
+            using var stop = new CancellationTokenSource();
+            Task run = log.RunAsync(stop.Token);
+            await RecordUntilAsync(log, () => log.Status.Problem == "no space is left on its disk");
+            Assert.True(Reports(FilePath) > 50);
+
+            Assert.Equal(0, await ShellAsync($"mount -o remount,size=2m {_directory}"));
+            long dropped = log.Dropped;
+            int before = Reports(FilePath);
+            await RecordUntilAsync(log, () => log.Status.Problem is null);
+            await stop.CancelAsync();
+            await run;
+            Assert.True(dropped > 0);
+            Assert.True(Reports(FilePath) > before, "it goes on in the same file");
+        }
+        finally
+        {
+            Assert.Equal(0, await ShellAsync($"umount {_directory}"));
+        }
+    }
+
+    [Fact]
+    public void A_try_finds_a_folder_that_cannot_be_written_and_leaves_nothing_behind()
+    {
+        Assert.Null(RecordingFile.Try(FilePath));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_directory));
+        File.WriteAllText(FilePath, "kept");
+        Assert.Null(RecordingFile.Try(FilePath));
+        Assert.Equal("kept", File.ReadAllText(FilePath));
+        Assert.StartsWith("the folder /proc/self is read-only", RecordingFile.Describe("/proc/self/x", new IOException("", 30)), StringComparison.Ordinal);
+        Assert.Contains("may not write there", RecordingFile.Describe("/proc/self/x", new UnauthorizedAccessException()), StringComparison.Ordinal);
+        Assert.Contains("LimitFSIZE", RecordingFile.Describe(FilePath, new IOException("", 27)), StringComparison.Ordinal);
+        Assert.NotNull(RecordingFile.Try("/proc/self/recording"));
     }
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
@@ -71,8 +133,37 @@ public sealed class ObservationLogTests : IDisposable
         return Replay.Run(file).Reports;
     }
 
-    private ObservationLog New(long maxBytes) =>
-        new(new RecordingConfiguration { File = FilePath, MaxBytes = maxBytes }, RunningRouter.Configuration(5000), new RoutingTiming(), NullLogger.Instance);
+    private ObservationLog New(long maxBytes, string? file = null, LineLog? lines = null) =>
+        new(
+            new RecordingConfiguration { File = file ?? FilePath, MaxBytes = maxBytes }, RunningRouter.Configuration(5000), new RoutingTiming(), TimeProvider.System,
+            (ILogger?)lines?.CreateLogger("") ?? NullLogger.Instance)
+        {
+            FirstPause = TimeSpan.FromMilliseconds(20),
+            Recovered = TimeSpan.FromMilliseconds(50),
+        };
+
+    private static Task RecordUntilAsync(ObservationLog log, Func<bool> condition)
+    {
+        int i = 0;
+        return Eventually.HoldsAsync(
+            () =>
+            {
+                for (int lines = 0; lines < 10; lines++)
+                {
+                    Write(log, i++);
+                }
+
+                return condition();
+            },
+            () => log.Status.ToString());
+    }
+
+    private static async Task<int> ShellAsync(string command)
+    {
+        using var process = System.Diagnostics.Process.Start("/bin/sh", ["-c", command]);
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
 
     private static void Write(ObservationLog log, int i)
     {
