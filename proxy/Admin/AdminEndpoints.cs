@@ -84,6 +84,9 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
         return context.AnswerTextAsync(HttpStatusCode.Found, "the page is /stats");
     }
 
-    private static Task HealthAsync(HttpContext context, HealthAnswer answer) =>
-        context.AnswerTextAsync(answer.Good ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, answer.Reason);
+    private static Task HealthAsync(HttpContext context, HealthAnswer answer)
+    {
+        context.Response.Headers.Connection = "close"; // who asks again connects again: no place is held in between
+        return context.AnswerTextAsync(answer.Good ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, answer.Reason);
+    }
 }

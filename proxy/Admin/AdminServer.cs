@@ -19,9 +19,10 @@ namespace RedisHaProxy.Admin;
 /// <summary>Listens for the operator, the load balancer's health checks and the metrics scraper.</summary>
 internal sealed class AdminServer : IAsyncDisposable
 {
-    // The callers are a balancer, a scraper and a few people: small limits keep a hostile one from costing memory.
-    private const int MaxConnections = 128;
+    // Small limits keep a hostile caller from costing memory, short ones from holding a place.
     private const int MaxRequestBody = 4096;
+    private static readonly TimeSpan HeadersLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(10);
 
     private readonly AdminConfiguration _configuration;
     private readonly RequestDelegate _handler;
@@ -31,27 +32,30 @@ internal sealed class AdminServer : IAsyncDisposable
 
     /// <param name="configuration">Where to listen.</param>
     /// <param name="handler">Answers every request.</param>
+    /// <param name="time">For the rate of log lines.</param>
     /// <param name="loggers">For the server's own warnings.</param>
-    public AdminServer(AdminConfiguration configuration, RequestDelegate handler, ILoggerFactory loggers)
+    public AdminServer(AdminConfiguration configuration, RequestDelegate handler, TimeProvider time, ILoggerFactory loggers)
     {
         _configuration = configuration;
         _handler = handler;
         var options = new KestrelServerOptions { AddServerHeader = false, AllowSynchronousIO = false };
-        options.Limits.MaxConcurrentConnections = MaxConnections;
+        options.Limits.MaxConcurrentConnections = null; // AdminConnections bounds those over TCP, rights those of the control socket
         options.Limits.MaxConcurrentUpgradedConnections = 0;
         options.Limits.MaxRequestBodySize = MaxRequestBody;
         options.Limits.MaxRequestBufferSize = 16 * 1024;
         options.Limits.MaxRequestLineSize = 2048;
         options.Limits.MaxRequestHeadersTotalSize = 8 * 1024;
         options.Limits.MaxRequestHeaderCount = 50;
-        options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
-        options.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(60);
+        options.Limits.RequestHeadersTimeout = HeadersLimit;
+        options.Limits.KeepAliveTimeout = QuietLimit; // also before the first request
         if (configuration.Listen is { } address)
         {
             _tls = configuration.Tls is { } identity ? new TlsServer(identity) : null;
+            var connections = new AdminConnections(time, loggers.CreateLogger<AdminConnections>());
             options.Listen(address, listener =>
             {
                 listener.Protocols = HttpProtocols.Http1;
+                listener.Use(next => connection => connections.RunAsync(connection, next));
                 var protocol = new AdminProtocol(_tls is not null, TimeProvider.System, loggers.CreateLogger<AdminProtocol>());
                 listener.Use(next => connection => protocol.RunAsync(connection, next));
                 if (_tls is not null)
@@ -182,7 +186,8 @@ internal sealed class AdminServer : IAsyncDisposable
     {
         public HttpContext CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
 
-        public Task ProcessRequestAsync(HttpContext context) => handler(context);
+        public Task ProcessRequestAsync(HttpContext context) =>
+            context.Features.Get<AdminConnection>() is { } connection ? connection.AnswerAsync(() => handler(context)) : handler(context);
 
         public void DisposeContext(HttpContext context, Exception? exception)
         {

@@ -2,6 +2,7 @@
 
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Admin;
 
@@ -18,6 +19,9 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
     private readonly Lock _reader = new();
     private Task _reading = Task.CompletedTask;
     private bool _ended;
+
+    // Also where ends are not logged: somebody is turned away.
+    private readonly SampledLog _refusals = new(lines: 1, TimeSpan.FromSeconds(10), timeProvider);
 
     private long _second = long.MinValue;
     private int _lines;
@@ -53,6 +57,11 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
     /// <summary>Takes one ended session.</summary>
     public void Add(in SessionRecord record)
     {
+        if (record.End == SessionEnd.Limit && _refusals.Lets(out long before))
+        {
+            LogRefused(log, record.Client.ToString(), before);
+        }
+
         if (record.IsHealthCheck)
         {
             // Of a balancer, every few seconds for ever: nobody's session.
@@ -83,8 +92,15 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
             return;
         }
 
-        LogEnd(log, record.Id, record.Client.ToString(), record.Node?.Name ?? "-", EndCode.Of(record.End),
-            record.ConnectedAfterMilliseconds ?? -1, record.EndedAfterMilliseconds, record.BytesIn, record.BytesOut);
+        if (record.ConnectedAfterMilliseconds is { } routed)
+        {
+            LogEnd(log, record.Id, record.Client.ToString(), record.Node?.Name ?? "-", EndCode.Of(record.End),
+                routed, record.LocalPort, record.EndedAfterMilliseconds, record.BytesIn, record.BytesOut);
+        }
+        else
+        {
+            LogUnrouted(log, record.Id, record.Client.ToString(), record.Node?.Name ?? "-", EndCode.Of(record.End), record.EndedAfterMilliseconds, record.BytesIn);
+        }
     }
 
     private void Look(SessionJournal journal)
@@ -116,8 +132,14 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
         }
     }
 
-    [LoggerMessage(20, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; routed after {RouteMs} ms, lasted {SessionMs} ms, {BytesIn} bytes in, {BytesOut} out", EventName = "SessionEnd")]
-    private static partial void LogEnd(ILogger log, long session, string client, string node, string code, long routeMs, long sessionMs, long bytesIn, long bytesOut);
+    [LoggerMessage(20, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; routed after {RouteMs} ms by port {LocalPort}, lasted {SessionMs} ms, {BytesIn} bytes in, {BytesOut} out", EventName = "SessionEnd")]
+    private static partial void LogEnd(ILogger log, long session, string client, string node, string code, long routeMs, int localPort, long sessionMs, long bytesIn, long bytesOut);
+
+    [LoggerMessage(24, LogLevel.Warning, "Client {Client} was refused: limits.connections is reached, or limits.perSource by its address ({Left} more since the last such line)", EventName = "ClientRefused")]
+    private static partial void LogRefused(ILogger log, string client, long left);
+
+    [LoggerMessage(23, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; never routed, lasted {SessionMs} ms, {BytesIn} bytes in", EventName = "SessionEndUnrouted")]
+    private static partial void LogUnrouted(ILogger log, long session, string client, string node, string code, long sessionMs, long bytesIn);
 
     [LoggerMessage(22, LogLevel.Debug, "session {Session} from {Client} was a health check", EventName = "HealthCheck")]
     private static partial void LogCheck(ILogger log, long session, string client);

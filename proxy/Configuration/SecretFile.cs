@@ -61,6 +61,8 @@ internal static class SecretFile
             return Bad($"{file} is not UTF-8 text");
         }
 
+        // Editors of another system put a mark before the text; no server knows it as a part of the password.
+        text = text.TrimStart('\uFEFF');
         if (text.EndsWith('\n'))
         {
             text = text[..^(text.EndsWith("\r\n", StringComparison.Ordinal) ? 2 : 1)];

@@ -39,6 +39,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     private readonly TlsServer _server;
     private readonly SampledLog _failures;
     private readonly SampledLog _exhaustions;
+    private readonly SampledLog _refusals;
     private readonly CancellationTokenSource _accepting = new();
     private readonly CancellationTokenSource _handshaking = new();
     private readonly SemaphoreSlim _places = new(MaxHandshakes);
@@ -69,6 +70,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         _server = new TlsServer(configuration.Identity, configuration.Versions, configuration.ClientAuthorities);
         _failures = new SampledLog(lines: 5, TimeSpan.FromSeconds(10), time);
         _exhaustions = new SampledLog(lines: 1, TimeSpan.FromSeconds(10), time);
+        _refusals = new SampledLog(lines: 1, TimeSpan.FromSeconds(10), time);
     }
 
     /// <summary>Clients closed at the accept because of a limit.</summary>
@@ -150,7 +152,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
                     continue;
                 }
 
-                Interlocked.Increment(ref _refused);
+                Refuse(address);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
             {
@@ -163,6 +165,15 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
 
             client?.Dispose();
             _places.Release();
+        }
+    }
+
+    private void Refuse(ClientAddress client)
+    {
+        Interlocked.Increment(ref _refused);
+        if (_refusals.Lets(out long left))
+        {
+            LogRefused(_log, client.ToString(), left);
         }
     }
 
@@ -232,7 +243,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
                     sourceCounted = _limits.TryEnterSource(client.Address);
                     if (!sourceCounted)
                     {
-                        Interlocked.Increment(ref _refused);
+                        Refuse(client);
                     }
                 }
             }
@@ -369,6 +380,9 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
 
     [LoggerMessage(51, LogLevel.Warning, "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)")]
     private static partial void LogFailed(ILogger log, string client, string cause, long left);
+
+    [LoggerMessage(53, LogLevel.Warning, "Client {Client} was refused before its TLS handshake: limits.connections is reached, or limits.perSource by its address ({Left} more since the last such line)")]
+    private static partial void LogRefused(ILogger log, string client, long left);
 
     [LoggerMessage(52, LogLevel.Warning, "Clients over TLS wait: {Cause}. Raise LimitNOFILE or lower limits.connections.")]
     private static partial void LogExhausted(ILogger log, string cause);

@@ -19,13 +19,31 @@ public sealed class SessionLogTests
     [Fact]
     public void A_line_says_who_where_how_long_how_much_and_why()
     {
-        _log.Add(Record(SessionEnd.RoleLost) with { Id = 5, ConnectedAfterMilliseconds = 2, EndedAfterMilliseconds = 1500, BytesIn = 10, BytesOut = 20 });
+        _log.Add(Record(SessionEnd.RoleLost) with { Id = 5, ConnectedAfterMilliseconds = 2, EndedAfterMilliseconds = 1500, LocalPort = 41234, BytesIn = 10, BytesOut = 20 });
         _log.Add(Record(SessionEnd.NoMaster) with { Node = null });
 
         Assert.Equal(
         [
-            "session 5 from 0.0.0.7:1234 to redis1 ended: role-lost; routed after 2 ms, lasted 1500 ms, 10 bytes in, 20 out",
-            "session 1 from 0.0.0.7:1234 to - ended: no-master; routed after -1 ms, lasted 0 ms, 0 bytes in, 0 out",
+            "session 5 from 0.0.0.7:1234 to redis1 ended: role-lost; routed after 2 ms by port 41234, lasted 1500 ms, 10 bytes in, 20 out",
+            "session 1 from 0.0.0.7:1234 to - ended: no-master; never routed, lasted 0 ms, 0 bytes in",
+        ], _lines.Written);
+    }
+
+    [Fact]
+    public void Who_is_refused_for_a_limit_is_named_now_and_then_whatever_else_is_logged()
+    {
+        _log.Enabled = false;
+        for (int i = 0; i < 1000; i++)
+        {
+            _log.Add(Record(SessionEnd.Limit));
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(10));
+        _log.Add(Record(SessionEnd.Limit));
+        Assert.Equal(
+        [
+            "Client 0.0.0.7:1234 was refused: limits.connections is reached, or limits.perSource by its address (0 more since the last such line)",
+            "Client 0.0.0.7:1234 was refused: limits.connections is reached, or limits.perSource by its address (999 more since the last such line)",
         ], _lines.Written);
     }
 

@@ -7,6 +7,19 @@ namespace RedisHaProxy.Tests.Configuration;
 public sealed class SecretFileTests
 {
     [Fact]
+    public void A_byte_order_mark_is_no_part_of_the_password()
+    {
+        using var folder = new TemporaryFolder();
+        string file = folder.Write("password", "");
+        File.WriteAllBytes(file, [0xEF, 0xBB, 0xBF, .. "secret\r\n"u8]);
+        Assert.Equal("secret", SecretFile.Read(file).Value);
+        File.WriteAllBytes(file, [0xEF, 0xBB, 0xBF, .. "\n"u8]);
+        Assert.Contains("is empty", SecretFile.Read(file).Error, StringComparison.Ordinal);
+        File.WriteAllBytes(file, [0xFF, 0xFE, 0x61, 0x00]); // of UTF-16
+        Assert.Contains("is not UTF-8 text", SecretFile.Read(file).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_relative_name_is_a_credential_of_systemd_where_there_is_one_and_a_file_beside_the_configuration_otherwise()
     {
         using var credentials = new TemporaryFolder();
