@@ -56,7 +56,7 @@ internal sealed class AdminServer : IAsyncDisposable
             {
                 listener.Protocols = HttpProtocols.Http1;
                 listener.Use(next => connection => connections.RunAsync(connection, next));
-                var protocol = new AdminProtocol(_tls is not null, TimeProvider.System, loggers.CreateLogger<AdminProtocol>());
+                var protocol = new AdminProtocol(_tls is not null, time, loggers.CreateLogger<AdminProtocol>());
                 listener.Use(next => connection => protocol.RunAsync(connection, next));
                 if (_tls is not null)
                 {

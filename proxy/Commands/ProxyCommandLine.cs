@@ -64,6 +64,7 @@ internal static class ProxyCommandLine
         root.Add(ReplayCommand.Create());
         root.Add(CompletionCommand.Create());
         root.Add(VersionCommand.Create());
+        root.Add(WatchdogCommand.Create());
         return root;
     }
 }

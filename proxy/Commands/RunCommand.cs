@@ -34,6 +34,10 @@ internal static class RunCommand
             {
                 throw new CommandFailedException(ExitCode.Failed, e.Message);
             }
+            catch (TooFewFilesException e)
+            {
+                throw new CommandFailedException(ExitCode.Failed, e.Message);
+            }
             catch (EngineUnavailableException e)
             {
                 throw new CommandFailedException(ExitCode.Usage, $"{file}: {e.Message}");

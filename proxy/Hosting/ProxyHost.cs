@@ -13,8 +13,14 @@ namespace RedisHaProxy.Hosting;
 /// <summary>Runs a proxy.</summary>
 internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
 {
+    // signal(7), on all architectures that .NET runs on under Linux.
+    private const int SIGXFSZ = 25;
+
     // Status text, watchdog and waits of a drain look this often.
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(500);
+
+    // After the delay of a drain: how long no session must have come before the listeners close.
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
 
     // Loops answer a command within microseconds, or never.
     private static readonly TimeSpan LoopAnswer = TimeSpan.FromSeconds(5);
@@ -31,6 +37,8 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
     private readonly Reload _reload;
     private readonly Lifecycle _lifecycle;
     private readonly ServiceNotifier _notifier;
+    private readonly WatchdogProcess _watchdog;
+    private readonly Arrivals _arrivals;
     private readonly TimeProvider _timeProvider;
     private readonly ILogger _log;
     private readonly TaskCompletionSource<StopReason> _stop = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -54,6 +62,8 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _authentication = new BasicAuthentication(timeProvider);
         _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password);
         _logging = logging;
+        _watchdog = new WatchdogProcess(timeProvider, loggers.CreateLogger<WatchdogProcess>());
+        _arrivals = new Arrivals(timeProvider);
         _reload = new Reload(file, configuration, this, loggers.CreateLogger<Reload>());
         if (configuration.Admin is { Listen: not null } or { Socket: not null })
         {
@@ -61,7 +71,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
             var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.RunAsync, _router.SetMaintenance, loggers.CreateLogger<ControlEndpoints>());
             var events = new StatsEvents(status, timeProvider, _adminEnds.Token);
             var endpoints = new AdminEndpoints(_lifecycle, _forwarder, _authentication, status, events, control, () => _router.IsBlind);
-            _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, loggers);
+            _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, timeProvider, loggers);
         }
     }
 
@@ -78,6 +88,8 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
     /// <exception cref="SocketException">An address for clients cannot be used.</exception>
     public async Task<bool> RunAsync()
     {
+        // A recording or a log that reaches the limit of file sizes must not end the process, which the signal's default is: the write fails.
+        using var fileSize = PosixSignalRegistration.Create((PosixSignal)SIGXFSZ, context => context.Cancel = true);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Signalled(context, StopReason.Terminate));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Signalled(context, StopReason.Interrupt));
 
@@ -103,11 +115,12 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         LogServing(_log, string.Join(", ", [.. _configuration.Listen.Select(l => l.ToString()), .. (_configuration.Tls?.Listen ?? []).Select(l => $"{l} (TLS)"), .. (_configuration.ReadOnly?.Listen ?? []).Select(l => $"{l} (read-only)")]), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
         _notifier.Ready(StatusText());
 
+        StopReason reason;
         using (var beating = new CancellationTokenSource())
         {
             var beats = Task.WhenAll(BeatAsync(beating.Token), _rates.RunAsync(beating.Token), _sessionLog.RunAsync(_forwarder.Journal, beating.Token),
                 _forwarder.ReadOnlyJournal is { } reads ? _readOnlyLog.RunAsync(reads, beating.Token) : Task.CompletedTask);
-            var reason = await _stop.Task;
+            reason = await _stop.Task;
             _lifecycle.Enter(LifecyclePhase.Stopping);
             if (reason == StopReason.Failure)
             {
@@ -120,11 +133,12 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
 
             await beating.CancelAsync();
             await beats;
+            _watchdog.Dispose(); // what is left is bounded, by itself and by the service manager
         }
 
         await routingEnds.CancelAsync();
         await ending;
-        return !routing.IsFaulted;
+        return reason != StopReason.Failure && !routing.IsFaulted;
     }
 
     /// <summary>Ends what is left.</summary>
@@ -138,6 +152,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         }
 
         await BoundedAsync(_forwarder.DisposeAsync().AsTask());
+        _watchdog.Dispose();
         _router.Dispose();
         _reload.Dispose();
         _stopNow.Dispose();
@@ -183,8 +198,15 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         LogDraining(_log, sessions, Durations.Format(delay), Durations.Format(limit));
         AnnounceStopping(sessions, delay + limit);
         await WaitAsync(delay, () => false, delay + limit);
+
+        // Sessions that still come have nowhere else to go: the balancer knows no other proxy that serves, or has not noticed yet.
+        long closing = _timeProvider.GetTimestamp();
+        var quiet = delay / 2 < Quiet ? delay / 2 : Quiet;
+        await WaitAsync(limit, () => _arrivals.QuietFor(quiet), limit);
+        var left = limit - _timeProvider.GetElapsedTime(closing);
         await BoundedAsync(_forwarder.StopAcceptingAsync().AsTask());
-        await WaitAsync(limit, () => _forwarder.Snapshot().AllSessions == 0, limit);
+        LogClosed(_log, _forwarder.Snapshot().AllSessions);
+        await WaitAsync(left, () => _forwarder.Snapshot().AllSessions == 0, left);
         var ended = _forwarder.EndSessionsAsync(default).AsTask();
         if (await BoundedAsync(ended))
         {
@@ -207,11 +229,13 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
     private async Task WaitAsync(TimeSpan time, Func<bool> enough, TimeSpan announced)
     {
         long start = _timeProvider.GetTimestamp();
+        _arrivals.Look(_forwarder.Snapshot());
         while (!enough() && !_stopNow.IsCancellationRequested && _timeProvider.GetElapsedTime(start) is var elapsed && elapsed < time)
         {
             AnnounceStopping(_forwarder.Snapshot().AllSessions, announced - elapsed);
             var step = time - elapsed < Tick ? time - elapsed : Tick;
             await Task.Delay(step, _timeProvider, _stopNow.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            _arrivals.Look(_forwarder.Snapshot());
         }
     }
 
@@ -227,6 +251,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
             if (_notifier.Watchdog is not null && _forwarder.Snapshot().StalledMilliseconds <= ProxyHealth.StallLimit.TotalMilliseconds)
             {
                 _notifier.FeedWatchdog();
+                _watchdog.Feed();
             }
 
             if (_lifecycle.Phase != LifecyclePhase.Stopping && StatusText() is var status && status != last)
@@ -256,6 +281,9 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
 
     [LoggerMessage(3, LogLevel.Information, "Stopping: health checks fail from now on; {Sessions} sessions; new ones are taken for {Delay}, open ones may go on for {Limit} after that")]
     private static partial void LogDraining(ILogger log, int sessions, string delay, string limit);
+
+    [LoggerMessage(8, LogLevel.Information, "Stopping: the listeners are closed; {Sessions} sessions go on")]
+    private static partial void LogClosed(ILogger log, int sessions);
 
     [LoggerMessage(4, LogLevel.Information, "Stopped; {Ended} sessions were ended")]
     private static partial void LogStopped(ILogger log, int ended);

@@ -12,6 +12,7 @@ internal sealed class ServiceNotifier : IDisposable
 {
     private readonly Socket? _socket;
     private readonly UnixDomainSocketEndPoint? _manager;
+    private volatile string? _owed; // readiness that could not be said yet: the manager waits for it, and it is said once
 
     /// <param name="address">$NOTIFY_SOCKET: a path, or a name after '@'; null or empty for none.</param>
     /// <param name="watchdogMicroseconds">$WATCHDOG_USEC; null when the unit has no WatchdogSec.</param>
@@ -24,7 +25,8 @@ internal sealed class ServiceNotifier : IDisposable
         }
 
         _manager = new UnixDomainSocketEndPoint(address[0] == '@' ? '\0' + address[1..] : address);
-        _socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        // Its queue may be full, and monitoring's thread must not wait for it.
+        _socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { Blocking = false };
         if (long.TryParse(watchdogMicroseconds, NumberStyles.None, CultureInfo.InvariantCulture, out long microseconds)
             && microseconds > 0
             && (string.IsNullOrEmpty(watchdogProcess) || watchdogProcess == Environment.ProcessId.ToString(CultureInfo.InvariantCulture)))
@@ -43,7 +45,11 @@ internal sealed class ServiceNotifier : IDisposable
         Environment.GetEnvironmentVariable("WATCHDOG_PID"));
 
     /// <summary>The service serves.</summary>
-    public void Ready(string status) => Send($"READY=1\nSTATUS={OneLine(status)}");
+    public void Ready(string status)
+    {
+        string message = $"READY=1\nSTATUS={OneLine(status)}";
+        _owed = Send(message) ? null : message;
+    }
 
     /// <summary>The line that systemctl status shows.</summary>
     public void Status(string status) => Send($"STATUS={OneLine(status)}");
@@ -63,15 +69,23 @@ internal sealed class ServiceNotifier : IDisposable
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ");
 
-    private void Send(string message)
+    private bool Send(string message)
     {
         try
         {
+            if (_owed is { } owed)
+            {
+                _socket?.SendTo(Encoding.UTF8.GetBytes(owed), _manager!);
+                _owed = null;
+            }
+
             _socket?.SendTo(Encoding.UTF8.GetBytes(message), _manager!);
+            return true;
         }
         catch (SocketException)
         {
             // The manager went away or its queue is full; the next message follows soon.
+            return false;
         }
     }
 }

@@ -91,12 +91,80 @@ public sealed class RunTests
             Assert.Equal("PONG", await late.CommandAsync("PING"));
         }
 
-        await Eventually.HoldsAsync(async () => !await AcceptsAsync(proxy.EndPoint), () => $"the listener closes; {proxy.Log}");
+        await Eventually.HoldsAsync(() => proxy.Log.Contains("the listeners are closed; 1 sessions go on", StringComparison.Ordinal), () => proxy.Log);
+        Assert.False(await AcceptsAsync(proxy.EndPoint));
         Assert.Equal("PONG", await old.CommandAsync("PING"));
         Assert.Equal(0, await proxy.ExitedAsync());
         Assert.Contains("Stopped; 1 sessions were ended", proxy.Log, StringComparison.Ordinal);
         Assert.Contains("ended: operator", proxy.Log, StringComparison.Ordinal);
         await Assert.ThrowsAnyAsync<IOException>(() => old.CommandAsync("PING"));
+    }
+
+    [SkippableFact]
+    public async Task A_proxy_that_stops_takes_sessions_as_long_as_they_come_because_no_other_may_serve()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "2s", "drain": "30s" }""");
+        await ReadyAsync(proxy, "redis1");
+        proxy.Signal(PosixSignal.SIGTERM);
+        long stopping = System.Diagnostics.Stopwatch.GetTimestamp();
+        while (System.Diagnostics.Stopwatch.GetElapsedTime(stopping) < TimeSpan.FromSeconds(6))
+        {
+            // Three times the delay: nobody who comes meets a closed port.
+            using var client = await proxy.ConnectAsync();
+            Assert.Equal("PONG", await client.CommandAsync("PING"));
+            await Task.Delay(200);
+        }
+
+        Assert.DoesNotContain("the listeners are closed", proxy.Log, StringComparison.Ordinal);
+        Assert.Equal(0, await proxy.ExitedAsync()); // long before the 30 s are over: nobody comes any more
+    }
+
+    [SkippableFact]
+    public async Task A_limit_of_open_files_that_serves_nobody_ends_the_start_with_a_sentence()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        var e = await Assert.ThrowsAnyAsync<Exception>(() => RunningProxy.StartAsync(deployment, change: start =>
+        {
+            start.ArgumentList.Insert(0, start.FileName);
+            start.ArgumentList.Insert(0, "--nofile=513");
+            start.FileName = "prlimit";
+        }));
+        Assert.Contains("redis-ha-proxy: this process may open only 513 files, which is too few to serve a single client: 512 are for listeners, probes and administration. "
+            + "Raise the limit (LimitNOFILE of the service, ulimit -n) to 2512, which limits.connections = 1000 needs, or at least to 640", e.Message, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_recording_that_cannot_be_written_ends_nothing_and_is_shown()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
+
+        // A limit of file sizes; the signal that comes with it would end the process.
+        await using var proxy = await RunningProxy.StartAsync(
+            deployment,
+            change: start =>
+            {
+                start.ArgumentList.Insert(0, start.FileName);
+                start.ArgumentList.Insert(0, "--fsize=16384");
+                start.FileName = "prlimit";
+                start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which the runtime has a large file for
+            },
+            further: "\"recording\": { \"file\": \"recording\" },");
+        await ReadyAsync(proxy, "redis1");
+        await Eventually.HoldsAsync(() => proxy.Log.Contains("has stopped: the process may not write so large a file", StringComparison.Ordinal), () => proxy.Log);
+
+        Assert.Contains("redis_ha_proxy_recording 0", await proxy.GetAsync("metrics"), StringComparison.Ordinal);
+        Assert.Contains("! Nothing is recorded to ", (await proxy.VerbAsync("status")).Output, StringComparison.Ordinal);
+        using (var client = await proxy.ConnectAsync())
+        {
+            Assert.Equal("PONG", await client.CommandAsync("PING"));
+        }
+
+        proxy.Signal(PosixSignal.SIGTERM);
+        Assert.Equal(0, await proxy.ExitedAsync());
     }
 
     [SkippableFact]

@@ -26,6 +26,27 @@ public sealed class ServiceNotifierTests : IDisposable
     }
 
     [Fact]
+    public void A_manager_that_does_not_read_holds_nobody_up_and_hears_of_readiness_when_it_does()
+    {
+        using var notifier = new ServiceNotifier(_path, "2000000", null);
+        for (int i = 0; i < 5000; i++)
+        {
+            notifier.FeedWatchdog();
+        }
+
+        notifier.Ready("Serving");
+        var buffer = new byte[1000];
+        while (_manager.Available > 0)
+        {
+            _manager.Receive(buffer);
+        }
+
+        notifier.FeedWatchdog();
+        Assert.Equal("READY=1\nSTATUS=Serving", Encoding.UTF8.GetString(buffer, 0, _manager.Receive(buffer)));
+        Assert.Equal("WATCHDOG=1", Encoding.UTF8.GetString(buffer, 0, _manager.Receive(buffer)));
+    }
+
+    [Fact]
     public void Each_message_is_one_datagram()
     {
         using var notifier = new ServiceNotifier(_path, "2000000", null);

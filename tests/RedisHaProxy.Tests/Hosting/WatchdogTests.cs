@@ -1,0 +1,104 @@
+// The watchdog process: who is stuck is killed, who was paused together with it, or has recovered, is not.
+
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using RedisHaProxy.Tests.Configuration;
+
+namespace RedisHaProxy.Tests.Hosting;
+
+public sealed partial class WatchdogTests
+{
+    private const int SIGKILL = 9;
+    private const int SIGCONT = 18;
+    private const int SIGSTOP = 19;
+
+    [SkippableFact]
+    public async Task A_proxy_that_is_stopped_is_killed_within_20_s_and_not_before_10()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        using var folder = new TemporaryFolder();
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        string path = Path.Combine(folder.Path, "notify");
+        manager.Bind(new UnixDomainSocketEndPoint(path));
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment, change: start =>
+        {
+            start.Environment["NOTIFY_SOCKET"] = path;
+            start.Environment["WATCHDOG_USEC"] = "60000000";
+        });
+        await Eventually.HoldsAsync(() => ChildrenOf(proxy.Pid).Count == 1, () => "the watchdog runs");
+
+        // The watchdog itself ends: the proxy goes on, and says so.
+        Assert.Equal(0, Kill(ChildrenOf(proxy.Pid)[0], SIGKILL));
+        await Eventually.HoldsAsync(() => proxy.Log.Contains("The watchdog process has ended", StringComparison.Ordinal), () => proxy.Log);
+        Assert.Equal(System.Net.HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
+        await Eventually.HoldsAsync(() => ChildrenOf(proxy.Pid).Count == 1, () => "it runs again", TimeSpan.FromSeconds(60));
+
+        long stopped = Stopwatch.GetTimestamp();
+        Assert.Equal(0, Kill(proxy.Pid, SIGSTOP));
+        await Eventually.HoldsAsync(() => !proxy.Running, () => "it is killed", TimeSpan.FromSeconds(60));
+        Assert.InRange(Stopwatch.GetElapsedTime(stopped).TotalSeconds, 8, 20);
+        Assert.Equal(128 + SIGKILL, await proxy.ExitedAsync());
+    }
+
+    [Fact]
+    public async Task Who_was_paused_together_with_the_watchdog_has_missed_nothing()
+    {
+        using var victim = Process.Start("sleep", "600");
+        var start = ProxyProcess.StartInfo("watchdog", victim.Id.ToString(System.Globalization.CultureInfo.InvariantCulture), "--wait", "200");
+        using var watchdog = Process.Start(start)!;
+        try
+        {
+            Stream beats = watchdog.StandardInput.BaseStream;
+            await BeatAsync(beats, 10); // it runs
+            Assert.Equal(0, Kill(watchdog.Id, SIGSTOP));
+            await Task.Delay(TimeSpan.FromSeconds(4)); // twice what it takes to kill
+            Assert.Equal(0, Kill(watchdog.Id, SIGCONT));
+            await BeatAsync(beats, 10);
+            Assert.False(victim.HasExited);
+
+            // Its signals are for the other; then nobody feeds it any more.
+            Assert.Equal(0, Kill(watchdog.Id, 15));
+            await BeatAsync(beats, 5);
+            Assert.False(watchdog.HasExited);
+            await Eventually.HoldsAsync(() => victim.HasExited, () => "the silent one is killed");
+            Assert.Contains($"process {victim.Id} has given no sign of life for 10 waits of 0.2 s", await watchdog.StandardError.ReadToEndAsync(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            victim.Kill();
+            watchdog.Kill();
+        }
+    }
+
+    private static async Task BeatAsync(Stream beats, int count)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            beats.WriteByte(0);
+            await beats.FlushAsync();
+            await Task.Delay(100);
+        }
+    }
+
+    private static List<int> ChildrenOf(int process) =>
+        [.. File.ReadAllText($"/proc/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Concat(Directory.GetDirectories($"/proc/{process}/task").SelectMany(t => Read($"{t}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+            .Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Distinct()];
+
+    private static string Read(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (IOException)
+        {
+            return ""; // a thread that has ended
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int pid, int signal);
+}
