@@ -13,12 +13,12 @@ internal static class ConfigurationFile
         var reading = ConfigurationReader.Read(file);
         foreach (var warning in reading.Warnings)
         {
-            await error.WriteLineAsync($"{ProxyCommandLine.Name}: warning: {warning}");
+            await ProxyCommandLine.TellAsync(error, $"{ProxyCommandLine.Name}: warning: {warning}");
         }
 
         foreach (var problem in reading.Errors)
         {
-            await error.WriteLineAsync($"{ProxyCommandLine.Name}: {problem}");
+            await ProxyCommandLine.TellAsync(error, $"{ProxyCommandLine.Name}: {problem}");
         }
 
         return reading.Configuration;

@@ -42,8 +42,21 @@ internal static class ProxyCommandLine
         }
         catch (CommandFailedException e)
         {
-            await error.WriteLineAsync($"{Name}: {e.Message}");
+            await TellAsync(error, $"{Name}: {e.Message}");
             return e.ExitCode;
+        }
+    }
+
+    /// <summary>Writes a line to standard error. Where that cannot be written, a full disk for example, the exit code has to do.</summary>
+    internal static async Task TellAsync(TextWriter error, string line)
+    {
+        try
+        {
+            await error.WriteLineAsync(line);
+        }
+        catch (IOException)
+        {
+            // Nobody to tell; a warning must not end the proxy.
         }
     }
 

@@ -137,6 +137,33 @@ public sealed class RunTests
     }
 
     [SkippableFact]
+    public async Task A_standard_error_that_takes_nothing_ends_nothing()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(
+            deployment,
+            change: start =>
+            {
+                string command = string.Join(' ', start.ArgumentList.Prepend(start.FileName).Select(a => $"'{a}'"));
+                start.ArgumentList.Clear();
+                start.ArgumentList.Add("-c");
+                start.ArgumentList.Add($"exec {command} 2>/dev/full");
+                start.FileName = "/bin/sh";
+            },
+            further: "\"log\": { \"level\": \"trace\" }, \"recording\": { \"file\": \"missing/recording\" },"); // a warning at the start
+        await ReadyAsync(proxy, "redis1");
+        for (int i = 0; i < 20; i++)
+        {
+            using var client = await proxy.ConnectAsync();
+            Assert.Equal("PONG", await client.CommandAsync("PING"));
+        }
+
+        proxy.Signal(PosixSignal.SIGTERM);
+        Assert.Equal(0, await proxy.ExitedAsync());
+    }
+
+    [SkippableFact]
     public async Task A_recording_that_cannot_be_written_ends_nothing_and_is_shown()
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
