@@ -56,6 +56,7 @@ internal sealed class ProviderTypes
                 Line($"namespace {declaration.Namespace}\n{{");
                 WriteFunction(declaration);
                 WriteArguments(declaration, declaration.Name + "InvokeArgs", "InvokeArgs");
+                WritePlainArguments(declaration, declaration.Name + "Args");
                 WriteOutputType(declaration, declaration.Name + "Result");
                 Line("}");
                 break;
@@ -108,6 +109,8 @@ internal sealed class ProviderTypes
         Line($"public static class {name}\n{{");
         Line($"public static Output<{name}Result> Invoke({name}InvokeArgs{(required ? " args" : "? args = null")}, InvokeOptions? options = null) => {call};");
         Line($"public static Output<{name}Result> Invoke({name}InvokeArgs args, InvokeOutputOptions options) => {call};");
+        Line($"public static global::System.Threading.Tasks.Task<{name}Result> InvokeAsync({name}Args{(required ? " args" : "? args = null")}, InvokeOptions? options = null) =>");
+        Line($"global::Pulumi.Deployment.Instance.InvokeAsync<{name}Result>(\"{declaration.Token}\", args ?? new {name}Args(), options);");
         Line("}");
     }
 
@@ -144,6 +147,25 @@ internal sealed class ProviderTypes
         }
 
         Line($"}}\npublic static new {name} Empty => new {name}();\n}}");
+    }
+
+    // The arguments of a look-up that is awaited: values instead of inputs.
+    private void WritePlainArguments(Declaration declaration, string name)
+    {
+        Line($"public sealed class {name} : global::Pulumi.InvokeArgs\n{{");
+        foreach (Property property in declaration.Inputs)
+        {
+            bool required = property.Role == PropertyRole.Required;
+            string element = Simple(property.ElementType) ?? throw new FormatException($"{declaration.Name}.{property.WireName}: a look-up's input must be simple");
+            if (property.IsList || property.IsMap)
+            {
+                throw new FormatException($"{declaration.Name}.{property.WireName}: a look-up's input must be one value");
+            }
+
+            Line($"[Input(\"{property.WireName}\"{(required ? ", required: true" : "")})] public {element}{(required ? "" : "?")} {property.Name} {{ get; set; }}{(required ? " = null!;" : "")}");
+        }
+
+        Line($"public {name}() {{ }}\npublic static new {name} Empty => new {name}();\n}}");
     }
 
     private void WriteOutputType(Declaration declaration, string name)

@@ -241,4 +241,28 @@ public class RegistrationTests
             return null;
         }
     }
+
+    [Fact]
+    public async Task A_look_up_can_be_awaited_before_anything_is_registered()
+    {
+        var mocks = new RecordingMocks
+        {
+            Call = args => Task.FromResult<object>(args.Token == "oci:Core/getVcn:getVcn"
+                ? new Dictionary<string, object> { ["cidrBlock"] = "10.0.0.0/16" }
+                : new Dictionary<string, object> { ["outputs"] = new Dictionary<string, object> { ["a"] = "b" }.ToImmutableDictionary() }),
+        };
+        string block = "";
+        object? output = null;
+        await Run.UpdateAsync(mocks, () =>
+        {
+            block = Task.Run(() => GetVcn.InvokeAsync(new GetVcnArgs { VcnId = "v" })).GetAwaiter().GetResult().CidrBlock;
+            output = Task.Run(() => Deployment.Instance.InvokeAsync<ImmutableDictionary<string, object>>("pulumi:pulumi:readStackOutputs", InvokeArgs.Empty))
+                .GetAwaiter().GetResult()["outputs"];
+            Assert.Empty(mocks.Created);
+        });
+
+        Assert.Equal("10.0.0.0/16", block);
+        Assert.Equal("v", mocks.Called.First().Args["vcnId"]);
+        Assert.Equal("b", ((IReadOnlyDictionary<string, object?>)output!)["a"]);
+    }
 }

@@ -31,4 +31,8 @@ public sealed class DeploymentInstance
 
     public Output<T> Invoke<T>(string token, InvokeArgs args, InvokeOutputOptions options) =>
         new(_deployment.InvokeAsync<T>(token, args, options));
+
+    /// <summary>The answer itself; may be awaited before any resource is registered.</summary>
+    public async Task<T> InvokeAsync<T>(string token, InvokeArgs args, InvokeOptions? options = null) =>
+        (await _deployment.InvokeAsync<T>(token, args, options)).Value;
 }
