@@ -12,8 +12,12 @@ namespace RedisHaInfra;
 [SuppressMessage("Naming", "CA1711:Identifiers should not have incorrect suffix", Justification = "Stack is Pulumi's term.")]
 public class RedisHaStack : Stack
 {
-    // Field initialisers run before Stack's constructor registers anything: a bad configuration ends here.
-    private readonly StackSettings _settings = StackSettings.Read(SettingsSource.FromPulumi());
+    /// <summary>Name of the output <see cref="BuiltWith"/>.</summary>
+    internal const string BuiltWithName = "builtWith";
+
+    // Known before Stack's constructor registers anything: a bad configuration, a setting that cannot change, and a question to OCI
+    // without a good answer end here, each in one message.
+    private readonly Beforehand _known = Beforehand.Find();
 
     /// <summary>Builds the deployment of the running Pulumi program.</summary>
     public RedisHaStack()
@@ -24,24 +28,24 @@ public class RedisHaStack : Stack
     /// <summary>Builds the deployment.</summary>
     /// <param name="transformations">Transformations of all resources besides the stack's own; tests observe by them.</param>
     protected RedisHaStack(IEnumerable<ResourceTransformation>? transformations)
-        : base(new StackOptions { ResourceTransformations = [Deployed.AcceptTenancyTags, .. transformations ?? []] })
+        : base(new StackOptions { ResourceTransformations = [.. transformations ?? []] })
     {
-        Deployed deployed = Deployed.Current(_settings.CompartmentId);
-        var region = new Region(deployed, _settings.Compute);
-        string bundleFile = _settings.Proxy.BundlePath ?? ProxyPublisher.FromCheckout().Publish(_settings.Compute.Proxy.RuntimeIdentifier, text => Log.Info(text));
+        (StackSettings settings, Region region, BundleFile bundleFile) = _known;
+        Deployed deployed = Deployed.Current(settings);
 
-        var network = new Network("network", deployed, _settings.Network);
-        var groups = new SecurityGroups("security-groups", deployed, _settings.Network, network.VcnId);
-        var bastion = new Bastion("bastion", deployed, _settings, region, network, groups);
-        var credentials = new Credentials("credentials", _settings.ClientPassword);
-        var bundle = new ProxyBundle("proxy-bundle", deployed, _settings.Proxy, bundleFile, TimeProvider.System.GetUtcNow());
-        var redis = new RedisNodes("redis-nodes", deployed, _settings, region, network, groups, credentials.Passwords);
-        var proxies = new ProxyNodes("proxy-nodes", deployed, _settings, region, network, groups, credentials.Passwords, bundle);
-        var loadBalancer = new LoadBalancer("load-balancer", deployed, _settings.Network, network, groups);
+        var credentials = new Credentials("credentials", settings.ClientPassword);
+        Partial.RefuseFirst(credentials.Passwords);
+        var network = new Network("network", deployed, settings.Network, region);
+        var groups = new SecurityGroups("security-groups", deployed, settings.Network, network.VcnId);
+        var bastion = new Bastion("bastion", deployed, settings, region, network, groups);
+        var bundle = new ProxyBundle("proxy-bundle", deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
+        var redis = new RedisNodes("redis-nodes", deployed, settings, region, network, groups, credentials.Passwords);
+        var proxies = new ProxyNodes("proxy-nodes", deployed, settings, region, network, groups, credentials.Passwords, bundle);
+        var loadBalancer = new LoadBalancer("load-balancer", deployed, settings.Network, network, groups);
         _ = new Rollout("rollout", new RolloutArgs
         {
-            Ssh = _settings.Ssh,
-            User = _settings.Compute.OperatingSystem.User,
+            Ssh = settings.Ssh,
+            User = settings.Compute.OperatingSystem.User,
             Bastion = bastion,
             Redis = redis.Machines,
             Proxies = proxies.Machines,
@@ -49,18 +53,19 @@ public class RedisHaStack : Stack
             Passwords = credentials.Passwords,
         });
 
-        Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(_settings.Compute.OperatingSystem.User, address));
+        Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(settings.Compute.OperatingSystem.User, address));
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
         Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
         BastionAddress = bastion.PublicAddress;
-        SshUser = Output.Create(_settings.Compute.OperatingSystem.User);
+        SshUser = Output.Create(settings.Compute.OperatingSystem.User);
         Nodes = Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine).Select(machine => machine.Description))
             .Apply(all => all.Select(Row).ToImmutableArray());
         Tunnel = Output.Tuple(lines, Endpoint).Apply(known => known.Item1.Tunnel(known.Item2));
         RedisCli = Output.Create(Instructions.RedisCli);
-        Shell = lines.Apply(known => known.Shell(_settings.Network.Redis[0]));
-        StatsTunnel = lines.Apply(known => known.StatsTunnel(_settings.Network.Proxies[0]));
+        Shell = lines.Apply(known => known.Shell(settings.Network.Redis[0]));
+        StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
         StatsPage = Output.Create(Instructions.StatsPage);
+        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary());
         AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
     }
 
@@ -108,13 +113,17 @@ public class RedisHaStack : Stack
     [Output("adminPassword")]
     public Output<string> AdminPassword { get; private set; }
 
+    /// <summary>The settings that cannot change while the stack exists, for the next run to compare.</summary>
+    [Output(BuiltWithName)]
+    public Output<ImmutableDictionary<string, string>> BuiltWith { get; private set; }
+
     private static ImmutableDictionary<string, string> Row(NodeDescription node) => new Dictionary<string, string>
     {
         ["name"] = node.Node.Name,
         ["role"] = node.Role,
         ["address"] = node.Node.Address,
         ["availabilityDomain"] = node.Place.AvailabilityDomain,
-        ["faultDomain"] = node.Place.FaultDomain,
+        ["faultDomain"] = node.Place.FaultDomain ?? string.Empty,
         ["image"] = node.Image,
     }.ToImmutableDictionary();
 }

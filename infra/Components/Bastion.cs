@@ -33,12 +33,13 @@ public sealed class Bastion : ComponentResource
             Index = 0,
             Role = "bastion",
             Size = settings.Compute.Bastion,
+            KmsKeyId = settings.KmsKeyId,
             SubnetId = network.PublicSubnetId,
             SecurityGroupId = groups[SecurityGroup.Bastion],
             IsPublic = true,
             UserData = Convert.ToBase64String(Encoding.UTF8.GetBytes(userData)),
         }, this, new InputList<Resource> { network, groups });
-        PublicAddress = Machine.Instance.PublicIp;
+        PublicAddress = Partial.Required(Machine.Instance.PublicIp);
         RegisterOutputs();
     }
 }

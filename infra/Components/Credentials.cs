@@ -44,5 +44,6 @@ public sealed class Credentials : ComponentResource
     }
 
     private Output<string> Generate(string name) =>
-        Output.CreateSecret(new RandomPassword(name, new RandomPasswordArgs { Length = Length, Special = false }, new CustomResourceOptions { Parent = this }).Result);
+        Output.CreateSecret(Partial.Required(
+            new RandomPassword(name, new RandomPasswordArgs { Length = Length, Special = false }, new CustomResourceOptions { Parent = this }).Result));
 }

@@ -41,6 +41,7 @@ public sealed class LoadBalancer : ComponentResource
             NetworkSecurityGroupIds = { groups[SecurityGroup.LoadBalancer] },
             IsPreserveSourceDestination = false,
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, new CustomResourceOptions { Parent = this, DependsOn = { groups } });
 
         var backendSet = new Nlb.NetworkLoadBalancersBackendSetsUnified("proxies", new Nlb.NetworkLoadBalancersBackendSetsUnifiedArgs

@@ -29,6 +29,9 @@ public sealed record MachineArgs
     /// <summary>The security group.</summary>
     public required Input<string> SecurityGroupId { get; init; }
 
+    /// <summary>OCID of the key that encrypts the boot volume; null for Oracle's own.</summary>
+    public string? KmsKeyId { get; init; }
+
     /// <summary>Whether it gets a public address.</summary>
     public bool IsPublic { get; init; }
 
@@ -57,14 +60,14 @@ public sealed class Machine
     public Machine(Deployed deployed, ComputeSettings settings, SshSettings ssh, Region region, MachineArgs args, Resource parent, InputList<Resource> dependsOn)
     {
         Node = args.Node;
-        Output<MachineImage> image = region.ImageFor(args.Size.Shape);
-        Output<Placement> place = region.AvailabilityDomains.Apply(domains => Placement.Of(args.Index, domains));
+        MachineImage image = region.Images[args.Size.Shape];
+        Placement place = Placement.Of(args.Index, region.AvailabilityDomains, settings.SpreadsOverFaultDomains);
         Instance = new Core.Instance(args.Node.Name, new Core.InstanceArgs
         {
             CompartmentId = deployed.CompartmentId,
             DisplayName = deployed.DisplayName(args.Node.Name),
-            AvailabilityDomain = place.Apply(where => where.AvailabilityDomain),
-            FaultDomain = place.Apply(where => where.FaultDomain),
+            AvailabilityDomain = place.AvailabilityDomain,
+            FaultDomain = place.FaultDomain!,
             Shape = args.Size.Shape,
             ShapeConfig = ShapeConfig(args.Size),
             CreateVnicDetails = new CI.InstanceCreateVnicDetailsArgs
@@ -76,11 +79,13 @@ public sealed class Machine
                 AssignPublicIp = args.IsPublic ? "true" : "false",
                 DisplayName = deployed.DisplayName(args.Node.Name),
                 FreeformTags = deployed.Tags,
+                DefinedTags = deployed.DefinedTags,
             },
             SourceDetails = new CI.InstanceSourceDetailsArgs
             {
                 SourceType = "image",
-                SourceId = image.Apply(found => found.Id),
+                SourceId = image.Id,
+                KmsKeyId = args.KmsKeyId!,
                 BootVolumeSizeInGbs = settings.BootVolumeGb.ToString(System.Globalization.CultureInfo.InvariantCulture),
             },
             Metadata =
@@ -94,7 +99,10 @@ public sealed class Machine
             AgentConfig = new CI.InstanceAgentConfigArgs { IsMonitoringDisabled = false, IsManagementDisabled = false },
             IsPvEncryptionInTransitEnabled = true,
             PreserveBootVolume = false,
+            // A change that needs a reboot is refused by OCI instead of made: it would reboot all machines of a kind at once.
+            UpdateOperationConstraint = "AVOID_DOWNTIME",
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, new CustomResourceOptions
         {
             Parent = parent,
@@ -107,14 +115,15 @@ public sealed class Machine
 
         // The image that it really runs: older than the newest one as soon as Oracle publishes another.
         Output<string?> running = Instance.SourceDetails.Apply(details => (string?)details?.SourceId);
-        Description = Output.Tuple(place, image, running).Apply(known =>
+        Output<string?> faultDomain = Instance.FaultDomain.Apply(domain => (string?)domain);
+        Description = Output.Tuple(running, faultDomain).Apply(known =>
         {
-            (Placement where, MachineImage newest, string? current) = known;
-            if (current is not null && current != newest.Id)
+            (string? current, string? domain) = known;
+            if (current is not null && current != image.Id)
             {
-                Log.Info($"{args.Node.Name} runs image {current}; a newer one exists: {newest.Name} ({newest.Id}).", Instance);
+                Log.Info($"{args.Node.Name} runs image {current}; a newer one exists: {image.Name} ({image.Id}).", Instance);
             }
-            return new NodeDescription(args.Node, args.Role, where, current is null || current == newest.Id ? newest.Name : current);
+            return new NodeDescription(args.Node, args.Role, place with { FaultDomain = domain ?? place.FaultDomain }, current is null || current == image.Id ? image.Name : current);
         });
     }
 

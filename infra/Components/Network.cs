@@ -20,7 +20,7 @@ public sealed class Network : ComponentResource
     public Output<string> PrivateSubnetId { get; }
 
     /// <summary>Builds the network.</summary>
-    public Network(string name, Deployed deployed, NetworkSettings settings, ComponentResourceOptions? options = null)
+    public Network(string name, Deployed deployed, NetworkSettings settings, Region region, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:Network", name, options)
     {
         var child = new CustomResourceOptions { Parent = this };
@@ -32,6 +32,7 @@ public sealed class Network : ComponentResource
             DnsLabel = settings.DnsLabel,
             DisplayName = deployed.DisplayName("vcn"),
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, child);
 
         var internet = new Core.InternetGateway("internet-gateway", new Core.InternetGatewayArgs
@@ -40,6 +41,7 @@ public sealed class Network : ComponentResource
             VcnId = vcn.Id,
             DisplayName = deployed.DisplayName("internet"),
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, child);
         var nat = new Core.NatGateway("nat-gateway", new Core.NatGatewayArgs
         {
@@ -47,19 +49,18 @@ public sealed class Network : ComponentResource
             VcnId = vcn.Id,
             DisplayName = deployed.DisplayName("nat"),
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, child);
 
         // "All services in the region": Object Storage, from which the proxies fetch their bundle, without the Internet.
-        var services = Core.GetServices.Invoke().Apply(result =>
-            result.Services.FirstOrDefault(service => service.CidrBlock.StartsWith("all-", StringComparison.Ordinal))
-            ?? throw new RunException("OCI lists no service network 'all-...-services-in-oracle-services-network' for this region, which the service gateway needs."));
         var service = new Core.ServiceGateway("service-gateway", new Core.ServiceGatewayArgs
         {
             CompartmentId = deployed.CompartmentId,
             VcnId = vcn.Id,
-            Services = { new CI.ServiceGatewayServiceArgs { ServiceId = services.Apply(all => all.Id) } },
+            Services = { new CI.ServiceGatewayServiceArgs { ServiceId = region.Services.Id } },
             DisplayName = deployed.DisplayName("services"),
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, child);
 
         // The service route belongs to the private table only: in a table with an internet gateway it cuts off the service's answers.
@@ -69,6 +70,7 @@ public sealed class Network : ComponentResource
             VcnId = vcn.Id,
             DisplayName = deployed.DisplayName("public"),
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
             RouteRules =
             {
                 new CI.RouteTableRouteRuleArgs
@@ -86,6 +88,7 @@ public sealed class Network : ComponentResource
             VcnId = vcn.Id,
             DisplayName = deployed.DisplayName("private"),
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
             RouteRules =
             {
                 new CI.RouteTableRouteRuleArgs
@@ -98,7 +101,7 @@ public sealed class Network : ComponentResource
                 new CI.RouteTableRouteRuleArgs
                 {
                     Description = "Oracle's services, without the Internet",
-                    Destination = services.Apply(all => all.CidrBlock),
+                    Destination = region.Services.CidrBlock,
                     DestinationType = "SERVICE_CIDR_BLOCK",
                     NetworkEntityId = service.Id,
                 },
@@ -113,6 +116,7 @@ public sealed class Network : ComponentResource
             VcnId = vcn.Id,
             DisplayName = deployed.DisplayName("minimal"),
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
             IngressSecurityRules =
             {
                 new CI.SecurityListIngressSecurityRuleArgs
@@ -127,6 +131,7 @@ public sealed class Network : ComponentResource
             },
         }, child);
 
+        // Of the two prohibitions one is given: the other follows it (CreateSubnetDetails).
         var publicSubnet = new Core.Subnet("public-subnet", new Core.SubnetArgs
         {
             CompartmentId = deployed.CompartmentId,
@@ -137,8 +142,8 @@ public sealed class Network : ComponentResource
             RouteTableId = publicRoutes.Id,
             SecurityListIds = { securityList.Id },
             ProhibitPublicIpOnVnic = false,
-            ProhibitInternetIngress = false,
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, child);
         var privateSubnet = new Core.Subnet("private-subnet", new Core.SubnetArgs
         {
@@ -150,8 +155,8 @@ public sealed class Network : ComponentResource
             RouteTableId = privateRoutes.Id,
             SecurityListIds = { securityList.Id },
             ProhibitPublicIpOnVnic = true,
-            ProhibitInternetIngress = true,
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, child);
 
         VcnId = vcn.Id;

@@ -21,31 +21,32 @@ public sealed class ProxyBundle : ComponentResource
     /// <param name="name">The component's name.</param>
     /// <param name="deployed">The deployment.</param>
     /// <param name="settings">The proxies' settings.</param>
-    /// <param name="file">The published proxy, a single file.</param>
+    /// <param name="region">The region.</param>
+    /// <param name="kmsKeyId">OCID of the bucket's key; null for Oracle's own.</param>
+    /// <param name="file">The published proxy.</param>
     /// <param name="now">The time, to warn of an address that has expired.</param>
     /// <param name="options">Pulumi's options.</param>
-    public ProxyBundle(string name, Deployed deployed, ProxySettings settings, string file, DateTimeOffset now, ComponentResourceOptions? options = null)
+    public ProxyBundle(string name, Deployed deployed, ProxySettings settings, Region region, string? kmsKeyId, BundleFile file, DateTimeOffset now,
+        ComponentResourceOptions? options = null)
         : base("redis-ha:infra:ProxyBundle", name, options)
     {
-        using (FileStream stream = File.OpenRead(file))
-        {
-            Sha256 = Convert.ToHexStringLower(SHA256.HashData(stream));
-        }
+        Sha256 = file.Sha256;
         if (settings.BundleExpires <= now)
         {
             Log.Warn($"{SettingsSource.Namespace}:{Setting.ProxyBundleExpires.Key} = {settings.BundleExpires:yyyy-MM-dd} has passed: new proxy nodes cannot fetch their bundle. "
                 + "Set a later date; it reaches the running nodes by the rollout, and none is replaced.", this);
         }
 
-        Output<string> space = Os.GetNamespace.Invoke(new Os.GetNamespaceInvokeArgs { CompartmentId = deployed.CompartmentId }).Apply(result => result.Namespace);
         var bucket = new Os.Bucket("bundles", new Os.BucketArgs
         {
             CompartmentId = deployed.CompartmentId,
-            Namespace = space,
+            Namespace = region.ObjectNamespace,
             // One name space for a whole tenancy and region: the same stack name may exist in another compartment.
             Name = $"{deployed.Name}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(deployed.CompartmentId)))[..8]}",
             AccessType = "NoPublicAccess",
+            KmsKeyId = kmsKeyId!,
             FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
         }, new CustomResourceOptions { Parent = this });
 
         // The content's hash is in the names, so other content is another object. The provider would compare path and time of the
@@ -53,24 +54,30 @@ public sealed class ProxyBundle : ComponentResource
         string version = Sha256[..12];
         var bundle = new Os.StorageObject($"proxy-{version}", new Os.StorageObjectArgs
         {
-            Namespace = space,
+            Namespace = region.ObjectNamespace,
             Bucket = bucket.Name,
             Object = $"redis-ha-proxy-{version}",
-            Source = file,
+            Source = file.Path,
             ContentType = "application/octet-stream",
-        }, new CustomResourceOptions { Parent = this, IgnoreChanges = { "source" } });
+        }, new CustomResourceOptions
+        {
+            Parent = this,
+            IgnoreChanges = { "source" },
+            // A successor has the same name: made first, it would go with its predecessor.
+            DeleteBeforeReplace = true,
+        });
 
         // Every field replaces the request, and a new one has another address: so nothing here depends on the time of the run.
         var access = new Os.Preauthrequest($"proxy-{version}", new Os.PreauthrequestArgs
         {
-            Namespace = space,
+            Namespace = region.ObjectNamespace,
             Bucket = bucket.Name,
             Name = $"redis-ha-proxy-{version}",
             ObjectName = bundle.Object,
             AccessType = "ObjectRead",
             TimeExpires = settings.BundleExpires.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture),
         }, new CustomResourceOptions { Parent = this, AdditionalSecretOutputs = { "fullPath", "accessUri" } });
-        Url = Output.CreateSecret(access.FullPath);
+        Url = Output.CreateSecret(Partial.Required(access.FullPath));
         RegisterOutputs();
     }
 }

@@ -36,6 +36,7 @@ public sealed class ProxyNodes : ComponentResource
                 Index = index,
                 Role = "proxy",
                 Size = settings.Compute.Proxy,
+                KmsKeyId = settings.KmsKeyId,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Proxy],
                 UserData = inputs.Apply(NodePayload.UserData),

@@ -48,6 +48,7 @@ public sealed class RedisNodes : ComponentResource
                 Index = index,
                 Role = "redis",
                 Size = settings.Compute.Redis,
+                KmsKeyId = settings.KmsKeyId,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Redis],
                 UserData = inputs.Apply(NodePayload.UserData),

@@ -1,10 +1,13 @@
-// What has to be asked of the region before machines can be placed: its availability domains and its images.
+// What has to be known of the region before anything can be made: availability domains, images, the services' network, the Object
+// Storage namespace. All of it is asked at once and before anything is registered, so that a wrong credential or compartment ends in one
+// message instead of one for each resource that depends on the answer.
 
 using System.Collections.Immutable;
 using Pulumi;
 using RedisHaInfra.Settings;
 using Core = Pulumi.Oci.Core;
 using Identity = Pulumi.Oci.Identity;
+using Os = Pulumi.Oci.ObjectStorage;
 
 namespace RedisHaInfra.Components;
 
@@ -13,65 +16,100 @@ namespace RedisHaInfra.Components;
 /// <param name="Name">Its name, or the OCID when the stack names an image itself.</param>
 public sealed record MachineImage(string Id, string Name);
 
-/// <summary>Answers about the region, each asked once.</summary>
-public sealed class Region
+/// <summary>All of Oracle's services in the region, as a service gateway knows them.</summary>
+/// <param name="Id">OCID.</param>
+/// <param name="CidrBlock">The name that routes have for them.</param>
+public sealed record ServiceNetwork(string Id, string CidrBlock);
+
+/// <summary>Answers about the region.</summary>
+public sealed record Region
 {
-    private readonly Deployed _deployed;
-    private readonly ComputeSettings _settings;
-    private readonly Dictionary<string, Output<MachineImage>> _images = [];
-
     /// <summary>Names of the availability domains to use.</summary>
-    public Output<ImmutableArray<string>> AvailabilityDomains { get; }
+    public required ImmutableArray<string> AvailabilityDomains { get; init; }
 
-    /// <summary>Asks for the availability domains.</summary>
-    public Region(Deployed deployed, ComputeSettings settings)
+    /// <summary>The image that machines of a shape boot: the configured one, or the newest platform image for the shape's processor.</summary>
+    public required ImmutableDictionary<string, MachineImage> Images { get; init; }
+
+    /// <summary>Oracle's services, Object Storage among them.</summary>
+    public required ServiceNetwork Services { get; init; }
+
+    /// <summary>The tenancy's Object Storage namespace.</summary>
+    public required string ObjectNamespace { get; init; }
+
+    /// <summary>Asks.</summary>
+    /// <exception cref="RunException">Something is not there, or cannot be asked; the message has all of it, each with what to do.</exception>
+    public static async Task<Region> AskAsync(StackSettings settings)
     {
-        _deployed = deployed;
-        _settings = settings;
+        ComputeSettings compute = settings.Compute;
+        NodeOperatingSystem system = compute.OperatingSystem;
+        string compartment = settings.CompartmentId;
         // Availability domains are the tenancy's; its OCID is among the provider's own settings, or the compartment's rights must do.
-        string root = new Config("oci").Get("tenancyOcid") is { Length: > 0 } tenancy ? tenancy : deployed.CompartmentId;
-        AvailabilityDomains = Identity.GetAvailabilityDomains
-            .Invoke(new Identity.GetAvailabilityDomainsInvokeArgs { CompartmentId = root })
-            .Apply(result => Choose(result.AvailabilityDomains.Select(domain => domain.Name)));
-    }
+        string root = new Config("oci").Get("tenancyOcid") is { Length: > 0 } tenancy ? tenancy : compartment;
+        string[] shapes = compute.ImageId is null ? [.. new[] { compute.Redis, compute.Proxy, compute.Bastion }.Select(size => size.Shape).Distinct()] : [];
 
-    /// <summary>The image that machines of a shape boot: the configured one, or the newest platform image for the shape's architecture.</summary>
-    public Output<MachineImage> ImageFor(string shape)
-    {
-        if (_settings.ImageId is { } id)
-        {
-            return Output.Create(new MachineImage(id, id));
-        }
-        if (!_images.TryGetValue(shape, out Output<MachineImage>? image))
-        {
-            NodeOperatingSystem system = _settings.OperatingSystem;
-            image = Core.GetImages.Invoke(new Core.GetImagesInvokeArgs
+        var questions = new RegionQuestions(settings);
+        var domains = questions.AskAsync("availability domains",
+            () => Identity.GetAvailabilityDomains.InvokeAsync(new Identity.GetAvailabilityDomainsArgs { CompartmentId = root }),
+            result => Choose(compute, result.AvailabilityDomains.Select(domain => domain.Name)));
+        var services = questions.AskAsync("services", () => Core.GetServices.InvokeAsync(), AllServices);
+        var space = questions.AskAsync("Object Storage namespace",
+            () => Os.GetNamespace.InvokeAsync(new Os.GetNamespaceArgs { CompartmentId = compartment }), result => result.Namespace);
+        var images = shapes.Select(shape => (Shape: shape, Image: questions.AskAsync($"images for {shape}",
+            () => Core.GetImages.InvokeAsync(new Core.GetImagesArgs
             {
-                CompartmentId = _deployed.CompartmentId,
+                CompartmentId = compartment,
                 OperatingSystem = system.Name,
                 OperatingSystemVersion = system.Version,
                 Shape = shape,
                 State = "AVAILABLE",
                 SortBy = "TIMECREATED",
                 SortOrder = "DESC",
-            }).Apply(result => result.Images
-                .Where(candidate => !candidate.DisplayName.Contains("GPU", StringComparison.OrdinalIgnoreCase))
-                .Select(candidate => new MachineImage(candidate.Id, candidate.DisplayName))
-                .FirstOrDefault()
-                ?? throw new RunException($"OCI lists no image of {system.Name} {system.Version} for the shape {shape} in this region. Choose another shape, or set {SettingsSource.Namespace}:imageId."));
-            _images[shape] = image;
-        }
-        return image;
+            }),
+            result => Newest(result, system, shape)))).ToArray();
+        await Task.WhenAll([domains, services, space, .. images.Select(asked => asked.Image)]).ConfigureAwait(false);
+        questions.ThrowIfAnyFailed();
+
+        MachineImage? own = compute.ImageId is { } id ? new MachineImage(id, id) : null;
+        return new Region
+        {
+            AvailabilityDomains = await domains.ConfigureAwait(false),
+            Images = own is null
+                ? images.ToImmutableDictionary(asked => asked.Shape, asked => asked.Image.Result!)
+                : new[] { compute.Redis, compute.Proxy, compute.Bastion }.Select(size => size.Shape).Distinct().ToImmutableDictionary(shape => shape, _ => own),
+            Services = (await services.ConfigureAwait(false))!,
+            ObjectNamespace = (await space.ConfigureAwait(false))!,
+        };
     }
 
-    private ImmutableArray<string> Choose(IEnumerable<string> names)
+    private static ImmutableArray<string> Choose(ComputeSettings settings, IEnumerable<string> names)
     {
         ImmutableArray<string> all = names.Order(StringComparer.Ordinal).ToImmutableArray();
-        int highest = _settings.AvailabilityDomains.DefaultIfEmpty(1).Max();
+        int highest = settings.AvailabilityDomains.DefaultIfEmpty(1).Max();
         if (highest > all.Length)
         {
-            throw new RunException($"{SettingsSource.Namespace}:availabilityDomains names number {highest}, but this region has {all.Length}: {string.Join(", ", all)}.");
+            throw new UnsuitableAnswerException(
+                $"this region has {all.Length}: {string.Join(", ", all)}",
+                $"{SettingsSource.Namespace}:{Setting.AvailabilityDomains.Key} names number {highest}; name others, or remove it to use all");
         }
-        return _settings.AvailabilityDomains.IsEmpty ? all : _settings.AvailabilityDomains.Select(number => all[number - 1]).ToImmutableArray();
+        return settings.AvailabilityDomains.IsEmpty ? all : settings.AvailabilityDomains.Select(number => all[number - 1]).ToImmutableArray();
+    }
+
+    private static ServiceNetwork AllServices(Core.GetServicesResult result) => result.Services
+        .Where(service => service.CidrBlock.StartsWith("all-", StringComparison.Ordinal))
+        .Select(service => new ServiceNetwork(service.Id, service.CidrBlock))
+        .FirstOrDefault()
+        ?? throw new UnsuitableAnswerException(
+            "no service network all-...-services-in-oracle-services-network, which the service gateway needs",
+            "check that oci:region is a commercial region");
+
+    private static MachineImage Newest(Core.GetImagesResult result, NodeOperatingSystem system, string shape)
+    {
+        // A platform image belongs to no compartment and has no base; somebody's own image may have the same name and system.
+        var all = result.Images.Where(image => !image.DisplayName.Contains("GPU", StringComparison.OrdinalIgnoreCase)).ToList();
+        var platform = all.Where(image => string.IsNullOrEmpty(image.CompartmentId) && string.IsNullOrEmpty(image.BaseImageId));
+        return platform.Select(image => new MachineImage(image.Id, image.DisplayName)).FirstOrDefault()
+            ?? throw new UnsuitableAnswerException(
+                $"no platform image of {system.Name} {system.Version} for {shape}" + (all.Count == 0 ? string.Empty : $"; only the compartment's own: {string.Join(", ", all.Take(3).Select(image => image.DisplayName))}"),
+                $"choose another shape, or name an image of that system by {SettingsSource.Namespace}:{Setting.ImageId.Key}");
     }
 }

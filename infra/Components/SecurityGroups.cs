@@ -37,6 +37,7 @@ public sealed class SecurityGroups : ComponentResource
                 VcnId = vcnId,
                 DisplayName = deployed.DisplayName(resource),
                 FreeformTags = deployed.Tags,
+                DefinedTags = deployed.DefinedTags,
             }, child);
         }
 

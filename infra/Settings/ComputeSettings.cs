@@ -32,10 +32,13 @@ public sealed partial record MachineSize(string Shape, int Ocpus, int MemoryGb)
     /// <summary>Whether the processor is Ampere's: 64-bit Arm instead of x86.</summary>
     public bool IsArm => AmpereShape().IsMatch(Shape);
 
+    /// <summary>The processor's kind, x86 or Ampere: an image, and so a machine, has one for good.</summary>
+    public string Architecture => IsArm ? "Ampere" : "x86";
+
     /// <summary>.NET's name of the platform, which the proxy is published for.</summary>
     public string RuntimeIdentifier => IsArm ? "linux-arm64" : "linux-x64";
 
-    // VM.Standard.A1.Flex, A2, A4: OCI's Ampere families. E is AMD; digits, Optimized and DenseIO are x86.
+    // VM.Standard.A1.Flex, A2, A4: OCI's Ampere families. E is AMD; digits and Optimized are x86.
     [GeneratedRegex(@"^VM\.Standard\.A[0-9]+\.")]
     private static partial Regex AmpereShape();
 }
@@ -45,6 +48,9 @@ public sealed partial record ComputeSettings
 {
     /// <summary>Numbers (1 to 3) of the availability domains to use; empty means all of the region.</summary>
     public required ImmutableArray<int> AvailabilityDomains { get; init; }
+
+    /// <summary>Whether the program chooses fault domains; otherwise OCI does, by where it has capacity.</summary>
+    public required bool SpreadsOverFaultDomains { get; init; }
 
     /// <summary>The nodes' operating system.</summary>
     public required NodeOperatingSystem OperatingSystem { get; init; }
@@ -73,6 +79,7 @@ public sealed partial record ComputeSettings
         var settings = new ComputeSettings
         {
             AvailabilityDomains = domains,
+            SpreadsOverFaultDomains = reader.Choice(Setting.FaultDomains, ["spread", "any"]) == "spread",
             OperatingSystem = NodeOperatingSystem.All.First(item => item.Key == system),
             ImageId = reader.OptionalText(Setting.ImageId, ImageIdForm(), "the OCID of an image of the chosen operatingSystem, or nothing for the newest"),
             Redis = Size(reader, Setting.RedisShape, Setting.RedisOcpus, Setting.RedisMemoryGb),
@@ -88,7 +95,7 @@ public sealed partial record ComputeSettings
 
     private static MachineSize Size(SettingsReader reader, Setting shapeSetting, Setting ocpusSetting, Setting memorySetting)
     {
-        string shape = reader.Text(shapeSetting, ShapeForm(), "a virtual machine shape such as VM.Standard.E5.Flex or VM.Standard.A1.Flex (bare metal and GPU shapes are not supported)");
+        string shape = reader.Text(shapeSetting, ShapeForm(), "a virtual machine shape such as VM.Standard.E5.Flex or VM.Standard.A1.Flex (bare metal and GPU shapes are not supported, nor DenseIO: their local disks would stay empty)");
         var size = new MachineSize(shape, reader.Integer(ocpusSetting, 1, 114), reader.Integer(memorySetting, 1, 1_776));
         // OCI: 1 to 64 GB for each OCPU of a flexible shape (Compute Shapes, "Flexible Shapes").
         reader.Require(!size.IsFlexible || (size.MemoryGb >= size.Ocpus && size.MemoryGb <= 64 * size.Ocpus),
@@ -96,7 +103,7 @@ public sealed partial record ComputeSettings
         return size;
     }
 
-    [GeneratedRegex(@"^VM\.(Standard|Optimized|DenseIO)[0-9]*(\.[A-Za-z0-9]+)+$")]
+    [GeneratedRegex(@"^VM\.(Standard|Optimized)[0-9]*(\.[A-Za-z0-9]+)+$")]
     private static partial Regex ShapeForm();
 
     [GeneratedRegex(@"^ocid1\.image\.[A-Za-z0-9._-]+$")]

@@ -4,8 +4,8 @@ namespace RedisHaInfra.Settings;
 
 /// <summary>A place in a region.</summary>
 /// <param name="AvailabilityDomain">The domain's name, as OCI gives it.</param>
-/// <param name="FaultDomain">FAULT-DOMAIN-1 to FAULT-DOMAIN-3.</param>
-public sealed record Placement(string AvailabilityDomain, string FaultDomain)
+/// <param name="FaultDomain">FAULT-DOMAIN-1 to FAULT-DOMAIN-3; null when OCI chooses one.</param>
+public sealed record Placement(string AvailabilityDomain, string? FaultDomain)
 {
     // Every availability domain has three (Regions and Availability Domains, "Fault Domains").
     private const int FaultDomains = 3;
@@ -16,10 +16,11 @@ public sealed record Placement(string AvailabilityDomain, string FaultDomain)
     /// </summary>
     /// <param name="index">0 for the first.</param>
     /// <param name="domains">The availability domains to use; at least one. Order does not matter: names are sorted, or a machine could move.</param>
-    public static Placement Of(int index, IEnumerable<string> domains)
+    /// <param name="spread">Whether to choose the fault domain, too.</param>
+    public static Placement Of(int index, IEnumerable<string> domains, bool spread = true)
     {
         string[] sorted = domains.Order(StringComparer.Ordinal).ToArray();
         int fault = (index + index / FaultDomains) % FaultDomains;
-        return new Placement(sorted[index % sorted.Length], $"FAULT-DOMAIN-{fault + 1}");
+        return new Placement(sorted[index % sorted.Length], spread ? $"FAULT-DOMAIN-{fault + 1}" : null);
     }
 }

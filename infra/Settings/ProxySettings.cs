@@ -16,6 +16,13 @@ public sealed record ProxySettings
     /// <summary>Until when nodes can fetch the bundle. Fixed, not counted from now: a changed date would renew the address.</summary>
     public required DateTimeOffset BundleExpires { get; init; }
 
+    // Without preserved sources the load balancer reaches a backend's port from about 21,500 ports of its own in each availability
+    // domain (Network Load Balancing, "Source/Destination Preservation"); in a region with one domain that is all.
+    private const int BalancersConnections = 21_500;
+
+    // The proxy's own questions to the master, from the same range of local ports as its sessions.
+    private const int OwnConnections = 100;
+
     internal static ProxySettings Read(SettingsReader reader)
     {
         string? path = reader.Text(Setting.ProxyBundlePath);
@@ -27,9 +34,18 @@ public sealed record ProxySettings
         reader.Require(parsed, Setting.ProxyBundleExpires, "a time in UTC, as 2036-01-01T00:00:00Z");
         return new ProxySettings
         {
-            MaxConnections = reader.Integer(Setting.ProxyMaxConnections, 10, 1_000_000),
+            MaxConnections = MaxConnectionsOf(reader),
             BundlePath = path is null ? null : Path.GetFullPath(path),
             BundleExpires = date,
         };
+    }
+
+    private static int MaxConnectionsOf(SettingsReader reader)
+    {
+        int connections = reader.Integer(Setting.ProxyMaxConnections, 10, 1_000_000);
+        reader.Require(connections <= Math.Min(BalancersConnections, LocalPorts.Count - OwnConnections), Setting.ProxyMaxConnections,
+            $"at most {BalancersConnections}: the load balancer can bring no more connections to one proxy (it has that many ports for each, and the proxy "
+            + $"{LocalPorts.Count} local ports for its sessions with the master); for more clients add proxies (proxyAddresses)");
+        return connections;
     }
 }

@@ -10,6 +10,9 @@ internal static partial class RedisSettingsReader
     private static readonly string[] EvictionPolicies =
         ["noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"];
 
+    // What the system, its packages, logs and the proxy's or Redis' programs take, with room.
+    private const int SystemGb = 10;
+
     public static RedisSettings Redis(SettingsReader reader, NetworkSettings network, ComputeSettings compute, ProxySettings proxy)
     {
         int replicas = Math.Max(1, network.Redis.Length - 1);
@@ -34,16 +37,37 @@ internal static partial class RedisSettingsReader
             Setting.SentinelDownAfterMilliseconds, Setting.RedisMinReplicasToWrite);
         // Every proxy may bring all its sessions to the one master; the rest is for replicas, Sentinels, probes and operators.
         int needed = (network.Proxies.Length * proxy.MaxConnections) + 100;
-        reader.Require(settings.MaxClients >= needed, Setting.RedisMaxClients,
-            $"at least {needed}: {network.Proxies.Length} proxies x proxyMaxConnections ({proxy.MaxConnections}) + 100 for replicas, Sentinels and probes",
-            Setting.ProxyMaxConnections, Setting.ProxyAddresses);
+        if (!reader.Failed(Setting.ProxyMaxConnections, Setting.ProxyAddresses))
+        {
+            reader.RequireAtLeast(settings.MaxClients, needed, Setting.RedisMaxClients,
+                $"at least {needed}: {network.Proxies.Length} proxies x proxyMaxConnections ({proxy.MaxConnections}) + 100 for replicas, Sentinels and probes");
+        }
         if (compute.Redis.IsFlexible && settings.MaxMemory is not null)
         {
             reader.Require(Bytes(settings.MaxMemory) <= compute.Redis.MemoryGb * 0.9 * (1L << 30), Setting.RedisMaxMemory,
                 $"at most nine tenths of redisMemoryGb, {compute.Redis.MemoryGb}: the system and the fork for replication need room", Setting.RedisMemoryGb);
             reader.Require(Bytes(settings.MaxMemory) >= 1 << 20, Setting.RedisMaxMemory, "at least 1mb");
         }
+        CheckDisk(reader, compute, settings);
         return settings;
+    }
+
+    // What must fit on the disk at the worst moment: the append-only file just before it is rewritten, its rewritten form, and a copy
+    // of the data that a replica receives. Each holds at most as much as the memory for data.
+    private static void CheckDisk(SettingsReader reader, ComputeSettings compute, RedisSettings settings)
+    {
+        double? memory = settings.MaxMemory is { } size ? Bytes(size) : compute.Redis.IsFlexible ? compute.Redis.MemoryGb * 0.75 * (1L << 30) : null;
+        if (memory is null || reader.Failed(Setting.RedisMaxMemory, Setting.RedisMemoryGb, Setting.RedisOverrides))
+        {
+            return;
+        }
+        // redis.conf, auto-aof-rewrite-percentage: growth over the last rewrite's size at which the file is rewritten.
+        string percentage = settings.Overrides.GetValueOrDefault("auto-aof-rewrite-percentage", "100");
+        double growth = int.TryParse(percentage, NumberStyles.None, CultureInfo.InvariantCulture, out int percent) ? percent / 100.0 : 1;
+        double gigabytes = memory.Value / (1L << 30);
+        int needed = (int)Math.Ceiling(SystemGb + ((1 + growth + 1 + 1) * gigabytes));
+        reader.RequireAtLeast(compute.BootVolumeGb, needed, Setting.BootVolumeGb, string.Create(CultureInfo.InvariantCulture,
+            $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} (append-only file before its rewrite) + {gigabytes:0.##} (the rewritten file) + {gigabytes:0.##} (a full copy for a replica)"));
     }
 
     public static SentinelSettings Sentinel(SettingsReader reader, NetworkSettings network)

@@ -27,7 +27,7 @@ public enum SettingType
 /// <param name="Default">
 /// The default as Pulumi.yaml has it: text or a number; null for a required key. Empty text or an empty list mean "derived" or "none".
 /// </param>
-/// <param name="Example">A good value, as it follows the key in <c>pulumi config set</c>.</param>
+/// <param name="Example">A good value, as it follows the key in <c>pulumi config set</c>; a list's values one a line.</param>
 /// <param name="Secret">Whether the value must be stored encrypted.</param>
 public sealed record Setting(string Key, SettingType Type, object? Default, string Example, bool Secret = false)
 {
@@ -35,6 +35,9 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     private static readonly ImmutableArray<string> None = [];
 
     internal static readonly Setting CompartmentId = new("compartmentId", SettingType.Text, null, "ocid1.compartment.oc1..aaaa");
+    internal static readonly Setting DefinedTags = new("definedTags", SettingType.TextList, None, "Operations.CostCenter=42");
+    internal static readonly Setting FreeformTags = new("freeformTags", SettingType.TextList, None, "owner=platform");
+    internal static readonly Setting KmsKeyId = new("kmsKeyId", SettingType.Text, "", "ocid1.key.oc1.eu-frankfurt-1.aaaa");
     internal static readonly Setting SshPublicKey = new("sshPublicKey", SettingType.Text, null, "\"$(cat ~/.ssh/id_ed25519.pub)\"");
     internal static readonly Setting SshPrivateKey = new("sshPrivateKey", SettingType.Text, "", "< ~/.ssh/id_ed25519", Secret: true);
     internal static readonly Setting SshPrivateKeyPath = new("sshPrivateKeyPath", SettingType.Text, "", "~/.ssh/id_ed25519");
@@ -46,17 +49,18 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting PublicSubnetCidr = new("publicSubnetCidr", SettingType.Text, "", "172.31.235.0/25");
     internal static readonly Setting PrivateSubnetCidr = new("privateSubnetCidr", SettingType.Text, "", "172.31.235.128/25");
     internal static readonly Setting BastionAddress = new("bastionAddress", SettingType.Text, "", "172.31.235.2");
-    internal static readonly Setting RedisAddresses = new("redisAddresses", SettingType.TextList, None, "172.31.235.131");
-    internal static readonly Setting ProxyAddresses = new("proxyAddresses", SettingType.TextList, None, "172.31.235.141");
+    internal static readonly Setting RedisAddresses = new("redisAddresses", SettingType.TextList, None, "172.31.235.131\n172.31.235.132\n172.31.235.133");
+    internal static readonly Setting ProxyAddresses = new("proxyAddresses", SettingType.TextList, None, "172.31.235.141\n172.31.235.142");
     internal static readonly Setting LoadBalancerAddress = new("loadBalancerAddress", SettingType.Text, "", "172.31.235.188");
     internal static readonly Setting DnsLabel = new("dnsLabel", SettingType.Text, "redisha", "redisha");
 
     internal static readonly Setting AvailabilityDomains = new("availabilityDomains", SettingType.NumberList, None, "1");
+    internal static readonly Setting FaultDomains = new("faultDomains", SettingType.Text, "spread", "spread");
     internal static readonly Setting OperatingSystem = new("operatingSystem", SettingType.Text, "ubuntu-24.04", "oracle-linux-9");
     internal static readonly Setting ImageId = new("imageId", SettingType.Text, "", "ocid1.image.oc1.eu-frankfurt-1.aaaa");
     internal static readonly Setting RedisShape = new("redisShape", SettingType.Text, "VM.Standard.E5.Flex", "VM.Standard.A1.Flex");
     internal static readonly Setting RedisOcpus = new("redisOcpus", SettingType.Number, 1, "2");
-    internal static readonly Setting RedisMemoryGb = new("redisMemoryGb", SettingType.Number, 8, "16");
+    internal static readonly Setting RedisMemoryGb = new("redisMemoryGb", SettingType.Number, 8, "8");
     internal static readonly Setting ProxyShape = new("proxyShape", SettingType.Text, "VM.Standard.E5.Flex", "VM.Standard.A1.Flex");
     internal static readonly Setting ProxyOcpus = new("proxyOcpus", SettingType.Number, 1, "2");
     internal static readonly Setting ProxyMemoryGb = new("proxyMemoryGb", SettingType.Number, 4, "4");
@@ -89,8 +93,9 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     public static IReadOnlyList<Setting> All { get; } =
     [
         CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword,
+        DefinedTags, FreeformTags, KmsKeyId,
         VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel,
-        AvailabilityDomains, OperatingSystem, ImageId,
+        AvailabilityDomains, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
         RedisReplicationBacklog, RedisMaxClients, RedisOverrides,
@@ -99,11 +104,12 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     ];
 
     /// <summary>The command that sets a good value.</summary>
-    public string ExampleCommand()
+    /// <param name="value">A value that is good beside the other settings; null for <see cref="Example"/>.</param>
+    public string ExampleCommand(string? value = null)
     {
         string flags = Secret ? "--secret " : string.Empty;
         return Type is SettingType.TextList or SettingType.NumberList
-            ? $"pulumi config set --path '{SettingsSource.Namespace}:{Key}[0]' {Example}"
-            : $"pulumi config set {flags}{SettingsSource.Namespace}:{Key} {Example}".TrimEnd();
+            ? string.Join(" && ", (value ?? Example).Split('\n').Select((item, index) => $"pulumi config set --path '{SettingsSource.Namespace}:{Key}[{index}]' {item}"))
+            : $"pulumi config set {flags}{SettingsSource.Namespace}:{Key} {value ?? Example}".TrimEnd();
     }
 }

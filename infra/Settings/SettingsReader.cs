@@ -37,7 +37,10 @@ internal sealed class SettingsReader
     public bool Failed(params Setting[] settings) => settings.Any(setting => _problems.Any(problem => problem.Key == setting.Key));
 
     /// <summary>Notes a problem, with the value as configured.</summary>
-    public void Reject(Setting setting, string rule)
+    /// <param name="setting">The setting.</param>
+    /// <param name="rule">What its value must be.</param>
+    /// <param name="example">A value that holds beside the other settings; null for the setting's own example.</param>
+    public void Reject(Setting setting, string rule, string? example = null)
     {
         string? value = _source.Get(setting.Key);
         string? shown = (value, setting.Default) switch
@@ -47,7 +50,7 @@ internal sealed class SettingsReader
             (not null, _) when setting.Secret => "[secret]",
             _ => value,
         };
-        _problems.Add(new SettingProblem(setting.Key, shown, rule, setting.ExampleCommand()));
+        _problems.Add(new SettingProblem(setting.Key, shown, rule, setting.ExampleCommand(example)));
     }
 
     /// <summary>Notes a problem unless the condition holds or one of the settings failed already.</summary>
@@ -56,6 +59,15 @@ internal sealed class SettingsReader
         if (!condition && !Failed([setting, .. others]))
         {
             Reject(setting, rule);
+        }
+    }
+
+    /// <summary>Notes a problem unless the value is large enough; the example is the least that is.</summary>
+    public void RequireAtLeast(int value, int least, Setting setting, string rule)
+    {
+        if (value < least && !Failed(setting))
+        {
+            Reject(setting, rule, least.ToString(CultureInfo.InvariantCulture));
         }
     }
 

@@ -10,6 +10,12 @@ public sealed partial record StackSettings
     /// <summary>OCID of the compartment that everything goes into.</summary>
     public required string CompartmentId { get; init; }
 
+    /// <summary>Tags on everything.</summary>
+    public required TagSettings Tags { get; init; }
+
+    /// <summary>OCID of the key that boot volumes and bucket are encrypted with; null for Oracle's own.</summary>
+    public required string? KmsKeyId { get; init; }
+
     /// <summary>The administrators' key pair.</summary>
     public required SshSettings Ssh { get; init; }
 
@@ -42,6 +48,8 @@ public sealed partial record StackSettings
         var settings = new StackSettings
         {
             CompartmentId = reader.Text(Setting.CompartmentId, CompartmentIdForm(), "the OCID of a compartment (or of the tenancy, its root)"),
+            Tags = TagSettings.Read(reader),
+            KmsKeyId = reader.OptionalText(Setting.KmsKeyId, KmsKeyIdForm(), "the OCID of a master encryption key (Vault), or nothing for Oracle's own keys"),
             Ssh = SshSettings.Read(reader),
             Network = network,
             Compute = compute,
@@ -50,6 +58,10 @@ public sealed partial record StackSettings
             Proxy = proxy,
             ClientPassword = Password(reader),
         };
+        if (reader.Problems.Count == 0)
+        {
+            MetadataSize.Check(reader, settings);
+        }
         return reader.Problems.Count == 0 ? settings : throw new SettingsException(reader.Problems);
     }
 
@@ -64,6 +76,9 @@ public sealed partial record StackSettings
 
     [GeneratedRegex(@"^ocid1\.(compartment|tenancy)\.[A-Za-z0-9._-]+$")]
     private static partial Regex CompartmentIdForm();
+
+    [GeneratedRegex(@"^ocid1\.key\.[A-Za-z0-9._-]+$")]
+    private static partial Regex KmsKeyIdForm();
 
     [GeneratedRegex("^[A-Za-z0-9._~+=-]{12,128}$")]
     private static partial Regex PasswordForm();

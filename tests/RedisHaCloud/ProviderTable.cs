@@ -12,6 +12,9 @@ namespace RedisHaCloud;
 /// <summary>What a change does. Where several properties change, the later of these decides.</summary>
 public enum Effect
 {
+    /// <summary>No change: OCI's own value stays where the program no longer names one.</summary>
+    None,
+
     /// <summary>The running resource is changed, and nothing else happens.</summary>
     InPlace,
 
@@ -61,6 +64,7 @@ public static class ProviderTable
         new(Instance, "isPvEncryptionInTransitEnabled", Effect.Replace),
         new(Instance, "sourceDetails.sourceId", Effect.Wipe),
         new(Instance, "sourceDetails.bootVolumeSizeInGbs", Effect.Refused, "a boot volume cannot become smaller", IsSmaller),
+        new(Instance, "faultDomain", Effect.None, When: IsLeftToOci),
         new(Instance, "shape", Effect.Refused, "the machine's image does not run on the processor of the new shape", IsOtherArchitecture),
         new(Instance, "shape", Effect.Reboot),
         new(Instance, "shapeConfig", Effect.Reboot),
@@ -76,6 +80,7 @@ public static class ProviderTable
         new(Core + "securityList:SecurityList", "vcnId", Effect.Replace),
         new(Core + "subnet:Subnet", "vcnId", Effect.Replace),
         new(Core + "subnet:Subnet", "dnsLabel", Effect.Replace),
+        new(Core + "subnet:Subnet", "prohibitInternetIngress", Effect.None, When: IsLeftToOci),
         new(Core + "subnet:Subnet", "prohibitInternetIngress", Effect.Replace),
         new(Core + "subnet:Subnet", "prohibitPublicIpOnVnic", Effect.Replace),
         new(Core + "subnet:Subnet", "cidrBlock", Effect.Refused, "machines have addresses in the subnet's old range"),
@@ -117,6 +122,8 @@ public static class ProviderTable
 
     private static bool Covers(string row, string path) =>
         row.Length == 0 || path == row || (path.StartsWith(row, StringComparison.Ordinal) && path[row.Length] is '.' or '[');
+
+    private static bool IsLeftToOci(object? old, object? now) => now is null;
 
     private static bool IsSmaller(object? old, object? now) => Number(now) < Number(old);
 

@@ -46,13 +46,19 @@ public sealed record ResourceStep
         {
             return new ResourceStep { Inputs = inputs };
         }
-        Row? row = changes.Select(change => ProviderTable.For(type, change.Path, change.Old, change.New)).MaxBy(found => found?.Effect);
-        Effect effect = row?.Effect ?? RedisHaCloud.Effect.InPlace;
+        Row row = changes
+            .Select(change => ProviderTable.For(type, change.Path, change.Old, change.New) ?? new Row(type, change.Path, RedisHaCloud.Effect.InPlace))
+            .MaxBy(found => found.Effect)!;
+        Effect effect = row.Effect;
+        if (effect == RedisHaCloud.Effect.None)
+        {
+            return new ResourceStep { Inputs = inputs };
+        }
         string? refusal = effect switch
         {
-            RedisHaCloud.Effect.Refused => $"400-InvalidParameter: {row!.Why} ({row.Path}).",
+            RedisHaCloud.Effect.Refused => $"400-InvalidParameter: {row.Why} ({row.Path}).",
             RedisHaCloud.Effect.Reboot when inputs.GetValueOrDefault("updateOperationConstraint") as string == AvoidDowntime =>
-                $"409-Conflict: the change of {row!.Path} needs a reboot, and updateOperationConstraint is {AvoidDowntime}.",
+                $"409-Conflict: the change of {row.Path} needs a reboot, and updateOperationConstraint is {AvoidDowntime}.",
             _ => null,
         };
         return new ResourceStep

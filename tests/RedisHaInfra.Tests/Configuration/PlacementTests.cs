@@ -30,7 +30,7 @@ public sealed class PlacementTests
     {
         Placement[] places = Places(9, domains);
 
-        Assert.All(places.CountBy(place => place.FaultDomain), count => Assert.Equal(3, count.Value));
+        Assert.All(places.CountBy(place => place.FaultDomain!), count => Assert.Equal(3, count.Value));
         Assert.All(places.CountBy(place => place), count => Assert.Equal(9 / (3 * domains.Length), count.Value));
     }
 

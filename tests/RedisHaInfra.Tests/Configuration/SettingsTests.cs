@@ -140,6 +140,16 @@ public sealed class SettingsTests
     [InlineData("redisMemoryGb", "65", "1 to 64 GB for each of the 1 OCPUs")]
     [InlineData("bastionMemoryGb", "99999999999", "a whole number from 1")]
     [InlineData("bootVolumeGb", "20", "from 50 to")]
+    [InlineData("redisShape", "VM.DenseIO.E5.Flex", "nor DenseIO")]
+    [InlineData("faultDomains", "two", "one of spread, any")]
+    // Tags and keys
+    [InlineData("definedTags", """["CostCenter=42"]""", "NAMESPACE.KEY=VALUE")]
+    [InlineData("definedTags", """["Operations.Cost Center=42"]""", "'Operations.Cost Center=42' is not")]
+    [InlineData("definedTags", """["A.b=1","A.b=2"]""", "A.b is there twice")]
+    [InlineData("freeformTags", """["owner"]""", "KEY=VALUE")]
+    [InlineData("freeformTags", """["application=mine"]""", "'application' is one")]
+    [InlineData("freeformTags", """["a=","b=","c=","d=","e=","f=","g=","h=","i="]""", "at most 8 tags")]
+    [InlineData("kmsKeyId", "my-key", "master encryption key")]
     // Redis and Sentinel
     [InlineData("redisMinReplicasToWrite", "3", "from 0 to 2")]
     [InlineData("redisMinReplicasMaxLagSeconds", "4", "below sentinelDownAfterMilliseconds, 5000")]
@@ -164,6 +174,7 @@ public sealed class SettingsTests
     [InlineData("sentinelParallelSyncs", "3", "from 1 to 2")]
     // Proxy
     [InlineData("proxyMaxConnections", "0", "from 10 to")]
+    [InlineData("proxyMaxConnections", "21501", "at most 21500: the load balancer")]
     [InlineData("proxyBundlePath", "/does/not/exist", "published proxy")]
     [InlineData("proxyBundleExpires", "2036-01-01", "time in UTC")]
     [InlineData("clientPassword", "short", "12 to 128")]
@@ -201,6 +212,7 @@ public sealed class SettingsTests
     {
         SettingProblem problem = Assert.Single(GoodSettings.Problems(("proxyMaxConnections", "20000")));
 
+        Assert.Equal("pulumi config set redis-ha:redisMaxClients 40100", problem.Example);
         Assert.Equal("redisMaxClients", problem.Key);
         Assert.Equal("20200 (the default)", problem.Value);
         Assert.Contains("at least 40100", problem.Rule, StringComparison.Ordinal);
@@ -264,6 +276,53 @@ public sealed class SettingsTests
         string text = GoodSettings.Read(("clientPassword", "a-good-Passw0rd")).ToString();
         Assert.DoesNotContain("a-good-Passw0rd", text, StringComparison.Ordinal);
         Assert.DoesNotContain(GoodSettings.PrivateKey.Split('\n')[1], text, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string> ExamplesThatAreValues => [.. Setting.All.Except(ExamplesThatAreFiles).Select(setting => setting.Key)];
+
+    private static Setting[] ExamplesThatAreFiles => [Setting.SshPublicKey, Setting.SshPrivateKey, Setting.SshPrivateKeyPath, Setting.ProxyBundlePath, Setting.ClientPassword];
+
+    [Theory]
+    [MemberData(nameof(ExamplesThatAreValues))]
+    public void An_example_passes_every_rule(string key)
+    {
+        Setting setting = Setting.All.Single(setting => setting.Key == key);
+        string[] items = setting.Example.Split('\n').Select(item => item.Trim('"')).ToArray();
+        string value = setting.Type switch
+        {
+            SettingType.TextList => JsonSerializer.Serialize(items),
+            SettingType.NumberList => $"[{string.Join(',', items)}]",
+            _ => setting.Example,
+        };
+
+        Assert.NotNull(GoodSettings.Read((key, value)));
+        Assert.Equal(items.Length, setting.ExampleCommand().Split(" && ").Length);
+    }
+
+    [Fact]
+    public void The_disk_holds_what_the_memory_can_write()
+    {
+        SettingProblem problem = Assert.Single(GoodSettings.Problems(("redisMemoryGb", "16")));
+
+        Assert.Equal(("bootVolumeGb", "50 (the default)", "pulumi config set redis-ha:bootVolumeGb 58"), (problem.Key, problem.Value, problem.Example));
+        Assert.Equal("at least 58 for redisMaxMemory = 12 GB: 10 (system, logs) + 2 x 12 (append-only file before its rewrite) + 12 (the rewritten file) + 12 (a full copy for a replica)", problem.Rule);
+        Assert.Equal(58, GoodSettings.Read(("redisMemoryGb", "16"), ("bootVolumeGb", "58")).Compute.BootVolumeGb);
+        Assert.Equal(50, GoodSettings.Read(("redisMemoryGb", "16"), ("redisMaxMemory", "10gb")).Compute.BootVolumeGb);
+        // A file that may grow to five times its size needs more.
+        Assert.Contains("at least 52 ", Assert.Single(GoodSettings.Problems(("redisOverrides", """["auto-aof-rewrite-percentage 400"]"""))).Rule, StringComparison.Ordinal);
+        // What a fixed shape has is not known here.
+        Assert.NotNull(GoodSettings.Read(("redisShape", "VM.Standard2.24")));
+    }
+
+    [Fact]
+    public void Metadata_that_OCI_does_not_take_is_refused_with_the_setting_that_makes_it_large()
+    {
+        string keys = string.Join('\n', Enumerable.Repeat(GoodSettings.PublicKey, 400));
+
+        SettingProblem problem = Assert.Single(GoodSettings.Problems(("sshPublicKey", keys)));
+
+        Assert.Equal("sshPublicKey", problem.Key);
+        Assert.Matches("^shorter: (redis3|proxy2) would get [0-9]{5} bytes of metadata, and OCI takes 32000 \\(sshPublicKey has [0-9]+ bytes, redisOverrides has 0 bytes\\)$", problem.Rule);
     }
 
     [Fact]

@@ -1,6 +1,8 @@
 // The proxy bundle: its names follow its content and nothing else, or nodes would be replaced by a rebuild.
 
 using System.Security.Cryptography;
+using Pulumi;
+using RedisHaInfra.Components;
 using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;
@@ -19,8 +21,33 @@ public sealed class BundleTests(DefaultDeployment deployment)
         Assert.Equal($"proxy-{Sha256[..12]}", stored.Name);
         Assert.Equal($"redis-ha-proxy-{Sha256[..12]}", stored.Text("object"));
         Assert.Equal(stored.Text("object"), access.Text("objectName"));
-        Assert.Equal(GoodSettings.BundlePath, stored.Text("source"));
-        Assert.Contains("source", deployment.Run.Options[(Types.StorageObject, stored.Name)].IgnoreChanges);
+        var options = (CustomResourceOptions)deployment.Run.Options[(Types.StorageObject, stored.Name)];
+        Assert.Contains("source", options.IgnoreChanges);
+        Assert.True(options.DeleteBeforeReplace);
+    }
+
+    [Fact]
+    public void The_path_is_the_contents_and_the_same_on_every_machine()
+    {
+        string source = Assert.Single(deployment.Run.Cloud.All(Types.StorageObject)).Text("source");
+
+        Assert.Equal($"../artifacts/bundles/redis-ha-proxy-{Sha256}", source);
+        Assert.Equal(Sha256, Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(source))));
+    }
+
+    [Fact]
+    public void A_damaged_copy_is_made_again()
+    {
+        string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        File.WriteAllText(path, "a program");
+        BundleFile first = BundleFile.Store(path);
+        File.WriteAllText(first.Path, "half a pro");
+
+        Assert.Equal(first, BundleFile.Store(path));
+        Assert.Equal("a program", File.ReadAllText(first.Path));
+        Assert.Equal([Path.GetFileName(first.Path)], Directory.GetFiles(BundleFile.Folder, $"*{first.Sha256}*").Select(Path.GetFileName));
+        File.Delete(first.Path);
+        File.Delete(path);
     }
 
     [Fact]
@@ -49,7 +76,9 @@ public sealed class BundleTests(DefaultDeployment deployment)
         File.Copy(GoodSettings.BundlePath, copy);
         try
         {
-            StackRun run = await StackRun.Of(new() { ["proxyBundlePath"] = copy });
+            StackRun run = await deployment.Run.Again(new() { ["proxyBundlePath"] = copy });
+
+            Assert.Empty(run.Cloud.Plan);
 
             Assert.Equal(Assert.Single(deployment.Run.Cloud.All(Types.StorageObject)).Name, Assert.Single(run.Cloud.All(Types.StorageObject)).Name);
             Assert.Equal(deployment.Run.Cloud.One(Types.Instance, "proxy1").Text("metadata.user_data"), run.Cloud.One(Types.Instance, "proxy1").Text("metadata.user_data"));

@@ -56,6 +56,41 @@ public sealed class ChangeTests(DefaultDeployment deployment)
         await Plan(new() { ["bootVolumeGb"] = "100" }, "bastion: InPlace", "proxy1: InPlace", "proxy2: InPlace", "redis1: InPlace", "redis2: InPlace", "redis3: InPlace");
     }
 
+    [Theory]
+    [InlineData("redisMemoryGb", "10")]
+    [InlineData("proxyOcpus", "2")]
+    [InlineData("bastionShape", "VM.Standard.E4.Flex")]
+    public async Task A_size_that_needs_a_reboot_is_refused_by_OCI_and_reboots_nothing(string key, string value)
+    {
+        RecordedCloud next = await deployment.Run.Next();
+
+        await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(new() { [key] = value }, next));
+
+        Assert.NotEmpty(next.Plan);
+        Assert.All(next.Plan.Where(step => !step.EndsWith(": delete", StringComparison.Ordinal)), step => Assert.Contains("409-Conflict", step, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Another_bundle_is_another_object_and_no_other_machine()
+    {
+        string other = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        File.WriteAllText(other, "another program");
+        try
+        {
+            StackRun again = await deployment.Run.Again(new() { ["proxyBundlePath"] = other });
+
+            string old = deployment.Run.Cloud.All(Types.StorageObject)[0].Name;
+            string name = again.Cloud.All(Types.StorageObject)[0].Name;
+            Assert.Equal(
+                new[] { $"{name}: create", $"{name}: create", $"{old}: delete", $"{old}: delete", "endpoint-check: InPlace", "proxy1-ready: InPlace", "proxy2-ready: InPlace" }.Order(StringComparer.Ordinal),
+                again.Cloud.Plan.Order(StringComparer.Ordinal));
+        }
+        finally
+        {
+            File.Delete(other);
+        }
+    }
+
     [Fact]
     public async Task A_drained_proxy_is_one_change_of_the_backend_set()
     {

@@ -24,7 +24,7 @@ public sealed class MachineTests(DefaultDeployment deployment)
         Assert.All(Nodes.Append("bastion"), name =>
         {
             var options = (CustomResourceOptions)deployment.Run.Options[(Types.Instance, name)];
-            Assert.Equal(["definedTags", "metadata", "sourceDetails.sourceId"], options.IgnoreChanges.Order(StringComparer.Ordinal));
+            Assert.Equal(["metadata", "sourceDetails.sourceId"], options.IgnoreChanges.Order(StringComparer.Ordinal));
             Assert.True(options.DeleteBeforeReplace);
             Assert.Contains("metadata", options.AdditionalSecretOutputs);
         });
@@ -87,6 +87,35 @@ public sealed class MachineTests(DefaultDeployment deployment)
         StackRun run = await StackRun.Of(cloud: new RecordedCloud { AvailabilityDomains = ["lab:AD-1"] });
 
         Assert.Equal(["lab:AD-1 FAULT-DOMAIN-1", "lab:AD-1 FAULT-DOMAIN-2", "lab:AD-1 FAULT-DOMAIN-3", "lab:AD-1 FAULT-DOMAIN-1", "lab:AD-1 FAULT-DOMAIN-2"], Places(run.Cloud));
+    }
+
+    [Fact]
+    public async Task Fault_domains_can_be_left_to_OCI()
+    {
+        StackRun run = await StackRun.Of(new() { ["faultDomains"] = "any" });
+
+        Assert.All(run.Cloud.All(Types.Instance), machine => Assert.Null(machine["faultDomain"]));
+        // For a stack that runs that is no change: each machine stays where it is.
+        Assert.Empty((await deployment.Run.Again(new() { ["faultDomains"] = "any" })).Cloud.Plan);
+    }
+
+    [Fact]
+    public async Task A_key_of_ones_own_encrypts_boot_volumes_and_bucket()
+    {
+        StackRun run = await StackRun.Of(new() { ["kmsKeyId"] = "ocid1.key.oc1.fra.mine" });
+
+        Assert.All(run.Cloud.All(Types.Instance), machine => Assert.Equal("ocid1.key.oc1.fra.mine", machine.Text("sourceDetails.kmsKeyId")));
+        Assert.Equal("ocid1.key.oc1.fra.mine", run.Cloud.One(Types.Bucket, "bundles").Text("kmsKeyId"));
+        Assert.All(Cloud.All(Types.Instance), machine => Assert.Null(machine["sourceDetails.kmsKeyId"]));
+        Assert.Null(Cloud.One(Types.Bucket, "bundles")["kmsKeyId"]);
+    }
+
+    [Fact]
+    public async Task An_image_of_the_compartments_own_is_not_taken_for_a_platform_image()
+    {
+        StackRun run = await StackRun.Of(cloud: new RecordedCloud { OwnImages = ["Canonical-Ubuntu-24.04-2027"] });
+
+        Assert.All(run.Cloud.All(Types.Instance), machine => Assert.EndsWith(".2026", machine.Text("sourceDetails.sourceId"), StringComparison.Ordinal));
     }
 
     [Fact]

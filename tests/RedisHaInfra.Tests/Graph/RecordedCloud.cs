@@ -53,6 +53,21 @@ public sealed class RecordedCloud : IMocks
         .. (Before?._resources ?? []).Where(old => !_resources.Any(resource => (resource.Type, resource.Name) == (old.Type, old.Name))).Select(old => $"{old.Name}: delete"),
     ];
 
+    /// <summary>The stack's last outputs.</summary>
+    public IReadOnlyDictionary<string, object> LastOutputs { get; init; } = new Dictionary<string, object>();
+
+    /// <summary>Look-ups that fail, by a part of their token, and the provider's words.</summary>
+    public IReadOnlyDictionary<string, string> FailingLookUps { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Names of images of the compartment's own, newer than all others.</summary>
+    public IReadOnlyList<string> OwnImages { get; init; } = [];
+
+    /// <summary>Whether the region has platform images.</summary>
+    public bool HasPlatformImages { get; init; } = true;
+
+    /// <summary>Whether the cloud makes nothing, as for what --target leaves out in a new stack.</summary>
+    public bool LeavesOut { get; init; }
+
     /// <summary>The newest image's version.</summary>
     public string NewestImage { get; init; } = "2026";
 
@@ -91,7 +106,7 @@ public sealed class RecordedCloud : IMocks
             throw new InvalidOperationException($"{args.Name}: {step.Error}");
         }
         ImmutableDictionary<string, object> state = step.Inputs;
-        if (!IsPreview)
+        if (!IsPreview && !LeavesOut)
         {
             state = args.Type switch
             {
@@ -118,8 +133,13 @@ public sealed class RecordedCloud : IMocks
         {
             _calls.Add(args);
         }
+        if (FailingLookUps.FirstOrDefault(pair => args.Token!.Contains(pair.Key, StringComparison.Ordinal)).Value is { } words)
+        {
+            throw new InvalidOperationException(words);
+        }
         object result = args.Token switch
         {
+            "pulumi:pulumi:readStackOutputs" => new Dictionary<string, object> { ["name"] = args.Args["name"], ["outputs"] = LastOutputs.ToImmutableDictionary() },
             "oci:Identity/getAvailabilityDomains:getAvailabilityDomains" => new Dictionary<string, object>
             {
                 ["availabilityDomains"] = AvailabilityDomains.Select(name => new Dictionary<string, object> { ["name"] = name, ["id"] = name, ["compartmentId"] = "root" }).ToArray(),
@@ -134,11 +154,12 @@ public sealed class RecordedCloud : IMocks
             },
             "oci:Core/getImages:getImages" => new Dictionary<string, object>
             {
-                ["images"] = new[] { "GPU-2026", NewestImage, "2025" }.Select(version => new Dictionary<string, object>
-                {
-                    ["id"] = $"ocid1.image.{args.Args["operatingSystem"]}.{args.Args["shape"]}.{version}",
-                    ["displayName"] = $"{args.Args["operatingSystem"]}-{args.Args["operatingSystemVersion"]}-{version}",
-                }).ToArray(),
+                ["images"] = OwnImages.Select(name => new Dictionary<string, object> { ["id"] = $"ocid1.image.own.{name}", ["displayName"] = name, ["compartmentId"] = args.Args["compartmentId"], ["baseImageId"] = "ocid1.image.base" })
+                    .Concat((HasPlatformImages ? new[] { "GPU-2026", NewestImage, "2025" } : []).Select(version => new Dictionary<string, object>
+                    {
+                        ["id"] = $"ocid1.image.{args.Args["operatingSystem"]}.{args.Args["shape"]}.{version}",
+                        ["displayName"] = $"{args.Args["operatingSystem"]}-{args.Args["operatingSystemVersion"]}-{version}",
+                    })).ToArray(),
             },
             "oci:ObjectStorage/getNamespace:getNamespace" => new Dictionary<string, object> { ["namespace"] = "namespace" },
             _ => throw new InvalidOperationException($"the program asks {args.Token}, which this cloud does not know"),

@@ -4,6 +4,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using Pulumi;
 using Pulumi.Testing;
+using Pulumi.Utilities;
 using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;
@@ -68,8 +69,15 @@ public sealed class StackRun
     /// <summary>Runs the stack again, over what this run made.</summary>
     /// <param name="settings">Settings besides the required ones; null takes one away.</param>
     /// <param name="newestImage">The newest image's version.</param>
-    public Task<StackRun> Again(Dictionary<string, string?>? settings = null, string newestImage = "2026") =>
-        Of(settings, new RecordedCloud { Before = Cloud, NewestImage = newestImage });
+    public async Task<StackRun> Again(Dictionary<string, string?>? settings = null, string newestImage = "2026") => await Of(settings, await Next(newestImage));
+
+    /// <summary>The cloud of a further run.</summary>
+    public async Task<RecordedCloud> Next(string newestImage = "2026") => new()
+    {
+        Before = Cloud,
+        NewestImage = newestImage,
+        LastOutputs = new Dictionary<string, object> { ["builtWith"] = (await OutputUtilities.GetValueAsync(Stack.BuiltWith)).ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value) },
+    };
 
     /// <summary>Runs the stack and hands back what it ended with.</summary>
     public static async Task<ImmutableArray<Resource>> Run(Dictionary<string, string?>? settings, RecordedCloud cloud)

@@ -49,12 +49,43 @@ public sealed class StackTests(DefaultDeployment deployment)
     }
 
     [Fact]
-    public void Tags_that_the_tenancy_adds_are_accepted_everywhere()
+    public async Task Whatever_takes_tags_gets_the_stacks_own()
     {
-        var oci = deployment.Run.Options.Where(pair => pair.Key.Type.StartsWith("oci:", StringComparison.Ordinal)).ToList();
+        StackRun run = await StackRun.Of(new() { ["definedTags"] = """["Operations.CostCenter=42","Finance.Owner=a b"]""", ["freeformTags"] = """["owner=platform"]""" });
 
-        Assert.NotEmpty(oci);
-        Assert.All(oci, pair => Assert.Contains("definedTags", pair.Value.IgnoreChanges));
+        int tagged = 0;
+        foreach (((string type, string name), ResourceArgs args) in run.Args.Where(pair => pair.Key.Type.StartsWith("oci:", StringComparison.Ordinal)))
+        {
+            if (args.GetType().GetProperty("DefinedTags") is not null)
+            {
+                tagged++;
+                CheckTags(string.Empty);
+            }
+            if (type == Types.Instance)
+            {
+                CheckTags("createVnicDetails.");
+            }
+
+            void CheckTags(string within)
+            {
+                var defined = (ImmutableDictionary<string, object>?)run.Cloud.One(type, name)[within + "definedTags"];
+                Assert.True(defined is { Count: 2 }, $"{type} {name} {within}definedTags");
+                Assert.Equal(("42", "a b"), (defined["Operations.CostCenter"], defined["Finance.Owner"]));
+                Assert.Equal(("platform", "redis-ha-test"), (run.Cloud.One(type, name).Text(within + "freeformTags.owner"), run.Cloud.One(type, name).Text(within + "freeformTags.deployment")));
+            }
+        }
+        Assert.Equal(21, tagged);
+    }
+
+    [Fact]
+    public async Task Without_defined_tags_those_of_the_tenancy_are_left_alone()
+    {
+        Assert.All(Cloud.Resources, resource => Assert.False(resource.Inputs.ContainsKey("definedTags")));
+        Assert.All(Cloud.All(Types.Instance), machine => Assert.Null(machine["createVnicDetails.definedTags"]));
+        // Named later, they reach what exists, by updates in place.
+        StackRun again = await deployment.Run.Again(new() { ["definedTags"] = """["Operations.CostCenter=42"]""" });
+        Assert.Equal(21, again.Cloud.Plan.Count);
+        Assert.All(again.Cloud.Plan, step => Assert.EndsWith(": InPlace", step, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -118,15 +149,80 @@ public sealed class StackTests(DefaultDeployment deployment)
         Assert.False(await OutputUtilities.GetIsKnownAsync(run.Stack.Tunnel));
     }
 
-    [Fact]
-    public async Task An_availability_domain_that_the_region_lacks_is_named()
+    public static TheoryData<string, string, string[]> UnansweredQuestions => new()
     {
-        var cloud = new RecordedCloud { AvailabilityDomains = ["lab:AD-1"] };
+        { "oci:", "invoking: can not create client, bad configuration: did not find a proper configuration for tenancy", ["availability domains, services, Object Storage namespace, images for VM.Standard.E5.Flex", "oci setup config"] },
+        { "oci:Core/getImages", "Error returned by ListImages operation. Http Status Code: 404. Error Code: NotAuthorizedOrNotFound", ["asked for: images for VM.Standard.E5.Flex\n", "check redis-ha:compartmentId (ocid1.compartment.oc1..aaaatest)"] },
+        { "oci:Core/getServices", "Get \"https://iaas.nowhere.oraclecloud.com\": dial tcp: lookup: no such host", ["asked for: services\n", "check oci:region"] },
+        { "oci:ObjectStorage", "rpc error: something new", ["something new", "correct what the answer names"] },
+    };
 
-        var error = await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(new() { ["availabilityDomains"] = "[1,3]" }, cloud));
+    [Theory]
+    [MemberData(nameof(UnansweredQuestions))]
+    public async Task A_question_that_OCI_does_not_answer_ends_in_one_message_before_anything_is_made(string token, string words, string[] expected)
+    {
+        var cloud = new RecordedCloud { FailingLookUps = new Dictionary<string, string> { [token] = words } };
 
-        Assert.Contains("availabilityDomains names number 3, but this region has 1: lab:AD-1", error.ToString(), StringComparison.Ordinal);
-        Assert.Empty(cloud.All(Types.Instance));
+        string message = (await Assert.ThrowsAsync<RunException>(() => StackRun.Run(null, cloud))).Message;
+
+        Assert.All(expected, part => Assert.Contains(part, message, StringComparison.Ordinal));
+        Assert.StartsWith("OCI does not answer as this stack needs it; nothing was changed.", message, StringComparison.Ordinal);
+        Assert.Equal(1, message.Split(words.Split(':')[^1].Trim()).Length - 1);
+        Assert.Empty(cloud.Resources);
+    }
+
+    [Fact]
+    public async Task All_unsuitable_answers_are_told_together()
+    {
+        var cloud = new RecordedCloud { AvailabilityDomains = ["lab:AD-1"], HasPlatformImages = false, OwnImages = ["ours"] };
+
+        string message = (await Assert.ThrowsAsync<RunException>(() => StackRun.Run(new() { ["availabilityDomains"] = "[1,3]" }, cloud))).Message;
+
+        Assert.Contains("this region has 1: lab:AD-1", message, StringComparison.Ordinal);
+        Assert.Contains("redis-ha:availabilityDomains names number 3", message, StringComparison.Ordinal);
+        Assert.Contains("no platform image of Canonical Ubuntu 24.04 for VM.Standard.E5.Flex; only the compartment's own: ours", message, StringComparison.Ordinal);
+        Assert.Empty(cloud.Resources);
+    }
+
+    [Fact]
+    public async Task A_first_run_of_a_part_ends_in_one_sentence()
+    {
+        var cloud = new RecordedCloud { LeavesOut = true };
+
+        var error = await Assert.ThrowsAsync<RunException>(() => StackRun.Run(null, cloud));
+
+        Assert.Equal("--target needs a stack that is complete: what it leaves out does not exist yet. Run `pulumi up` without it first.", error.Message);
+    }
+
+    [Theory]
+    [InlineData("vcnCidr", "10.0.0.0/16", "vcnCidr = 10.0.0.0/16", "pulumi config set redis-ha:vcnCidr 172.31.235.0/24")]
+    [InlineData("dnsLabel", "other", "dnsLabel = other", "pulumi config set redis-ha:dnsLabel redisha")]
+    [InlineData("operatingSystem", "oracle-linux-9", "operatingSystem = oracle-linux-9", "pulumi config set redis-ha:operatingSystem ubuntu-24.04")]
+    [InlineData("publicSubnetCidr", "172.31.235.0/26", "publicSubnetCidr = 172.31.235.0/26", "172.31.235.0/25")]
+    [InlineData("redisShape", "VM.Standard.A1.Flex", "redisShape is a shape with processor Ampere", "pulumi config set redis-ha:redisShape VM.Standard.E5.Flex")]
+    public async Task What_cannot_change_is_refused_on_a_stack_that_exists(string key, string value, string told, string way)
+    {
+        RecordedCloud next = await deployment.Run.Next();
+
+        string message = (await Assert.ThrowsAsync<RunException>(() => StackRun.Run(new() { [key] = value }, next))).Message;
+
+        Assert.StartsWith("These settings cannot change while the stack exists; nothing was changed.", message, StringComparison.Ordinal);
+        Assert.Contains(told, message, StringComparison.Ordinal);
+        Assert.Contains(way, message, StringComparison.Ordinal);
+        Assert.Empty(next.Resources);
+        // Another shape with the same processor is no such change, nor is anything on a new stack.
+        await StackRun.Of(new() { [key] = value }, new RecordedCloud());
+    }
+
+    [Fact]
+    public async Task A_stack_whose_outputs_cannot_be_read_is_run_all_the_same()
+    {
+        // Its full name first; its own alone for stacks kept in the old layout.
+        var cloud = new RecordedCloud { FailingLookUps = new Dictionary<string, string> { ["readStackOutputs"] = "unknown stack" } };
+
+        await StackRun.Of(cloud: cloud);
+
+        Assert.Equal(["organization/redis-ha/test", "test"], cloud.Calls.Where(call => call.Token!.EndsWith("readStackOutputs", StringComparison.Ordinal)).Select(call => call.Args["name"]));
     }
 
     private static Task<T> Value<T>(Output<T> output) => OutputUtilities.GetValueAsync(output);

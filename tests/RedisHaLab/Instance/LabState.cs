@@ -54,7 +54,9 @@ internal sealed record NodeRow(string Name, string Role, string Address, string 
 /// <param name="StatsTunnel">The ssh line that opens a tunnel to a proxy's stats page.</param>
 /// <param name="StatsPage">The stats page through its tunnel.</param>
 /// <param name="Nodes">The node table.</param>
-internal sealed record StackResults(string Endpoint, string BastionAddress, string SshUser, string StatsTunnel, string StatsPage, IReadOnlyList<NodeRow> Nodes);
+/// <param name="BuiltWith">The settings that cannot change, for the next run to compare.</param>
+internal sealed record StackResults(
+    string Endpoint, string BastionAddress, string SshUser, string StatsTunnel, string StatsPage, IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith);
 
 /// <summary>The state of an instance; immutable, replaced as a whole.</summary>
 internal sealed record LabState

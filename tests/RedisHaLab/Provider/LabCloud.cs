@@ -18,12 +18,13 @@ internal sealed class LabCloud : IMocks
     private readonly Dictionary<string, Func<Registration, Task<Made>>> _makers = [];
     private readonly Dictionary<string, Func<string, string, Task>> _removers = [];
     private readonly HashSet<string> _registered = [];
-    private readonly Lookups _lookups = new();
+    private readonly Lookups _lookups;
     private readonly Lock _lock = new();
 
     public LabCloud(Lab lab)
     {
         _lab = lab;
+        _lookups = new Lookups(lab.State.Stack?.BuiltWith);
         new NetworkResources(lab).AddTo(_makers, _removers);
         new InstanceResources(lab).AddTo(_makers, _removers);
         new BalancerResources(lab).AddTo(_makers, _removers);

@@ -7,7 +7,8 @@ using RedisHaLab.Network;
 namespace RedisHaLab.Provider;
 
 /// <summary>Answers the program's look-ups: a region with three availability domains.</summary>
-internal sealed class Lookups
+/// <param name="builtWith">What the stack's last outputs say of the settings that cannot change; null for a new stack.</param>
+internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
 {
     /// <summary>The tenancy's Object Storage namespace.</summary>
     public const string ObjectNamespace = "lab";
@@ -30,6 +31,9 @@ internal sealed class Lookups
         ]),
         "oci:Core/getImages:getImages" => List("images", [Item(("id", "ocid1.image.oc1.lab.host"), ("displayName", _image))]),
         "oci:ObjectStorage/getNamespace:getNamespace" => Item(("namespace", ObjectNamespace)),
+        "pulumi:pulumi:readStackOutputs" => ImmutableDictionary<string, object>.Empty.Add("outputs", builtWith is null
+            ? ImmutableDictionary<string, object>.Empty
+            : ImmutableDictionary<string, object>.Empty.Add("builtWith", builtWith.ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value))),
         _ => throw new LabException($"the program asks {token}, which the lab does not know; teach it in tests/RedisHaLab/Provider/Lookups.cs."),
     };
 

@@ -24,6 +24,7 @@ internal static class ProgramRun
     /// <summary>The settings of the lab's stack: what a stack must say, what keeps three Redis small on one machine, and the published proxy.</summary>
     public static async Task<Dictionary<string, string>> SettingsAsync(LabPaths paths, IReadOnlyList<string> more, Progress progress)
     {
+        EnterProgramFolder();
         var isArm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
         var settings = new Dictionary<string, string>
         {
@@ -104,7 +105,21 @@ internal static class ProgramRun
             await OutputUtilities.GetValueAsync(stack.SshUser),
             await OutputUtilities.GetValueAsync(stack.StatsTunnel),
             await OutputUtilities.GetValueAsync(stack.StatsPage),
-            nodes.Select(node => new NodeRow(node["name"], node["role"], node["address"], node["availabilityDomain"], node["faultDomain"])).ToList());
+            nodes.Select(node => new NodeRow(node["name"], node["role"], node["address"], node["availabilityDomain"], node["faultDomain"])).ToList(),
+            await OutputUtilities.GetValueAsync(stack.BuiltWith));
+    }
+
+    // `pulumi up` runs the program in infra/; paths are relative to it.
+    private static void EnterProgramFolder()
+    {
+        for (DirectoryInfo? folder = new(Environment.CurrentDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "infra", "RedisHaInfra.csproj")))
+            {
+                Environment.CurrentDirectory = Path.Combine(folder.FullName, "infra");
+                return;
+            }
+        }
     }
 
     private static async Task<string> PublishAsync(string runtime, Progress progress)

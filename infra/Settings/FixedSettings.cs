@@ -1,0 +1,47 @@
+// Settings that hold for a stack's whole life: OCI does not move a network under its machines, and a machine keeps the image that it
+// was created with. What a stack was built with is among its outputs, and the next run compares.
+
+using System.Collections.Immutable;
+using System.Text;
+
+namespace RedisHaInfra.Settings;
+
+/// <summary>The settings that cannot change once the stack is built.</summary>
+public static class FixedSettings
+{
+    /// <summary>Their values by key; of a shape its processor's kind, since all else of it may change.</summary>
+    public static ImmutableSortedDictionary<string, string> Of(StackSettings settings) => new Dictionary<string, string>
+    {
+        [Setting.VcnCidr.Key] = settings.Network.VcnCidr,
+        [Setting.PublicSubnetCidr.Key] = settings.Network.PublicSubnetCidr,
+        [Setting.PrivateSubnetCidr.Key] = settings.Network.PrivateSubnetCidr,
+        [Setting.DnsLabel.Key] = settings.Network.DnsLabel,
+        [Setting.OperatingSystem.Key] = settings.Compute.OperatingSystem.Key,
+        [Setting.RedisShape.Key] = settings.Compute.Redis.Architecture,
+        [Setting.ProxyShape.Key] = settings.Compute.Proxy.Architecture,
+        [Setting.BastionShape.Key] = settings.Compute.Bastion.Architecture,
+    }.ToImmutableSortedDictionary(StringComparer.Ordinal);
+
+    /// <summary>What to say when a stack is to be changed in what cannot change; null when there is nothing to say.</summary>
+    /// <param name="built">What the stack was built with; empty for a new stack. Keys that are not there are not compared.</param>
+    /// <param name="now">The settings.</param>
+    public static string? Refusal(IReadOnlyDictionary<string, string> built, StackSettings now)
+    {
+        var changed = Of(now).Where(pair => built.TryGetValue(pair.Key, out string? before) && before != pair.Value).ToList();
+        if (changed.Count == 0)
+        {
+            return null;
+        }
+        var text = new StringBuilder("These settings cannot change while the stack exists; nothing was changed. Set them back, or build a second stack and copy the data:");
+        foreach ((string key, string value) in changed)
+        {
+            bool isShape = value is "x86" or "Ampere";
+            text.Append("\n\n  ").Append(SettingsSource.Namespace).Append(':').Append(key).Append(isShape ? " is a shape with processor " : " = ").Append(value)
+                .Append("\n    built with: ").Append(built[key])
+                .Append("\n    set back:   ").Append(isShape
+                    ? $"pulumi config set {SettingsSource.Namespace}:{key} {(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   (or another shape with {built[key]})"
+                    : $"pulumi config set {SettingsSource.Namespace}:{key} {built[key]}");
+        }
+        return text.ToString();
+    }
+}
