@@ -51,14 +51,16 @@ public sealed class ProxyPublisher
     /// <exception cref="RunException">The publish failed; the message has the compiler's errors.</exception>
     public string Publish(string runtime, Action<string> say)
     {
-        // Named by what goes in: the same sources give the same file, and with it the same nodes, without building again.
-        string folder = Path.Combine(_root, "artifacts", "bundles", $"{runtime}-{HashOfSources(runtime)[..16]}");
+        // Named by what goes in: the same sources and the same SDK, whose compiler and runtime are in the file, give the same file, and
+        // with it the same nodes, without building again.
+        string sdk = Start(["--version"]).Trim();
+        string folder = Path.Combine(_root, "artifacts", "bundles", $"{runtime}-{HashOfInputs(runtime, sdk)[..16]}");
         string file = Path.Combine(folder, Program);
         if (File.Exists(file))
         {
             return file;
         }
-        say($"Publishing the proxy for {runtime} (once for each change of proxy/; half a minute or so).");
+        say($"Publishing the proxy for {runtime} with the .NET SDK {sdk} (once for each change of proxy/; half a minute or so).");
         var watch = Stopwatch.StartNew();
         string output = folder + ".new";
         if (Directory.Exists(output))
@@ -75,21 +77,23 @@ public sealed class ProxyPublisher
         return file;
     }
 
-    private void Run(string runtime, string output)
+    private void Run(string runtime, string output) => Start(
+    [
+        "publish", Project, "--configuration", "Release", "--runtime", runtime, "--self-contained", "true", "--output", output,
+        "--artifacts-path", Path.Combine(_root, "artifacts", "publish"), "--nologo", "--verbosity", "quiet",
+        "-p:PublishSingleFile=true", "-p:DebugType=none",
+        // No trace of this machine, or of a commit that changed something else, in the file.
+        "-p:ContinuousIntegrationBuild=true", "-p:IncludeSourceRevisionInInformationalVersion=false", $"-p:PathMap={_root}=/_",
+    ]);
+
+    // Runs the SDK in the checkout, by whose global.json it is chosen; its output.
+    private string Start(string[] arguments)
     {
-        var start = new ProcessStartInfo(_dotnet)
+        var start = new ProcessStartInfo(_dotnet, arguments)
         {
             WorkingDirectory = _root,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            ArgumentList =
-            {
-                "publish", Project, "--configuration", "Release", "--runtime", runtime, "--self-contained", "true", "--output", output,
-                "--artifacts-path", Path.Combine(_root, "artifacts", "publish"), "--nologo", "--verbosity", "quiet",
-                "-p:PublishSingleFile=true", "-p:DebugType=none",
-                // No trace of this machine, or of a commit that changed something else, in the file.
-                "-p:ContinuousIntegrationBuild=true", "-p:IncludeSourceRevisionInInformationalVersion=false", $"-p:PathMap={_root}=/_",
-            },
         };
         // `dotnet run`, by which Pulumi starts this program, leaves its own MSBuild's settings in the environment.
         foreach (string variable in start.Environment.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToArray())
@@ -125,21 +129,22 @@ public sealed class ProxyPublisher
             if (!process.WaitForExit(Limit))
             {
                 process.Kill(entireProcessTree: true);
-                throw new RunException($"dotnet publish of {Project} did not end within {Limit.TotalMinutes:0} minutes and was stopped.");
+                throw new RunException($"dotnet {arguments[0]} of {Project} did not end within {Limit.TotalMinutes:0} minutes and was stopped.");
             }
             // Without a limit: waits for the last lines of output.
             process.WaitForExit();
             if (process.ExitCode != 0)
             {
-                throw new RunException($"dotnet publish of {Project} for {runtime} ended with exit code {process.ExitCode}:\n{text.ToString().Trim()}");
+                throw new RunException($"dotnet {string.Join(' ', arguments.Take(2))} ended with exit code {process.ExitCode}:\n{text.ToString().Trim()}");
             }
         }
+        return text.ToString();
     }
 
-    private string HashOfSources(string runtime)
+    private string HashOfInputs(string runtime, string sdk)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(runtime));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{runtime} {sdk}"));
         string proxy = Path.Combine(_root, "proxy");
         IEnumerable<string> sources = Directory.EnumerateFiles(proxy, "*", SearchOption.AllDirectories)
             .Select(file => Path.GetRelativePath(_root, file).Replace('\\', '/'))

@@ -1,5 +1,5 @@
-// OCI takes 32,000 bytes of metadata for a machine. What is to be sent is known before anything is created, but for the passwords,
-// which always have the same length.
+// OCI takes 32,000 bytes of metadata for a machine: the keys of those who may log in, and the first boot's script. Both are known before
+// anything is created: passwords are not among them.
 
 using System.Text;
 using RedisHaInfra.Nodes;
@@ -9,48 +9,28 @@ namespace RedisHaInfra.Settings;
 /// <summary>Measures the machines' metadata.</summary>
 internal static class MetadataSize
 {
-    /// <summary>Most bytes of all keys and values together (Compute, "Instance Metadata": "32,000 bytes").</summary>
+    /// <summary>Most bytes of all keys and values together (Compute, "Instance Metadata").</summary>
     public const int Limit = 32_000;
 
-    // Compressed, random passwords of the same length differ by some bytes.
-    private const int Margin = 200;
+    // Stand in the place of what only files outside of the user data hold; nothing of them is measured.
+    private const string Any = "0000000000000000";
 
-    /// <summary>Notes a problem at the setting that takes the most.</summary>
+    /// <summary>Notes a problem at the one setting of any length that goes into the metadata.</summary>
     public static void Check(SettingsReader reader, StackSettings settings)
     {
-        (string machine, int size) = Sizes(settings).MaxBy(pair => pair.Size);
-        if (size <= Limit - Margin)
-        {
-            return;
-        }
-        var parts = new (Setting Setting, int Size)[]
-        {
-            (Setting.SshPublicKey, settings.Ssh.PublicKey.Length),
-            (Setting.RedisOverrides, settings.Redis.Overrides.Sum(pair => pair.Key.Length + pair.Value.Length + 2)),
-        };
-        Setting largest = parts.MaxBy(part => part.Size).Setting;
-        reader.Reject(largest, $"shorter: {machine} would get {size} bytes of metadata, and OCI takes {Limit} "
-            + $"({string.Join(", ", parts.OrderByDescending(part => part.Size).Select(part => $"{part.Setting.Key} has {part.Size} bytes"))})");
+        int keys = Encoding.UTF8.GetByteCount(settings.Ssh.PublicKey);
+        (string machine, int script) = Scripts(settings).MaxBy(pair => pair.Size);
+        int size = "ssh_authorized_keys".Length + keys + "user_data".Length + script;
+        reader.Require(size <= Limit, Setting.SshPublicKey,
+            $"fewer or shorter keys: {machine} would get {size} bytes of metadata, {keys} of them keys, and OCI takes {Limit}");
     }
 
-    /// <summary>The metadata's size of one machine of each kind.</summary>
-    public static IEnumerable<(string Machine, int Size)> Sizes(StackSettings settings)
+    // What a machine of each kind gets as user_data.
+    private static IEnumerable<(string Machine, int Size)> Scripts(StackSettings settings)
     {
-        var random = new Random(1);
-        string Password() => string.Concat(Enumerable.Range(0, 32).Select(_ => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[random.Next(62)]));
-        var passwords = new NodePasswords
-        {
-            Client = settings.ClientPassword?.Reveal() ?? Password(),
-            Replication = Password(),
-            Sentinel = Password(),
-            Health = Password(),
-            SentinelWatch = Password(),
-            Operator = Password(),
-            Admin = Password(),
-        };
-        int keys = "ssh_authorized_keys".Length + "user_data".Length + Encoding.UTF8.GetByteCount(settings.Ssh.PublicKey);
+        var passwords = new NodePasswords { Client = Any, Replication = Any, Sentinel = Any, Health = Any, SentinelWatch = Any, Operator = Any, Admin = Any };
         NodeAddress redis = settings.Network.Redis[^1];
-        yield return (redis.Name, keys + NodePayload.UserData(new RedisNodeInputs
+        yield return (redis.Name, NodePayload.UserData(new RedisNodeInputs
         {
             Node = redis,
             Nodes = settings.Network.Redis,
@@ -59,14 +39,13 @@ internal static class MetadataSize
             Passwords = passwords,
         }).Length);
         NodeAddress proxy = settings.Network.Proxies[^1];
-        yield return (proxy.Name, keys + NodePayload.UserData(new ProxyNodeInputs
+        yield return (proxy.Name, NodePayload.UserData(new ProxyNodeInputs
         {
             Node = proxy,
             RedisNodes = settings.Network.Redis,
             Sentinel = settings.Sentinel,
             Passwords = passwords,
-            // As long as a pre-authenticated address is, and as little compressible.
-            BundleUrl = $"https://objectstorage.eu-frankfurt-1.oraclecloud.com/p/{Password()}{Password()}/n/namespace1234/b/redis-ha-production/o/redis-ha-proxy",
+            BundleUrl = "https://bundle.example/",
             BundleSha256 = new string('0', 64),
             MaxConnections = settings.Proxy.MaxConnections,
         }).Length);

@@ -9,6 +9,7 @@ public sealed class ProxyPublisherTests : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("redis-ha-publish-").FullName;
     private readonly List<string> _said = [];
+    private string _sdk = "10.0.100";
 
     public ProxyPublisherTests()
     {
@@ -41,9 +42,11 @@ public sealed class ProxyPublisherTests : IDisposable
         string changed = Publish("linux-x64");
         Write("Directory.Build.props", "<Project><!-- new --></Project>");
         string rebuilt = Publish("linux-x64");
+        _sdk = "10.0.101";
+        string compiled = Publish("linux-x64");
 
-        Assert.Equal(4, new[] { x64, arm64, changed, rebuilt }.Distinct().Count());
-        Assert.Equal(4, Runs.Length);
+        Assert.Equal(5, new[] { x64, arm64, changed, rebuilt, compiled }.Distinct().Count());
+        Assert.Equal(5, Runs.Length);
     }
 
     [SkippableFact]
@@ -84,6 +87,7 @@ public sealed class ProxyPublisherTests : IDisposable
         string dotnet = Path.Combine(_root, "dotnet");
         File.WriteAllText(dotnet, $$"""
             #!/bin/bash
+            if [ "$1" = --version ]; then echo '{{_sdk}}'; exit; fi
             echo "$*" >>"{{_root}}/runs"
             {{before}}
             while [ $# -gt 0 ]; do
