@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using System.Xml.Linq;
 using Pulumi;
 using RedisHaInfra.Settings;
 
@@ -84,7 +85,21 @@ public sealed class ProxyPublisher
         "-p:PublishSingleFile=true", "-p:DebugType=none",
         // No trace of this machine, or of a commit that changed something else, in the file.
         "-p:ContinuousIntegrationBuild=true", "-p:IncludeSourceRevisionInInformationalVersion=false", $"-p:PathMap={_root}=/_",
+        $"-p:CustomAfterDirectoryBuildTargets={WriteOrder()}",
     ]);
+
+    // The compiler's output follows the order of its sources, and a wildcard lists them as the file system does, which is not the same
+    // in two checkouts: here they come in the order of their names.
+    private string WriteOrder()
+    {
+        string file = Path.Combine(_root, "artifacts", "publish", "order.targets");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        IEnumerable<string> sources = Sources().Where(source => source.EndsWith(".cs", StringComparison.Ordinal)).Select(source => source["proxy/".Length..]);
+        new XDocument(new XElement("Project", new XElement("ItemGroup",
+            new XElement("Compile", new XAttribute("Remove", "@(Compile)")),
+            sources.Select(source => new XElement("Compile", new XAttribute("Include", source)))))).Save(file);
+        return file;
+    }
 
     // Runs the SDK in the checkout, by whose global.json it is chosen; its output.
     private string Start(string[] arguments)
@@ -145,11 +160,7 @@ public sealed class ProxyPublisher
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"{runtime} {sdk}"));
-        string proxy = Path.Combine(_root, "proxy");
-        IEnumerable<string> sources = Directory.EnumerateFiles(proxy, "*", SearchOption.AllDirectories)
-            .Select(file => Path.GetRelativePath(_root, file).Replace('\\', '/'))
-            .Where(file => !file.StartsWith("proxy/bin/", StringComparison.Ordinal) && !file.StartsWith("proxy/obj/", StringComparison.Ordinal));
-        foreach (string file in SharedFiles.Concat(sources.Order(StringComparer.Ordinal)))
+        foreach (string file in SharedFiles.Concat(Sources()))
         {
             string path = Path.Combine(_root, file);
             if (File.Exists(path))
@@ -160,4 +171,10 @@ public sealed class ProxyPublisher
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+
+    // All files of proxy/ but what a build leaves there, in the order of their names.
+    private IEnumerable<string> Sources() => Directory.EnumerateFiles(Path.Combine(_root, "proxy"), "*", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(_root, file).Replace('\\', '/'))
+        .Where(file => !file.StartsWith("proxy/bin/", StringComparison.Ordinal) && !file.StartsWith("proxy/obj/", StringComparison.Ordinal))
+        .Order(StringComparer.Ordinal);
 }

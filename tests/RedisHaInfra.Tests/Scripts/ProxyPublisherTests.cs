@@ -1,5 +1,7 @@
 // Publishing the proxy, with a command that stands for dotnet: once for each change of the sources, and a clear word when it fails.
 
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
 using Pulumi;
 using RedisHaInfra.Components;
 
@@ -58,6 +60,19 @@ public sealed class ProxyPublisherTests : IDisposable
         {
             Assert.Contains(argument, Runs[0], StringComparison.Ordinal);
         }
+    }
+
+    [SkippableFact]
+    public void The_compiler_gets_the_sources_in_the_order_of_their_names()
+    {
+        // As another checkout's file system may list them.
+        Write("proxy/Zone/Last.cs", "// z");
+        Write("proxy/Admin/First.cs", "// a");
+        Write("proxy/obj/Generated.cs", "// build output");
+        Publish("linux-x64");
+
+        string file = Regex.Match(Runs[0], "-p:CustomAfterDirectoryBuildTargets=([^ ]+)").Groups[1].Value;
+        Assert.Equal(["@(Compile)", "Admin/First.cs", "Program.cs", "Zone/Last.cs"], XDocument.Load(file).Descendants("Compile").Select(item => item.FirstAttribute!.Value));
     }
 
     [SkippableFact]
