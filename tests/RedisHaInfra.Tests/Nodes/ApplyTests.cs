@@ -273,7 +273,22 @@ public sealed class ApplyTests
         Assert.Contains("switch the master over first", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
 
-        machine.Write("replication", "role:slave\n");
+        // A replica, but the only one that its master has: without it the master would take no writes.
+        machine.StandIn("redis-cli", """
+            case " $* " in
+              *" -h 172.31.235.131 "*" INFO replication "*) printf 'role:slave\nmaster_host:172.31.235.132\nmaster_link_status:up\n' ;;
+              *" -h 172.31.235.132 "*" INFO replication "*) printf 'role:master\nslave0:ip=172.31.235.131,state=online,lag=0\nslave1:ip=172.31.235.133,state=%s,lag=0\n' "$(cat "$MACHINE/other")" ;;
+              *" CONFIG GET min-replicas-to-write "*) printf 'min-replicas-to-write\n1\n' ;;
+              *" ACL LOAD "*) echo OK ;;
+              *) exit 1 ;;
+            esac
+            """);
+        machine.Write("other", "wait_bgsave");
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(live))).ExitCode);
+        Assert.Contains("the master 172.31.235.132 would have 0 replicas meanwhile, and it takes no writes with less than 1: bring the missing node back", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
+
+        machine.Write("other", "online");
         Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(live)), machine);
         Assert.Matches("(?m)^systemctl restart redis-server.service$", machine.Calls);
     }

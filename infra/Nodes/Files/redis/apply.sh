@@ -169,9 +169,9 @@ set_live() {
 
 # spare_replica: the master must keep taking writes while this replica is away, so it needs enough others.
 spare_replica() {
-  local info master own least others until=$((SECONDS + 30))
+  local info master own least others try
   least=$(number "$(ask_redis CONFIG GET min-replicas-to-write | sed -n 2p)") || least=''
-  while true; do
+  for ((try = 1; ; try++)); do
     info=$(ask_redis INFO replication) || info=''
     # One that does not follow is of no use to the master anyway.
     if [ "$(field master_link_status <<<"$info")" != up ]; then return 0; fi
@@ -179,7 +179,7 @@ spare_replica() {
     own=${REDIS_HA_ADDRESS//./\\.}
     others=$(ask "$master" 6379 INFO replication | grep '^slave[0-9]*:.*,state=online,' | grep -v -c ":ip=$own,") || others=${others:-0}
     if ((others >= ${least:-0})); then return 0; fi
-    ((SECONDS < until)) ||
+    ((try < 60)) ||
       fail "the change needs a restart of redis-server, but the master $master would have $others replicas meanwhile, and it takes no writes with less than $least: bring the missing node back, then apply again"
     sleep 0.5
   done
