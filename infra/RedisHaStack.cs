@@ -36,7 +36,7 @@ public class RedisHaStack : Stack
         var credentials = new Credentials("credentials", settings.ClientPassword);
         Partial.RefuseFirst(credentials.Passwords);
         var network = new Network("network", deployed, settings.Network, region);
-        var groups = new SecurityGroups("security-groups", deployed, settings.Network, network.VcnId);
+        var groups = new SecurityGroups("security-groups", deployed, settings.Network, network);
         var bastion = new Bastion("bastion", deployed, settings, region, network, groups);
         var bundle = new ProxyBundle("proxy-bundle", deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
         var redis = new RedisNodes("redis-nodes", deployed, settings, region, network, groups, credentials.Passwords);

@@ -30,7 +30,8 @@ public sealed class Credentials : ComponentResource
             Generate("health-password"),
             Generate("sentinel-watch-password"),
             Generate("operator-password"),
-            Generate("admin-password")).Apply(all => new NodePasswords
+            Generate("admin-password"),
+            Generate("watch-password")).Apply(all => new NodePasswords
             {
                 Client = all[0],
                 Replication = all[1],
@@ -39,6 +40,7 @@ public sealed class Credentials : ComponentResource
                 SentinelWatch = all[4],
                 Operator = all[5],
                 Admin = all[6],
+                Watch = all[7],
             }));
         RegisterOutputs();
     }

@@ -13,6 +13,9 @@ public sealed class Network : ComponentResource
     /// <summary>OCID of the VCN.</summary>
     public Output<string> VcnId { get; }
 
+    /// <summary>What OCI calls the addresses of its services in this region, which the service gateway leads to.</summary>
+    public string ServicesCidr { get; }
+
     /// <summary>OCID of the bastion's subnet.</summary>
     public Output<string> PublicSubnetId { get; }
 
@@ -160,6 +163,7 @@ public sealed class Network : ComponentResource
         }, child);
 
         VcnId = vcn.Id;
+        ServicesCidr = region.Services.CidrBlock;
         PublicSubnetId = publicSubnet.Id;
         PrivateSubnetId = privateSubnet.Id;
         RegisterOutputs();

@@ -19,7 +19,7 @@ public sealed class SecurityGroups : ComponentResource
     public Output<string> this[SecurityGroup group] => _groups[group].Id;
 
     /// <summary>Builds groups and rules.</summary>
-    public SecurityGroups(string name, Deployed deployed, NetworkSettings settings, Input<string> vcnId, ComponentResourceOptions? options = null)
+    public SecurityGroups(string name, Deployed deployed, NetworkSettings settings, Network network, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:SecurityGroups", name, options)
     {
         var child = new CustomResourceOptions { Parent = this };
@@ -34,7 +34,7 @@ public sealed class SecurityGroups : ComponentResource
             _groups[group] = new Core.NetworkSecurityGroup(resource, new Core.NetworkSecurityGroupArgs
             {
                 CompartmentId = deployed.CompartmentId,
-                VcnId = vcnId,
+                VcnId = network.VcnId,
                 DisplayName = deployed.DisplayName(resource),
                 FreeformTags = deployed.Tags,
                 DefinedTags = deployed.DefinedTags,
@@ -43,8 +43,12 @@ public sealed class SecurityGroups : ComponentResource
 
         foreach (SecurityRule rule in SecurityRules.For(settings))
         {
-            Input<string> peer = rule.Peer.Group is { } group ? this[group] : rule.Peer.Cidr!;
-            Input<string> peerType = rule.Peer.Group is null ? "CIDR_BLOCK" : "NETWORK_SECURITY_GROUP";
+            (Input<string> peer, Input<string> peerType) = rule.Peer switch
+            {
+                { Group: { } group } => ((Input<string>)this[group], (Input<string>)"NETWORK_SECURITY_GROUP"),
+                { Cidr: { } cidr } => (cidr, "CIDR_BLOCK"),
+                _ => (network.ServicesCidr, "SERVICE_CIDR_BLOCK"),
+            };
             bool inwards = rule.Direction == TrafficDirection.In;
             _ = new Core.NetworkSecurityGroupSecurityRule(rule.Name, new Core.NetworkSecurityGroupSecurityRuleArgs
             {

@@ -30,6 +30,9 @@ public sealed record NodePasswords
     /// <summary>User "operator" on data nodes and Sentinels: planned switchovers and the boot rule's questions.</summary>
     public required string Operator { get; init; }
 
+    /// <summary>User "watch" on data nodes and Sentinels: each node's watch over its own redis-server and Sentinel.</summary>
+    public required string Watch { get; init; }
+
     /// <summary>User "admin" of the proxies' stats page.</summary>
     public required string Admin { get; init; }
 

@@ -48,6 +48,10 @@ internal static partial class PayloadRules
     /// <summary>A redis.conf directive.</summary>
     public static string Directive(string value) => Check(value, DirectiveName(), "directive", "lower-case letters, digits and hyphens");
 
+    /// <summary>An ACL rule for commands: +get, -client|kill, -@scripting.</summary>
+    public static string CommandRule(string value) =>
+        Check(value, AclCommandRule(), "rule for clients", "+ or -, then a command, command|subcommand or @category");
+
     /// <summary>A SHA-256 in hexadecimal.</summary>
     public static string Sha256(string value) => Check(value, Sha256Digits(), "SHA-256", "64 lower-case hexadecimal digits");
 
@@ -77,6 +81,9 @@ internal static partial class PayloadRules
 
     [GeneratedRegex(@"\A[a-z][a-z0-9-]{1,63}\z")]
     private static partial Regex DirectiveName();
+
+    [GeneratedRegex(@"\A[+-]@?[a-z_-]{1,64}(\|[a-z-]{1,64})?\z")]
+    private static partial Regex AclCommandRule();
 
     [GeneratedRegex(@"\A[0-9a-f]{64}\z")]
     private static partial Regex Sha256Digits();

@@ -16,7 +16,7 @@ internal static class RedisNodeFiles
     public static readonly IReadOnlySet<string> Reserved = new HashSet<string>(StringComparer.Ordinal)
     {
         "aclfile", "always-show-logo", "appendfsync", "appendonly", "bind", "bind-source-addr", "client-output-buffer-limit", "cluster-enabled",
-        "daemonize", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "maxclients", "maxmemory", "maxmemory-policy",
+        "daemonize", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "maxclients", "maxmemory", "maxmemory-clients", "maxmemory-policy",
         "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-max-lag", "min-slaves-to-write", "pidfile", "port", "protected-mode",
         "rename-command", "repl-backlog-size", "replica-announce-ip", "replica-announce-port", "replica-announced", "replica-priority",
         "replica-read-only", "replicaof", "requirepass", "slave-announce-ip", "slave-announce-port", "slave-priority", "slave-read-only",
@@ -58,9 +58,14 @@ internal static class RedisNodeFiles
             PayloadFile.Embedded("redis/sentinel.dropin.conf"),
             PayloadFile.Rendered("redis/redis.dropin.conf", ("file-limit", FileLimit(inputs.Redis.MaxClients))),
             Settings(inputs, address) with { IsInUserData = false },
-            Users(inputs.Passwords) with { IsInUserData = false },
+            Users(inputs) with { IsInUserData = false },
             SentinelSettings(inputs, address) with { IsInUserData = false },
             SentinelUsers(inputs.Passwords) with { IsInUserData = false },
+            // Not secret, but of no use before Redis runs, and user data has little room.
+            PayloadFile.Embedded("redis/watch.sh") with { IsInUserData = false },
+            PayloadFile.Rendered("redis/redis-ha-watch.service",
+                ("addresses", string.Join(' ', inputs.Nodes.Select(node => PayloadRules.Address(node.Address))))) with { IsInUserData = false },
+            PayloadFile.Secret("watch.password", PayloadRules.PlainPassword(inputs.Passwords.Watch, "watch") + "\n"),
             PayloadFile.Secret("operator.password", PayloadRules.PlainPassword(inputs.Passwords.Operator, "operator") + "\n"),
             new("node.env", $"""
                 REDIS_HA_ROLE=redis
@@ -89,7 +94,9 @@ internal static class RedisNodeFiles
             ("min-replicas-max-lag", Text(inputs.Redis.MinReplicasMaxLagSeconds)),
             ("appendfsync", PayloadRules.Word(inputs.Redis.AppendFsync, "appendfsync")),
             ("maxmemory", inputs.Redis.MaxMemory is { } memory ? $"maxmemory {PayloadRules.Word(memory, "maxmemory")}" : "# maxmemory: three quarters of this machine's memory, added by the boot rule"),
-            ("maxmemory-policy", PayloadRules.Word(inputs.Redis.MaxMemoryPolicy, "maxmemory-policy")));
+            ("maxmemory-policy", PayloadRules.Word(inputs.Redis.MaxMemoryPolicy, "maxmemory-policy")),
+            ("client-output-buffer", PayloadRules.DirectiveValue(inputs.Redis.ClientOutputBuffer, "client-output-buffer-limit")),
+            ("client-memory", PayloadRules.DirectiveValue(inputs.Redis.ClientMemory, "maxmemory-clients")));
 
         // Each directive once: an override takes the place of our line.
         IEnumerable<string> lines = settings.Content.TrimEnd('\n').Split('\n')
@@ -103,14 +110,15 @@ internal static class RedisNodeFiles
             ? throw new ArgumentException($"\"{pair.Key}\" cannot be overridden: the cluster depends on it, or it has a setting of its own.")
             : $"{PayloadRules.Directive(pair.Key)} {PayloadRules.DirectiveValue(pair.Value, pair.Key)}";
 
-    private static PayloadFile Users(NodePasswords passwords) =>
+    private static PayloadFile Users(RedisNodeInputs inputs) =>
         PayloadFile.Rendered(
             "redis/users.acl",
-            ("client-password", Hash(PayloadRules.Password(passwords.Client, "default"))),
-            ("replication-password", Hash(passwords.Replication)),
-            ("sentinel-password", Hash(passwords.Sentinel)),
-            ("health-password", Hash(PayloadRules.Password(passwords.Health, "rp-health"))),
-            ("operator-password", Hash(passwords.Operator)));
+            ("client-user", ClientUser.Lines(Hash(PayloadRules.Password(inputs.Passwords.Client, "default")), inputs.Redis.ClientCommands)),
+            ("replication-password", Hash(inputs.Passwords.Replication)),
+            ("sentinel-password", Hash(inputs.Passwords.Sentinel)),
+            ("health-password", Hash(PayloadRules.Password(inputs.Passwords.Health, "rp-health"))),
+            ("watch-password", Hash(inputs.Passwords.Watch)),
+            ("operator-password", Hash(inputs.Passwords.Operator)));
 
     private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
         PayloadFile.Rendered(
@@ -128,7 +136,8 @@ internal static class RedisNodeFiles
         PayloadFile.Rendered(
             "redis/sentinel-users.acl",
             ("sentinel-password", Hash(passwords.Sentinel)),
-            ("watch-password", Hash(PayloadRules.Password(passwords.SentinelWatch, "rp-sentinel"))),
+            ("proxy-password", Hash(PayloadRules.Password(passwords.SentinelWatch, "rp-sentinel"))),
+            ("watch-password", Hash(passwords.Watch)),
             ("operator-password", Hash(passwords.Operator)));
 
     /// <summary>

@@ -43,6 +43,9 @@ public sealed partial record NetworkSettings
     /// <summary>Names of proxies that get no new sessions from the load balancer; those that they have go on.</summary>
     public required ImmutableArray<string> DrainedProxies { get; init; }
 
+    /// <summary>Networks of package mirrors; the whole Internet when none is named.</summary>
+    public required ImmutableArray<string> PackageCidrs { get; init; }
+
     // Fewer than three Sentinels cannot outvote a lost one; more than nine only lengthen the vote.
     private const int MinimumRedisNodes = 3;
     private const int MaximumRedisNodes = 9;
@@ -70,6 +73,7 @@ public sealed partial record NetworkSettings
         reader.Require(!adminCidrs.IsEmpty, Setting.AdminCidrs, "at least one IPv4 network from which the bastion may be reached by SSH");
         reader.Require(!adminCidrs.Contains("0.0.0.0/0"), Setting.AdminCidrs, "not the whole Internet: name the networks that you administer from");
         ImmutableArray<string> clientCidrs = reader.Networks(Setting.ClientCidrs);
+        ImmutableArray<string> packageCidrs = reader.Networks(Setting.PackageCidrs);
 
         var plan = new AddressPlan(reader);
         string bastion = plan.Take(Setting.BastionAddress, publicSubnet, Setting.PublicSubnetCidr, BastionOffset);
@@ -95,6 +99,7 @@ public sealed partial record NetworkSettings
             Proxies = proxies.Select((address, index) => new NodeAddress($"proxy{index + 1}", address)).ToImmutableArray(),
             LoadBalancerAddress = loadBalancer,
             DrainedProxies = drained,
+            PackageCidrs = packageCidrs.IsEmpty ? ["0.0.0.0/0"] : packageCidrs,
         };
     }
 

@@ -31,6 +31,8 @@ internal static class RedisDirectives
         ["appendfsync"] = "use redisAppendFsync",
         ["repl-backlog-size"] = "use redisReplicationBacklog",
         ["maxclients"] = "use redisMaxClients",
+        ["client-output-buffer-limit"] = "use redisClientOutputBuffer",
+        ["maxmemory-clients"] = "use redisClientMemory",
         ["min-replicas-to-write"] = "use redisMinReplicasToWrite",
         ["min-slaves-to-write"] = "use redisMinReplicasToWrite",
         ["min-replicas-max-lag"] = "use redisMinReplicasMaxLagSeconds",

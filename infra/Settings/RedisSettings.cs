@@ -26,6 +26,15 @@ public sealed record RedisSettings
     /// <summary>redis.conf's maxclients.</summary>
     public int MaxClients { get; init; } = 20_200;
 
+    /// <summary>redis.conf's client-output-buffer-limit of normal clients: hard limit, soft limit, seconds beyond the soft one.</summary>
+    public string ClientOutputBuffer { get; init; } = "256mb 64mb 60";
+
+    /// <summary>redis.conf's maxmemory-clients (Redis 7): memory of all clients together, a size or a share of maxmemory; 0 is no bound.</summary>
+    public string ClientMemory { get; init; } = "20%";
+
+    /// <summary>ACL rules that widen or narrow what clients may do ("-flushall"); never what endangers the cluster.</summary>
+    public IReadOnlyList<string> ClientCommands { get; init; } = [];
+
     /// <summary>Further redis.conf directives, directive to value; never one that the cluster itself depends on.</summary>
     public IReadOnlyDictionary<string, string> Overrides { get; init; } = new Dictionary<string, string>();
 }

@@ -17,6 +17,8 @@ internal static partial class RedisSettingsReader
     {
         int replicas = Math.Max(1, network.Redis.Length - 1);
         const string sizeRule = "a size as redis.conf writes it: a number and b, k, kb, m, mb, g or gb";
+        const string bufferRule = "three words: hard limit, soft limit and seconds; the limits as redis.conf writes sizes (256mb 64mb 60)";
+        const string shareRule = "a share of maxmemory from 1% to 50%, a size as redis.conf writes it, or 0 for no bound";
         var settings = new RedisSettings
         {
             MinReplicasToWrite = reader.Integer(Setting.RedisMinReplicasToWrite, 0, replicas),
@@ -26,6 +28,9 @@ internal static partial class RedisSettingsReader
             AppendFsync = reader.Choice(Setting.RedisAppendFsync, ["always", "everysec", "no"]),
             ReplicationBacklog = reader.Text(Setting.RedisReplicationBacklog, SizeForm(), sizeRule),
             MaxClients = reader.Integer(Setting.RedisMaxClients, 100, 1_000_000),
+            ClientOutputBuffer = reader.Text(Setting.RedisClientOutputBuffer, BufferForm(), bufferRule),
+            ClientMemory = reader.Text(Setting.RedisClientMemory, ShareForm(), shareRule),
+            ClientCommands = ClientCommands.Read(reader),
             Overrides = Overrides(reader),
         };
 
@@ -42,6 +47,7 @@ internal static partial class RedisSettingsReader
             reader.RequireAtLeast(settings.MaxClients, needed, Setting.RedisMaxClients,
                 $"at least {needed}: {network.Proxies.Length} proxies x proxyMaxConnections ({proxy.MaxConnections}) + 100 for replicas, Sentinels and probes");
         }
+        CheckBuffer(reader, settings.ClientOutputBuffer, compute);
         if (compute.Redis.IsFlexible && settings.MaxMemory is not null)
         {
             reader.Require(Bytes(settings.MaxMemory) <= compute.Redis.MemoryGb * 0.9 * (1L << 30), Setting.RedisMaxMemory,
@@ -68,6 +74,22 @@ internal static partial class RedisSettingsReader
         int needed = (int)Math.Ceiling(SystemGb + ((1 + growth + 1 + 1) * gigabytes));
         reader.RequireAtLeast(compute.BootVolumeGb, needed, Setting.BootVolumeGb, string.Create(CultureInfo.InvariantCulture,
             $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} (append-only file before its rewrite) + {gigabytes:0.##} (the rewritten file) + {gigabytes:0.##} (a full copy for a replica)"));
+    }
+
+    // Unbounded, or too small for one large value, would both be a fault that shows at night only.
+    private static void CheckBuffer(SettingsReader reader, string limits, ComputeSettings compute)
+    {
+        if (reader.Failed(Setting.RedisClientOutputBuffer))
+        {
+            return;
+        }
+        string[] words = limits.Split(' ');
+        double hard = Bytes(words[0]);
+        double soft = Bytes(words[1]);
+        reader.Require(hard >= 1 << 20, Setting.RedisClientOutputBuffer, "a hard limit of at least 1mb: one answer must fit into it, and 0 would be no limit");
+        reader.Require(soft > 0 && soft <= hard, Setting.RedisClientOutputBuffer, "a soft limit above 0 that is at most the hard one");
+        reader.Require(!compute.Redis.IsFlexible || hard <= compute.Redis.MemoryGb * 0.5 * (1L << 30), Setting.RedisClientOutputBuffer,
+            $"a hard limit of at most half of redisMemoryGb, {compute.Redis.MemoryGb}: a single client could use up the memory", Setting.RedisMemoryGb);
     }
 
     public static SentinelSettings Sentinel(SettingsReader reader, NetworkSettings network)
@@ -129,6 +151,12 @@ internal static partial class RedisSettingsReader
 
     [GeneratedRegex("^([0-9]{1,15})(b|k|kb|m|mb|g|gb)?$", RegexOptions.IgnoreCase)]
     private static partial Regex SizeForm();
+
+    [GeneratedRegex("^[0-9]{1,15}(b|k|kb|m|mb|g|gb)? [0-9]{1,15}(b|k|kb|m|mb|g|gb)? [1-9][0-9]{0,4}$", RegexOptions.IgnoreCase)]
+    private static partial Regex BufferForm();
+
+    [GeneratedRegex("^(([1-9]|[1-4][0-9]|50)%|0|[1-9][0-9]{0,14}(b|k|kb|m|mb|g|gb)?)$", RegexOptions.IgnoreCase)]
+    private static partial Regex ShareForm();
 
     [GeneratedRegex("^[A-Za-z0-9._-]{1,64}$")]
     private static partial Regex NameForm();

@@ -30,19 +30,22 @@ public enum TrafficDirection
     Out,
 }
 
-/// <summary>The other side of a rule: a group, or a network.</summary>
+/// <summary>The other side of a rule: a group, a network, or Oracle's services.</summary>
 /// <param name="Group">The group, or null.</param>
 /// <param name="Cidr">The network, or null.</param>
 public sealed record TrafficPeer(SecurityGroup? Group, string? Cidr)
 {
+    /// <summary>Oracle's services in this region, through the service gateway: Object Storage, the region's own package mirrors.</summary>
+    public static TrafficPeer Services { get; } = new(null, null);
+
     /// <summary>A group as the other side.</summary>
     public static implicit operator TrafficPeer(SecurityGroup group) => new(group, null);
 
     /// <summary>A network as the other side.</summary>
     public static implicit operator TrafficPeer(string cidr) => new(null, cidr);
 
-    /// <summary>The group's name or the network.</summary>
-    public override string ToString() => Group?.ToString().ToLowerInvariant() ?? Cidr!;
+    /// <summary>The group's name, the network, or "services".</summary>
+    public override string ToString() => Group?.ToString().ToLowerInvariant() ?? Cidr ?? "services";
 }
 
 /// <summary>One rule: TCP to one port.</summary>
@@ -68,10 +71,14 @@ public static class SecurityRules
         var rules = ImmutableArray.CreateBuilder<SecurityRule>();
         void In(SecurityGroup group, TrafficPeer from, int port, string description) => rules.Add(new(group, TrafficDirection.In, from, port, description));
         void Out(SecurityGroup group, TrafficPeer to, int port, string description) => rules.Add(new(group, TrafficDirection.Out, to, port, description));
+        // The service gateway serves the private subnet; what else there is of the Internet can be narrowed to the mirrors (packageCidrs).
         void Packages(SecurityGroup group)
         {
-            Out(group, Anywhere, 80, "System packages and updates (signed), by HTTP");
-            Out(group, Anywhere, 443, "System packages, Oracle's services and the proxy bundle, by HTTPS");
+            foreach (TrafficPeer source in network.PackageCidrs.Select(cidr => (TrafficPeer)cidr).Prepend(TrafficPeer.Services))
+            {
+                Out(group, source, 80, "System packages and updates (signed), by HTTP");
+                Out(group, source, 443, "System packages, Oracle's services and the proxy bundle, by HTTPS");
+            }
         }
 
         foreach (string admin in network.AdminCidrs)
@@ -82,7 +89,8 @@ public static class SecurityRules
         Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Ssh, "Administration of the proxies");
         Out(SecurityGroup.Bastion, SecurityGroup.LoadBalancer, Ports.Redis, "Redis through the load balancer, for tunnels and the end-to-end check");
         Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Admin, "The proxies' stats page, for tunnels");
-        Packages(SecurityGroup.Bastion);
+        Out(SecurityGroup.Bastion, Anywhere, 80, "System packages and updates (signed), by HTTP");
+        Out(SecurityGroup.Bastion, Anywhere, 443, "System packages and Oracle's services, by HTTPS");
 
         foreach (string client in network.ClientCidrs)
         {
@@ -92,8 +100,9 @@ public static class SecurityRules
         Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, Ports.Redis, "Sessions to the proxies");
         Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, Ports.Admin, "Health checks of the proxies");
 
-        // Sessions and checks come from the balancer's addresses, which its group covers; the subnet covers those that it may not.
-        foreach (TrafficPeer balancer in new TrafficPeer[] { SecurityGroup.LoadBalancer, network.PrivateSubnetCidr })
+        // Sessions and checks come from the balancer's own address (Network Load Balancing, "Health Check Management"; with the source not
+        // preserved, sessions too). Its group names it; the fixed address holds should OCI not count what it sends as the group's.
+        foreach (TrafficPeer balancer in new TrafficPeer[] { SecurityGroup.LoadBalancer, $"{network.LoadBalancerAddress}/32" })
         {
             In(SecurityGroup.Proxy, balancer, Ports.Redis, "Sessions from the load balancer");
             In(SecurityGroup.Proxy, balancer, Ports.Admin, "Health checks from the load balancer");

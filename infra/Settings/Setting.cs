@@ -44,6 +44,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting AdminCidrs = new("adminCidrs", SettingType.TextList, null, "203.0.113.7/32");
     internal static readonly Setting ClientCidrs = new("clientCidrs", SettingType.TextList, None, "10.0.0.0/16");
     internal static readonly Setting ClientPassword = new("clientPassword", SettingType.Text, "", "", Secret: true);
+    internal static readonly Setting ClientCommands = new("clientCommands", SettingType.TextList, None, "\"+client|kill\"");
 
     internal static readonly Setting VcnCidr = new("vcnCidr", SettingType.Text, "172.31.235.0/24", "172.31.235.0/24");
     internal static readonly Setting PublicSubnetCidr = new("publicSubnetCidr", SettingType.Text, "", "172.31.235.0/25");
@@ -53,6 +54,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting ProxyAddresses = new("proxyAddresses", SettingType.TextList, None, "172.31.235.141\n172.31.235.142");
     internal static readonly Setting LoadBalancerAddress = new("loadBalancerAddress", SettingType.Text, "", "172.31.235.188");
     internal static readonly Setting DnsLabel = new("dnsLabel", SettingType.Text, "redisha", "redisha");
+    internal static readonly Setting PackageCidrs = new("packageCidrs", SettingType.TextList, None, "203.0.113.0/24");
 
     internal static readonly Setting AvailabilityDomains = new("availabilityDomains", SettingType.NumberList, None, "1");
     internal static readonly Setting FaultDomains = new("faultDomains", SettingType.Text, "spread", "spread");
@@ -76,6 +78,8 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting RedisAppendFsync = new("redisAppendFsync", SettingType.Text, "everysec", "always");
     internal static readonly Setting RedisReplicationBacklog = new("redisReplicationBacklog", SettingType.Text, "256mb", "512mb");
     internal static readonly Setting RedisMaxClients = new("redisMaxClients", SettingType.Number, 20_200, "20200");
+    internal static readonly Setting RedisClientOutputBuffer = new("redisClientOutputBuffer", SettingType.Text, "256mb 64mb 60", "\"256mb 64mb 60\"");
+    internal static readonly Setting RedisClientMemory = new("redisClientMemory", SettingType.Text, "20%", "20%");
     internal static readonly Setting RedisOverrides = new("redisOverrides", SettingType.TextList, None, "\"slowlog-max-len 512\"");
 
     internal static readonly Setting SentinelMasterName = new("sentinelMasterName", SettingType.Text, "mymaster", "mymaster");
@@ -92,13 +96,13 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword,
+        CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, ClientCommands,
         DefinedTags, FreeformTags, KmsKeyId,
-        VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel,
+        VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
         AvailabilityDomains, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
-        RedisReplicationBacklog, RedisMaxClients, RedisOverrides,
+        RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
         ProxyMaxConnections, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
     ];

@@ -22,15 +22,17 @@ public sealed class SecurityRulesTests
         loadbalancer out 6379  proxy
         loadbalancer out 1936  proxy
         proxy        in  6379  loadbalancer
-        proxy        in  6379  172.31.235.128/25
+        proxy        in  6379  172.31.235.188/32
         proxy        in  1936  loadbalancer
-        proxy        in  1936  172.31.235.128/25
+        proxy        in  1936  172.31.235.188/32
         proxy        in  22    bastion
         proxy        in  1936  bastion
         proxy        out 6379  redis
         proxy        out 26379 redis
-        proxy        out 80    0.0.0.0/0
-        proxy        out 443   0.0.0.0/0
+        proxy        out 80    services
+        proxy        out 443   services
+        proxy        out 80    198.18.0.0/24
+        proxy        out 443   198.18.0.0/24
         redis        in  6379  redis
         redis        in  26379 redis
         redis        in  6379  proxy
@@ -38,8 +40,10 @@ public sealed class SecurityRulesTests
         redis        in  22    bastion
         redis        out 6379  redis
         redis        out 26379 redis
-        redis        out 80    0.0.0.0/0
-        redis        out 443   0.0.0.0/0
+        redis        out 80    services
+        redis        out 443   services
+        redis        out 80    198.18.0.0/24
+        redis        out 443   198.18.0.0/24
         """;
 
     /// <summary>The lists that the table was written for.</summary>
@@ -47,6 +51,7 @@ public sealed class SecurityRulesTests
     [
         ("adminCidrs", """["203.0.113.0/24","198.51.100.7/32"]"""),
         ("clientCidrs", """["10.0.0.0/8","192.168.0.0/16"]"""),
+        ("packageCidrs", """["198.18.0.0/24"]"""),
     ];
 
     private static IReadOnlyList<SecurityRule> Rules => SecurityRules.For(GoodSettings.Read(Lists).Network);
@@ -61,6 +66,14 @@ public sealed class SecurityRulesTests
     }
 
     [Fact]
+    public void Without_named_mirrors_packages_may_come_from_anywhere()
+    {
+        IEnumerable<string> open = SecurityRules.For(GoodSettings.Read().Network).Where(rule => rule.Peer.Cidr == "0.0.0.0/0").Select(rule => $"{rule.Group} {rule.Direction} {rule.Port}");
+
+        Assert.Equal(["Bastion Out 80", "Bastion Out 443", "Proxy Out 80", "Proxy Out 443", "Redis Out 80", "Redis Out 443"], open);
+    }
+
+    [Fact]
     public void Every_rule_has_a_name_of_its_own_and_says_what_it_is_for()
     {
         Assert.Equal(Rules.Count, Rules.Select(rule => rule.Name).Distinct().Count());
@@ -70,7 +83,7 @@ public sealed class SecurityRulesTests
     [Fact]
     public void A_rules_name_depends_on_nothing_but_the_rule()
     {
-        string[] fewer = SecurityRules.For(GoodSettings.Read(("adminCidrs", """["198.51.100.7/32"]"""), Lists[1]).Network).Select(rule => rule.Name).ToArray();
+        string[] fewer = SecurityRules.For(GoodSettings.Read(("adminCidrs", """["198.51.100.7/32"]"""), Lists[1], Lists[2]).Network).Select(rule => rule.Name).ToArray();
 
         Assert.Equal(["bastion-in-22-203.0.113.0-24"], Rules.Select(rule => rule.Name).Except(fewer));
     }

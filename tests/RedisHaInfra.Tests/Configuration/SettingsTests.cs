@@ -23,7 +23,8 @@ public sealed class SettingsTests
         Assert.Equal("172.31.235.188", settings.Network.LoadBalancerAddress);
         Assert.Equal(["172.31.235.0/24"], settings.Network.ClientCidrs.AsEnumerable());
         Assert.Equal("ubuntu", settings.Compute.OperatingSystem.User);
-        Assert.Equal(new RedisSettings() with { Overrides = settings.Redis.Overrides }, settings.Redis);
+        Assert.Equal(new RedisSettings() with { Overrides = settings.Redis.Overrides, ClientCommands = settings.Redis.ClientCommands }, settings.Redis);
+        Assert.Empty(settings.Redis.ClientCommands);
         Assert.Empty(settings.Redis.Overrides);
         Assert.Equal(new SentinelSettings(), settings.Sentinel);
         Assert.Equal(10_000, settings.Proxy.MaxConnections);
@@ -104,6 +105,18 @@ public sealed class SettingsTests
     [InlineData("adminCidrs", """["0.0.0.0/0"]""", "whole Internet")]
     [InlineData("adminCidrs", """["203.0.113.0/24","203.0.113.0/24"]""", "once")]
     [InlineData("clientCidrs", """["10.0.0.1/8"]""", "'10.0.0.1/8' is none")]
+    [InlineData("clientCommands", """["flushall"]""", "'flushall' is none")]
+    [InlineData("clientCommands", """["+get key"]""", "'+get key' is none")]
+    [InlineData("clientCommands", """["-flushal"]""", "'-flushal' names none")]
+    [InlineData("clientCommands", """["+@admn"]""", "'+@admn' names none")]
+    [InlineData("clientCommands", """["+@admin"]""", "'+@admin' cannot be given")]
+    [InlineData("clientCommands", """["+@all"]""", "'+@all' cannot be given")]
+    [InlineData("clientCommands", """["-flushall","+replicaof"]""", "'+replicaof' cannot be given to clients: it endangers the cluster")]
+    [InlineData("clientCommands", """["+config|get"]""", "'+config|get' cannot be given")]
+    [InlineData("clientCommands", """["+config"]""", "name its subcommands")]
+    [InlineData("clientCommands", """["+client|pause"]""", "'+client|pause' cannot be given")]
+    [InlineData("clientCommands", """["-ping"]""", "'-ping' cannot be taken")]
+    [InlineData("clientCommands", """["-@all &*"]""", "is none")]
     [InlineData("drainedProxies", """["proxy3"]""", "'proxy3' is none")]
     [InlineData("drainedProxies", """["proxy1","proxy2"]""", "not all proxies")]
     // Network
@@ -125,6 +138,7 @@ public sealed class SettingsTests
     [InlineData("redisAddresses", """["172.31.235.131","172.31.235.131","172.31.235.132"]""", "every address once")]
     [InlineData("proxyAddresses", """["172.31.235.141"]""", "2 to 8 addresses")]
     [InlineData("dnsLabel", "redis-ha", "1 to 15")]
+    [InlineData("packageCidrs", """["archive.ubuntu.com"]""", "'archive.ubuntu.com' is none")]
     // Machines
     [InlineData("availabilityDomains", "[0]", "1 to 3")]
     [InlineData("availabilityDomains", "[1,1]", "1 to 3")]
@@ -160,6 +174,16 @@ public sealed class SettingsTests
     [InlineData("redisAppendFsync", "sometimes", "one of always, everysec, no")]
     [InlineData("redisReplicationBacklog", "-1", "size as redis.conf")]
     [InlineData("redisMaxClients", "20099", "at least 20100")]
+    [InlineData("redisClientOutputBuffer", "0 0 0", "three words")]
+    [InlineData("redisClientOutputBuffer", "0 0 1", "at least 1mb")]
+    [InlineData("redisClientOutputBuffer", "256mb 64mb", "three words")]
+    [InlineData("redisClientOutputBuffer", "64mb 256mb 60", "at most the hard one")]
+    [InlineData("redisClientOutputBuffer", "64mb 0 60", "above 0")]
+    [InlineData("redisClientOutputBuffer", "5gb 64mb 60", "half of redisMemoryGb, 8")]
+    [InlineData("redisClientMemory", "90%", "1% to 50%")]
+    [InlineData("redisClientMemory", "a lot", "1% to 50%")]
+    [InlineData("redisOverrides", """["client-output-buffer-limit normal 0 0 0"]""", "use redisClientOutputBuffer")]
+    [InlineData("redisOverrides", """["maxmemory-clients 0"]""", "use redisClientMemory")]
     [InlineData("redisOverrides", """["slowlog-max-len"]""", "'slowlog-max-len' is not")]
     [InlineData("redisOverrides", """["no-such-directive 1"]""", "'no-such-directive' is none")]
     [InlineData("redisOverrides", """["hz 10","hz 20"]""", "hz is there twice")]

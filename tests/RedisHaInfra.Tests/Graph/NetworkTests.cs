@@ -67,8 +67,13 @@ public sealed class NetworkTests(DefaultDeployment deployment)
             Assert.Null(rule["tcpOptions.sourcePortRange"]);
             Assert.Null(rule[inwards ? "destination" : "source"]);
             string other = rule.Text(inwards ? "source" : "destination");
-            bool isGroup = rule.Text(inwards ? "sourceType" : "destinationType") == "NETWORK_SECURITY_GROUP";
-            return $"{groups[rule.Text("networkSecurityGroupId")]} {(inwards ? "in" : "out")} {rule["tcpOptions.destinationPortRange.min"]} {(isGroup ? groups[other] : other)}";
+            other = rule.Text(inwards ? "sourceType" : "destinationType") switch
+            {
+                "NETWORK_SECURITY_GROUP" => groups[other],
+                "SERVICE_CIDR_BLOCK" => other == "all-fra-services-in-oracle-services-network" ? "services" : other,
+                _ => other,
+            };
+            return $"{groups[rule.Text("networkSecurityGroupId")]} {(inwards ? "in" : "out")} {rule["tcpOptions.destinationPortRange.min"]} {other}";
         });
 
         IEnumerable<string> table = SecurityRulesTests.Table.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)));

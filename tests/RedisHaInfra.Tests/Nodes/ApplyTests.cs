@@ -294,6 +294,32 @@ public sealed class ApplyTests
     }
 
     [Fact]
+    public async Task Users_are_those_of_the_installed_version_and_clientCommands_need_Redis_7()
+    {
+        using var machine = new Machine("ol");
+        string script = NodePayload.ApplyScript(PayloadInputs.Redis());
+        Succeeds(await machine.ApplyAsync(script), machine);
+        string users = machine.InRoot("/etc/redis-ha/users.acl");
+        Assert.Contains("(-@all +publish", users, StringComparison.Ordinal);
+        Assert.Equal(6, users.Split("\nuser ").Length);
+        Assert.DoesNotContain('@' + "7.0", users, StringComparison.Ordinal);
+        Assert.DoesNotContain("may not PUBLISH", machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
+
+        await BootAsync(machine);
+        machine.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
+        Succeeds(await machine.ApplyAsync(script), machine);
+        users = machine.InRoot("/etc/redis-ha/users.acl");
+        Assert.Matches("(?m)^user default on #[0-9a-f]{64} ~\\* &\\* [^()]* -publish ", users);
+        Assert.Equal(6, users.Split("\nuser ").Length);
+        Assert.Contains("clients may not PUBLISH here at all", machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
+
+        ShellResult refused = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = ["-flushall"] } }));
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("cannot have the setting clientCommands", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.Equal(users, machine.InRoot("/etc/redis-ha/users.acl"));
+    }
+
+    [Fact]
     public async Task Changed_Sentinel_settings_keep_what_Sentinel_has_learned()
     {
         using var machine = new Machine("ubuntu");

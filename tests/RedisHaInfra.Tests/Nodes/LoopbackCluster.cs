@@ -10,6 +10,7 @@ namespace RedisHaInfra.Tests.Nodes;
 internal sealed class LoopbackCluster : IAsyncDisposable
 {
     private readonly Dictionary<string, Process> _processes = [];
+    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, System.Collections.Concurrent.ConcurrentQueue<string>> _output = [];
     private readonly List<Task> _rules = [];
     private readonly CancellationTokenSource _stop = new();
 
@@ -81,6 +82,23 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         string steps = string.Join(" && ", ((string[])["joined.sh copied", "mark.sh member", "joined.sh admitted", "mark.sh promotable", "joined.sh founders"]).Select(step => $"bash {scripts}/{step}"));
         Start($"joined {number}", "bash", ["-c", steps], machine.Environment);
     }
+
+    /// <summary>
+    /// Starts a node's watch as systemd does, with shorter rounds; it may kill the redis-server that runs now.
+    /// </summary>
+    public void StartWatch(int number)
+    {
+        Machine machine = Machines[number];
+        var environment = new Dictionary<string, string>(machine.WatchEnvironment(PayloadInputs.Passwords.Watch)) { ["REDIS_HA_WATCH_INTERVAL"] = "0.5" };
+        machine.RunsAs("redis-server", _processes[$"redis {number}"].Id);
+        Start($"watch {number}", "bash", [Path.Combine(machine.Root, "usr/local/libexec/redis-ha/watch.sh")], environment);
+    }
+
+    /// <summary>Whether a node's redis-server runs.</summary>
+    public bool Runs(int number) => !_processes[$"redis {number}"].HasExited;
+
+    /// <summary>What a process has written.</summary>
+    public string Output(string what) => string.Join('\n', _output[what]);
 
     /// <summary>What the boot rule last said on a node.</summary>
     public string BootRule(int number) => Machines[number].InRoot("/run/redis-ha/boot-rule").TrimEnd('\n');
@@ -195,8 +213,9 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     {
         Kill(what);
         Process process = Shell.Start(program, arguments, environment);
-        // Their logs are of no interest here, but a full pipe would stop them.
-        process.OutputDataReceived += (_, _) => { };
+        // A full pipe would stop them.
+        System.Collections.Concurrent.ConcurrentQueue<string> output = _output.GetOrAdd(what, _ => []);
+        process.OutputDataReceived += (_, line) => output.Enqueue(line.Data ?? string.Empty);
         process.ErrorDataReceived += (_, _) => { };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();

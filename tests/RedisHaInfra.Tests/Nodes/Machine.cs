@@ -142,6 +142,25 @@ internal sealed class Machine : IDisposable
         ["PATH"] = $"{_directory}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     };
 
+    /// <summary>What systemd gives redis-ha-watch: directories of its own, and its password as a credential.</summary>
+    public IReadOnlyDictionary<string, string> WatchEnvironment(string password)
+    {
+        var environment = new Dictionary<string, string>(Environment);
+        foreach (string directory in new[] { "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CREDENTIALS_DIRECTORY" })
+        {
+            environment[directory] = Directory.CreateDirectory(Path.Combine(_directory, directory)).FullName;
+        }
+        Write("CREDENTIALS_DIRECTORY/watch.password", password + "\n");
+        return environment;
+    }
+
+    /// <summary>Makes a process the one of a unit, as the unit's control group has it.</summary>
+    public void RunsAs(string unit, int process)
+    {
+        Directory.CreateDirectory(Path.Combine(Root, $"sys/fs/cgroup/system.slice/{unit}.service"));
+        Write($"root/sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs", $"{process}\n");
+    }
+
     /// <summary>Applies a payload as a node does: the script on the standard input of bash.</summary>
     public async Task<ShellResult> ApplyAsync(string script)
     {

@@ -37,6 +37,7 @@ public sealed class NodePayloadTests
             Health = Secret(512),
             SentinelWatch = Secret(512),
             Operator = Secret(128),
+            Watch = Secret(128),
             Admin = Secret(512),
         };
         var sentinel = new SentinelSettings { MasterName = Secret(64) };
@@ -91,7 +92,7 @@ public sealed class NodePayloadTests
     public void The_first_boot_knows_no_secret_and_says_so()
     {
         NodePasswords all = PayloadInputs.Passwords;
-        string[] passwords = [all.Client, all.Replication, all.Sentinel, all.Health, all.SentinelWatch, all.Operator, all.Admin];
+        string[] passwords = [all.Client, all.Replication, all.Sentinel, all.Health, all.SentinelWatch, all.Watch, all.Operator, all.Admin];
         string[] secrets = [.. passwords, .. passwords.Select(password => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(password)))), "very-secret-token"];
         string redis = NodePayload.FirstBootScript(PayloadInputs.Redis());
         string proxy = NodePayload.FirstBootScript(PayloadInputs.Proxy());
@@ -134,6 +135,9 @@ public sealed class NodePayloadTests
     [InlineData("appendfsync everysec")]
     [InlineData("repl-backlog-size 256mb")]
     [InlineData("repl-diskless-sync yes")]
+    [InlineData("client-output-buffer-limit normal 256mb 64mb 60")]
+    [InlineData("@7.0 maxmemory-clients 20%")]
+    [InlineData("sanitize-dump-payload clients")]
     [InlineData("client-output-buffer-limit replica 512mb 128mb 60")]
     [InlineData("client-output-buffer-limit pubsub 32mb 8mb 60")]
     [InlineData("tcp-keepalive 60")]

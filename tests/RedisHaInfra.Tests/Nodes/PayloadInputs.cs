@@ -15,6 +15,7 @@ internal static class PayloadInputs
         Health = "health-password",
         SentinelWatch = "sentinel-watch-password",
         Operator = "operator-password",
+        Watch = "node-watch-password",
         Admin = "admin password",
     };
 

@@ -77,12 +77,14 @@ internal static class StatusCommand
             {
                 await using var session = await cluster.OnNodeAsync(redis);
                 var role = await session.CallAsync("ROLE");
-                return role.First switch
+                string does = role.First switch
                 {
                     "master" => "master",
                     "slave" => $"replica of {cluster.Redis.FirstOrDefault(node => node.Address == role.Items[1].Text)?.Name ?? role.Items[1].Text}, link {role.Items[3].Text}",
                     _ => role.ToString(),
                 };
+                string found = (await cluster.ShellAsync(name, "systemctl show --property StatusText --value redis-ha-watch")).Output.Trim();
+                return found is "" or "nothing found" ? does : $"{does}; its watch says: {found}";
             }
 
             return cluster.Proxies.Any(node => node.Name == name)

@@ -40,7 +40,7 @@ install_scripts() {
   install_file "$payload/node.sh" "$scripts/node.sh" 755 root:root
   install_file "$payload/wait-ready.sh" /usr/local/sbin/redis-ha-wait-ready 755 root:root
   install_directory /etc/redis-ha 755 root:root
-  install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root
+  install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root watch-restart
   if ! first_boot; then
     for file in accounts.sh cluster.sh decide.sh boot.sh boot-rule.sh joined.sh mark.sh sentinel-conf.sh; do
       install_file "$payload/$file" "$scripts/$file" 755 root:root
@@ -54,8 +54,15 @@ install_scripts() {
 # rewrites it, so its folder must be the account redis' own.
 install_configuration() {
   install_file "$payload/operator.password" /etc/redis-ha/operator.password 640 root:redis-ha
-  install_file "$payload/users.acl" /etc/redis-ha/users.acl 640 root:redis redis-users
-  install_file "$payload/settings.conf" /etc/redis-ha/settings.conf 640 root:redis
+  for_this_redis "$payload/users.acl" >"$payload/users.wanted"
+  grep -q '^user default ' "$payload/users.wanted" ||
+    fail 'Redis 6.2 cannot take single subcommands from clients, so it cannot have the setting clientCommands: unset it, or install Redis 7 (docs/security.md)'
+  if ! grep -q '^user default .*(' "$payload/users.wanted"; then
+    say 'Redis 6.2 cannot except one channel, so clients may not PUBLISH here at all: Redis 7 is needed for that (docs/security.md)'
+  fi
+  install_file "$payload/users.wanted" /etc/redis-ha/users.acl 640 root:redis redis-users
+  for_this_redis "$payload/settings.conf" >"$payload/settings.wanted"
+  install_file "$payload/settings.wanted" /etc/redis-ha/settings.conf 640 root:redis
   install_file "$payload/sentinel-users.acl" /etc/redis-ha/sentinel-users.acl 640 root:redis sentinel-users
 }
 
@@ -117,6 +124,16 @@ master_to_monitor() {
   done
   entry=${REDIS_HA_NODES%% *}
   echo "${entry#*=}"
+}
+
+# for_this_redis FILE: the lines for the installed version of Redis: "@7.0 line" is for 7.0 and newer, "@6.2 line" for older ones.
+for_this_redis() {
+  local version
+  version=$(redis-server --version | sed -n 's/.* v=\([0-9]*\)\..*/\1/p')
+  awk -v major="${version:-0}" '
+    $1 == "@7.0" { if (major < 7) next }
+    $1 == "@6.2" { if (major >= 7) next }
+    { sub(/^@(7\.0|6\.2) /, ""); print }' "$1"
 }
 
 # One Sentinel is away for a moment when its settings change; the others keep the quorum.
@@ -234,6 +251,21 @@ configure_redis() {
   fi
 }
 
+# The watch asks as an account of its own, which the users above have just got.
+install_watch() {
+  install_file "$payload/watch.sh" "$scripts/watch.sh" 755 root:root watch-restart
+  install_file "$payload/watch.password" /etc/redis-ha/watch.password 600 root:root watch-restart
+  install_file "$payload/redis-ha-watch.service" /etc/systemd/system/redis-ha-watch.service 644 root:root watch-restart
+  systemctl daemon-reload
+  systemctl enable redis-ha-watch.service
+  if pending watch-restart; then
+    systemctl restart redis-ha-watch.service
+    settled watch-restart
+  else
+    systemctl start redis-ha-watch.service
+  fi
+}
+
 step 'scripts and the node facts'
 install_scripts
 # shellcheck source-path=SCRIPTDIR
@@ -267,4 +299,6 @@ step 'Sentinel'
 configure_sentinel
 step 'Redis'
 configure_redis
+step 'watch'
+install_watch
 remove_former_layout

@@ -1,0 +1,87 @@
+// One redis-server on a loopback address of its own, with the users of a rendered payload.
+
+using System.Diagnostics;
+using System.Globalization;
+using RedisHaInfra.Nodes;
+
+namespace RedisHaInfra.Tests.Nodes;
+
+internal sealed class RedisServer : IAsyncDisposable
+{
+    private readonly string _directory = Directory.CreateTempSubdirectory("redis-ha-server").FullName;
+    private Process? _process;
+
+    private RedisServer(string program, int version)
+    {
+        Program = program;
+        Version = version;
+    }
+
+    /// <summary>Servers to test with: that of PATH, and those that the variable REDIS_HA_REDIS_SERVERS names, separated by colons.</summary>
+    public static IReadOnlyList<string> Programs { get; } =
+    [
+        "redis-server", .. (Environment.GetEnvironmentVariable("REDIS_HA_REDIS_SERVERS") ?? string.Empty).Split(':', StringSplitOptions.RemoveEmptyEntries),
+    ];
+
+    public string Program { get; }
+
+    /// <summary>602, 700 or 702.</summary>
+    public int Version { get; }
+
+    public string Address { get; } = $"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}.{Random.Shared.Next(1, 250)}";
+
+    public int ProcessId => _process!.Id;
+
+    /// <summary>Starts a server; null when its users file cannot be for it (the payload refuses that version).</summary>
+    public static async Task<RedisServer> StartAsync(string program, RedisNodeInputs inputs, params string[] settings)
+    {
+        string version = (await Shell.RunAsync(program, ["--version"])).Output.Split("v=")[1].Split(' ')[0];
+        string[] parts = version.Split('.');
+        var server = new RedisServer(program, (int.Parse(parts[0], CultureInfo.InvariantCulture) * 100) + int.Parse(parts[1], CultureInfo.InvariantCulture));
+        string users = Path.Combine(server._directory, "users.acl");
+        await File.WriteAllTextAsync(users, server.ForThisVersion(PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "users.acl")));
+        server._process = Shell.Start(program,
+        [
+            "--bind", server.Address, "--port", "6379", "--dir", server._directory, "--aclfile", users, "--save", string.Empty, .. settings,
+        ]);
+        server._process.OutputDataReceived += (_, _) => { };
+        server._process.ErrorDataReceived += (_, _) => { };
+        server._process.BeginOutputReadLine();
+        server._process.BeginErrorReadLine();
+        await LoopbackCluster.UntilAsync(async () => (await server.OperatorAsync("PING")).Contains("PONG", StringComparison.Ordinal), $"{program} does not answer");
+        return server;
+    }
+
+    public Task<string> OperatorAsync(params string[] command) => AskAsync("operator", PayloadInputs.Passwords.Operator, string.Empty, command);
+
+    public Task<string> ClientAsync(params string[] command) => AskAsync("default", PayloadInputs.Passwords.Client, string.Empty, command);
+
+    /// <summary>Commands of one connection, one a line.</summary>
+    public Task<string> ClientLinesAsync(params string[] lines) => AskAsync("default", PayloadInputs.Passwords.Client, string.Join('\n', lines) + "\n");
+
+    public async Task<string[]> OperatorLinesAsync(IEnumerable<string> lines) =>
+        (await AskAsync("operator", PayloadInputs.Passwords.Operator, string.Join('\n', lines) + "\n")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+            _process.Dispose();
+        }
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    // The apply script's for_this_redis, which ApplyTests test.
+    private string ForThisVersion(string text) => string.Join('\n', text.Split('\n')
+        .Where(line => !line.StartsWith(Version >= 700 ? "@6.2 " : "@7.0 ", StringComparison.Ordinal))
+        .Select(line => line.StartsWith('@') ? line[5..] : line));
+
+    private async Task<string> AskAsync(string user, string password, string input, params string[] command)
+    {
+        ShellResult result = await Shell.RunAsync("redis-cli", ["--no-auth-warning", "--user", user, "-h", Address, .. command], input,
+            new Dictionary<string, string> { ["REDISCLI_AUTH"] = password }, TimeSpan.FromSeconds(20));
+        return (result.Output + result.Error).TrimEnd('\n');
+    }
+}
