@@ -316,7 +316,7 @@ public sealed class SettingsTests
         {
             SettingType.TextList => JsonSerializer.Serialize(items),
             SettingType.NumberList => $"[{string.Join(',', items)}]",
-            _ => setting.Example,
+            _ => setting.Example.Trim('"'),
         };
 
         Assert.NotNull(GoodSettings.Read((key, value)));
