@@ -99,8 +99,8 @@ public sealed class ProbeReasonTests
         });
         await using var router = new RunningRouter(Configuration(server.EndPoint, null));
         await Eventually.HoldsAsync(() => Volatile.Read(ref answers) >= 80, () => $"40 rounds; {answers}\n{router.Log}", TimeSpan.FromSeconds(60));
-        Assert.InRange(router.Log.Lines.Count(l => l.Contains("redis1 is", StringComparison.Ordinal)), 1, 2);
-        Assert.InRange(router.Log.Lines.Count(l => l.Contains("redis1 answers", StringComparison.Ordinal)), 1, 3);
+        Assert.InRange(router.Log.Lines.Count(l => l.Contains("redis1 is", StringComparison.Ordinal)), 1, 4); // a busy machine adds silence
+        Assert.InRange(router.Log.Lines.Count(l => l.Contains("redis1 answers", StringComparison.Ordinal)), 1, 5);
         Assert.InRange(router.Log.Lines.Count(l => l.Contains("Rule ", StringComparison.Ordinal) && !l.Contains("Debug", StringComparison.Ordinal)), 1, 25);
         Assert.InRange(router.Log.Lines.Count(l => l.Contains("Gate ", StringComparison.Ordinal)), 1, 25);
     }
