@@ -219,7 +219,8 @@ internal sealed partial class Gate : IDisposable
         Switchovers.Add(switchover);
         if (_lines.Lets((int)GateMode.Open, now, out int left))
         {
-            LogOpened(target.Name, wish.Rule, switchover.Shut.TotalMilliseconds, interruption.From?.Name ?? "none", $"{wish.Evidence}{RepeatedLines.Describe(left)}");
+            string evidence = wish.Evidence + RepeatedLines.Describe(left);
+            LogOpened(target.Name, wish.Rule, switchover.Shut.TotalMilliseconds, interruption.From?.Name ?? "none", evidence);
         }
     }
 
