@@ -98,9 +98,11 @@ public sealed class ChangeTests(DefaultDeployment deployment)
     }
 
     [Fact]
-    public async Task Another_address_of_the_load_balancer_replaces_it_and_nothing_else()
+    public async Task Another_address_of_the_load_balancer_replaces_it_and_the_rules_that_name_it()
     {
-        await Plan(new() { ["loadBalancerAddress"] = "172.31.235.189" }, "endpoint-check: Replace", "load-balancer: Replace", "proxies: Replace", "redis: Replace");
+        await Plan(new() { ["loadBalancerAddress"] = "172.31.235.189" }, "endpoint-check: Replace", "load-balancer: Replace", "proxies: Replace", "redis: Replace",
+            "proxy-in-6379-172.31.235.188-32: delete", "proxy-in-1936-172.31.235.188-32: delete",
+            "proxy-in-6379-172.31.235.189-32: create", "proxy-in-1936-172.31.235.189-32: create");
     }
 
     [Fact]
