@@ -10,7 +10,9 @@ namespace RedisHaProxy.Commands;
 /// <summary>Ends a process that gives no sign of life on standard input any more.</summary>
 internal static class WatchdogCommand
 {
-    /// <summary>Waits in a row, of a second each, without a sign of life. A loop that is stuck is noticed 4 s before; all of it stays within 20 s.</summary>
+    /// <summary>
+    /// Waits in a row, of a second each, without a sign of life. A loop that is stuck is noticed 4 s before; all of it stays within 20 s.
+    /// </summary>
     internal const int MostMisses = 10;
 
     public static Command Create()
@@ -66,7 +68,9 @@ internal static class WatchdogCommand
             if (misses == MostMisses)
             {
                 using var stuck = Process.GetProcessById(process);
-                error.WriteLine($"{(JournalStream.IsStandardError() ? "<2>" : "")}{ProxyCommandLine.Name}: process {process} has given no sign of life for {MostMisses} waits of {wait.TotalSeconds:0.###} s: it is killed, to be started again");
+                string priority = JournalStream.IsStandardError() ? "<2>" : "";
+                error.WriteLine($"{priority}{ProxyCommandLine.Name}: process {process} has given no sign of life for {MostMisses} waits of "
+                    + $"{wait.TotalSeconds:0.###} s: it is killed, to be started again");
                 stuck.Kill();
                 return ExitCode.Failed;
             }

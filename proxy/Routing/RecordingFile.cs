@@ -94,7 +94,8 @@ internal sealed class RecordingFile(RecordingConfiguration configuration) : IAsy
     {
         try
         {
-            using (new FileStream($"{file}.{Guid.NewGuid():N}", new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose }))
+            var temporary = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, Options = FileOptions.DeleteOnClose };
+            using (new FileStream($"{file}.{Guid.NewGuid():N}", temporary))
             {
                 // Both files are created and renamed in this folder.
             }
