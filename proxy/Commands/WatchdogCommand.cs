@@ -67,11 +67,12 @@ internal static class WatchdogCommand
             misses = Interlocked.Exchange(ref fed, 0) == 1 ? 0 : misses + 1;
             if (misses == MostMisses)
             {
+                // First the deed: standard error may be what blocks.
                 using var stuck = Process.GetProcessById(process);
-                string priority = JournalStream.IsStandardError() ? "<2>" : "";
-                error.WriteLine($"{priority}{ProxyCommandLine.Name}: process {process} has given no sign of life for {MostMisses} waits of "
-                    + $"{wait.TotalSeconds:0.###} s: it is killed, to be started again");
                 stuck.Kill();
+                string priority = JournalStream.IsStandardError() ? "<2>" : "";
+                ProxyCommandLine.TellAsync(error, $"{priority}{ProxyCommandLine.Name}: process {process} has given no sign of life for {MostMisses} waits of "
+                    + $"{wait.TotalSeconds:0.###} s: it is killed, to be started again").GetAwaiter().GetResult();
                 return ExitCode.Failed;
             }
         }
