@@ -45,7 +45,7 @@ public sealed record SentinelSettings
     /// <summary>The name under which the master is monitored.</summary>
     public string MasterName { get; init; } = "mymaster";
 
-    /// <summary>Sentinels that must agree that the master is down.</summary>
+    /// <summary>Sentinels that must agree that the master is down; at least the majority of them.</summary>
     public int Quorum { get; init; } = 2;
 
     /// <summary>down-after-milliseconds.</summary>

@@ -94,10 +94,13 @@ internal static partial class RedisSettingsReader
 
     public static SentinelSettings Sentinel(SettingsReader reader, NetworkSettings network)
     {
+        int nodes = network.Redis.Length;
+        int majority = (nodes / 2) + 1;
+        int quorum = reader.Integer(Setting.SentinelQuorum, 0, int.MaxValue);
         var settings = new SentinelSettings
         {
             MasterName = reader.Text(Setting.SentinelMasterName, NameForm(), "letters, digits and . _ - characters"),
-            Quorum = reader.Integer(Setting.SentinelQuorum, 1, int.MaxValue),
+            Quorum = quorum == 0 ? majority : quorum,
             // Read once already, for the fence: its own problem is not told twice.
             DownAfterMilliseconds = reader.Failed(Setting.SentinelDownAfterMilliseconds)
                 ? (int)Setting.SentinelDownAfterMilliseconds.Default!
@@ -105,8 +108,11 @@ internal static partial class RedisSettingsReader
             FailoverTimeoutMilliseconds = reader.Integer(Setting.SentinelFailoverTimeoutMilliseconds, 1_000, 3_600_000),
             ParallelSyncs = reader.Integer(Setting.SentinelParallelSyncs, 1, Math.Max(1, network.Redis.Length - 1)),
         };
-        reader.Require(settings.Quorum <= network.Redis.Length, Setting.SentinelQuorum,
-            $"at most the number of Sentinels, {network.Redis.Length}, or no failover can ever begin", Setting.RedisAddresses);
+        reader.Require(settings.Quorum <= nodes, Setting.SentinelQuorum,
+            $"at most the number of Sentinels, {nodes}, or no failover can ever begin", Setting.RedisAddresses);
+        reader.Require(settings.Quorum >= majority, Setting.SentinelQuorum,
+            $"0, which stands for the majority of the {nodes} Sentinels, or at least that, {majority}: with fewer, a few Sentinels that alone do not see the "
+            + "master begin a failover from a healthy one, and the proxies believe a master only while more Sentinels than a majority are alive", Setting.RedisAddresses);
         reader.Require(settings.FailoverTimeoutMilliseconds >= settings.DownAfterMilliseconds, Setting.SentinelFailoverTimeoutMilliseconds,
             $"at least sentinelDownAfterMilliseconds, {settings.DownAfterMilliseconds}", Setting.SentinelDownAfterMilliseconds);
         return settings;

@@ -83,7 +83,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting RedisOverrides = new("redisOverrides", SettingType.TextList, None, "\"slowlog-max-len 512\"");
 
     internal static readonly Setting SentinelMasterName = new("sentinelMasterName", SettingType.Text, "mymaster", "mymaster");
-    internal static readonly Setting SentinelQuorum = new("sentinelQuorum", SettingType.Number, 2, "2");
+    internal static readonly Setting SentinelQuorum = new("sentinelQuorum", SettingType.Number, 0, "0");
     internal static readonly Setting SentinelDownAfterMilliseconds = new("sentinelDownAfterMilliseconds", SettingType.Number, 5_000, "5000");
     internal static readonly Setting SentinelFailoverTimeoutMilliseconds = new("sentinelFailoverTimeoutMilliseconds", SettingType.Number, 60_000, "60000");
     internal static readonly Setting SentinelParallelSyncs = new("sentinelParallelSyncs", SettingType.Number, 1, "1");

@@ -49,11 +49,13 @@ public sealed class SettingsTests
     [Fact]
     public void Addresses_decide_how_many_nodes_there_are()
     {
-        NetworkSettings network = GoodSettings.Read(
+        StackSettings settings = GoodSettings.Read(
             ("redisAddresses", """["172.31.235.150","172.31.235.151","172.31.235.152","172.31.235.153","172.31.235.154"]"""),
             ("proxyAddresses", """["172.31.235.160","172.31.235.161","172.31.235.162"]"""),
-            ("redisMaxClients", "30100")).Network;
+            ("redisMaxClients", "30100"));
 
+        NetworkSettings network = settings.Network;
+        Assert.Equal(3, settings.Sentinel.Quorum);
         Assert.Equal(["redis1", "redis2", "redis3", "redis4", "redis5"], network.Redis.Select(node => node.Name));
         Assert.Equal("172.31.235.162", network.Proxies[^1].Address);
     }
@@ -192,7 +194,8 @@ public sealed class SettingsTests
     [InlineData("redisOverrides", """["save 900\n1"]""", "printable")]
     [InlineData("sentinelMasterName", "my master", "letters, digits")]
     [InlineData("sentinelQuorum", "4", "number of Sentinels, 3")]
-    [InlineData("sentinelQuorum", "0", "a whole number from 1")]
+    [InlineData("sentinelQuorum", "-1", "a whole number from 0")]
+    [InlineData("sentinelQuorum", "1", "the majority of the 3 Sentinels")]
     [InlineData("sentinelDownAfterMilliseconds", "5s", "a whole number from 1000")]
     [InlineData("sentinelFailoverTimeoutMilliseconds", "4000", "at least sentinelDownAfterMilliseconds, 5000")]
     [InlineData("sentinelParallelSyncs", "3", "from 1 to 2")]
@@ -224,7 +227,7 @@ public sealed class SettingsTests
         Assert.Contains("""
               redis-ha:sentinelQuorum = 7
                 rule:    at most the number of Sentinels, 3, or no failover can ever begin
-                example: pulumi config set redis-ha:sentinelQuorum 2
+                example: pulumi config set redis-ha:sentinelQuorum 0
             """.ReplaceLineEndings("\n"), error.Message, StringComparison.Ordinal);
         Assert.Contains("redis-ha:compartmentId is not set\n", error.Message, StringComparison.Ordinal);
         Assert.Contains("did you mean sentinelQuorum?", error.Message, StringComparison.Ordinal);
