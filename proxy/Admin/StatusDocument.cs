@@ -140,6 +140,15 @@ internal sealed record GateStatus
 
     /// <summary>Until the Sentinels' leases on the routed node end; null when none hold.</summary>
     public required double? LeaseLeftMs { get; init; }
+
+    /// <summary>How many of the Sentinels' leases the claim to be master has; null without one.</summary>
+    public int? LeasesHeld { get; init; }
+
+    /// <summary>How many exclude a failover.</summary>
+    public int? LeasesNeeded { get; init; }
+
+    /// <summary>What supports the claim to be master, in words; null without one.</summary>
+    public string? Support { get; init; }
 }
 
 /// <summary>Client sessions.</summary>

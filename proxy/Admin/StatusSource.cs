@@ -129,6 +129,9 @@ internal sealed class StatusSource(
         Evidence = control.Evidence,
         Withheld = control.Withheld,
         LeaseLeftMs = control.LeaseLeft?.TotalMilliseconds,
+        LeasesHeld = control.Leases?.Held,
+        LeasesNeeded = control.Leases?.Needed,
+        Support = control.Support,
     };
 
     private static List<CertificateEntry> CertificatesOf(ProxyConfiguration settings)

@@ -18,6 +18,11 @@ internal static class ExplainText
             console.WriteLine($"No failover away from {explain.Gate.Target} can begin for another {Terminal.Milliseconds(lease)} (the Sentinels' leases).");
         }
 
+        if (explain.Gate.Support is { } support)
+        {
+            console.WriteLine($"The claim of {support}.");
+        }
+
         console.WriteLine();
         console.WriteLine("What the nodes say:");
         foreach (var node in explain.Nodes)

@@ -124,7 +124,7 @@ internal sealed class NodeConversation : IConversation
 
     /// <inheritdoc/>
     public void Failed(Outcome outcome, TimeSpan sentAt, TimeSpan at) =>
-        _sink.Report(new NodeReport { Node = _index, SentAt = sentAt, At = at, Health = outcome.Health, Error = outcome.Error });
+        _sink.Report(new NodeReport { Node = _index, SentAt = sentAt, At = at, Health = outcome.Health, Error = outcome.Error, Unbroken = outcome.Unbroken });
 
     // ROLE: [master, offset, [[ip, port, offset]...]] or [slave, ip, port, state, offset]. (Redis replication.c, roleCommand)
     private Outcome ReadRole(ref RespReader reader, ref NodeReport report)

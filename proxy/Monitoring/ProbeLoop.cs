@@ -37,7 +37,8 @@ internal interface IConversation
 /// <summary>How a step of a conversation went.</summary>
 /// <param name="Health">The state that it means.</param>
 /// <param name="Error">What the server or the system said.</param>
-internal readonly record struct Outcome(ServerHealth Health, string? Error = null)
+/// <param name="Unbroken">An error reply on a connection on which this very process had answered before.</param>
+internal readonly record struct Outcome(ServerHealth Health, string? Error = null, bool Unbroken = false)
 {
     public static Outcome Up => new(ServerHealth.Up);
 
@@ -188,6 +189,7 @@ internal sealed class ProbeLoop(
         Action poke = _pacer.Poke;
         bool greeted = greetingReplies == 0;
         bool inTime = false;
+        bool answered = false;
         while (!stop.IsCancellationRequested)
         {
             limit.CancelAfter(SilenceLimit);
@@ -218,10 +220,11 @@ internal sealed class ProbeLoop(
                 case ServerHealth.Up:
                     _failures = 0;
                     _failing = ServerHealth.Up;
+                    answered = true;
                     break;
                 case ServerHealth.Loading or ServerHealth.Busy when greeted:
                     // It will pass; the same connection will see it pass.
-                    conversation.Failed(outcome, sentAt, clock.Now);
+                    conversation.Failed(outcome with { Unbroken = answered }, sentAt, clock.Now);
                     break;
                 case var health when health.RefusesProbe():
                     // The account may be put right at any moment, and as long as the connection stays open, the process lives.

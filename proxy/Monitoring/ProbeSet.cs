@@ -11,6 +11,7 @@ namespace RedisHaProxy.Monitoring;
 internal sealed class ProbeSet : IDisposable
 {
     private readonly ProbeLoop[] _loops;
+    private readonly SentinelHearing[] _hearings;
     private readonly SentinelEvents[] _events;
     private readonly CancellationTokenSource _retired = new();
 
@@ -27,10 +28,12 @@ internal sealed class ProbeSet : IDisposable
         IEnumerable<ProbeLoop> nodes = redis.Nodes.Select((node, i) => new ProbeLoop(
             node.EndPoint, new NodeConversation(i, redis.Credentials, directory, sink), redis.ProbeInterval, reactor, clock, redisTls));
         SentinelConfiguration? sentinel = configuration.Sentinel;
+        _hearings = sentinel is null ? [] : [.. sentinel.Nodes.Select(_ => new SentinelHearing(sentinel.PollInterval, clock))];
         IEnumerable<ProbeLoop> sentinels = sentinel is null ? [] : sentinel.Nodes.Select((endPoint, i) => new ProbeLoop(
-            endPoint, new SentinelConversation(i, sentinel, directory, sink), sentinel.PollInterval, reactor, clock, sentinelTls));
+            endPoint, new SentinelConversation(i, sentinel, directory, sink, _hearings[i]), sentinel.PollInterval, reactor, clock, sentinelTls));
         _loops = [.. nodes, .. sentinels];
-        _events = sentinel is null ? [] : [.. sentinel.Nodes.Select((endPoint, i) => new SentinelEvents(i, endPoint, sentinel, directory, sink, reactor, clock, sentinelTls))];
+        _events = sentinel is null ? [] :
+            [.. sentinel.Nodes.Select((endPoint, i) => new SentinelEvents(i, endPoint, sentinel, directory, sink, _hearings[i], reactor, clock, sentinelTls))];
     }
 
     /// <summary>Has every probe ask at once. From any thread.</summary>
@@ -61,6 +64,11 @@ internal sealed class ProbeSet : IDisposable
         foreach (ProbeLoop probe in _loops)
         {
             probe.Dispose();
+        }
+
+        foreach (SentinelHearing hearing in _hearings)
+        {
+            hearing.Dispose();
         }
 
         _retired.Dispose();

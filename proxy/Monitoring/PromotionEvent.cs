@@ -1,14 +1,17 @@
-// Reads the published events that announce a promotion, or its end without one, out of a Sentinel's message:
+// Reads the published events that announce a promotion, or its end without one, and votes, out of a Sentinel's message:
 //
 //   ["message", "+selected-slave", "slave 172.31.0.2:6379 172.31.0.2 6379 @ mymaster 172.31.0.1 6379"]
 //   ["message", "-failover-abort-slave-timeout", "master mymaster 172.31.0.1 6379"]
+//   ["message", "+vote-for-leader", "0c3b...e1 7"]                                    without the master's name
 //
 // The leader of a failover chooses a replica in one tick of its timer (+selected-slave, +failover-state-send-slaveof-noone), sends it
 // SLAVEOF NO ONE in the next (+failover-state-wait-promotion); ticks are 1/10 to 1/19 s apart. (Redis sentinel.c,
-// sentinelFailoverSelectSlave, sentinelFailoverSendSlaveOfNoOne, sentinelTimer; the texts come from sentinelEvent.)
+// sentinelFailoverSelectSlave, sentinelFailoverSendSlaveOfNoOne, sentinelTimer; the texts come from sentinelEvent.) The leader has been
+// elected a tick earlier, by votes that each Sentinel publishes as it gives them, its own included (sentinelVoteLeader).
 
 using System.Buffers.Text;
 using System.Text;
+using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Monitoring;
 
@@ -45,19 +48,23 @@ internal static class PromotionEvent
         return true;
     }
 
-    /// <summary>Reads a message. Whatever is not exactly an announcement for this master and a configured node is none.</summary>
+    /// <summary>The channel of votes.</summary>
+    public const string VoteChannel = "+vote-for-leader";
+
+    /// <summary>Reads a message. Whatever is not exactly an announcement for this master is none.</summary>
     /// <param name="message">One whole reply, of any kind.</param>
     /// <param name="master">The name under which the Sentinels know the master.</param>
     /// <param name="directory">The configured nodes.</param>
-    /// <param name="node">The node that is promoted now, or -1 when the failover was given up.</param>
-    public static bool TryRead(ReadOnlySpan<byte> message, string master, NodeDirectory directory, out int node)
+    /// <param name="node">
+    /// The node that is promoted now, <see cref="SentinelVote.Foreign"/> for an address that is not configured, or
+    /// <see cref="SentinelVote.Nobody"/> when the failover was given up.
+    /// </param>
+    /// <param name="address">The node's address; null when the failover was given up.</param>
+    public static bool TryRead(ReadOnlySpan<byte> message, string master, NodeDirectory directory, out int node, out string? address)
     {
-        node = -1;
-        var reader = new RespReader(message);
-        if (reader.NextType != RespType.Array || reader.ReadArray() != 3
-            || !TryText(ref reader, out ReadOnlySpan<byte> kind) || !kind.SequenceEqual("message"u8)
-            || !TryText(ref reader, out ReadOnlySpan<byte> channel)
-            || !TryText(ref reader, out ReadOnlySpan<byte> text))
+        node = SentinelVote.Nobody;
+        address = null;
+        if (!TryMessage(message, out ReadOnlySpan<byte> channel, out ReadOnlySpan<byte> text))
         {
             return false;
         }
@@ -91,13 +98,51 @@ internal static class PromotionEvent
             return false;
         }
 
-        node = directory.Find(text[words[2]], port);
-        return node >= 0;
+        // A node that we do not know is promoted like any other: it ends the old master as well.
+        int known = directory.Find(text[words[2]], port);
+        node = known >= 0 ? known : SentinelVote.Foreign;
+        address = $"{RespReader.Printable(text[words[2]])}:{port}";
+        return true;
+    }
+
+    /// <summary>Reads a vote that this Sentinel has given, for whichever of its masters.</summary>
+    /// <param name="message">One whole reply, of any kind.</param>
+    /// <param name="epoch">The epoch of the failover; the greatest number when it cannot be read.</param>
+    public static bool TryReadVote(ReadOnlySpan<byte> message, out long epoch)
+    {
+        epoch = long.MaxValue;
+        if (!TryMessage(message, out ReadOnlySpan<byte> channel, out ReadOnlySpan<byte> text) || !Is(channel, VoteChannel))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> number = text[(text.LastIndexOf((byte)' ') + 1)..];
+        epoch = Utf8Parser.TryParse(number, out long read, out int used) && used == number.Length ? read : long.MaxValue;
+        return true;
+    }
+
+    /// <summary>The reply to SUBSCRIBE for the channel of votes, which is there already: ["subscribe", "+vote-for-leader", 17].</summary>
+    public static bool IsAnswer(ReadOnlySpan<byte> reply)
+    {
+        var reader = new RespReader(reply);
+        return reader.NextType == RespType.Array && reader.ReadArray() == 3
+            && TryText(ref reader, out ReadOnlySpan<byte> kind) && kind.SequenceEqual("subscribe"u8)
+            && TryText(ref reader, out ReadOnlySpan<byte> channel) && Is(channel, VoteChannel);
+    }
+
+    private static bool TryMessage(ReadOnlySpan<byte> reply, out ReadOnlySpan<byte> channel, out ReadOnlySpan<byte> text)
+    {
+        channel = default;
+        text = default;
+        var reader = new RespReader(reply);
+        return reader.NextType == RespType.Array && reader.ReadArray() == 3
+            && TryText(ref reader, out ReadOnlySpan<byte> kind) && kind.SequenceEqual("message"u8)
+            && TryText(ref reader, out channel) && TryText(ref reader, out text);
     }
 
     private static bool Is(ReadOnlySpan<byte> bytes, string text) => bytes.SequenceEqual(Encoding.UTF8.GetBytes(text));
 
-    private static bool TryText(ref RespReader reader, out ReadOnlySpan<byte> text)
+    private static bool TryText(scoped ref RespReader reader, out ReadOnlySpan<byte> text)
     {
         bool isText = reader.NextType is RespType.BulkString or RespType.SimpleString;
         text = isText ? reader.ReadString() : default;

@@ -44,6 +44,15 @@ public readonly record struct NodeReport
     /// <summary>The replication id: equal on nodes with one history.</summary>
     public string? ReplicationId { get; init; }
 
+    /// <summary>For states other than Up: the error came as a reply on a connection on which this very process had answered before.</summary>
+    public bool Unbroken { get; init; }
+
+    /// <summary>
+    /// An error reply of a living process: it refuses our login or is too busy for it, and its role is not known to have changed. A process
+    /// that loads may have been started just now, with other data, unless the connection to it has never ended.
+    /// </summary>
+    public bool IsSignOfLife => Health.RefusesProbe() || Health is ServerHealth.Busy or ServerHealth.ServerError || (Health == ServerHealth.Loading && Unbroken);
+
     /// <summary>The server's or the system's error text, for states other than Up, and for an Up server that also complains (-MISCONF, -MASTERDOWN).</summary>
     public string? Error { get; init; }
 }
@@ -93,6 +102,21 @@ public readonly record struct SentinelReport
     /// <summary>num-other-sentinels.</summary>
     public int OtherSentinels { get; init; }
 
+    /// <summary>
+    /// Since when its published votes have been heard without a gap, up to <see cref="HeardAt"/>; null while there is no subscription, and
+    /// while the Sentinel answers nothing on it.
+    /// </summary>
+    public TimeSpan? HeardSince { get; init; }
+
+    /// <summary>All that it had published at this moment has been heard.</summary>
+    public TimeSpan HeardAt { get; init; }
+
+    /// <summary>When its last vote for the leader of a failover was heard; null for none.</summary>
+    public TimeSpan? VotedAt { get; init; }
+
+    /// <summary>The epoch of that vote: the failover's, which becomes the config-epoch of what it promotes.</summary>
+    public long VotedEpoch { get; init; }
+
     /// <summary>num-slaves.</summary>
     public int Replicas { get; init; }
 
@@ -118,8 +142,14 @@ public readonly record struct PromotionNotice
     /// <summary>When it came, since the router's start.</summary>
     public required TimeSpan At { get; init; }
 
-    /// <summary>Index of the node that is promoted now; -1 when the failover was given up.</summary>
+    /// <summary>
+    /// Index of the node that is promoted now; <see cref="Routing.SentinelVote.Foreign"/> for one that is not configured;
+    /// <see cref="Routing.SentinelVote.Nobody"/> when the failover was given up.
+    /// </summary>
     public required int Node { get; init; }
+
+    /// <summary>The announced node's address as the Sentinel writes it; null when the failover was given up.</summary>
+    public string? Address { get; init; }
 }
 
 /// <summary>Takes the probes' reports. Called from any thread; must not block.</summary>

@@ -13,6 +13,7 @@ internal sealed class SentinelConversation : IConversation
     private readonly int _index;
     private readonly NodeDirectory _directory;
     private readonly IReportSink _sink;
+    private readonly SentinelHearing _hearing;
 
     private string? _namedAddress;
     private byte[] _namedHost = [];
@@ -43,9 +44,10 @@ internal sealed class SentinelConversation : IConversation
     private string? _unknownSentinels;
     private string? _unknownReplicas;
 
-    public SentinelConversation(int index, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink)
+    public SentinelConversation(int index, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, SentinelHearing hearing)
     {
         _index = index;
+        _hearing = hearing;
         _directory = directory;
         _sink = sink;
         Greeting = configuration.Credentials is null ? (default, 0) : (NodeConversation.Authentication(configuration.Credentials), 1);
@@ -97,7 +99,15 @@ internal sealed class SentinelConversation : IConversation
         }
 
         Ask(report.OtherSentinels, report.Replicas, at);
-        _sink.Report(report with { UnknownSentinels = _unknownSentinels, UnknownReplicas = _unknownReplicas });
+        _sink.Report(report with
+        {
+            UnknownSentinels = _unknownSentinels,
+            UnknownReplicas = _unknownReplicas,
+            HeardSince = _hearing.Since,
+            HeardAt = _hearing.At,
+            VotedAt = _hearing.VotedAt,
+            VotedEpoch = _hearing.VotedEpoch,
+        });
         return Outcome.Up;
     }
 

@@ -12,15 +12,15 @@ namespace RedisHaProxy.Monitoring;
 
 /// <summary>Subscribes to one Sentinel's events, on a connection of their own (a subscribed RESP2 connection cannot ask).</summary>
 internal sealed class SentinelEvents(
-    int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, ReactorThread reactor, MonotonicClock clock,
-    TlsClient? tls = null)
+    int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, SentinelHearing hearing, ReactorThread reactor,
+    MonotonicClock clock, TlsClient? tls = null)
 {
     /// <summary>What is subscribed to. (Redis sentinel.c; the names are the same in 6.2 to 7.4.)</summary>
     internal static readonly string[] Channels =
     [
         "+switch-master", "+promoted-slave", "+config-update-from", "+elected-leader", "+odown", "-odown", "+reboot", "+tilt", "-tilt",
         PromotionEvent.EpochChannel,
-        .. PromotionEvent.Channels,
+        .. PromotionEvent.Channels, PromotionEvent.VoteChannel,
     ];
 
     // Each channel by itself: a user that may not use some of them hears the others, and the refused ones are known.
@@ -95,6 +95,11 @@ internal sealed class SentinelEvents(
             sink.Report(new SubscriptionReport { Sentinel = index, Health = outcome.Health, Error = outcome.Error });
             _failures = 0;
             partial = heard < Channels.Length;
+            if (!partial)
+            {
+                hearing.Begin(connection);
+            }
+
             limit.CancelAfter(partial ? PartialLife : Timeout.InfiniteTimeSpan);
             while (true)
             {
@@ -111,15 +116,26 @@ internal sealed class SentinelEvents(
         }
         finally
         {
+            hearing.End();
             connection?.Dispose();
         }
     }
 
     private void Take(ReadOnlySpan<byte> message)
     {
-        if (PromotionEvent.TryRead(message, configuration.Master, directory, out int node))
+        if (PromotionEvent.IsAnswer(message))
         {
-            sink.Report(new PromotionNotice { Sentinel = index, At = clock.Now, Node = node });
+            hearing.Answered();
+            return;
+        }
+
+        if (PromotionEvent.TryRead(message, configuration.Master, directory, out int node, out string? address))
+        {
+            sink.Report(new PromotionNotice { Sentinel = index, At = clock.Now, Node = node, Address = address });
+        }
+        else if (PromotionEvent.TryReadVote(message, out long epoch))
+        {
+            hearing.Voted(epoch);
         }
 
         else if (PromotionEvent.TryReadEpoch(message, out long epoch))

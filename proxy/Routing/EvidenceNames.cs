@@ -63,7 +63,7 @@ public sealed class EvidenceNames
             int votes = node == SentinelVote.Nobody ? 0 : situation.FreshVotes(node);
             if (votes > 0)
             {
-                text.Append(CultureInfo.InvariantCulture, $"{(total > 0 ? ", " : "")}{votes} of {situation.Votes.Count} name {Node(node)}");
+                text.Append(CultureInfo.InvariantCulture, $"{(total > 0 ? ", " : "")}{votes} of {situation.Sentinels} name {Node(node)}");
                 total += votes;
             }
         }
@@ -75,14 +75,42 @@ public sealed class EvidenceNames
 
         for (int node = 0; node < situation.Nodes.Count; node++)
         {
-            if (situation.LeaseHolds(node))
+            if (situation.Leases(node) > 0)
             {
-                text.Append(CultureInfo.InvariantCulture, $", leases hold for {_nodes[node]}");
+                text.Append(CultureInfo.InvariantCulture, $", {situation.Leases(node)} leases for {_nodes[node]} ({situation.LeasesNeeded} needed)");
+            }
+
+            if (!situation.LeaseHolds(node) && situation.FailoverExcluded(node))
+            {
+                text.Append(CultureInfo.InvariantCulture, $", {situation.Abstentions(node)} have voted for no failover from {_nodes[node]} ({situation.SentinelMajority} needed)");
             }
         }
 
         return text.ToString();
     }
 
-    private static string Held(NodeState state) => $"{(state.RefusesProbe ? ", refuses the probe" : "")}{(state.Silent ? ", silent" : "")}";
+    /// <summary>What supports the claim that the rule's rows are about, in words; null when there is none.</summary>
+    public string? Support(Situation situation)
+    {
+        ArgumentNullException.ThrowIfNull(situation);
+        int m = situation.Claimant;
+        if (m < 0)
+        {
+            return null;
+        }
+
+        string followers = $"{situation.Followers(m)} of {situation.Nodes.Count - 1} other nodes follow it";
+        return situation.Votes.Count == 0
+            ? $"{_nodes[m]}: {followers}"
+            : $"{_nodes[m]}: {situation.FreshVotes(m)} of {situation.Sentinels} Sentinels name it, {situation.Leases(m)} leases ({situation.LeasesNeeded} needed), "
+            + $"{situation.Abstentions(m)} have been heard to vote for no failover ({situation.SentinelMajority} needed); {followers}";
+    }
+
+    private static string Held(NodeState state) => (state.OnlyErrors, state.Silent) switch
+    {
+        (true, true) => ", answers the probe with errors only, held",
+        (true, false) => ", refuses the probe",
+        (false, true) => ", silent",
+        _ => "",
+    };
 }

@@ -7,7 +7,7 @@
 //   {"recording":1,"nodes":["redis1",...],"sentinels":[...],"timing":{...}}        first line of each file
 //   {"t":1234,"node":0,"sent":1200,"health":"Up","run":"...","role":"master"}      a report; times in units of 100 ns
 //   {"t":1234,"sentinel":1,"sent":1200,"health":"Up","named":0,"epoch":3,...}
-//   {"t":1234,"sentinel":1,"at":1234,"promotes":2}                                 an announcement; -1: given up
+//   {"t":1234,"sentinel":1,"at":1234,"promotes":2}                                 an announcement; -1: given up, -2: a stranger
 //   {"t":1234,"decision":"R1","action":"Route","to":0,"held":false,"tick":true}    a change; tick: caused by time alone
 
 using System.Buffers;
@@ -77,6 +77,11 @@ internal sealed partial class ObservationLog
             json.WriteNumber("offset", report.Offset);
         }
 
+        else if (report.Unbroken)
+        {
+            json.WriteBoolean("unbroken", true);
+        }
+
         if (report.Error is not null)
         {
             json.WriteString("error", report.Error);
@@ -102,6 +107,18 @@ internal sealed partial class ObservationLog
             json.WriteBoolean("down", report.MarkedDown);
             json.WriteBoolean("failover", report.FailoverInProgress);
             json.WriteBoolean("tilt", report.Tilt);
+            json.WriteNumber("others", report.OtherSentinels);
+            if (report.HeardSince is { } since)
+            {
+                json.WriteNumber("heardSince", since.Ticks);
+                json.WriteNumber("heardAt", report.HeardAt.Ticks);
+            }
+
+            if (report.VotedAt is { } votedAt)
+            {
+                json.WriteNumber("votedAt", votedAt.Ticks);
+                json.WriteNumber("votedEpoch", report.VotedEpoch);
+            }
         }
 
         if (report.Error is not null)
@@ -273,6 +290,7 @@ internal sealed partial class ObservationLog
         json.WriteNumber("downAfter", timing.DownAfter.Ticks);
         json.WriteNumber("refusalEvidence", timing.RefusalEvidence.Ticks);
         json.WriteNumber("noticeLife", timing.NoticeLife.Ticks);
+        json.WriteNumber("ballotLife", timing.BallotLife.Ticks);
         json.WriteEndObject();
     });
 

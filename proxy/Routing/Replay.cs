@@ -112,6 +112,7 @@ public static class Replay
                 // Recordings before these two existed have no announcements.
                 RefusalEvidence = timing.TryGetProperty("refusalEvidence", out _) ? Time(timing, "refusalEvidence") : TimeSpan.Zero,
                 NoticeLife = timing.TryGetProperty("noticeLife", out _) ? Time(timing, "noticeLife") : TimeSpan.Zero,
+                BallotLife = OptionalTime(timing, "ballotLife") ?? TimeSpan.Zero,
             });
             _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
         }
@@ -212,6 +213,8 @@ public static class Replay
 
         private static TimeSpan Time(JsonElement line, string name) => TimeSpan.FromTicks(line.GetProperty(name).GetInt64());
 
+        private static TimeSpan? OptionalTime(JsonElement line, string name) => line.TryGetProperty(name, out JsonElement value) ? TimeSpan.FromTicks(value.GetInt64()) : null;
+
         private static string? Text(JsonElement line, string name) => line.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
 
         private static NodeReport ReadNode(JsonElement line)
@@ -223,6 +226,7 @@ public static class Replay
                 At = Time(line, "at"),
                 Health = Enum.Parse<ServerHealth>(line.GetProperty("health").GetString()!),
                 Error = Text(line, "error"),
+                Unbroken = line.TryGetProperty("unbroken", out JsonElement unbroken) && unbroken.GetBoolean(),
             };
             if (report.Health != ServerHealth.Up)
             {
@@ -264,6 +268,11 @@ public static class Replay
                     MarkedDown = line.GetProperty("down").GetBoolean(),
                     FailoverInProgress = line.GetProperty("failover").GetBoolean(),
                     Tilt = line.GetProperty("tilt").GetBoolean(),
+                    OtherSentinels = line.TryGetProperty("others", out JsonElement others) ? others.GetInt32() : 0,
+                    HeardSince = OptionalTime(line, "heardSince"),
+                    HeardAt = OptionalTime(line, "heardAt") ?? TimeSpan.Zero,
+                    VotedAt = OptionalTime(line, "votedAt"),
+                    VotedEpoch = line.TryGetProperty("votedEpoch", out JsonElement votedEpoch) ? votedEpoch.GetInt64() : 0,
                 };
         }
     }

@@ -118,6 +118,8 @@ public sealed partial class Router
             }
         }
 
+        NoteDeployment(report);
+
         // A text that is made anew each time, for lines that are rare.
         string Name() => _sentinels[index].ToString();
     }
@@ -180,11 +182,15 @@ public sealed partial class Router
 
         memory.Promotes = notice.Node;
         memory.PromotesUntil = notice.At + _timing.NoticeLife;
+        string announcement = notice.Node switch
+        {
+            >= 0 => $"is about to promote {_names.Node(notice.Node)}",
+            SentinelVote.Foreign => $"is about to promote {notice.Address}, which is none of redis.nodes: add it there",
+            _ => "has given up its failover",
+        };
         if (memory.Events.Lets((int)Note.Announcement, _clock.Now, out int left))
         {
-            LogAnnouncement(
-                _sentinels[notice.Sentinel].ToString(),
-                $"{(notice.Node >= 0 ? $"is about to promote {_names.Node(notice.Node)}" : "has given up its failover")}{RepeatedLines.Describe(left)}");
+            LogAnnouncement(_sentinels[notice.Sentinel].ToString(), $"{announcement}{RepeatedLines.Describe(left)}");
         }
     }
 

@@ -128,6 +128,7 @@ public sealed partial class Router
         _nodeHealth = watch.NodeHealth;
         _sentinelHealth = watch.SentinelHealth;
         _subscriptions = watch.Subscriptions;
+        _deployment = new DeploymentMemory[watch.Sentinels.Count];
     }
 
     // Runs the probes in force, whichever they are, until cancelled; an exception of theirs is a defect and ends the router.

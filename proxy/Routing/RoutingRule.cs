@@ -1,20 +1,24 @@
 // The heart of the proxy: which node may receive traffic now. This file is the table of docs/routing.md, row by row.
 //
 //   claims(n)   n says it is master                   M1 (promoted)  ... and we saw the same process as a replica right before
-//   maj(n)      a majority of all configured Sentinels names n now; its leases exclude that a failover has begun
+//   maj(n)      a majority of all Sentinels names n now
+//   excluded(n) no failover away from n has begun: by the Sentinels' leases, or because a majority has been heard to vote for none
 //   fol(n)      how many nodes report that they follow n with their link up
-//   announced   a Sentinel has published that it promotes a node now, and that node does not claim yet
+//   announced   a Sentinel has published that it promotes a node now, and that node does not claim yet, or is none of ours
 //
 // What each row is for:
 //   0   The old master is gone, the next one not yet promoted: wait.
 //   H   A hand-over is about to happen beside a master that may be healthy (SENTINEL FAILOVER): whatever it acknowledges from the
 //       promotion on is lost, so it acknowledges nothing from a tick before it. A hint shuts the gate, it never opens it; it
-//       counts for RoutingTiming.NoticeLife at most, and no longer than until the promotion is seen.
+//       counts for RoutingTiming.NoticeLife at most, and no longer than until the promotion is seen. A Sentinel that begins to name a
+//       node that we do not know announces as well, for down-after: sessions to the old master would be lost, whoever the next one is.
 //   R1  The normal state. The leases, not the freshness of the votes, bound it: an isolated old master loses its
-//       leases before anybody else can be promoted by Sentinels.
+//       leases before anybody else can be promoted by Sentinels. Where leases are too few (a small quorum, a Sentinel that cannot log
+//       in to m) votes decide: a failover takes those of a majority, and each Sentinel publishes its own.
 //   R2  Sentinels dead, or of another opinion: if all others follow m right now, nobody else is master. Always true.
 //   R3  Sentinels dead and one node dead. Sound where a Sentinel runs on each data node: the majority of nodes that we
-//       see are then also the majority of the Sentinels that could have promoted another one.
+//       see are then also the majority of the Sentinels that could have promoted another one. Those of them that live speak against
+//       it only when they name another, or may have voted for its failover: an answer must not be worse than none.
 //   R4  FAILOVER TO m: the node that Sentinels still name (for 30 s) says itself that it follows m.
 //   R5  Crash: the promotion was seen with our own eyes, about 0.9 s before Sentinels say so, and nobody else claims.
 //       For at most RoutingTiming.PromotionValidity; R1-R4 take over when Sentinels and replicas have caught up.
@@ -60,9 +64,9 @@ public static class RoutingRule
 
         new(RuleId.H, Claimants.Any, (s, m) => s.AwaitsPromotion, RoutingAction.Park),
 
-        new(RuleId.R1, Claimants.One, (s, m) => s.LeaseHolds(m), RoutingAction.Route),
+        new(RuleId.R1, Claimants.One, (s, m) => s.FailoverExcluded(m), RoutingAction.Route),
         new(RuleId.R2, Claimants.One, (s, m) => s.AllOthersFollow(m), RoutingAction.Route),
-        new(RuleId.R3, Claimants.One, (s, m) => s.HoldsDataMajority(m) && s.Named == SentinelVote.Nobody, RoutingAction.Route),
+        new(RuleId.R3, Claimants.One, (s, m) => s.HoldsDataMajority(m) && NobodyElse(s, m) && !s.MayBeReplaced(m), RoutingAction.Route),
         new(RuleId.R4, Claimants.One, (s, m) => s.HoldsDataMajority(m) && s.Named >= 0 && s.Follows(s.Named, m), RoutingAction.Route),
         new(RuleId.R5, Claimants.One, (s, m) => IsPromoted(s, m) && NamedClaimsNothing(s), RoutingAction.Route),
         new(RuleId.C1, Claimants.One, Always, RoutingAction.Closed),
@@ -104,12 +108,15 @@ public static class RoutingRule
 
     private static bool IsPromoted(Situation s, int m) => s.Nodes[m].Role == NodeRole.Promoted;
 
+    // R3: no Sentinel majority for another.
+    private static bool NobodyElse(Situation s, int m) => s.Named == SentinelVote.Nobody || s.Named == m;
+
     // R5: the named node, if any, claims nothing. With one claimant that is so unless Sentinels name a node we do not know.
     private static bool NamedClaimsNothing(Situation s) =>
         s.Named == SentinelVote.Nobody || (s.Named >= 0 && (s.Named == s.LoneClaimant || !s.Nodes[s.Named].IsClaimant));
 
-    // R6: Sentinels name m now, m claims, and they cannot have marked it down.
-    private static bool Confirmed(Situation s, int m) => m >= 0 && s.Nodes[m].IsClaimant && s.LeaseHolds(m);
+    // R6: Sentinels name m now, m claims, and they have begun no failover.
+    private static bool Confirmed(Situation s, int m) => m >= 0 && s.Nodes[m].IsClaimant && s.FailoverExcluded(m);
 
     // R6: fol(m) = 0 while another claimant has followers: Sentinels may be about to learn of a FAILOVER.
     private static bool LacksFollowers(Situation s, int m) => s.Followers(m) == 0 && s.AnotherClaimantHasFollowers(m);

@@ -128,6 +128,12 @@ public sealed record RoutingSnapshot
     /// <summary>When the leases that name the routed node end; null when none hold.</summary>
     public required TimeSpan? LeaseLeft { get; init; }
 
+    /// <summary>What supports the claim that the rule is about, in words; null when no node claims, or several and Sentinels name none of them.</summary>
+    public string? Support { get; init; }
+
+    /// <summary>How many Sentinels' leases that claim has, and how many it takes to exclude a failover; null without a claim.</summary>
+    public (int Held, int Needed)? Leases { get; init; }
+
     /// <summary>The gate's newest order.</summary>
     public required GateOrder Gate { get; init; }
 

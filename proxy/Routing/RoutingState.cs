@@ -51,27 +51,14 @@ internal sealed class RoutingState
                 SentinelTrack track = _sentinels[sentinels[i]];
                 int named = track.Answer.NamedAddress is { } address ? directory.Find(address) : -1;
                 track.Answer = track.Answer with { Sentinel = i, Named = named >= 0 ? named : SentinelVote.Foreign };
-                int promotes = IndexOf(nodes, track.Promotes);
-                track.PromotesUntil = promotes >= 0 ? track.PromotesUntil : TimeSpan.Zero;
-                track.Promotes = promotes;
+                track.StrangerSince = named >= 0 ? null : track.StrangerSince;
+                int promotes = track.PromotesAddress is { } promoted ? directory.Find(promoted) : -1;
+                track.Promotes = promotes >= 0 ? promotes : SentinelVote.Foreign;
                 state._sentinels[i] = track;
             }
         }
 
         return state;
-    }
-
-    private static int IndexOf(IReadOnlyList<int> items, int wanted)
-    {
-        for (int i = 0; i < items.Count; i++)
-        {
-            if (items[i] == wanted)
-            {
-                return i;
-            }
-        }
-
-        return -1;
     }
 
     private RoutingState(RoutingState other)
@@ -102,11 +89,12 @@ internal sealed class RoutingState
         node.Error = report.Error;
         if (report.Health != ServerHealth.Up)
         {
-            if (report.Health.RefusesProbe())
+            if (report.IsSignOfLife)
             {
                 // Signs of life must follow each other, or the process may have become another one in between.
-                node.HasAnswer &= report.SentAt - node.LastContact <= Hold(refuses: true);
+                node.HasAnswer &= report.SentAt - node.LastContact <= Hold(errors: true);
                 node.RefusedAt = report.SentAt;
+                node.Refusal = report.Health;
             }
             else if (report.Health.VoidsAnswers())
             {
@@ -131,7 +119,7 @@ internal sealed class RoutingState
                 node.PromotedRunId = report.RunId;
                 node.PromotedAfter = node.ReplicaSentAt;
                 node.PromotionSeenAt = report.At;
-                node.EpochAtPromotion = NewestEpoch(since: TimeSpan.MinValue);
+                node.EpochAtPromotion = NewestEpoch(since: TimeSpan.MinValue, report.At);
             }
 
             node.ReplicaRunId = null;
@@ -149,6 +137,8 @@ internal sealed class RoutingState
         sentinel.Error = report.Error;
         if (report.Health == ServerHealth.Up)
         {
+            bool leftOurs = sentinel is { HasAnswer: true, Answer.Named: >= 0 } && report.Named == SentinelVote.Foreign;
+            sentinel.StrangerSince = leftOurs ? report.SentAt : report.Named >= 0 ? null : sentinel.StrangerSince;
             sentinel.HasAnswer = true;
             sentinel.Answer = report;
         }
@@ -159,20 +149,25 @@ internal sealed class RoutingState
     {
         ref SentinelTrack sentinel = ref _sentinels[notice.Sentinel];
         sentinel.Promotes = notice.Node;
-        sentinel.PromotesUntil = notice.Node >= 0 ? notice.At + _timing.NoticeLife : TimeSpan.Zero;
+        sentinel.PromotesAddress = notice.Address;
+        sentinel.PromotesUntil = notice.Node != SentinelVote.Nobody ? notice.At + _timing.NoticeLife : TimeSpan.Zero;
     }
 
     /// <summary>The symbols at a moment.</summary>
     public Situation At(TimeSpan now)
     {
         var votes = new SentinelVote[_sentinels.Length];
-        long newestEpoch = NewestEpoch(since: now - _timing.DownAfter);
-        int quorum = 0;
+        long newestEpoch = NewestEpoch(since: now - _timing.DownAfter, now);
+        int quorum = 0, sentinels = 0;
         for (int i = 0; i < votes.Length; i++)
         {
             votes[i] = VoteAt(_sentinels[i], newestEpoch, now);
-            int reported = _sentinels[i].HasAnswer ? _sentinels[i].Answer.Quorum : 0;
-            quorum = quorum == 0 ? reported : reported == 0 ? quorum : Math.Min(quorum, reported);
+            if (SpeaksOfOurs(_sentinels[i], now))
+            {
+                SentinelReport answer = _sentinels[i].Answer;
+                quorum = quorum == 0 ? answer.Quorum : answer.Quorum == 0 ? quorum : Math.Min(quorum, answer.Quorum);
+                sentinels = Math.Max(sentinels, answer.OtherSentinels + 1);
+            }
         }
 
         var nodes = new NodeState[_nodes.Length];
@@ -184,10 +179,10 @@ internal sealed class RoutingState
         for (int i = 0; i < nodes.Length; i++)
         {
             // What is remembered of a node that lets nobody look must not stand against what is seen.
-            nodes[i] = nodes[i] is { IsClaimant: true, RefusesProbe: true } && AnotherClaimsSince(nodes, i) ? NodeState.Unknown : nodes[i];
+            nodes[i] = nodes[i] is { IsClaimant: true, OnlyErrors: true } && AnotherClaimsSince(nodes, i) ? NodeState.Unknown : nodes[i];
         }
 
-        return new Situation(nodes, votes, quorum, Announced(nodes, now));
+        return new Situation(nodes, votes, quorum, Announced(nodes, votes, now), sentinels);
     }
 
     /// <summary>
@@ -215,9 +210,12 @@ internal sealed class RoutingState
                 Until(sentinel.Answer.SentAt + _timing.VoteEvidence + Tick);
                 Until(sentinel.Answer.SentAt + _timing.DownAfter + Tick);
                 Until(LeaseOf(sentinel.Answer));
+                Until(sentinel.Answer.HeardAt + _timing.VoteEvidence + Tick);
+                Until(VoteOf(sentinel.Answer));
             }
 
             Until(sentinel.PromotesUntil);
+            Until(StrangerUntil(sentinel));
         }
 
         return next;
@@ -260,26 +258,27 @@ internal sealed class RoutingState
             return now - node.Answer.SentAt <= _timing.NodeEvidence ? NodeState.Follows(node.Answer.Master, node.Answer.LinkUp) : NodeState.Unknown;
         }
 
-        bool refuses = node.RefusedAt > node.Answer.SentAt;
+        bool errors = node.RefusedAt > node.Answer.SentAt;
         TimeSpan age = now - node.LastContact;
-        bool current = age <= (refuses ? _timing.RefusalEvidence : _timing.NodeEvidence);
-        if (!current && age > Hold(refuses))
+        bool current = age <= (errors ? _timing.RefusalEvidence : _timing.NodeEvidence);
+        if (!current && age > Hold(errors))
         {
             return NodeState.Unknown;
         }
 
         NodeRole role = IsPromotedAt(index, votes, now) ? NodeRole.Promoted : NodeRole.Claims;
-        return new NodeState(role, Silent: !current, RefusesProbe: refuses);
+        // One that refuses our login serves its clients. One that is busy, full or loading does not serve new ones now: they wait.
+        return new NodeState(role, Silent: !current || (errors && !node.Refusal.RefusesProbe()), OnlyErrors: errors);
     }
 
-    private TimeSpan Hold(bool refuses) =>
-        refuses && _timing.RefusalEvidence > _timing.SilentHold ? _timing.RefusalEvidence : _timing.SilentHold;
+    private TimeSpan Hold(bool errors) =>
+        errors && _timing.RefusalEvidence > _timing.SilentHold ? _timing.RefusalEvidence : _timing.SilentHold;
 
     private bool AnotherClaimsSince(NodeState[] nodes, int index)
     {
         for (int i = 0; i < nodes.Length; i++)
         {
-            if (i != index && nodes[i].IsClaimant && (!nodes[i].RefusesProbe || _nodes[i].Answer.SentAt > _nodes[index].Answer.SentAt))
+            if (i != index && nodes[i].IsClaimant && (!nodes[i].OnlyErrors || _nodes[i].Answer.SentAt > _nodes[index].Answer.SentAt))
             {
                 return true;
             }
@@ -288,20 +287,29 @@ internal sealed class RoutingState
         return false;
     }
 
-    private int Announced(NodeState[] nodes, TimeSpan now)
+    private int Announced(NodeState[] nodes, SentinelVote[] votes, TimeSpan now)
     {
-        int announced = -1;
-        foreach (ref readonly SentinelTrack sentinel in _sentinels.AsSpan())
+        int announced = SentinelVote.Nobody;
+        int strangers = 0;
+        bool isNew = false;
+        for (int i = 0; i < _sentinels.Length; i++)
         {
+            ref readonly SentinelTrack sentinel = ref _sentinels[i];
             // Of several, one that has not come true yet.
-            if (now < sentinel.PromotesUntil && (announced < 0 || nodes[announced].IsClaimant))
+            if (now < sentinel.PromotesUntil && (announced == SentinelVote.Nobody || (announced >= 0 && nodes[announced].IsClaimant)))
             {
                 announced = sentinel.Promotes;
             }
+
+            isNew |= now < StrangerUntil(sentinel);
+            strangers += sentinel.StrangerSince is not null && votes[i].Fresh ? 1 : 0;
         }
 
-        return announced;
+        // A Sentinel that named one of ours names a stranger now: it has promoted it, or has heard of that. One alone may be wrong.
+        return isNew || strangers > votes.Length / 2 ? SentinelVote.Foreign : announced;
     }
+
+    private TimeSpan StrangerUntil(in SentinelTrack sentinel) => sentinel.StrangerSince is { } since ? since + _timing.DownAfter : TimeSpan.MinValue;
 
     private bool IsPromotedAt(int index, SentinelVote[] votes, TimeSpan now)
     {
@@ -309,20 +317,18 @@ internal sealed class RoutingState
         return node.PromotedRunId is not null
             && node.PromotedRunId == node.Answer.RunId
             && now - node.PromotedAfter < _timing.PromotionValidity
-            && !IsReplacedByNewerEpoch(index, votes);
+            && !IsReplacedByNewerEpoch(index, votes, now);
     }
 
     // A promotion is no evidence any more once Sentinels have decided for another node after it: a majority names that node
     // with an epoch newer than any that was known when the promotion was seen.
-    private bool IsReplacedByNewerEpoch(int index, SentinelVote[] votes)
+    private bool IsReplacedByNewerEpoch(int index, SentinelVote[] votes, TimeSpan now)
     {
         int newer = 0;
         for (int i = 0; i < votes.Length; i++)
         {
-            if (votes[i].Fresh && votes[i].Node != index && _sentinels[i].Answer.ConfigEpoch > _nodes[index].EpochAtPromotion)
-            {
-                newer++;
-            }
+            bool counts = votes[i].Fresh && votes[i].Node != index && HasOurEpoch(_sentinels[i], now);
+            newer += counts && _sentinels[i].Answer.ConfigEpoch > _nodes[index].EpochAtPromotion ? 1 : 0;
         }
 
         return newer > votes.Length / 2;
@@ -342,82 +348,38 @@ internal sealed class RoutingState
 
         SentinelReport answer = sentinel.Answer;
         bool fresh = sentinel.Health == ServerHealth.Up && now - answer.SentAt <= _timing.VoteEvidence;
-        bool leased = answer.ConfigEpoch >= newestEpoch && !answer.MarkedDown && !answer.FailoverInProgress && now < LeaseOf(answer);
-        return fresh || leased ? new SentinelVote(answer.Named, fresh, leased) : SentinelVote.None;
+        bool current = answer.ConfigEpoch >= newestEpoch && !answer.FailoverInProgress;
+        bool leased = current && !answer.MarkedDown && now < LeaseOf(answer);
+        // A vote is settled when the Sentinel itself names what came of it.
+        bool voted = now < VoteOf(answer) && answer.VotedEpoch > answer.ConfigEpoch;
+        bool heard = answer.HeardSince is { } since && answer.HeardAt - since >= _timing.BallotLife && now - answer.HeardAt <= _timing.VoteEvidence;
+        // What a Sentinel has voted for may come about without it, too.
+        bool mayElect = voted || (fresh && (answer.FailoverInProgress || (answer.MarkedDown && !heard)));
+        return fresh || leased || mayElect
+            ? new SentinelVote(answer.Named, fresh, leased, Abstains: fresh && current && heard && !voted, mayElect)
+            : SentinelVote.None;
     }
+
+    private TimeSpan VoteOf(in SentinelReport answer) => answer.VotedAt is { } at ? at + _timing.BallotLife : TimeSpan.MinValue;
+
+    // What a Sentinel says of the deployment counts as long as its leases may. One that names none of our nodes speaks of another one.
+    private bool SpeaksOfOurs(in SentinelTrack sentinel, TimeSpan now) =>
+        sentinel is { HasAnswer: true, Answer.Named: >= 0 } && now - sentinel.Answer.SentAt <= _timing.DownAfter;
 
     private TimeSpan LeaseOf(in SentinelReport answer) => _timing.LeaseExpiry(answer.SentAt, answer.DownAfter, answer.LastOkPingReply);
 
-    private long NewestEpoch(TimeSpan since)
+    // The epochs of a Sentinel that has never named one of our nodes are those of another deployment. Of one that has left ours for a
+    // stranger they count for down-after: as long as it takes until older leases have ended.
+    private bool HasOurEpoch(in SentinelTrack sentinel, TimeSpan now) => sentinel.HasAnswer && (sentinel.Answer.Named >= 0 || now < StrangerUntil(sentinel));
+
+    private long NewestEpoch(TimeSpan since, TimeSpan now)
     {
         long newest = -1;
         foreach (ref readonly SentinelTrack sentinel in _sentinels.AsSpan())
         {
-            newest = sentinel.HasAnswer && sentinel.Answer.SentAt >= since ? Math.Max(newest, sentinel.Answer.ConfigEpoch) : newest;
+            newest = HasOurEpoch(sentinel, now) && sentinel.Answer.SentAt >= since ? Math.Max(newest, sentinel.Answer.ConfigEpoch) : newest;
         }
 
         return newest;
     }
-}
-
-/// <summary>What is known of a node.</summary>
-internal struct NodeTrack
-{
-    /// <summary>How the last conversation went.</summary>
-    public ServerHealth Health;
-
-    /// <summary>The last error text.</summary>
-    public string? Error;
-
-    /// <summary>Whether <see cref="Answer"/> says anything.</summary>
-    public bool HasAnswer;
-
-    /// <summary>The last answer.</summary>
-    public NodeReport Answer;
-
-    /// <summary>When the last login was sent that it refused.</summary>
-    public TimeSpan RefusedAt;
-
-    /// <summary>When the last question was sent that it answered at all.</summary>
-    public readonly TimeSpan LastContact => RefusedAt > Answer.SentAt ? RefusedAt : Answer.SentAt;
-
-    /// <summary>While it is a replica: its run id; null once it claimed to be master.</summary>
-    public string? ReplicaRunId;
-
-    /// <summary>When the last question was sent that it answered as a replica.</summary>
-    public TimeSpan ReplicaSentAt;
-
-    /// <summary>The process whose promotion was seen; null when none was.</summary>
-    public string? PromotedRunId;
-
-    /// <summary>The promotion happened after this moment.</summary>
-    public TimeSpan PromotedAfter;
-
-    /// <summary>When the promotion was seen.</summary>
-    public TimeSpan PromotionSeenAt;
-
-    /// <summary>The newest config-epoch known when the promotion was seen.</summary>
-    public long EpochAtPromotion;
-}
-
-/// <summary>What is known of a Sentinel.</summary>
-internal struct SentinelTrack
-{
-    /// <summary>How the last conversation went.</summary>
-    public ServerHealth Health;
-
-    /// <summary>The last error text.</summary>
-    public string? Error;
-
-    /// <summary>Whether <see cref="Answer"/> says anything.</summary>
-    public bool HasAnswer;
-
-    /// <summary>The last answer.</summary>
-    public SentinelReport Answer;
-
-    /// <summary>The node that it has announced to promote.</summary>
-    public int Promotes;
-
-    /// <summary>Until when that counts.</summary>
-    public TimeSpan PromotesUntil;
 }

@@ -30,10 +30,11 @@ public sealed record RoutingTiming
     public TimeSpan SilentHold { get; init; } = TimeSpan.FromSeconds(3);
 
     /// <summary>
-    /// Age up to which a refused login (-WRONGPASS, -NOAUTH, -NOPERM) counts as a sign of life of a node that claimed to be master
-    /// before: 750 ms, three attempts. While it does, the claim stands as if it were repeated, unless another node claims too, or
-    /// claimed later. What is missing is only the news of a demotion, and a demoted node takes no writes; that nobody else is
-    /// master is known from Sentinels' leases and from the other nodes, as ever. When the process ends, its connection does.
+    /// Age up to which an error reply counts as a sign of life of a node that claimed to be master before: 750 ms, three attempts. A refused
+    /// login is one (-WRONGPASS, -NOAUTH, -NOPERM), and so are -BUSY, "max number of clients reached", and -LOADING on a connection that
+    /// never broke (<see cref="Monitoring.NodeReport.IsSignOfLife"/>). While it does, the claim stands as if it were repeated, unless another
+    /// node claims too, or claimed later. What is missing is only the news of a demotion, and a demoted node takes no writes; that nobody
+    /// else is master is known from Sentinels' leases and from the other nodes, as ever. When the process ends, its connection does.
     /// </summary>
     public TimeSpan RefusalEvidence { get; init; } = TimeSpan.FromMilliseconds(750);
 
@@ -58,6 +59,13 @@ public sealed record RoutingTiming
 
     /// <summary>Age up to which a Sentinel's answer is its vote: 500 ms, or five poll intervals where those are longer.</summary>
     public TimeSpan VoteEvidence { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>
+    /// How long a vote that a Sentinel has given for the leader of a failover may lead to a promotion: 12 s. A leader that is not elected
+    /// gives up after 10 s (sentinel.c, SENTINEL_ELECTION_TIMEOUT); one that is promotes within three ticks of its timer, or when its link to
+    /// the replica is up again, which it renews once a second. A Sentinel that has been heard for so long, and has published no vote, has given none that counts.
+    /// </summary>
+    public TimeSpan BallotLife { get; init; } = TimeSpan.FromSeconds(12);
 
     /// <summary>The configured down-after; a Sentinel that reports less is believed.</summary>
     public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(5);

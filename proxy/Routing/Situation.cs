@@ -24,8 +24,8 @@ public enum NodeRole : byte
 /// <param name="Master">For a replica: index of the node that it follows; -1 when that is none of the configured ones.</param>
 /// <param name="LinkUp">For a replica: its link to the master is up.</param>
 /// <param name="Silent">For a claimant: the claim is held although the node has not answered for a while (see <see cref="RoutingTiming.SilentHold"/>).</param>
-/// <param name="RefusesProbe">For a claimant: the claim is held because the node answers, though only to refuse our login (see <see cref="RoutingTiming.RefusalEvidence"/>).</param>
-public readonly record struct NodeState(NodeRole Role, int Master = -1, bool LinkUp = false, bool Silent = false, bool RefusesProbe = false)
+/// <param name="OnlyErrors">For a claimant: the claim is held because the node answers, though only with errors (see <see cref="RoutingTiming.RefusalEvidence"/>).</param>
+public readonly record struct NodeState(NodeRole Role, int Master = -1, bool LinkUp = false, bool Silent = false, bool OnlyErrors = false)
 {
     /// <summary>X.</summary>
     public static NodeState Unknown => default;
@@ -47,7 +47,11 @@ public readonly record struct NodeState(NodeRole Role, int Master = -1, bool Lin
 /// <param name="Node">Index of the node that it names; <see cref="Nobody"/> or <see cref="Foreign"/>.</param>
 /// <param name="Fresh">Whether the vote counts now: recent, and the Sentinel is not in TILT.</param>
 /// <param name="Leased">Whether the Sentinel cannot have marked the node down yet (see <see cref="RoutingTiming.LeaseExpiry"/>).</param>
-public readonly record struct SentinelVote(int Node, bool Fresh, bool Leased)
+/// <param name="Abstains">Whether the vote is fresh and the Sentinel has given no vote for the leader of a failover that could still come (see <see cref="RoutingTiming.BallotLife"/>).</param>
+/// <param name="MayElect">
+/// Whether it takes part in a failover, as far as is known: it has given such a vote, or it has marked the node down and its votes are not heard.
+/// </param>
+public readonly record struct SentinelVote(int Node, bool Fresh, bool Leased, bool Abstains = false, bool MayElect = false)
 {
     /// <summary>The Sentinel names no node.</summary>
     public const int Nobody = -1;
@@ -66,18 +70,22 @@ public sealed class Situation
     /// <param name="nodes">One state per configured node, at least one.</param>
     /// <param name="votes">One vote per configured Sentinel; empty without Sentinels.</param>
     /// <param name="quorum">The quorum that the Sentinels report; 0 when unknown.</param>
-    /// <param name="announced">Index of a node that a Sentinel has just announced to promote; -1 for none.</param>
-    public Situation(IReadOnlyList<NodeState> nodes, IReadOnlyList<SentinelVote> votes, int quorum = 0, int announced = -1)
+    /// <param name="announced">
+    /// Index of a node that a Sentinel has just announced to promote; <see cref="SentinelVote.Foreign"/> for one that is not configured; -1 for none.
+    /// </param>
+    /// <param name="sentinels">How many Sentinels there are, as they say themselves; those that are configured count in any case.</param>
+    public Situation(IReadOnlyList<NodeState> nodes, IReadOnlyList<SentinelVote> votes, int quorum = 0, int announced = -1, int sentinels = 0)
     {
         ArgumentNullException.ThrowIfNull(nodes);
         ArgumentNullException.ThrowIfNull(votes);
         Nodes = nodes;
         Votes = votes;
         Announced = announced;
-        SentinelMajority = (votes.Count / 2) + 1;
+        Sentinels = Math.Max(votes.Count, sentinels);
+        SentinelMajority = (Sentinels / 2) + 1;
         // A failover begins when `quorum` Sentinels have marked the master down. As long as so many leases hold that fewer
         // than `quorum` Sentinels are left, none can begin; with the usual quorum that is the majority.
-        LeasesNeeded = quorum is 0 ? SentinelMajority : Math.Max(SentinelMajority, votes.Count - quorum + 1);
+        LeasesNeeded = quorum is 0 ? SentinelMajority : Math.Max(SentinelMajority, Sentinels - quorum + 1);
         Named = FreshMajority();
         LoneClaimant = -1;
         for (int i = 0; i < nodes.Count; i++)
@@ -96,7 +104,10 @@ public sealed class Situation
     /// <summary>Vote of each Sentinel, in configuration order.</summary>
     public IReadOnlyList<SentinelVote> Votes { get; }
 
-    /// <summary>More than half of all configured Sentinels.</summary>
+    /// <summary>How many Sentinels there are: those that are configured, or more, if they say so themselves.</summary>
+    public int Sentinels { get; }
+
+    /// <summary>More than half of all Sentinels.</summary>
     public int SentinelMajority { get; }
 
     /// <summary>How many leases exclude an automatic failover.</summary>
@@ -104,18 +115,21 @@ public sealed class Situation
 
     /// <summary>
     /// Index of a node that a Sentinel has announced to promote, for as long as that counts (see <see cref="RoutingTiming.NoticeLife"/>);
-    /// -1 for none. Never a reason to route.
+    /// <see cref="SentinelVote.Foreign"/> for a node that is not configured; -1 for none. Never a reason to route.
     /// </summary>
     public int Announced { get; }
 
-    /// <summary>A promotion has been announced and not been seen yet: it may happen at any moment.</summary>
-    public bool AwaitsPromotion => Announced >= 0 && !Nodes[Announced].IsClaimant;
+    /// <summary>A promotion has been announced and not been seen yet: it may happen at any moment. That of a stranger is never seen.</summary>
+    public bool AwaitsPromotion => Announced == SentinelVote.Foreign || (Announced >= 0 && !Nodes[Announced].IsClaimant);
 
     /// <summary>How many nodes claim to be master.</summary>
     public int Claimants { get; }
 
     /// <summary>The claimant if there is exactly one; otherwise -1.</summary>
     public int LoneClaimant { get; }
+
+    /// <summary>The claimant that the rows are about: the only one, or the one that a Sentinel majority names; -1 for none.</summary>
+    public int Claimant => LoneClaimant >= 0 ? LoneClaimant : Named >= 0 && Nodes[Named].IsClaimant ? Named : -1;
 
     /// <summary>
     /// maj(n): the node that a majority of all configured Sentinels names in fresh votes; <see cref="SentinelVote.Nobody"/>
@@ -173,8 +187,8 @@ public sealed class Situation
         return false;
     }
 
-    /// <summary>So many Sentinels name the node and cannot have marked it down that no automatic failover can have begun.</summary>
-    public bool LeaseHolds(int node)
+    /// <summary>How many Sentinels name the node and cannot have marked it down.</summary>
+    public int Leases(int node)
     {
         int count = 0;
         for (int i = 0; i < Votes.Count; i++)
@@ -182,7 +196,42 @@ public sealed class Situation
             count += Votes[i].Leased && Votes[i].Node == node ? 1 : 0;
         }
 
-        return Votes.Count > 0 && count >= LeasesNeeded;
+        return count;
+    }
+
+    /// <summary>So many Sentinels name the node and cannot have marked it down that no automatic failover can have begun.</summary>
+    public bool LeaseHolds(int node) => Votes.Count > 0 && Leases(node) >= LeasesNeeded;
+
+    /// <summary>How many Sentinels name the node now and have voted for no other's failover.</summary>
+    public int Abstentions(int node)
+    {
+        int count = 0;
+        for (int i = 0; i < Votes.Count; i++)
+        {
+            count += Votes[i].Abstains && Votes[i].Node == node ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>
+    /// No automatic failover away from the node can have begun: too few Sentinels are left that may have marked it down, or too few that may
+    /// have elected a leader, which takes a majority of all in any case.
+    /// </summary>
+    public bool FailoverExcluded(int node) => LeaseHolds(node) || (Votes.Count > 0 && Abstentions(node) >= SentinelMajority);
+
+    /// <summary>A Sentinel that names the node takes part in a failover away from it, as far as is known.</summary>
+    public bool MayBeReplaced(int node)
+    {
+        for (int i = 0; i < Votes.Count; i++)
+        {
+            if (Votes[i].MayElect && Votes[i].Node == node)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>How many fresh votes name the node.</summary>

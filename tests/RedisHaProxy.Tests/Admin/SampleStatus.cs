@@ -95,6 +95,9 @@ internal static class SampleStatus
             RuleSince = Now.AddMinutes(-10),
             Evidence = "redis1 claims master",
             LeaseLeftMs = 900,
+            LeasesHeld = 3,
+            LeasesNeeded = 2,
+            Support = "redis1: 3 of 3 Sentinels name it, 3 leases (2 needed), 3 have been heard to vote for no failover (2 needed); 2 of 2 other nodes follow it",
         },
         Sessions = new SessionStatus
         {

@@ -151,7 +151,8 @@ public sealed class ConversationTests
     public void Whom_a_Sentinel_knows_is_asked_after_its_first_answer_when_the_numbers_change_and_each_minute()
     {
         var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379"), IPEndPoint.Parse("172.31.0.2:26379")] };
-        var conversation = new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink);
+        using var hearing = new SentinelHearing(TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System));
+        var conversation = new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing);
         string answer = Vote("172.31.0.1", "master") + Bulk("sentinel_tilt:0\r\n");
         string known = $"*2\r\n{Server("172.31.0.2", "26379")}{Server("172.31.0.66", "26379")}*2\r\n{Server("172.31.0.2", "6379")}{Server("redis.example", "6379")}";
         Assert.Equal(Outcome.Up, Answer(0, answer));
@@ -272,7 +273,8 @@ public sealed class ConversationTests
     private Outcome AskSentinel(ReadOnlySpan<byte> replies)
     {
         var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379")] };
-        return new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink).Answered(replies, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
+        using var hearing = new SentinelHearing(TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System));
+        return new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing).Answered(replies, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
     }
 
     private sealed class Sink : IReportSink

@@ -5,6 +5,7 @@ using System.Text;
 using CsCheck;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Tests.Monitoring;
 
@@ -24,6 +25,8 @@ public sealed class PromotionEventTests
     [InlineData("+failover-state-send-slaveof-noone", Selected, 1)]
     [InlineData("+failover-state-wait-promotion", Selected, 1)]
     [InlineData("+selected-slave", "slave [fd00::3]:6379 fd00::3 6379 @ mymaster 172.31.0.1 6379", 2)]
+    [InlineData("+selected-slave", "slave 172.31.0.9:6379 172.31.0.9 6379 @ mymaster 172.31.0.1 6379", SentinelVote.Foreign)]
+    [InlineData("+selected-slave", "slave redis2 redis2 6379 @ mymaster 172.31.0.1 6379", SentinelVote.Foreign)]
     [InlineData("-failover-abort-slave-timeout", "master mymaster 172.31.0.1 6379", -1)]
     [InlineData("-failover-abort-no-good-slave", "master mymaster 172.31.0.1 6379", -1)]
     [InlineData("-failover-abort-not-elected", "master mymaster 172.31.0.1 6379", -1)]
@@ -37,8 +40,6 @@ public sealed class PromotionEventTests
     [InlineData("+switch-master", "mymaster 172.31.0.1 6379 172.31.0.2 6379")]
     [InlineData("+promoted-slave", Selected)]
     [InlineData("+selected-slave", "slave 172.31.0.2:6379 172.31.0.2 6379 @ another 172.31.0.1 6379")]
-    [InlineData("+selected-slave", "slave 172.31.0.9:6379 172.31.0.9 6379 @ mymaster 172.31.0.1 6379")]
-    [InlineData("+selected-slave", "slave redis2 redis2 6379 @ mymaster 172.31.0.1 6379")]
     [InlineData("+selected-slave", "slave 172.31.0.2:6379 172.31.0.2 99999999999 @ mymaster 172.31.0.1 6379")]
     [InlineData("+selected-slave", "slave 172.31.0.2:6379 172.31.0.2 6379x @ mymaster 172.31.0.1 6379")]
     [InlineData("+selected-slave", Selected + " ")]
@@ -46,10 +47,31 @@ public sealed class PromotionEventTests
     [InlineData("+selected-slave", "       ")]
     [InlineData("-failover-abort-slave-timeout", "master another 172.31.0.1 6379")]
     [InlineData("-failover-abort-slave-timeout", "")]
-    public void Other_masters_other_events_and_unknown_nodes_are_none(string channel, string text)
+    public void Other_masters_and_other_events_are_none(string channel, string text)
     {
         Assert.False(TryRead(Message(channel, text), out int node));
         Assert.Equal(-1, node);
+    }
+
+    [Theory]
+    [InlineData("+vote-for-leader", "0c3b4a6e0c3b4a6e0c3b4a6e0c3b4a6e0c3b4a6e 7", true, 7)]
+    [InlineData("+vote-for-leader", "0c3b4a6e0c3b4a6e0c3b4a6e0c3b4a6e0c3b4a6e 18446744073709551615", true, long.MaxValue)]
+    [InlineData("+vote-for-leader", "", true, long.MaxValue)]
+    [InlineData("+selected-slave", Selected, false, long.MaxValue)]
+    public void A_vote_is_read_with_its_epoch_and_one_that_cannot_be_read_counts_in_any_case(string channel, string text, bool isVote, long epoch)
+    {
+        Assert.Equal(isVote, PromotionEvent.TryReadVote(Encoding.ASCII.GetBytes(Message(channel, text)), out long read));
+        Assert.Equal(epoch, read);
+    }
+
+    [Theory]
+    [InlineData("subscribe", "+vote-for-leader", true)]
+    [InlineData("subscribe", "+switch-master", false)]
+    [InlineData("message", "+vote-for-leader", false)]
+    public void The_answer_on_the_subscription_is_told_from_events(string kind, string channel, bool isAnswer)
+    {
+        Assert.Equal(isAnswer, PromotionEvent.IsAnswer(Encoding.ASCII.GetBytes($"*3\r\n${kind.Length}\r\n{kind}\r\n${channel.Length}\r\n{channel}\r\n:16\r\n")));
+        Assert.False(PromotionEvent.IsAnswer("-NOPERM no channel\r\n"u8));
     }
 
     [Theory]
@@ -83,7 +105,7 @@ public sealed class PromotionEventTests
     }
 
     [Fact]
-    public void A_message_damaged_anywhere_gives_an_announcement_of_a_known_node_or_none()
+    public void A_message_damaged_anywhere_gives_an_announcement_or_none()
     {
         string whole = Message("+selected-slave", Selected);
         Gen.Select(Gen.Int[0, 300], Gen.Byte).Array[1, 6].Sample(
@@ -100,8 +122,11 @@ public sealed class PromotionEventTests
                     // As RespSocket does it: what does not measure as a whole reply never gets here.
                     if (RespReader.TryMeasure(bytes, out int length))
                     {
-                        PromotionEvent.TryRead(bytes.AsSpan(0, length), "mymaster", Directory, out int node);
-                        Assert.InRange(node, -1, 2);
+                        ReadOnlySpan<byte> reply = bytes.AsSpan(0, length);
+                        PromotionEvent.TryRead(reply, "mymaster", Directory, out int node, out _);
+                        Assert.InRange(node, SentinelVote.Foreign, 2);
+                        PromotionEvent.TryReadVote(reply, out _);
+                        PromotionEvent.IsAnswer(reply);
                     }
                 }
                 catch (RespException)
@@ -117,7 +142,7 @@ public sealed class PromotionEventTests
         byte[] bytes = Encoding.ASCII.GetBytes(reply);
         Assert.True(RespReader.TryMeasure(bytes, out int length));
         Assert.Equal(bytes.Length, length);
-        return PromotionEvent.TryRead(bytes, "mymaster", Directory, out node);
+        return PromotionEvent.TryRead(bytes, "mymaster", Directory, out node, out _);
     }
 
     private static string Message(string channel, string text) =>

@@ -94,7 +94,7 @@ public sealed class NextChangeTests
 
     private static RoutingDecision Decision(params NodeState[] nodes) => RoutingRule.Decide(new Situation([.. nodes, NodeState.Unknown], []));
 
-    private static string Symbols(Situation s) => $"{string.Join(' ', s.Nodes)} {string.Join(' ', s.Votes)} {s.LeasesNeeded} {s.Announced}";
+    private static string Symbols(Situation s) => $"{string.Join(' ', s.Nodes)} {string.Join(' ', s.Votes)} {s.LeasesNeeded} {s.SentinelMajority} {s.Announced}";
 
     // Answers come up to 400 ms after the question.
     private static Gen<Action<RoutingState, TimeSpan>> NodeReports() =>
@@ -104,7 +104,7 @@ public sealed class NextChangeTests
                 Node = r.Node,
                 SentAt = now - Time(r.Age),
                 At = now,
-                Health = r.Kind switch { 0 => ServerHealth.Refused, 1 => ServerHealth.Disconnected, 2 or 3 => ServerHealth.WrongPassword, _ => ServerHealth.Up },
+                Health = r.Kind switch { 0 => ServerHealth.Refused, 1 => ServerHealth.Disconnected, 2 => ServerHealth.WrongPassword, 3 => ServerHealth.Busy, _ => ServerHealth.Up },
                 IsMaster = r.Kind >= 7,
                 Master = r.Kind >= 7 ? -1 : r.Master,
                 LinkUp = true,
@@ -112,7 +112,7 @@ public sealed class NextChangeTests
             }));
 
     private static Gen<Action<RoutingState, TimeSpan>> SentinelReports() =>
-        Gen.Select(Gen.Int[0, Sentinels - 1], Gen.Int[0, 9], Gen.Int[0, Nodes - 1], Gen.Int[0, 400], Gen.Int[0, 3]).Select<(int Sentinel, int Kind, int Named, int Age, int Epoch), Action<RoutingState, TimeSpan>>(
+        Gen.Select(Gen.Int[0, Sentinels - 1], Gen.Int[0, 9], Gen.Int[SentinelVote.Foreign, Nodes - 1], Gen.Int[0, 400], Gen.Int[0, 3]).Select<(int Sentinel, int Kind, int Named, int Age, int Epoch), Action<RoutingState, TimeSpan>>(
             r => (state, now) => state.Apply(new SentinelReport
             {
                 Sentinel = r.Sentinel,
@@ -126,9 +126,14 @@ public sealed class NextChangeTests
                 Quorum = 2,
                 MarkedDown = r.Kind == 1,
                 Tilt = r.Kind == 2,
+                OtherSentinels = r.Epoch + 1,
+                HeardSince = r.Kind >= 6 ? now - Time(12_000 - (r.Age * 20)) : null,
+                HeardAt = now - Time(r.Age),
+                VotedAt = r.Kind >= 8 ? now - Time(12_000 - (r.Age * 10)) : null,
+                VotedEpoch = 2,
             }));
 
     private static Gen<Action<RoutingState, TimeSpan>> Notices() =>
-        Gen.Select(Gen.Int[0, Sentinels - 1], Gen.Int[-1, Nodes - 1]).Select<(int Sentinel, int Node), Action<RoutingState, TimeSpan>>(
+        Gen.Select(Gen.Int[0, Sentinels - 1], Gen.Int[SentinelVote.Foreign, Nodes - 1]).Select<(int Sentinel, int Node), Action<RoutingState, TimeSpan>>(
             r => (state, now) => state.Apply(new PromotionNotice { Sentinel = r.Sentinel, At = now, Node = r.Node }));
 }

@@ -55,6 +55,38 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void An_announced_stranger_parks_whoever_claims()
+    {
+        Assert.All(AllSituations(SentinelVote.Foreign).Where(s => s.Claimants > 0), s => Assert.Equal((RuleId.H, RoutingAction.Park), (RoutingRule.Decide(s).Rule, RoutingRule.Decide(s).Action)));
+    }
+
+    [Fact]
+    public void Evidence_is_monotonic_one_living_Sentinel_or_follower_more_never_shuts_the_gate()
+    {
+        int routed = 0, grown = 0;
+        var names = new EvidenceNames(["A", "B", "C", "D", "E"]);
+        foreach (Situation situation in AllSituations().Concat(EvidenceSituations.OfThree()).Concat(EvidenceSituations.OfFive()))
+        {
+            RoutingDecision decision = RoutingRule.Decide(situation);
+            if (decision.Action != RoutingAction.Route)
+            {
+                continue;
+            }
+
+            routed++;
+            foreach (Situation more in EvidenceSituations.WithMore(situation, decision.Node))
+            {
+                grown++;
+                RoutingDecision then = RoutingRule.Decide(more);
+                Assert.True(then.Node == decision.Node, $"{decision.RuleName} routes: {names.Describe(situation)}; {then.RuleName} with {names.Describe(more)}");
+            }
+        }
+
+        output.WriteLine($"{routed} routed situations of three and five nodes, {grown} with one Sentinel or follower more");
+        Assert.True(grown > 10_000, $"{grown}");
+    }
+
+    [Fact]
     public void No_combination_violates_an_invariant()
     {
         Assert.Empty(Violations(RoutingRule.Table));
@@ -63,8 +95,8 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
     /// <summary>The invariants, checked over all combinations with any table; what is broken, in words.</summary>
     internal static IEnumerable<string> Violations(IReadOnlyList<RoutingRow> table)
     {
-        var names = new EvidenceNames(["A", "B", "C"]);
-        foreach (Situation situation in AllSituations().Concat(AnnouncedSituations()))
+        var names = new EvidenceNames(["A", "B", "C", "D", "E"]);
+        foreach (Situation situation in AllSituations().Concat(AnnouncedSituations()).Concat(EvidenceSituations.OfThree()))
         {
             RoutingDecision decision = RoutingRule.Decide(situation, table);
             if (decision.Action != RoutingAction.Route)
@@ -80,7 +112,12 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
                 continue;
             }
 
-            if (situation.Announced >= 0 && !situation.Nodes[situation.Announced].IsClaimant)
+            if (EvidenceSituations.WithMore(situation, m).FirstOrDefault(more => RoutingRule.Decide(more, table) is var d && d.Node != m) is { } worse)
+            {
+                yield return $"I5 more evidence for it shuts the gate: {where}; with {names.Describe(worse)}";
+            }
+
+            if (situation.Announced == SentinelVote.Foreign || (situation.Announced >= 0 && !situation.Nodes[situation.Announced].IsClaimant))
             {
                 yield return $"I4 a promotion is announced and not seen: {where}";
             }
@@ -95,7 +132,7 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
                 yield return $"I2 a Sentinel majority names another claimant: {where}";
             }
 
-            if (situation.Claimants == 1 && situation.Named != m && situation.Followers(m) == 0 && situation.Nodes[m].Role != NodeRole.Promoted)
+            if (situation.Claimants == 1 && situation.Leases(m) < situation.SentinelMajority && situation.Named != m && situation.Followers(m) == 0 && situation.Nodes[m].Role != NodeRole.Promoted)
             {
                 yield return $"I3 a lone claimant with no majority, no follower and no promotion: {where}";
             }

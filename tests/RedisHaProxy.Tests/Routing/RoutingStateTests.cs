@@ -106,12 +106,30 @@ public sealed class RoutingStateTests
             Refused(1, at);
         }
 
-        Assert.Equal(NodeState.Claims with { RefusesProbe = true }, Node(0, at: 60_750));
-        Assert.Equal(NodeState.Claims with { RefusesProbe = true, Silent = true }, Node(0, at: 60_751));
+        Assert.Equal(NodeState.Claims with { OnlyErrors = true }, Node(0, at: 60_750));
+        Assert.Equal(NodeState.Claims with { OnlyErrors = true, Silent = true }, Node(0, at: 60_751));
         Assert.Equal(NodeState.Unknown, Node(0, at: 63_001));
         Assert.Equal(NodeState.Unknown, Node(1, at: 60_001));
         Master(0, at: 60_100);
         Assert.Equal(NodeState.Claims, Node(0, at: 60_200));
+    }
+
+    [Theory]
+    [InlineData(ServerHealth.Busy, false, true)]
+    [InlineData(ServerHealth.ServerError, false, true)]
+    [InlineData(ServerHealth.Loading, true, true)]
+    [InlineData(ServerHealth.Loading, false, false)]
+    public void A_master_that_answers_errors_lives_and_new_sessions_wait(ServerHealth health, bool unbroken, bool lives)
+    {
+        Master(0, at: 0);
+        for (int at = 50; at <= 60_000; at += 250)
+        {
+            _state.Apply(new NodeReport { Node = 0, SentAt = Milliseconds(at), At = Milliseconds(at + 1), Health = health, Unbroken = unbroken });
+        }
+
+        Assert.Equal(lives ? NodeState.Claims with { OnlyErrors = true, Silent = true } : NodeState.Unknown, Node(0, at: 60_000));
+        _state.Apply(new NodeReport { Node = 0, SentAt = Milliseconds(60_010), At = Milliseconds(60_010), Health = ServerHealth.Refused });
+        Assert.Equal(NodeState.Unknown, Node(0, at: 60_010));
     }
 
     [Fact]
@@ -137,7 +155,7 @@ public sealed class RoutingStateTests
         Assert.Equal(NodeRole.Promoted, Node(1, at: 160).Role);
         Refused(1, at: 200);
         Assert.Equal(NodeState.Unknown, Node(0, at: 210));
-        Assert.True(Node(1, at: 210) is { IsClaimant: true, RefusesProbe: true });
+        Assert.True(Node(1, at: 210) is { IsClaimant: true, OnlyErrors: true });
     }
 
     [Fact]
@@ -230,6 +248,107 @@ public sealed class RoutingStateTests
     }
 
     [Fact]
+    public void The_quorum_of_a_Sentinel_that_has_died_counts_for_down_after()
+    {
+        Vote(2, named: 0, at: 0, change: r => r with { Quorum = 1 });
+        for (int at = 0; at <= 6000; at += 100)
+        {
+            Vote(0, named: 0, at);
+            Vote(1, named: 0, at);
+        }
+
+        Assert.Equal(3, _state.At(Milliseconds(5000)).LeasesNeeded);
+        Assert.Equal(2, _state.At(Milliseconds(5001)).LeasesNeeded);
+    }
+
+    [Fact]
+    public void A_Sentinel_of_another_cluster_ends_no_leases_and_says_nothing_of_quorum_and_majority()
+    {
+        Vote(0, named: 0, at: 0, epoch: 7);
+        Vote(1, named: 0, at: 0, epoch: 7);
+        Vote(2, named: SentinelVote.Foreign, at: 0, epoch: 900, change: r => r with { Quorum = 1, OtherSentinels = 8 });
+        Situation situation = _state.At(Milliseconds(10));
+        Assert.True(situation.LeaseHolds(0));
+        Assert.Equal((2, 3, false), (situation.LeasesNeeded, situation.Sentinels, situation.AwaitsPromotion));
+    }
+
+    [Fact]
+    public void A_Sentinel_that_leaves_ours_for_a_stranger_parks_for_down_after_and_most_of_them_for_as_long_as_they_do()
+    {
+        for (int sentinel = 0; sentinel < 3; sentinel++)
+        {
+            Vote(sentinel, named: 0, at: 0, epoch: 7);
+        }
+
+        Vote(1, named: SentinelVote.Foreign, at: 100, epoch: 8);
+        Assert.True(_state.At(Milliseconds(110)).AwaitsPromotion);
+        Assert.False(_state.At(Milliseconds(110)).LeaseHolds(0));
+        for (int at = 200; at <= 20_000; at += 100)
+        {
+            Vote(1, named: SentinelVote.Foreign, at, epoch: 8);
+        }
+
+        Assert.False(_state.At(Milliseconds(20_010)).AwaitsPromotion);
+        Vote(2, named: SentinelVote.Foreign, at: 20_000, epoch: 8);
+        for (int at = 20_100; at <= 30_000; at += 100)
+        {
+            Vote(1, named: SentinelVote.Foreign, at, epoch: 8);
+            Vote(2, named: SentinelVote.Foreign, at, epoch: 8);
+        }
+
+        Assert.True(_state.At(Milliseconds(30_010)).AwaitsPromotion);
+        Vote(1, named: 1, at: 30_100, epoch: 9);
+        Vote(2, named: 1, at: 30_100, epoch: 9);
+        Assert.False(_state.At(Milliseconds(30_110)).AwaitsPromotion);
+    }
+
+    [Fact]
+    public void An_announced_stranger_counts_for_a_second_and_a_half_and_no_claim_of_ours_ends_that()
+    {
+        Announce(2, node: SentinelVote.Foreign, at: 100);
+        Master(0, at: 100);
+        Assert.True(_state.At(Milliseconds(1599)).AwaitsPromotion);
+        Assert.False(_state.At(Milliseconds(1600)).AwaitsPromotion);
+    }
+
+    [Fact]
+    public void The_majority_is_that_of_all_Sentinels_that_the_listed_ones_know()
+    {
+        for (int sentinel = 0; sentinel < 3; sentinel++)
+        {
+            Vote(sentinel, named: 0, at: 0, change: r => r with { OtherSentinels = 4, Quorum = 3 });
+        }
+
+        Situation all = _state.At(Milliseconds(10));
+        Assert.Equal((5, 3, 3, true, 0), (all.Sentinels, all.SentinelMajority, all.LeasesNeeded, all.LeaseHolds(0), all.Named));
+        Vote(2, named: 1, at: 0, change: r => r with { OtherSentinels = 4, Quorum = 3 });
+        Assert.False(_state.At(Milliseconds(10)).LeaseHolds(0));
+        Assert.Equal(SentinelVote.Nobody, _state.At(Milliseconds(10)).Named);
+    }
+
+    [Fact]
+    public void A_Sentinel_abstains_when_it_has_been_heard_for_longer_than_a_vote_counts_and_has_given_none()
+    {
+        Assert.False(Heard(at: 20_000, since: 8001, change: r => r).Abstains);
+        Assert.True(Heard(at: 20_000, since: 8000, change: r => r).Abstains);
+        Assert.True(Heard(at: 20_000, since: 0, change: r => r with { MarkedDown = true }) is { Abstains: true, MayElect: false });
+        Assert.True(Heard(at: 20_000, since: 9000, change: r => r with { MarkedDown = true }) is { Abstains: false, MayElect: true });
+        Assert.False(Heard(at: 20_000, since: 0, change: r => r with { HeardAt = Milliseconds(19_500) }).Abstains);
+        Assert.False(Heard(at: 20_000, since: 0, change: r => r with { HeardSince = null }).Abstains);
+        Assert.False(Heard(at: 20_000, since: 0, change: r => r with { FailoverInProgress = true }).Abstains);
+    }
+
+    [Fact]
+    public void A_vote_counts_for_twelve_seconds_or_until_the_Sentinel_names_what_came_of_it()
+    {
+        Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 8011, epoch: 2)) is { Abstains: false, MayElect: true });
+        Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 8010, epoch: 2)) is { Abstains: true, MayElect: false });
+        Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 19_000, epoch: 1)) is { Abstains: true, MayElect: false });
+
+        static Func<SentinelReport, SentinelReport> Voted(int at, long epoch) => r => r with { VotedAt = Milliseconds(at), VotedEpoch = epoch };
+    }
+
+    [Fact]
     public void A_Sentinel_with_a_smaller_down_after_is_believed_and_one_with_a_greater_is_not()
     {
         Vote(0, named: 0, at: 0, change: r => r with { DownAfter = Milliseconds(1000) });
@@ -256,6 +375,13 @@ public sealed class RoutingStateTests
     private static TimeSpan Milliseconds(int value) => TimeSpan.FromMilliseconds(value);
 
     private NodeState Node(int node, int at) => _state.At(Milliseconds(at)).Nodes[node];
+
+    // A vote of Sentinel 0 for node 0 whose subscription has stood since a moment, as it counts 10 ms later.
+    private SentinelVote Heard(int at, int since, Func<SentinelReport, SentinelReport> change)
+    {
+        Vote(0, named: 0, at, change: r => change(r with { HeardSince = Milliseconds(since), HeardAt = Milliseconds(at) }));
+        return _state.At(Milliseconds(at + 10)).Votes[0];
+    }
 
     private void Announce(int sentinel, int node, int at) => _state.Apply(new PromotionNotice { Sentinel = sentinel, At = Milliseconds(at), Node = node });
 

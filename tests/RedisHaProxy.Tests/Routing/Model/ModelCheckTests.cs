@@ -35,6 +35,42 @@ public sealed class ModelCheckTests(ITestOutputHelper output)
         Assert.True(broken is null, broken);
     }
 
+    /// <summary>More machines, and strangers. MODEL_CHECK=long explores one fault more.</summary>
+    public static TheoryData<int, int, int> Deployments => new() { { 3, 2, 1 }, { 5, 2, 0 }, { 5, 3, 0 }, { 5, 3, 1 }, { 7, 2, 0 }, { 7, 4, 0 } };
+
+    [Theory]
+    [MemberData(nameof(Deployments))]
+    public void No_interleaving_breaks_an_invariant_with_more_machines_or_strangers(int machines, int quorum, int strangers)
+    {
+        bool isLong = Environment.GetEnvironmentVariable("MODEL_CHECK") == "long";
+        var deployment = new Deployment(machines, quorum, strangers);
+        (int Depth, int Faults)[] searches = (machines, isLong) switch
+        {
+            (3, false) => [(12, 1), (5, 2)],
+            (3, true) => [(12, 2)],
+            (5, false) => [(11, 0), (4, 1)],
+            (5, true) => [(12, 1), (5, 2)],
+            (_, false) => [(11, 0), (3, 1)],
+            (_, true) => [(12, 1), (4, 2)],
+        };
+        output.WriteLine($"{deployment}");
+        foreach ((string name, Move[] prologue) in Scenarios.Of(deployment))
+        {
+            foreach ((int depth, int faults) in searches)
+            {
+                var explorer = new ModelExplorer(RoutingRule.Table, prologue, depth, faults, deployment: deployment);
+                string? broken = explorer.Run();
+                output.WriteLine(explorer.ToString());
+                Assert.True(broken is null, $"{deployment}: {name}: {broken}");
+            }
+        }
+
+        var walk = new ModelExplorer(RoutingRule.Table, [], depth: 60, faults: 8, deployment: deployment);
+        string? brokenWalk = walk.Wander(walks: isLong ? 10_000 : 150, seed: machines);
+        output.WriteLine(walk.ToString());
+        Assert.True(brokenWalk is null, $"{deployment}: {brokenWalk}");
+    }
+
     [Fact]
     public void With_each_proxy_blind_for_one_claimant_and_a_dead_Sentinel_on_top_they_disagree_no_longer_than_documented()
     {

@@ -11,7 +11,9 @@ namespace RedisHaProxy.Tests.Routing.Model;
 /// <param name="depth">How many seconds are explored after the prologue.</param>
 /// <param name="faults">How many faults and operator's commands may happen in them; Sentinels' own failovers come on top.</param>
 /// <param name="automaticBound">The bound of S1 without forced failovers.</param>
-internal sealed class ModelExplorer(IReadOnlyList<RoutingRow> table, IReadOnlyList<Move> prologue, int depth, int faults, int automaticBound = Invariants.AutomaticBound)
+/// <param name="deployment">What is deployed; three machines when null.</param>
+internal sealed class ModelExplorer(
+    IReadOnlyList<RoutingRow> table, IReadOnlyList<Move> prologue, int depth, int faults, int automaticBound = Invariants.AutomaticBound, Deployment? deployment = null)
 {
     /// <summary>Steps during which nothing happens at the start, so that both proxies have heard everything.</summary>
     private const int QuietStart = 8;
@@ -116,7 +118,7 @@ internal sealed class ModelExplorer(IReadOnlyList<RoutingRow> table, IReadOnlyLi
 
     private ModelState Begin(Action<string> note)
     {
-        var state = new ModelState(ModelWorld.Healthy());
+        var state = new ModelState(ModelWorld.Healthy(deployment ?? Deployment.Usual));
         foreach (Move move in Enumerable.Repeat(new Move(MoveKind.None), QuietStart).Concat(prologue))
         {
             string? broken = state.Step(move, table);

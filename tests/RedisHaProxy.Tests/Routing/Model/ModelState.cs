@@ -21,9 +21,16 @@ internal sealed class ModelState
         VoteEvidence = TimeSpan.FromMilliseconds(500),
     };
 
+    /// <summary>The machines' names.</summary>
+    public const string Letters = "ABCDEFG";
+
     private static readonly string[] RunIds = [.. Enumerable.Range(0, 64).Select(i => $"run{i}")];
 
     private readonly RoutingState[] _heard = new RoutingState[Proxies];
+
+    // Per proxy and Sentinel: whom it named last, and since when that is a stranger.
+    private readonly int[] _named;
+    private readonly int[] _strangerSince;
 
     /// <summary>Answers that were asked for in the last step and arrive in this one.</summary>
     private readonly List<(int Proxy, NodeReport? Node, SentinelReport? Sentinel)> _late = [];
@@ -31,9 +38,11 @@ internal sealed class ModelState
     public ModelState(ModelWorld world)
     {
         World = world;
+        _named = [.. Enumerable.Repeat(SentinelVote.Nobody, Proxies * world.Machines)];
+        _strangerSince = [.. Enumerable.Repeat(-1000, Proxies * world.Machines)];
         for (int p = 0; p < Proxies; p++)
         {
-            _heard[p] = new RoutingState(ModelWorld.Machines, ModelWorld.Machines, Timing);
+            _heard[p] = new RoutingState(world.Known, world.Machines, Timing);
             Decisions[p] = RoutingRule.Decide(_heard[p].At(TimeSpan.Zero));
         }
     }
@@ -53,18 +62,20 @@ internal sealed class ModelState
 
     public ModelState Clone()
     {
-        var copy = new ModelState(World.Clone(), _heard, _late) { Overlap = Overlap, Forced = Forced, Quiet = Quiet };
+        var copy = new ModelState(World.Clone(), this) { Overlap = Overlap, Forced = Forced, Quiet = Quiet };
         Decisions.CopyTo(copy.Decisions, 0);
         return copy;
     }
 
-    private ModelState(ModelWorld world, RoutingState[] heard, List<(int, NodeReport?, SentinelReport?)> late)
+    private ModelState(ModelWorld world, ModelState other)
     {
         World = world;
-        _late = [.. late];
+        _late = [.. other._late];
+        _named = [.. other._named];
+        _strangerSince = [.. other._strangerSince];
         for (int p = 0; p < Proxies; p++)
         {
-            _heard[p] = heard[p].Clone();
+            _heard[p] = other._heard[p].Clone();
         }
     }
 
@@ -72,13 +83,13 @@ internal sealed class ModelState
     public string? Step(Move move, IReadOnlyList<RoutingRow> table, int automaticBound = Invariants.AutomaticBound)
     {
         int[] before = [Decisions[0].Node, Decisions[1].Node];
-        bool[] sawReplica = new bool[Proxies * ModelWorld.Machines];
+        bool[] sawReplica = new bool[Proxies * World.Machines];
         for (int p = 0; p < Proxies; p++)
         {
-            for (int i = 0; i < ModelWorld.Machines; i++)
+            for (int i = 0; i < World.Known; i++)
             {
                 NodeTrack track = _heard[p].Node(i);
-                sawReplica[(p * ModelWorld.Machines) + i] = track is { HasAnswer: true, Answer.IsMaster: false } && track.Answer.SentAt == Seconds(World.Now);
+                sawReplica[(p * World.Machines) + i] = track is { HasAnswer: true, Answer.IsMaster: false } && track.Answer.SentAt == Seconds(World.Now);
             }
         }
 
@@ -119,28 +130,36 @@ internal sealed class ModelState
         return track.HasAnswer && track.Health == ServerHealth.Up && report.SentAt == Seconds(World.Now);
     }
 
+    /// <summary>For how many steps a Sentinel has named a stranger after one of ours, as a proxy has heard; a great number when it has not.</summary>
+    public int LeftOurs(int proxy, int sentinel) => World.Now - _strangerSince[(proxy * World.Machines) + sentinel];
+
     /// <summary>A fingerprint that is equal for states with the same future: all times relative to now, and no longer than any bound.</summary>
     public UInt128 Fingerprint()
     {
         var hash = new ModelHash();
         ModelWorld w = World;
-        hash.Add(w.Cuts);
+        hash.Add((int)w.Cuts);
+        hash.Add((int)(w.Cuts >> 32));
         hash.Add(w.PoweredOff);
-        for (int i = 0; i < ModelWorld.Machines; i++)
+        for (int i = 0; i < World.Machines; i++)
         {
             ModelNode n = w.Nodes[i];
             hash.Add((n.Up ? 1 : 0) | (n.Suspended ? 2 : 0) | (n.LinkUp ? 4 : 0) | ((n.Of + 1) << 3) | (n.Run << 6) | (n.Epoch << 12) | (n.Misclaims << 20) | (n.Locked ? 1 << 28 : 0));
             ModelSentinel s = w.Sentinels[i];
             hash.Add((s.Up ? 1 : 0) | (s.Names << 1) | (s.ConfigEpoch << 4) | (s.CurrentEpoch << 12) | (Age(s.LastOk) << 20) | ((s.Promoting + 1) << 26) | (s.Voted ? 1 << 29 : 0));
             hash.Add(s.Promoting < 0 ? 0 : (s.PromotingEpoch & 255) | (Age(s.PromotingEpoch >> 8) << 8));
-            hash.Add(s.Announced);
+            hash.Add(s.Announced | (s.Blind ? 256 : 0) | (Age(s.UpSince) << 9) | (Age(s.VotedAt) << 14) | (s.VotedEpoch << 20));
         }
 
         for (int p = 0; p < Proxies; p++)
         {
-            for (int i = 0; i < ModelWorld.Machines; i++)
+            for (int i = 0; i < World.Machines; i++)
             {
-                AddNode(ref hash, _heard[p].Node(i));
+                if (i < World.Known)
+                {
+                    AddNode(ref hash, _heard[p].Node(i));
+                }
+
                 AddSentinel(ref hash, _heard[p].Sentinel(i));
             }
         }
@@ -157,10 +176,10 @@ internal sealed class ModelState
 
     public override string ToString()
     {
-        var names = new EvidenceNames(["A", "B", "C"]);
+        var names = new EvidenceNames(Letters.Select(l => l.ToString()));
         string nodes = string.Join(' ', World.Nodes.Select((n, i) =>
-            $"{"ABC"[i]}:{(!World.NodeServes(i) ? n.Up ? "silent " : "dead " : "")}{(n.Locked ? "locked " : "")}{(n.Of < 0 ? "master" : $"of {"ABC"[n.Of]} {(n.LinkUp ? "up" : "down")}")}"));
-        string sentinels = string.Join(' ', World.Sentinels.Select(s => s.Up ? $"{"ABC"[s.Names]}@{s.ConfigEpoch}" : "dead"));
+            $"{Letters[i]}:{(!World.NodeServes(i) ? n.Up ? "silent " : "dead " : "")}{(n.Locked ? "locked " : "")}{(n.Of < 0 ? "master" : $"of {Letters[n.Of]} {(n.LinkUp ? "up" : "down")}")}"));
+        string sentinels = string.Join(' ', World.Sentinels.Select(s => s.Up ? $"{Letters[s.Names]}@{s.ConfigEpoch}" : "dead"));
         string proxies = string.Join("; ", Decisions.Select(d => $"{d.RuleName} {d.Action} {names.Node(d.Node)}{(d.IsHeld ? " held" : "")}"));
         return $"{World.Now,2} {nodes} | Sentinels {sentinels} | {proxies}";
     }
@@ -173,25 +192,25 @@ internal sealed class ModelState
 
     private void Poll(int p, Move move)
     {
-        int entity = ModelWorld.Machines + p;
+        int entity = World.Machines + p;
         foreach ((int leader, int node) in World.Announcements)
         {
             if (World.Reaches(entity, leader))
             {
-                _heard[p].Apply(new PromotionNotice { Sentinel = leader, At = Seconds(World.Now), Node = node });
+                _heard[p].Apply(new PromotionNotice { Sentinel = leader, At = Seconds(World.Now), Node = Seen(node) });
             }
         }
 
-        for (int i = 0; i < ModelWorld.Machines; i++)
+        for (int i = 0; i < World.Machines; i++)
         {
-            bool disturbed = move.A == p && (move.B == i || move.B == ModelWorld.Machines);
+            bool disturbed = move.A == p && (move.B == i || move.B == World.Machines);
             if (!World.Reaches(entity, i) || (disturbed && move.Kind == MoveKind.Lose))
             {
                 continue;
             }
 
             bool late = disturbed && move.Kind == MoveKind.Delay;
-            NodeReport? node = AskNode(i);
+            NodeReport? node = i < World.Known ? AskNode(i) : null;
             if (node is not null)
             {
                 Send(late, p, node, null);
@@ -221,7 +240,14 @@ internal sealed class ModelState
         }
         else
         {
-            _heard[proxy].Apply(sentinel!.Value with { At = Seconds(World.Now) });
+            SentinelReport report = sentinel!.Value;
+            _heard[proxy].Apply(report with { At = Seconds(World.Now) });
+            if (report.Health == ServerHealth.Up)
+            {
+                int i = (proxy * World.Machines) + report.Sentinel;
+                _strangerSince[i] = report.Named >= 0 ? -1000 : _named[i] >= 0 ? (int)report.SentAt.TotalSeconds : _strangerSince[i];
+                _named[i] = report.Named;
+            }
         }
     }
 
@@ -238,8 +264,10 @@ internal sealed class ModelState
             ? null
             : node.Locked
             ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.WrongPassword }
-            : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0, Master = node.Of, LinkUp = node.LinkUp };
+            : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0, Master = node.Of < World.Known ? node.Of : -1, LinkUp = node.LinkUp };
     }
+
+    private int Seen(int node) => node < World.Known ? node : SentinelVote.Foreign;
 
     private SentinelReport AskSentinel(int s)
     {
@@ -253,12 +281,17 @@ internal sealed class ModelState
                 SentAt = now,
                 At = now,
                 Health = ServerHealth.Up,
-                Named = sentinel.Names,
+                Named = Seen(sentinel.Names),
                 ConfigEpoch = sentinel.ConfigEpoch,
                 LastOkPingReply = Seconds(World.Now - sentinel.LastOk),
                 DownAfter = Seconds(ModelWorld.DownAfter),
-                Quorum = 2,
+                Quorum = World.Quorum,
+                OtherSentinels = World.Machines - 1,
                 MarkedDown = World.Now - sentinel.LastOk >= ModelWorld.DownAfter,
+                HeardSince = Seconds(sentinel.UpSince),
+                HeardAt = now,
+                VotedAt = Seconds(sentinel.VotedAt),
+                VotedEpoch = sentinel.VotedEpoch,
             };
     }
 
@@ -281,17 +314,19 @@ internal sealed class ModelState
         if (s.HasAnswer)
         {
             hash.Add(Symbol(s.Answer));
-            hash.Add(Age(s.Answer.SentAt) | (Age(s.Answer.SentAt - s.Answer.LastOkPingReply) << 8));
+            hash.Add(Age(s.Answer.SentAt) | (Age(s.Answer.SentAt - s.Answer.LastOkPingReply) << 8) | (Age(s.Answer.VotedAt ?? TimeSpan.Zero) << 16) | ((int)s.Answer.VotedEpoch << 22));
+            hash.Add(Age(s.Answer.HeardSince ?? TimeSpan.Zero));
         }
 
         TimeSpan left = s.PromotesUntil - Seconds(World.Now);
-        hash.Add(left <= TimeSpan.Zero ? 0 : 1 + s.Promotes + ((int)left.TotalMilliseconds << 4));
+        hash.Add(left <= TimeSpan.Zero ? 0 : 3 + s.Promotes + ((int)left.TotalMilliseconds << 4));
+        hash.Add(s.StrangerSince is { } since ? 1 + Age(since) : 0);
     }
 
     private static int Symbol(in NodeReport r) =>
         (int)r.Health | (r.IsMaster ? 64 : 0) | (r.LinkUp ? 128 : 0) | ((r.Master + 1) << 8) | ((r.RunId is null ? 0 : Run(r.RunId)) << 12);
 
-    private static int Symbol(in SentinelReport r) => (int)r.Health | (r.Named << 6) | (r.MarkedDown ? 256 : 0) | ((int)r.ConfigEpoch << 9);
+    private static int Symbol(in SentinelReport r) => (int)r.Health | ((r.Named + 2) << 5) | (r.MarkedDown ? 256 : 0) | ((int)r.ConfigEpoch << 9);
 
     private static int Run(string id) => Array.IndexOf(RunIds, id);
 }

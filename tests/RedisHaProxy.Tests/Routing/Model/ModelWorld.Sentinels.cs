@@ -4,7 +4,7 @@ namespace RedisHaProxy.Tests.Routing.Model;
 
 internal sealed partial class ModelWorld
 {
-    private const int Quorum = 2;
+    private int VotesNeeded => Math.Max((Machines / 2) + 1, Quorum);
 
     private bool MarkedDown(int s) => Now - Sentinels[s].LastOk >= DownAfter;
 
@@ -50,7 +50,7 @@ internal sealed partial class ModelWorld
             }
         }
 
-        return agree >= Quorum && votes > Machines / 2;
+        return agree >= Quorum && votes >= VotesNeeded;
     }
 
     private void Promote(int leader, int b, bool automatic)
@@ -65,12 +65,19 @@ internal sealed partial class ModelWorld
         }
 
         epoch++;
-        for (int s = 0; s < Machines; s++)
+        int votes = automatic ? VotesNeeded - 1 : 0;
+        for (int s = Machines - 1; s >= 0; s--)
         {
             if (SentinelServes(s) && Reaches(leader, s))
             {
                 Sentinels[s].CurrentEpoch = epoch;
                 Sentinels[s].Voted |= automatic;
+                if (s == leader || (votes > 0 && Sentinels[s].Names == Sentinels[leader].Names))
+                {
+                    Sentinels[s].VotedAt = Now;
+                    Sentinels[s].VotedEpoch = epoch;
+                    votes -= s == leader ? 0 : 1;
+                }
             }
         }
 
@@ -110,7 +117,7 @@ internal sealed partial class ModelWorld
                 }
             }
 
-            if (Reaches(s, sentinel.Names) && NodeServes(sentinel.Names))
+            if (Reaches(s, sentinel.Names) && NodeServes(sentinel.Names) && !sentinel.Blind)
             {
                 sentinel.LastOk = Now;
             }

@@ -1,4 +1,4 @@
-// Proof 2, the world: three machines, each with a Redis node and a Sentinel, and two proxies, in steps of one second.
+// Proof 2, the world: machines, three of them as a rule, each with a Redis node and a Sentinel, and two proxies, in steps of one second.
 //
 // What is abstract: replication content, and everything faster than a step. What is as in Redis 7.0 (sentinel.c, replication.c):
 //  - a replica's link stays "up" when its master is cut off or suspended (repl-timeout is a minute), and goes down at once
@@ -9,6 +9,7 @@
 //    newest epoch winning; then replicas are re-pointed; an old master that claims is converted only after ConversionDelay;
 //  - a leader announces the promotion; with AnnouncedFailover a whole step before it, otherwise within it (and a proxy that reaches
 //    the leader hears it), and with ForcedFailover the announcement is lost;
+//  - of those that vote for a leader no more than needed, those last that are first in the order: near the old master nobody need have voted;
 //  - FAILOVER TO swaps two nodes at once and tells Sentinels nothing.
 // The adversary chooses one move a step: a fault, an operator's command, or lost and delayed answers to a proxy.
 
@@ -55,6 +56,14 @@ internal struct ModelSentinel
     /// <summary>As leader of a forced failover: the node that it has announced, and promotes in the next step; -1 for none.</summary>
     public int Announced;
 
+    /// <summary>It cannot log in to its named master (a wrong auth-pass), and sees it down.</summary>
+    public bool Blind;
+
+    /// <summary>When it was started, when it last voted for a leader, and in which epoch: what a proxy hears of it.</summary>
+    public int UpSince;
+    public int VotedAt;
+    public int VotedEpoch;
+
     /// <summary>It has taken part in an election for its named master: it starts none of its own for two failover-timeouts.</summary>
     public bool Voted;
 }
@@ -82,6 +91,9 @@ internal enum MoveKind
     Unlock,
     Lose,
     Delay,
+
+    /// <summary>For prologues only: a Sentinel's auth-pass is wrong from now on.</summary>
+    Blind,
 }
 
 /// <summary>A move with its operands.</summary>
@@ -93,33 +105,60 @@ internal readonly record struct Move(MoveKind Kind, int A = -1, int B = -1)
     public override string ToString() => A < 0 ? $"{Kind}" : B < 0 ? $"{Kind}({A})" : $"{Kind}({A},{B})";
 }
 
+/// <summary>What is deployed.</summary>
+/// <param name="Machines">Each with a node and a Sentinel; at most 7.</param>
+/// <param name="Quorum">The Sentinels' quorum.</param>
+/// <param name="Strangers">How many of the nodes, from the last, the proxies do not know.</param>
+internal sealed record Deployment(int Machines, int Quorum, int Strangers = 0)
+{
+    public static Deployment Usual { get; } = new(3, 2);
+
+    public override string ToString() => $"{Machines} machines, quorum {Quorum}{(Strangers > 0 ? $", {Strangers} unknown to the proxies" : "")}";
+}
+
 /// <summary>The machines and the network.</summary>
 internal sealed partial class ModelWorld
 {
-    public const int Machines = 3;
-    public const int Entities = 5;
     public const int DownAfter = 5;
     public const int ConversionDelay = 8;
 
-    public readonly ModelNode[] Nodes = new ModelNode[Machines];
-    public readonly ModelSentinel[] Sentinels = new ModelSentinel[Machines];
+    /// <summary>Longer ago than any bound.</summary>
+    public const int LongAgo = -20;
 
-    /// <summary>Bit a*5+b: entity a (machines 0-2, proxies 3 and 4) cannot reach b.</summary>
-    public int Cuts;
+    /// <summary>How many machines there are; the proxies follow them as entities.</summary>
+    public readonly int Machines;
+    public readonly int Entities;
+    public readonly int Quorum;
+
+    /// <summary>How many of the nodes the proxies know; the others are strangers. They know all Sentinels.</summary>
+    public readonly int Known;
+
+    public readonly ModelNode[] Nodes;
+    public readonly ModelSentinel[] Sentinels;
+
+    /// <summary>Bit of a pair of entities (machines first, then two proxies): they cannot reach each other.</summary>
+    public long Cuts;
     public int PoweredOff;
     public int Now;
 
     /// <summary>What was announced in this step.</summary>
     public readonly List<(int Leader, int Node)> Announcements = [];
 
-    /// <summary>A, B and C with A as master, everything well for a long time.</summary>
-    public static ModelWorld Healthy()
+    private ModelWorld(int machines, int quorum, int known)
     {
-        var world = new ModelWorld();
-        for (int i = 0; i < Machines; i++)
+        (Machines, Entities, Quorum, Known) = (machines, machines + ModelState.Proxies, quorum, known);
+        Nodes = new ModelNode[machines];
+        Sentinels = new ModelSentinel[machines];
+    }
+
+    /// <summary>A, B, C ... with A as master, everything well for a long time.</summary>
+    public static ModelWorld Healthy(Deployment deployment)
+    {
+        var world = new ModelWorld(deployment.Machines, deployment.Quorum, deployment.Machines - deployment.Strangers);
+        for (int i = 0; i < deployment.Machines; i++)
         {
             world.Nodes[i] = new ModelNode { Up = true, Of = i == 0 ? -1 : 0, LinkUp = i != 0, Run = 1, Epoch = 1 };
-            world.Sentinels[i] = new ModelSentinel { Up = true, Names = 0, ConfigEpoch = 1, CurrentEpoch = 1, Promoting = -1, Announced = -1 };
+            world.Sentinels[i] = new ModelSentinel { Up = true, Names = 0, ConfigEpoch = 1, CurrentEpoch = 1, Promoting = -1, Announced = -1, UpSince = LongAgo, VotedAt = LongAgo };
         }
 
         return world;
@@ -127,7 +166,7 @@ internal sealed partial class ModelWorld
 
     public ModelWorld Clone()
     {
-        var copy = new ModelWorld { Cuts = Cuts, PoweredOff = PoweredOff, Now = Now };
+        var copy = new ModelWorld(Machines, Quorum, Known) { Cuts = Cuts, PoweredOff = PoweredOff, Now = Now };
         Nodes.CopyTo(copy.Nodes, 0);
         Sentinels.CopyTo(copy.Sentinels, 0);
         return copy;
@@ -223,11 +262,11 @@ internal sealed partial class ModelWorld
             }
         }
 
-        for (int proxy = 0; proxy < 2; proxy++)
+        for (int proxy = 0; proxy < ModelState.Proxies; proxy++)
         {
             for (int machine = 0; machine <= Machines; machine++)
             {
-                // Machine 3: everything; the proxy itself was paused.
+                // One machine more: everything; the proxy itself was paused.
                 yield return new Move(MoveKind.Lose, proxy, machine);
                 yield return new Move(MoveKind.Delay, proxy, machine);
             }
@@ -245,7 +284,7 @@ internal sealed partial class ModelWorld
         RunSentinels();
     }
 
-    private static int Bit(int a, int b) => 1 << ((Math.Min(a, b) * Entities) + Math.Max(a, b));
+    private static long Bit(int a, int b) => 1L << ((Math.Max(a, b) * (Math.Max(a, b) - 1) / 2) + Math.Min(a, b));
 
     private void Apply(Move move)
     {
@@ -272,6 +311,7 @@ internal sealed partial class ModelWorld
                 PoweredOff &= ~(1 << move.A);
                 Start(move.A);
                 Sentinels[move.A].Up = true;
+                Sentinels[move.A].UpSince = Now;
                 Sentinels[move.A].LastOk = Now;
                 Sentinels[move.A].Voted = false;
                 Sentinels[move.A].Promoting = -1;
@@ -284,8 +324,12 @@ internal sealed partial class ModelWorld
                 break;
             case MoveKind.SentinelRestart:
                 Sentinels[move.A].Up = true;
+                Sentinels[move.A].UpSince = Now;
                 Sentinels[move.A].LastOk = Now;
                 Sentinels[move.A].Voted = false;
+                break;
+            case MoveKind.Blind:
+                Sentinels[move.A].Blind = true;
                 break;
             case MoveKind.Partition:
                 for (int a = 0; a < Entities; a++)

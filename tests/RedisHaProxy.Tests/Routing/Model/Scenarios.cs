@@ -34,8 +34,35 @@ internal static class Scenarios
         ("the master refuses the probes", After(4, new Move(MoveKind.Lock, A))),
         ("all nodes refuse the probes", [new Move(MoveKind.Lock, A), new Move(MoveKind.Lock, B), .. After(4, new Move(MoveKind.Lock, C))]),
         ("two Sentinels are dead", [new Move(MoveKind.SentinelCrash, B), .. After(4, new Move(MoveKind.SentinelCrash, C))]),
+        ("a Sentinel has a wrong auth-pass", After(6, new Move(MoveKind.Blind, B))),
+        ("a Sentinel has a wrong auth-pass, and a machine is dead", [.. After(6, new Move(MoveKind.Blind, B)), .. After(6, new Move(MoveKind.PowerOff, C))]),
+        ("the master can reach only the proxies, of which one does not see C", TriplePartition),
         ("a replica is dead and all Sentinels", [new Move(MoveKind.SentinelCrash, A), new Move(MoveKind.SentinelCrash, B), new Move(MoveKind.SentinelCrash, C), .. After(6, new Move(MoveKind.Crash, B))]),
     ];
+
+    /// <summary>The same for more machines, and where the proxies do not know the last one's node.</summary>
+    public static IReadOnlyList<(string Name, Move[] Prologue)> Of(Deployment deployment)
+    {
+        int n = deployment.Machines, last = n - 1, minority = last / 2;
+        int proxyOne = 1 << n;
+        Move[] deadMinority = [.. Enumerable.Range(0, minority).SelectMany(i => After(3, new Move(MoveKind.PowerOff, last - i)))];
+        return
+        [
+            ("healthy", []),
+            ("the master's machine lost its power", After(4, new Move(MoveKind.PowerOff, A))),
+            ("the master is alone with a proxy", After(4, new Move(MoveKind.Partition, 1 + proxyOne))),
+            ("the master is in a minority with a proxy", After(4, new Move(MoveKind.Partition, ((1 << minority) - 1) + proxyOne))),
+            ("as many machines are dead as may be", [.. deadMinority, .. After(3, new Move(MoveKind.None))]),
+            ("as many machines are dead as may be, and the master, too", [.. deadMinority[1..], .. After(4, new Move(MoveKind.Crash, A))]),
+            ("a Sentinel has a wrong auth-pass, and machines are dead", [.. After(6, new Move(MoveKind.Blind, B)), .. deadMinority]),
+            ("SENTINEL FAILOVER to the last", After(1, new Move(MoveKind.ForcedFailover, B, last))),
+            ("a hand-over to the last is announced", After(1, new Move(MoveKind.AnnouncedFailover, B, last))),
+        ];
+    }
+
+    // What follows is a promotion of C by the votes of B and C, while B's node says for a minute that its link to A is up.
+    private static Move[] TriplePartition =>
+        [new Move(MoveKind.CutLink, A, B), new Move(MoveKind.CutLink, A, C), .. After(4, new Move(MoveKind.CutLink, C, 3))];
 
     private static Move[] After(int seconds, Move move) => [move, .. Enumerable.Repeat(new Move(MoveKind.None), seconds - 1)];
 }
