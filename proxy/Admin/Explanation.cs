@@ -15,7 +15,7 @@ internal static class Explanation
     public static string Meaning(RuleId rule) => rule switch
     {
         RuleId.Rule0 => "no node claims to be master",
-        RuleId.H => "a Sentinel has announced that it promotes another node now, and the promotion has not been seen yet",
+        RuleId.H => "a Sentinel has announced that it promotes another node now, and the promotion has not been seen yet, or that node is none of redis.nodes",
         RuleId.R1 => "one node claims to be master, and a majority of the Sentinels names it",
         RuleId.R2 => "one node claims to be master, and all other nodes follow it",
         RuleId.R3 => "one node claims to be master with a majority of the data nodes, and no majority of the Sentinels is for another",

@@ -114,6 +114,28 @@ public sealed class ProbeLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_process_that_loads_is_known_as_the_same_only_on_the_connection_on_which_it_has_answered()
+    {
+        string loading = Master.Replace("+PONG", "-LOADING Redis is loading the dataset in memory", StringComparison.Ordinal);
+        Run();
+        using (Socket server = await _listener.AcceptSocketAsync())
+        {
+            await AnswerAsync(server, "INFO", RunId);
+            await AnswerAsync(server, "PING", Master);
+            await ReportAsync(ServerHealth.Up);
+            _probe.Poke();
+            await AnswerAsync(server, "PING", loading);
+            Assert.True(await ReportAsync(ServerHealth.Loading) is { Unbroken: true, IsSignOfLife: true });
+        }
+
+        await ReportAsync(ServerHealth.Disconnected);
+        using Socket restarted = await _listener.AcceptSocketAsync();
+        await AnswerAsync(restarted, "INFO", RunId);
+        await AnswerAsync(restarted, "PING", loading);
+        Assert.True(await ReportAsync(ServerHealth.Loading) is { Unbroken: false, IsSignOfLife: false });
+    }
+
+    [Fact]
     public async Task A_server_that_is_full_says_so_before_it_closes()
     {
         Run();
