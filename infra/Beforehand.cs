@@ -14,6 +14,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, BundleF
     public static Beforehand Find()
     {
         StackSettings settings = StackSettings.Read(SettingsSource.FromPulumi());
+        SshAgent.RequireUsable(Environment.GetEnvironmentVariable(SshAgent.Variable));
         // A constructor cannot await. The questions run on the thread pool, so this thread, which waits for them, is needed by none.
         Region region = Task.Run(() => AskAsync(settings)).GetAwaiter().GetResult();
         string published = settings.Proxy.BundlePath ?? ProxyPublisher.FromCheckout().Publish(settings.Compute.Proxy.RuntimeIdentifier, text => Log.Info(text));

@@ -37,10 +37,10 @@ public class RedisHaStack : Stack
         Partial.RefuseFirst(credentials.Passwords);
         var network = new Network("network", deployed, settings.Network, region);
         var groups = new SecurityGroups("security-groups", deployed, settings.Network, network);
-        var bastion = new Bastion("bastion", deployed, settings, region, network, groups);
+        var bastion = new Bastion("bastion", deployed, settings, credentials, region, network, groups);
         var bundle = new ProxyBundle("proxy-bundle", deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
-        var redis = new RedisNodes("redis-nodes", deployed, settings, region, network, groups, credentials.Passwords);
-        var proxies = new ProxyNodes("proxy-nodes", deployed, settings, region, network, groups, credentials.Passwords, bundle);
+        var redis = new RedisNodes("redis-nodes", deployed, settings, region, network, groups, credentials);
+        var proxies = new ProxyNodes("proxy-nodes", deployed, settings, region, network, groups, credentials, bundle);
         var loadBalancer = new LoadBalancer("load-balancer", deployed, settings.Network, network, groups);
         _ = new Rollout("rollout", new RolloutArgs
         {
@@ -57,6 +57,8 @@ public class RedisHaStack : Stack
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
         Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
         BastionAddress = bastion.PublicAddress;
+        KnownHosts = Output.Tuple(bastion.PublicAddress, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine)
+            .Select(machine => machine.HostKey.Apply(key => (machine.Node, Key: key))))).Apply(known => Instructions.KnownHosts(known.Item1, known.Item2));
         SshUser = Output.Create(settings.Compute.OperatingSystem.User);
         Nodes = Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine).Select(machine => machine.Description))
             .Apply(all => all.Select(Row).ToImmutableArray());
@@ -80,6 +82,10 @@ public class RedisHaStack : Stack
     /// <summary>The bastion's public address.</summary>
     [Output("bastionAddress")]
     public Output<string> BastionAddress { get; private set; }
+
+    /// <summary>The machines' SSH host keys, as known_hosts(5) has them: by private address, the bastion's also by its public one.</summary>
+    [Output("knownHosts")]
+    public Output<string> KnownHosts { get; private set; }
 
     /// <summary>The machines' user.</summary>
     [Output("sshUser")]

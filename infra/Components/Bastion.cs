@@ -1,7 +1,7 @@
 // The bastion: the one machine with a public address, and the way of administrators and of this program to all others.
 
-using System.Text;
 using Pulumi;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Components;
@@ -15,18 +15,28 @@ public sealed class Bastion : ComponentResource
     /// <summary>Its public address.</summary>
     public Output<string> PublicAddress { get; }
 
+    /// <summary>What makes its SSH server hard, and the keys that open it: run as root on the bastion, at first and after each change.</summary>
+    /// <param name="user">The machines' user.</param>
+    /// <param name="keys">Public keys, one a line.</param>
+    internal static string ReadyScript(string user, string keys) => Scripts.Read("bastion-ready.sh")
+        .Replace("@SSHD@", SshFiles.Functions.TrimEnd('\n'), StringComparison.Ordinal)
+        .Replace("@SETTINGS@", Settings(user), StringComparison.Ordinal)
+        .Replace("@KEYS@", keys, StringComparison.Ordinal);
+
     /// <summary>Builds the bastion.</summary>
     /// <param name="name">The component's name.</param>
     /// <param name="deployed">The deployment.</param>
     /// <param name="settings">The stack's settings.</param>
+    /// <param name="credentials">Its host key.</param>
     /// <param name="region">The region.</param>
     /// <param name="network">The network; the machine waits for its gateways and routes.</param>
     /// <param name="groups">The security groups; the machine waits for their rules.</param>
     /// <param name="options">Pulumi's options.</param>
-    public Bastion(string name, Deployed deployed, StackSettings settings, Region region, Network network, SecurityGroups groups, ComponentResourceOptions? options = null)
+    public Bastion(string name, Deployed deployed, StackSettings settings, Credentials credentials, Region region, Network network, SecurityGroups groups,
+        ComponentResourceOptions? options = null)
         : base("redis-ha:infra:Bastion", name, options)
     {
-        string userData = Scripts.Read("bastion.cloud-config").Replace("@USER@", settings.Compute.OperatingSystem.User, StringComparison.Ordinal);
+        Output<HostKey> hostKey = credentials.HostKeyOf(settings.Network.Bastion.Name);
         Machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
         {
             Node = settings.Network.Bastion,
@@ -37,9 +47,16 @@ public sealed class Bastion : ComponentResource
             SubnetId = network.PublicSubnetId,
             SecurityGroupId = groups[SecurityGroup.Bastion],
             IsPublic = true,
-            UserData = Convert.ToBase64String(Encoding.UTF8.GetBytes(userData)),
+            HostKey = hostKey,
+            UserData = hostKey.Apply(key => UserData.Compress(CloudConfig(key, settings.Compute.OperatingSystem.User))),
         }, this, new InputList<Resource> { network, groups });
         PublicAddress = Partial.Required(Machine.Instance.PublicIp);
         RegisterOutputs();
     }
+
+    private static string Settings(string user) => Scripts.Read("bastion-sshd.conf").TrimEnd('\n').Replace("@USER@", user, StringComparison.Ordinal);
+
+    private static string CloudConfig(HostKey hostKey, string user) => Scripts.Read("bastion.cloud-config")
+        .Replace("@HOST-KEY@", UserData.HostKeyConfiguration(hostKey), StringComparison.Ordinal)
+        .Replace("@SETTINGS@", string.Join("\n      ", Settings(user).Split('\n').Where(line => !line.StartsWith("AuthorizedKeysFile ", StringComparison.Ordinal))), StringComparison.Ordinal);
 }

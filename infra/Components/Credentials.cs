@@ -1,4 +1,4 @@
-// The passwords: one for each account, so that what one of them opens stays small.
+// The passwords: one for each account, so that what one of them opens stays small. And the machines' SSH host keys.
 
 using Pulumi;
 using Pulumi.Random;
@@ -12,6 +12,8 @@ public sealed class Credentials : ComponentResource
 {
     // 62^32 possibilities, 190 bits; letters and digits need no quoting in any of the files they go to.
     private const int Length = 32;
+
+    private readonly Output<string> _hostKeySeed;
 
     /// <summary>All passwords, as a secret.</summary>
     public Output<NodePasswords> Passwords { get; }
@@ -42,8 +44,13 @@ public sealed class Credentials : ComponentResource
                 Admin = all[6],
                 Watch = all[7],
             }));
+        _hostKeySeed = Generate("host-key-seed");
         RegisterOutputs();
     }
+
+    /// <summary>The SSH host key of a machine, a secret: drawn once for the stack, so a machine's successor has the same.</summary>
+    /// <param name="machine">The machine's name.</param>
+    public Output<HostKey> HostKeyOf(string machine) => _hostKeySeed.Apply(seed => HostKey.Of(seed, machine));
 
     private Output<string> Generate(string name) =>
         Output.CreateSecret(Partial.Required(

@@ -19,6 +19,12 @@ public sealed record Instructions(string User, string Bastion)
     /// <summary>A shell on a node.</summary>
     public string Shell(NodeAddress node) => $"ssh -J {User}@{Bastion} {User}@{node.Address}";
 
+    /// <summary>Lines of known_hosts(5): the address of a machine, for the bastion both, and its host key.</summary>
+    /// <param name="bastion">The bastion's public address.</param>
+    /// <param name="keys">The machines' keys, the bastion's first.</param>
+    public static string KnownHosts(string bastion, IEnumerable<(NodeAddress Node, string Key)> keys) =>
+        string.Join('\n', keys.Select((machine, index) => $"{(index == 0 ? bastion + "," : "")}{machine.Node.Address} {machine.Key}"));
+
     /// <summary>redis-cli through the tunnel; the password goes from Pulumi to redis-cli without being shown.</summary>
     public static string RedisCli => $"REDISCLI_AUTH=\"$(pulumi stack output password --show-secrets)\" redis-cli -h 127.0.0.1 -p {Ports.Redis}";
 

@@ -35,6 +35,9 @@ public sealed record MachineArgs
     /// <summary>Whether it gets a public address.</summary>
     public bool IsPublic { get; init; }
 
+    /// <summary>Its SSH host key, which is in the user data.</summary>
+    public required Output<HostKey> HostKey { get; init; }
+
     /// <summary>cloud-init user data, base64.</summary>
     public required Input<string> UserData { get; init; }
 }
@@ -53,6 +56,9 @@ public sealed class Machine
     /// <summary>The instance.</summary>
     public Core.Instance Instance { get; }
 
+    /// <summary>Its SSH host key's public half: TYPE BASE64.</summary>
+    public Output<string> HostKey { get; }
+
     /// <summary>Its line in the node table.</summary>
     public Output<NodeDescription> Description { get; }
 
@@ -60,6 +66,7 @@ public sealed class Machine
     public Machine(Deployed deployed, ComputeSettings settings, SshSettings ssh, Region region, MachineArgs args, Resource parent, InputList<Resource> dependsOn)
     {
         Node = args.Node;
+        HostKey = Output.Unsecret(args.HostKey.Apply(key => key.PublicKey));
         MachineImage image = region.Images[args.Size.Shape];
         Placement place = Placement.Of(args.Index, region.AvailabilityDomains, settings.SpreadsOverFaultDomains);
         Instance = new Core.Instance(args.Node.Name, new Core.InstanceArgs

@@ -15,21 +15,23 @@ public sealed class ProxyNodes : ComponentResource
 
     /// <summary>Builds the nodes.</summary>
     public ProxyNodes(string name, Deployed deployed, StackSettings settings, Region region, Network network, SecurityGroups groups,
-        Output<NodePasswords> passwords, ProxyBundle bundle, ComponentResourceOptions? options = null)
+        Credentials credentials, ProxyBundle bundle, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:ProxyNodes", name, options)
     {
         Machines = settings.Network.Proxies.Select((node, index) =>
         {
-            Output<ProxyNodeInputs> inputs = Output.Tuple(passwords, bundle.Url).Apply(known => new ProxyNodeInputs
+            Output<ProxyNodeInputs> inputs = Output.Tuple(credentials.Passwords, bundle.Url).Apply(known => new ProxyNodeInputs
             {
                 Node = node,
                 RedisNodes = settings.Network.Redis,
                 Sentinel = settings.Sentinel,
+                Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
                 Passwords = known.Item1,
                 BundleUrl = known.Item2,
                 BundleSha256 = bundle.Sha256,
                 MaxConnections = settings.Proxy.MaxConnections,
             });
+            Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
             var machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
             {
                 Node = node,
@@ -39,7 +41,8 @@ public sealed class ProxyNodes : ComponentResource
                 KmsKeyId = settings.KmsKeyId,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Proxy],
-                UserData = inputs.Apply(NodePayload.UserData),
+                HostKey = hostKey,
+                UserData = Output.Tuple(inputs, hostKey).Apply(known => UserData.Of(known.Item2, NodePayload.FirstBootScript(known.Item1))),
             }, this, new InputList<Resource> { network, groups });
             return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
         }).ToImmutableArray();

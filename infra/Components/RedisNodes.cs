@@ -29,19 +29,21 @@ public sealed class RedisNodes : ComponentResource
 
     /// <summary>Builds the nodes.</summary>
     public RedisNodes(string name, Deployed deployed, StackSettings settings, Region region, Network network, SecurityGroups groups,
-        Output<NodePasswords> passwords, ComponentResourceOptions? options = null)
+        Credentials credentials, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:RedisNodes", name, options)
     {
         Machines = settings.Network.Redis.Select((node, index) =>
         {
-            Output<RedisNodeInputs> inputs = passwords.Apply(known => new RedisNodeInputs
+            Output<RedisNodeInputs> inputs = credentials.Passwords.Apply(known => new RedisNodeInputs
             {
                 Node = node,
                 Nodes = settings.Network.Redis,
                 Redis = settings.Redis,
                 Sentinel = settings.Sentinel,
+                Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
                 Passwords = known,
             });
+            Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
             var machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
             {
                 Node = node,
@@ -51,7 +53,8 @@ public sealed class RedisNodes : ComponentResource
                 KmsKeyId = settings.KmsKeyId,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Redis],
-                UserData = inputs.Apply(NodePayload.UserData),
+                HostKey = hostKey,
+                UserData = Output.Tuple(inputs, hostKey).Apply(known => UserData.Of(known.Item2, NodePayload.FirstBootScript(known.Item1))),
             }, this, new InputList<Resource> { network, groups });
             return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
         }).ToImmutableArray();

@@ -70,7 +70,8 @@ public sealed class Rollout : ComponentResource
         : base("redis-ha:infra:Rollout", name, options)
     {
         _args = args;
-        OnBastion("bastion-ready", args.Bastion.Machine, Scripts.Read("bastion-ready.sh"), WaitSeconds);
+        Run("bastion-ready", BastionConnection(), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(args.User, WaitSeconds)}",
+            Bastion.ReadyScript(args.User, args.Ssh.PublicKey), [args.Bastion.Machine.Instance.Id], args.Bastion.Machine);
         BringSecrets([.. args.Redis, .. args.Proxies]);
         Membership("before", [args.Redis[0]]);
         // From the last to the first: new nodes stand at the end of the list, and follow the master before the others count on them.
@@ -108,13 +109,15 @@ public sealed class Rollout : ComponentResource
 
     // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.
     private void WaitForSsh(ConfiguredMachine node) =>
-        OnBastion($"{node.Machine.Node.Name}-reachable", node.Machine, Scripts.Read("wait-for-ssh.sh"), node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds);
+        Run($"{node.Machine.Node.Name}-reachable", BastionConnection(),
+            node.Machine.HostKey.Apply(key => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds, key)}"),
+            Scripts.Read("wait-for-ssh.sh"), [node.Machine.Instance.Id], node.Machine);
 
     // The first node speaks for all; a list that changed, or another machine in the place of one, makes it do so again.
     private void Membership(string pass, ImmutableArray<ConfiguredMachine> machines)
     {
         Machine first = _args.Redis[0].Machine;
-        Run($"membership-{pass}", NodeConnection(first.Node.Address), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
+        Run($"membership-{pass}", NodeConnection(first), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
             MembershipScript(pass, MembershipSeconds, _args.Redis.Select(node => node.Machine.Node)),
             [.. machines.Select(node => node.Machine.Instance.Id)], first);
     }
@@ -123,12 +126,8 @@ public sealed class Rollout : ComponentResource
     internal static string MembershipScript(string pass, int waitSeconds, IEnumerable<NodeAddress> nodes) =>
         $"set -- {Words([pass, waitSeconds, .. nodes.Select(node => $"{node.Name}={node.Address}")])}\n{Scripts.Read("membership.sh")}";
 
-    private void OnBastion(string name, Machine subject, string script, params object[] arguments) =>
-        Run(name, BastionConnection(), $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(arguments)}", script,
-            [subject.Instance.Id], subject);
-
     private void Apply(string name, ConfiguredMachine node, string pass, bool once = false) =>
-        Run(name, NodeConnection(node.Machine.Node.Address), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
+        Run(name, NodeConnection(node.Machine), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
             node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, WaitSeconds, pass)),
             [node.Machine.Instance.Id], node.Machine, once);
 
@@ -191,23 +190,27 @@ public sealed class Rollout : ComponentResource
         _before = [command];
     }
 
+    // Both hops are checked: without HostKey the provider takes any machine that answers.
     private ConnectionArgs BastionConnection() => new()
     {
         Host = _args.Bastion.PublicAddress,
+        HostKey = _args.Bastion.Machine.HostKey,
         User = _args.User,
         PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
         DialErrorLimit = DialErrorLimit,
     };
 
-    private ConnectionArgs NodeConnection(string address) => new()
+    private ConnectionArgs NodeConnection(Machine node) => new()
     {
-        Host = address,
+        Host = node.Node.Address,
+        HostKey = node.HostKey,
         User = _args.User,
         PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
         DialErrorLimit = DialErrorLimit,
         Proxy = new ProxyConnectionArgs
         {
             Host = _args.Bastion.PublicAddress,
+            HostKey = _args.Bastion.Machine.HostKey,
             User = _args.User,
             PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
             DialErrorLimit = DialErrorLimit,

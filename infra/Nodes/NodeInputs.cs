@@ -9,6 +9,11 @@ namespace RedisHaInfra.Nodes;
 /// <param name="Address">Private IPv4 address.</param>
 public sealed record NodeAddress(string Name, string Address);
 
+/// <summary>Who may log in to a machine.</summary>
+/// <param name="User">The one user.</param>
+/// <param name="Keys">Public keys in authorized_keys form, one a line: exactly these.</param>
+public sealed record LoginAccess(string User, string Keys);
+
 /// <summary>All passwords of a deployment. Each account has its own; none is ever logged or put on a command line.</summary>
 public sealed record NodePasswords
 {
@@ -55,6 +60,9 @@ public sealed record RedisNodeInputs
     /// <summary>redis-sentinel's settings.</summary>
     public required SentinelSettings Sentinel { get; init; }
 
+    /// <summary>Who may log in.</summary>
+    public required LoginAccess Login { get; init; }
+
     /// <summary>The passwords.</summary>
     public required NodePasswords Passwords { get; init; }
 }
@@ -70,6 +78,9 @@ public sealed record ProxyNodeInputs
 
     /// <summary>redis-sentinel's settings: the monitored name and down-after.</summary>
     public required SentinelSettings Sentinel { get; init; }
+
+    /// <summary>Who may log in.</summary>
+    public required LoginAccess Login { get; init; }
 
     /// <summary>The passwords.</summary>
     public required NodePasswords Passwords { get; init; }

@@ -5,9 +5,6 @@
 // applies. It leaves /var/lib/redis-ha/ready (with the payload's identifier) or /var/lib/redis-ha/failed (with the reason); user
 // data leaves /var/lib/redis-ha/awaits-secrets, when all is done that needs no secret.
 
-using System.IO.Compression;
-using System.Text;
-
 namespace RedisHaInfra.Nodes;
 
 /// <summary>Renders the payloads of the nodes. What <see cref="ApplyScript(RedisNodeInputs)"/> returns holds secrets; the rest does not.</summary>
@@ -22,14 +19,6 @@ public static class NodePayload
     /// ready, 1 when it is not after that many seconds.
     /// </summary>
     public static string WaitReadyScript => Template.Read("common/wait-ready.sh");
-
-    /// <summary>The metadata value <c>user_data</c> of a Redis node: the first boot's script, compressed by gzip, in base64. It holds no secret.</summary>
-    /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string UserData(RedisNodeInputs inputs) => Compress(FirstBootScript(inputs));
-
-    /// <summary>The metadata value <c>user_data</c> of a proxy node: the first boot's script, compressed by gzip, in base64. It holds no secret.</summary>
-    /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string UserData(ProxyNodeInputs inputs) => Compress(FirstBootScript(inputs));
 
     /// <summary>What a machine runs at its first boot to become the Redis node, up to where it needs secrets; run as root.</summary>
     /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
@@ -66,15 +55,5 @@ public static class NodePayload
             ("role", role),
             ("node", node.Name),
             ("files", PayloadFile.Unpack([.. files.SkipLast(1), environment with { Content = $"{environment.Content}REDIS_HA_PAYLOAD={identifier}\n" }])));
-    }
-
-    private static string Compress(string script)
-    {
-        using var compressed = new MemoryStream();
-        using (var gzip = new GZipStream(compressed, CompressionLevel.SmallestSize))
-        {
-            gzip.Write(Encoding.UTF8.GetBytes(script));
-        }
-        return Convert.ToBase64String(compressed.ToArray());
     }
 }

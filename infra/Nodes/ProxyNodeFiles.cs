@@ -25,6 +25,7 @@ internal static class ProxyNodeFiles
         PayloadFile.Embedded("common/firewall.sh"),
         PayloadFile.Embedded("common/redis-ha-firewall.service"),
         PayloadFile.Embedded("common/redis-ha-firewall.timer"),
+        .. SshFiles.Render(inputs.Login),
         PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)), ("port-count", Text(LocalPorts.Count))),
         PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections))),
         new("proxy.json", Configuration(inputs)),
@@ -36,6 +37,7 @@ internal static class ProxyNodeFiles
             REDIS_HA_ROLE=proxy
             REDIS_HA_NODE={PayloadRules.Name(inputs.Node.Name)}
             REDIS_HA_ADDRESS={PayloadRules.Address(inputs.Node.Address)}
+            REDIS_HA_LOGIN_USER={PayloadRules.Name(inputs.Login.User)}
             REDIS_HA_BUNDLE_SHA256={PayloadRules.Sha256(inputs.BundleSha256)}
 
             """),

@@ -42,6 +42,7 @@ internal static class RedisNodeFiles
             PayloadFile.Embedded("common/firewall.sh"),
             PayloadFile.Embedded("common/redis-ha-firewall.service"),
             PayloadFile.Embedded("common/redis-ha-firewall.timer"),
+            .. SshFiles.Render(inputs.Login),
             PayloadFile.Embedded("redis/node.sh"),
             PayloadFile.Later("redis/cluster.sh"),
             PayloadFile.Later("redis/decide.sh"),
@@ -71,6 +72,7 @@ internal static class RedisNodeFiles
                 REDIS_HA_ROLE=redis
                 REDIS_HA_NODE={PayloadRules.Name(inputs.Node.Name)}
                 REDIS_HA_ADDRESS={address}
+                REDIS_HA_LOGIN_USER={PayloadRules.Name(inputs.Login.User)}
                 REDIS_HA_NODES='{string.Join(' ', inputs.Nodes.Select(node => $"{PayloadRules.Name(node.Name)}={PayloadRules.Address(node.Address)}"))}'
                 REDIS_HA_MASTER_NAME={PayloadRules.MasterName(inputs.Sentinel.MasterName)}
                 REDIS_HA_DOWN_AFTER_MS={Text(inputs.Sentinel.DownAfterMilliseconds)}

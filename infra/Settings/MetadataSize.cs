@@ -1,5 +1,5 @@
-// OCI takes 32,000 bytes of metadata for a machine: the keys of those who may log in, and the first boot's script. Both are known before
-// anything is created: passwords are not among them.
+// OCI takes 32,000 bytes of metadata for a machine: the keys of those who may log in, its host key, and the first boot's script. Their
+// size is known before anything is created: passwords are not among them.
 
 using System.Text;
 using RedisHaInfra.Nodes;
@@ -30,17 +30,20 @@ internal static class MetadataSize
     {
         var passwords = new NodePasswords { Client = Any, Replication = Any, Sentinel = Any, Health = Any, SentinelWatch = Any, Watch = Any, Operator = Any, Admin = Any };
         NodeAddress redis = settings.Network.Redis[^1];
-        yield return (redis.Name, NodePayload.UserData(new RedisNodeInputs
+        var login = new LoginAccess(settings.Compute.OperatingSystem.User, "-");
+        yield return (redis.Name, UserData.Of(HostKey.Of(Any, redis.Name), NodePayload.FirstBootScript(new RedisNodeInputs
         {
+            Login = login,
             Node = redis,
             Nodes = settings.Network.Redis,
             Redis = settings.Redis,
             Sentinel = settings.Sentinel,
             Passwords = passwords,
-        }).Length);
+        })).Length);
         NodeAddress proxy = settings.Network.Proxies[^1];
-        yield return (proxy.Name, NodePayload.UserData(new ProxyNodeInputs
+        yield return (proxy.Name, UserData.Of(HostKey.Of(Any, proxy.Name), NodePayload.FirstBootScript(new ProxyNodeInputs
         {
+            Login = login,
             Node = proxy,
             RedisNodes = settings.Network.Redis,
             Sentinel = settings.Sentinel,
@@ -48,6 +51,6 @@ internal static class MetadataSize
             BundleUrl = "https://bundle.example/",
             BundleSha256 = new string('0', 64),
             MaxConnections = settings.Proxy.MaxConnections,
-        }).Length);
+        })).Length);
     }
 }

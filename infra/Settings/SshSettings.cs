@@ -1,14 +1,13 @@
-// The key pair that administers the machines, and by which the program itself reaches them.
+// The keys that open the machines: those of the people who may log in, and the program's own.
 
-using System.Buffers.Binary;
 using System.Text;
 
 namespace RedisHaInfra.Settings;
 
-/// <summary>The SSH key pair.</summary>
+/// <summary>The SSH keys.</summary>
 public sealed record SshSettings
 {
-    /// <summary>Public keys in authorized_keys form, one a line.</summary>
+    /// <summary>Public keys in authorized_keys form, one a line, the program's own among them: exactly these open the machines.</summary>
     public required string PublicKey { get; init; }
 
     /// <summary>The private key of one of them, without passphrase.</summary>
@@ -18,11 +17,11 @@ public sealed record SshSettings
 
     internal static SshSettings Read(SettingsReader reader)
     {
-        string publicKey = reader.Text(Setting.SshPublicKey)?.Trim() ?? string.Empty;
-        List<byte[]?> publicBlobs = publicKey.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(PublicBlob).ToList();
+        string[] lines = (reader.Text(Setting.SshPublicKey) ?? string.Empty).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        List<byte[]?> publicBlobs = lines.Select(PublicBlob).ToList();
         reader.Require(publicBlobs.Count > 0 && !publicBlobs.Contains(null), Setting.SshPublicKey,
             $"OpenSSH public keys, one a line: TYPE BASE64 COMMENT, the type being one of {string.Join(", ", KeyTypes)}");
-        return new SshSettings { PublicKey = publicKey, PrivateKey = new SecretText(ReadPrivateKey(reader, publicBlobs)) };
+        return new SshSettings { PublicKey = string.Join('\n', lines.Distinct()), PrivateKey = new SecretText(ReadPrivateKey(reader, publicBlobs)) };
     }
 
     private static string ReadPrivateKey(SettingsReader reader, List<byte[]?> publicBlobs)
@@ -61,24 +60,37 @@ public sealed record SshSettings
         else if (OpenSshBody(key) is { } body)
         {
             // openssh/PROTOCOL.key: magic, cipher, KDF, its options, the number of keys, the public key, the encrypted part.
-            var reading = new SshStrings(body);
+            var reading = new OpenSsh.Reader(body);
             bool plain = Encoding.ASCII.GetString(reading.Next()) == "none";
             reading.Next();
             reading.Next();
             reading.Skip(4);
             byte[] publicBlob = reading.Next();
             reader.Require(plain, setting, "a key without passphrase, because nobody can be asked for it");
-            reader.Require(publicBlobs.Any(blob => blob is not null && blob.AsSpan().SequenceEqual(publicBlob)), setting,
-                "the private half of one of the keys in sshPublicKey; it belongs to another", Setting.SshPublicKey);
+            RequireListed(reader, setting, publicBlobs, publicBlob);
+        }
+        else if (OpenSsh.PublicBlobOfPem(key) is { } publicBlob)
+        {
+            RequireListed(reader, setting, publicBlobs, publicBlob);
+        }
+        else
+        {
+            reader.Reject(setting, "a private key that can be read: OpenSSH's form, or RSA or ECDSA in PEM; ssh-keygen -p -N '' -f FILE converts a file to OpenSSH's form");
         }
         // The last line of a key must end, or some readers refuse it; configuration loses it easily.
         return key.Trim().ReplaceLineEndings("\n") + "\n";
     }
 
+    // A key that is not in the list would lock the program out of its own machines at the end of the run.
+    private static void RequireListed(SettingsReader reader, Setting setting, List<byte[]?> publicBlobs, byte[] publicBlob) =>
+        reader.Require(publicBlobs.Any(blob => blob is not null && blob.AsSpan().SequenceEqual(publicBlob)), setting,
+            "the private half of one of the keys in sshPublicKey; it belongs to another. To change the program's key: add the new public key beside the old one "
+            + "and run pulumi up; then set the new private key and run it; then take the old public key out", Setting.SshPublicKey);
+
     private static byte[]? PublicBlob(string line)
     {
         string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        if (words.Length < 2 || !KeyTypes.Contains(words[0]))
+        if (words.Length < 2 || !KeyTypes.Contains(words[0]) || line.Any(char.IsControl))
         {
             return null;
         }
@@ -88,7 +100,7 @@ public sealed record SshSettings
             return null;
         }
         byte[] blob = buffer[..length];
-        return Encoding.ASCII.GetString(new SshStrings(blob).Next()) == words[0] ? blob : null;
+        return Encoding.ASCII.GetString(new OpenSsh.Reader(blob).Next()) == words[0] ? blob : null;
     }
 
     private static byte[]? OpenSshBody(string pem)
@@ -103,35 +115,8 @@ public sealed record SshSettings
         }
         string base64 = string.Concat(pem[(from + begin.Length)..to].Where(c => !char.IsWhiteSpace(c)));
         var buffer = new byte[base64.Length];
-        byte[] magic = Encoding.ASCII.GetBytes("openssh-key-v1\0");
-        return Convert.TryFromBase64String(base64, buffer, out int length) && buffer.AsSpan(0, length).StartsWith(magic)
-            ? buffer[magic.Length..length]
+        return Convert.TryFromBase64String(base64, buffer, out int length) && buffer.AsSpan(0, length).StartsWith(OpenSsh.Magic)
+            ? buffer[OpenSsh.Magic.Length..length]
             : null;
-    }
-
-    /// <summary>Reads SSH's length-prefixed strings (RFC 4251, section 5); past the end all is empty.</summary>
-    private sealed class SshStrings(byte[] bytes)
-    {
-        private int _position;
-
-        public byte[] Next()
-        {
-            if (_position + 4 > bytes.Length)
-            {
-                return [];
-            }
-            uint length = BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(_position));
-            _position += 4;
-            if (length > bytes.Length - _position)
-            {
-                _position = bytes.Length;
-                return [];
-            }
-            byte[] value = bytes[_position..(_position + (int)length)];
-            _position += (int)length;
-            return value;
-        }
-
-        public void Skip(int count) => _position += count;
     }
 }

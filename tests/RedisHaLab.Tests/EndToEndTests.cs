@@ -32,7 +32,9 @@ public sealed class EndToEndTests
             var up = await lab.RunAsync("up");
             Assert.Equal(0, up.ExitCode);
             await CheckSecretsAsync(paths, up);
+            await CheckUserDataAsync(paths);
             await CheckWaysInAsync(lab, paths);
+            await CheckHostKeysAsync(lab);
 
             var verify = await lab.RunAsync("verify", "--json");
             using var result = JsonDocument.Parse(verify.Output);
@@ -78,6 +80,37 @@ public sealed class EndToEndTests
         {
             Assert.DoesNotContain(password, await File.ReadAllTextAsync(log), StringComparison.Ordinal);
         }
+    }
+
+    // What cloud-init got and kept: user data and all that it made of it.
+    private static async Task CheckUserDataAsync(LabPaths paths)
+    {
+        var secrets = new[] { paths.PasswordFile, paths.AdminPasswordFile, Path.Combine(paths.MachineRoot("redis1"), "etc/redis-ha/operator.password") }
+            .Select(file => File.ReadAllText(file).Trim()).ToList();
+        foreach (var machine in StateStore.Read(paths).Machines)
+        {
+            // Not over links, which are the machine's and would lead into this one's files.
+            var own = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+            var files = Directory.GetFiles(Path.Combine(paths.MachineRoot(machine.Name), "var/lib/cloud"), "*", own);
+            Assert.Contains(files, file => file.EndsWith("user-data.txt", StringComparison.Ordinal));
+            foreach (var file in files)
+            {
+                var text = await File.ReadAllTextAsync(file);
+                Assert.DoesNotContain(secrets, secret => text.Contains(secret, StringComparison.Ordinal));
+            }
+        }
+    }
+
+    // Another machine in redis3's place, as far as SSH can tell: refused on the way in, and at home again with its own key.
+    private static async Task CheckHostKeysAsync(LabProgram lab)
+    {
+        const string Foreign = "cd /etc/ssh && cp ssh_host_ecdsa_key /root/own && rm ssh_host_ecdsa_key && ssh-keygen -q -t ecdsa -N '' -f ssh_host_ecdsa_key && systemctl restart ssh";
+        Assert.Equal(0, (await lab.RunAsync("exec", "redis3", "--", "sh", "-ec", Foreign)).ExitCode);
+        var refused = await lab.RunAsync("ssh", "redis3", "--", "true");
+        Assert.NotEqual(0, refused.ExitCode);
+        Assert.Contains("Host key verification failed", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(0, (await lab.RunAsync("exec", "redis3", "--", "sh", "-ec", "cd /etc/ssh && mv /root/own ssh_host_ecdsa_key && ssh-keygen -y -f ssh_host_ecdsa_key >ssh_host_ecdsa_key.pub && systemctl restart ssh")).ExitCode);
+        Assert.Equal(0, (await lab.RunAsync("ssh", "redis3", "--", "true")).ExitCode);
     }
 
     private static async Task CheckWaysInAsync(LabProgram lab, LabPaths paths)

@@ -1,21 +1,33 @@
 # shellcheck shell=bash
-# On the bastion: waits until an SSH server answers at ADDRESS. The connection of the next command gets no second chance.
-# arguments: NAME ADDRESS SECONDS
+# On the bastion: waits until an SSH server with the expected host key answers at ADDRESS. The connection of the next command gets no
+# second chance, and would not say what is wrong with the key.
+# arguments: NAME ADDRESS SECONDS HOST-KEY (TYPE BASE64)
 set -euo pipefail
-name=$1 address=$2 limit=$3
-
-answers() {
-  # The banner, not just the port: a machine that is still coming up may accept before it serves.
-  # shellcheck disable=SC2016 # the inner shell's variables
-  timeout 5 bash -c 'exec 3<>"/dev/tcp/$0/22" && IFS= read -r banner <&3 && [[ $banner == SSH-* ]]' "$address" </dev/null 2>/dev/null
-}
+name=$1 address=$2 limit=$3 key=$4
+# A machine that is just coming up may have another key for a moment.
+strange_limit=${REDIS_HA_STRANGE_SECONDS:-60}
 
 SECONDS=0
-until answers; do
+strange_since=''
+while true; do
+  found=$(ssh-keyscan -T 5 -t ecdsa "$address" 2>/dev/null | awk '!/^#/ { print $2 " " $3; exit }') || found=''
+  if [ "$found" = "$key" ]; then
+    echo "$name ($address) answers by SSH after $SECONDS s"
+    exit 0
+  fi
+  if [ -n "$found" ]; then
+    strange_since=${strange_since:-$SECONDS}
+    if ((SECONDS - strange_since >= strange_limit)); then
+      echo "$name ($address) answers by SSH with another host key than the one that this stack gave it; nothing was sent to it." >&2
+      echo "Either somebody answers in its place, or its host key was changed by hand: look at /etc/ssh/ssh_host_ecdsa_key.pub at its console." >&2
+      echo "expected: $key" >&2
+      echo "found:    $found" >&2
+      exit 1
+    fi
+  fi
   if ((SECONDS >= limit)); then
     echo "$name ($address) does not answer by SSH after $limit s: look at its console and serial log" >&2
     exit 1
   fi
   sleep 1
 done
-echo "$name ($address) answers by SSH after $SECONDS s"

@@ -1,6 +1,8 @@
 // What a changed setting does to a stack that runs: which resources are touched, and how. Engine and provider are those of
 // tests/RedisHaCloud.
 
+using RedisHaInfra.Tests.Configuration;
+
 namespace RedisHaInfra.Tests.Graph;
 
 [Collection(PulumiRuns.Name)]
@@ -22,6 +24,13 @@ public sealed class ChangeTests(DefaultDeployment deployment)
     public async Task A_payload_reaches_running_machines_by_commands_only()
     {
         await Plan(new() { ["redisMaxMemoryPolicy"] = "allkeys-lru" }, [.. Chain.Select(name => $"{name}: InPlace"), "endpoint-check: InPlace"]);
+    }
+
+    [Fact]
+    public async Task A_changed_list_of_keys_reaches_every_machine_by_commands_only()
+    {
+        await Plan(new() { ["sshPublicKey"] = $"{GoodSettings.PublicKey}\n{GoodSettings.OtherPublicKey}" },
+            ["bastion-ready: InPlace", .. Chain.Select(name => $"{name}: InPlace"), "proxy1-ready: InPlace", "proxy2-ready: InPlace", "endpoint-check: InPlace"]);
     }
 
     [Fact]

@@ -71,6 +71,9 @@ public sealed class RecordedCloud : IMocks
     /// <summary>The newest image's version.</summary>
     public string NewestImage { get; init; } = "2026";
 
+    /// <summary>The SSH agent's socket in the environment of the run; null for none.</summary>
+    public string? SshAgent { get; init; }
+
     /// <summary>Whether outputs that only the cloud knows are left out, as in a preview.</summary>
     public bool IsPreview { get; init; }
 

@@ -4,6 +4,7 @@
 using System.Collections.Immutable;
 using Pulumi;
 using Pulumi.Utilities;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;
@@ -97,13 +98,18 @@ public sealed class RolloutTests(DefaultDeployment deployment)
             {
                 Assert.Equal(Cloud.One(Types.Instance, MachineOf(command.Name)).Text("createVnicDetails.privateIp"), command.Text("connection.host"));
                 Assert.Equal("sudo -n timeout --kill-after=10 2700 bash -s", command.Text("create"));
+                Assert.Equal(Key(MachineOf(command.Name)), command.Text("connection.hostKey"));
             }
+            // Without it the provider takes whoever answers.
+            Assert.Equal(Key("bastion"), command.Text($"{hop}.hostKey"));
             foreach (string end in new[] { "connection", hop }.Distinct())
             {
                 Assert.Equal(("ubuntu", 120.0, GoodSettings.PrivateKey), (command.Text($"{end}.user"), command[$"{end}.dialErrorLimit"], command.Text($"{end}.privateKey")));
             }
         }
-        Assert.Contains("'redis2' '172.31.235.132'", Cloud.One(Types.Command, "redis2-reachable").Text("create"), StringComparison.Ordinal);
+        Assert.EndsWith($"'redis2' '172.31.235.132' '900' '{Key("redis2")}'", Cloud.One(Types.Command, "redis2-reachable").Text("create"), StringComparison.Ordinal);
+
+        static string Key(string machine) => HostKey.Of(Secrets.PasswordOf("host-key-seed"), machine).PublicKey;
     }
 
     [Fact]

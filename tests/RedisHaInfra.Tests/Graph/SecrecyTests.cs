@@ -7,6 +7,7 @@ using Pulumi;
 using Pulumi.Command.Remote;
 using Pulumi.Oci.Core;
 using Pulumi.Utilities;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;
@@ -27,7 +28,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
     public void Plain_secrets_are_in_standard_input_and_keys_only()
     {
         IReadOnlyList<string> secrets = AllSecrets(Cloud);
-        Assert.Equal(9, secrets.Count);
+        Assert.Equal(11, secrets.Count);
         var places = new SortedSet<string>(StringComparer.Ordinal);
         foreach (RecordedResource resource in Cloud.Resources)
         {
@@ -65,9 +66,22 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
     }
 
     [Fact]
+    public void A_machines_private_host_key_is_in_its_own_metadata_and_nowhere_else()
+    {
+        string Private(string machine) => HostKey.Of(Secrets.PasswordOf("host-key-seed"), machine).PrivateKey.Split('\n')[2];
+        string[] machines = [.. Cloud.All(Types.Instance).Select(machine => machine.Name)];
+        Assert.Equal(6, machines.Length);
+        foreach (string machine in machines)
+        {
+            Assert.Equal([machine], Cloud.All(Types.Instance).Where(other => MachineTests.Text(other).Contains(Private(machine), StringComparison.Ordinal)).Select(other => other.Name));
+            Assert.DoesNotContain(Cloud.Resources, resource => Texts(resource.Inputs, "").Any(text => text.Text.Contains(Private(machine), StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
     public async Task What_carries_secrets_is_marked_as_secret()
     {
-        foreach (RecordedResource machine in Cloud.All(Types.Instance).Where(machine => machine.Name != "bastion"))
+        foreach (RecordedResource machine in Cloud.All(Types.Instance))
         {
             Output<ImmutableDictionary<string, string>> metadata = ((InstanceArgs)deployment.Run.Args[(Types.Instance, machine.Name)]).Metadata;
             Assert.True(await Output.IsSecretAsync(metadata), machine.Name);
@@ -92,7 +106,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
         RedisHaStack stack = deployment.Run.Stack;
         Assert.True(await Output.IsSecretAsync(stack.Password));
         Assert.True(await Output.IsSecretAsync(stack.AdminPassword));
-        foreach (Output<string> output in new[] { stack.Endpoint, stack.BastionAddress, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.StatsTunnel, stack.StatsPage })
+        foreach (Output<string> output in new[] { stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.StatsTunnel, stack.StatsPage })
         {
             Assert.False(await Output.IsSecretAsync(output));
             string text = await OutputUtilities.GetValueAsync(output);
@@ -118,7 +132,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
     public void Every_account_has_a_password_of_its_own_that_cannot_be_guessed()
     {
         Assert.All(Cloud.All(Types.Password), password => Assert.Equal((32.0, false), (password["length"], password["special"])));
-        Assert.Equal(["admin", "client", "health", "operator", "replication", "sentinel", "sentinel-watch"],
+        Assert.Equal(["admin", "client", "health", "host-key-seed", "operator", "replication", "sentinel", "sentinel-watch", "watch"],
             Cloud.All(Types.Password).Select(password => password.Name.Replace("-password", "", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 

@@ -88,12 +88,16 @@ public sealed class StackRun
         ObservedDeployment.Args.Clear();
         Environment.SetEnvironmentVariable("PULUMI_CONFIG", JsonSerializer.Serialize(all.ToDictionary(pair => $"redis-ha:{pair.Key}", pair => pair.Value)));
         Environment.SetEnvironmentVariable("PULUMI_CONFIG_SECRET_KEYS", JsonSerializer.Serialize(new[] { "redis-ha:sshPrivateKey", "redis-ha:clientPassword" }));
+        // The tester's own agent is no part of the program.
+        string? agent = Environment.GetEnvironmentVariable("SSH_AUTH_SOCK");
+        Environment.SetEnvironmentVariable("SSH_AUTH_SOCK", cloud.SshAgent);
         try
         {
             return await Deployment.TestAsync<ObservedDeployment>(cloud, new TestOptions { ProjectName = "redis-ha", StackName = "test", IsPreview = cloud.IsPreview });
         }
         finally
         {
+            Environment.SetEnvironmentVariable("SSH_AUTH_SOCK", agent);
             Environment.SetEnvironmentVariable("PULUMI_CONFIG", null);
             Environment.SetEnvironmentVariable("PULUMI_CONFIG_SECRET_KEYS", null);
         }

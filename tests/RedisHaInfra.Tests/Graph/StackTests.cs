@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using Pulumi;
 using Pulumi.Utilities;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 using RedisHaInfra.Tests.Configuration;
 
@@ -34,7 +35,7 @@ public sealed class StackTests(DefaultDeployment deployment)
         Assert.Equal(1, counts[Types.Bucket]);
         Assert.Equal(1, counts[Types.StorageObject]);
         Assert.Equal(1, counts[Types.Preauthrequest]);
-        Assert.Equal(7, counts[Types.Password]);
+        Assert.Equal(9, counts[Types.Password]);
         Assert.Equal(16, counts.Count - counts.Keys.Count(type => type is Types.Command or Types.Password));
     }
 
@@ -89,6 +90,17 @@ public sealed class StackTests(DefaultDeployment deployment)
     }
 
     [Fact]
+    public async Task A_stale_SSH_agent_ends_the_run_before_anything_is_registered()
+    {
+        var cloud = new RecordedCloud { SshAgent = "/does/not/exist/agent.1" };
+
+        RunException error = await Assert.ThrowsAnyAsync<RunException>(() => StackRun.Run(null, cloud));
+
+        Assert.Contains("unset SSH_AUTH_SOCK", error.ToString(), StringComparison.Ordinal);
+        Assert.Empty(cloud.Resources);
+    }
+
+    [Fact]
     public async Task Outputs_say_how_to_reach_it()
     {
         RedisHaStack stack = deployment.Run.Stack;
@@ -96,6 +108,13 @@ public sealed class StackTests(DefaultDeployment deployment)
         Assert.Equal("172.31.235.188:6379", await Value(stack.Endpoint));
         Assert.Equal("198.51.100.4", await Value(stack.BastionAddress));
         Assert.Equal("ubuntu", await Value(stack.SshUser));
+        string Key(string machine) => HostKey.Of(Secrets.PasswordOf("host-key-seed"), machine).PublicKey;
+        Assert.Equal(
+            [
+                $"198.51.100.4,172.31.235.2 {Key("bastion")}", $"172.31.235.131 {Key("redis1")}", $"172.31.235.132 {Key("redis2")}",
+                $"172.31.235.133 {Key("redis3")}", $"172.31.235.141 {Key("proxy1")}", $"172.31.235.142 {Key("proxy2")}",
+            ],
+            (await Value(stack.KnownHosts)).Split('\n'));
         Assert.Equal("ssh -N -L 6379:172.31.235.188:6379 ubuntu@198.51.100.4", await Value(stack.Tunnel));
         Assert.Equal("ssh -N -L 1936:172.31.235.141:1936 ubuntu@198.51.100.4", await Value(stack.StatsTunnel));
         Assert.Equal("ssh -J ubuntu@198.51.100.4 ubuntu@172.31.235.131", await Value(stack.Shell));

@@ -418,6 +418,58 @@ public sealed class ApplyTests
         Assert.Empty(machine.Calls);
     }
 
+    [SkippableTheory]
+    [InlineData("ubuntu", "ssh.service")]
+    [InlineData("ol", "sshd.service")]
+    public async Task Exactly_the_listed_keys_open_a_node(string distribution, string unit)
+    {
+        Skip.IfNot(Shell.Has("ssh-keygen"), "ssh-keygen is not installed");
+        using var machine = new Machine(distribution);
+        machine.WithoutStandIn("ssh-keygen");
+        machine.StandIn("systemctl", $"case $1 in cat) [ \"$2\" = {unit} ] ;; is-active) exit 3 ;; esac");
+        RedisNodeInputs inputs = PayloadInputs.Redis();
+
+        // At the first boot the keys are cloud-init's.
+        Succeeds(await machine.ApplyAsync(NodePayload.FirstBootScript(inputs)), machine);
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.Root, "etc/ssh"), "*", SearchOption.AllDirectories));
+
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(inputs)), machine);
+        Assert.Equal(inputs.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
+        Assert.Contains("\nAuthorizedKeysFile /etc/ssh/authorized_keys.d/%u\n", machine.InRoot("/etc/ssh/sshd_config.d/00-redis-ha.conf"), StringComparison.Ordinal);
+        // Checked before it is placed, and again before the server starts with it.
+        Assert.Matches($"(?ms)^sshd -t -f .*^sshd -t$.*^systemctl restart {unit}$", machine.Calls);
+
+        // Interrupted between the file and the restart: the next apply restarts.
+        File.Delete(Path.Combine(machine.Root, "var/lib/redis-ha/sshd"));
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(inputs)), machine);
+        Assert.Contains($"systemctl restart {unit}\n", machine.Calls, StringComparison.Ordinal);
+
+        // A leaver's key goes, without a restart.
+        RedisNodeInputs without = inputs with { Login = inputs.Login with { Keys = inputs.Login.Keys.Split('\n')[0] } };
+        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(without)), machine);
+        Assert.Equal(without.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
+        Assert.DoesNotContain($"restart {unit}", machine.Calls, StringComparison.Ordinal);
+
+        // What no server would read as a key never takes the place of one.
+        RedisNodeInputs bad = inputs with { Login = inputs.Login with { Keys = "not a key" } };
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(bad))).ExitCode);
+        Assert.Contains("step: SSH keys", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.Equal(without.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
+        Assert.Throws<ArgumentException>(() => NodePayload.ApplyScript(inputs with { Login = inputs.Login with { Keys = " \n" } }));
+    }
+
+    [Fact]
+    public async Task Settings_that_the_SSH_server_does_not_take_are_never_what_it_would_start_with()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.StandIn("sshd", "exit 255");
+
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+
+        Assert.False(machine.Exists("root/etc/ssh/sshd_config.d/00-redis-ha.conf"));
+        Assert.DoesNotMatch("(?m)^systemctl restart sshd?.service", machine.Calls);
+    }
+
     [Fact]
     public async Task A_proxys_first_boot_fetches_nothing()
     {

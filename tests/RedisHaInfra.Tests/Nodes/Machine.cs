@@ -19,7 +19,7 @@ internal sealed class Machine : IDisposable
 
     public Machine(string distribution)
     {
-        foreach (string directory in new[] { "root/etc", "root/proc/sys/vm", "root/proc/sys/net/core", "root/proc/sys/net/ipv4", "bin", "active", "packages", "rules" })
+        foreach (string directory in new[] { "root/etc/ssh/sshd_config.d", "root/proc/sys/vm", "root/proc/sys/net/core", "root/proc/sys/net/ipv4", "bin", "active", "packages", "rules" })
         {
             Directory.CreateDirectory(Path.Combine(_directory, directory));
         }
@@ -34,6 +34,8 @@ internal sealed class Machine : IDisposable
         {
             StandIn(recorded, string.Empty);
         }
+        StandIn("sshd", "[ \"$1\" != -T ] || cat \"$REDIS_HA_ROOT/etc/ssh/sshd_config.d/\"*");
+        StandIn("ssh-keygen", "for file; do :; done; grep -q '^ssh-' \"$file\"");
         StandIn("systemd-detect-virt", "exit 1");
         StandIn("getent", "exit 2");
         StandIn("systemctl", """

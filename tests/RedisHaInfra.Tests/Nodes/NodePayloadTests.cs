@@ -13,14 +13,23 @@ namespace RedisHaInfra.Tests.Nodes;
 public sealed class NodePayloadTests
 {
     [Fact]
-    public void User_data_is_the_first_boots_script_compressed_and_nothing_else()
+    public void User_data_is_the_host_key_and_the_first_boots_script_compressed_and_nothing_else()
     {
-        using var gzip = new GZipStream(new MemoryStream(Convert.FromBase64String(NodePayload.UserData(PayloadInputs.Redis()))), CompressionMode.Decompress);
+        HostKey key = HostKey.Of("seed", "redis1");
+        string script = NodePayload.FirstBootScript(PayloadInputs.Redis());
+        using var gzip = new GZipStream(new MemoryStream(Convert.FromBase64String(UserData.Of(key, script))), CompressionMode.Decompress);
         using var reader = new StreamReader(gzip, Encoding.UTF8);
         string text = reader.ReadToEnd();
 
-        Assert.Equal(NodePayload.FirstBootScript(PayloadInputs.Redis()), text);
-        Assert.StartsWith("#!/usr/bin/env bash\n", text, StringComparison.Ordinal);
+        string[] parts = text.Split("--redis-ha-part");
+        Assert.Equal(4, parts.Length);
+        Assert.Equal("\nContent-Type: text/x-shellscript; charset=\"us-ascii\"\n\n" + script + "\n", parts[2]);
+        string[] lines = parts[1].Split('\n');
+        Assert.Contains("#cloud-config", lines);
+        Assert.Contains("ssh_deletekeys: true", lines);
+        Assert.Contains($"  ecdsa_public: {key.PublicKey}", lines);
+        int start = Array.IndexOf(lines, "  ecdsa_private: |") + 1;
+        Assert.Equal(key.PrivateKey.TrimEnd('\n').Split('\n').Select(line => "    " + line), lines[start..Array.FindIndex(lines, line => line.StartsWith("  ecdsa_public", StringComparison.Ordinal))]);
     }
 
     [Fact]
@@ -43,8 +52,9 @@ public sealed class NodePayloadTests
         var sentinel = new SentinelSettings { MasterName = Secret(64) };
         var overrides = Enumerable.Range(0, 60).ToDictionary(number => $"some-directive-{number}", _ => Secret(60));
 
-        int redis = NodePayload.UserData(new RedisNodeInputs { Node = nodes[8], Nodes = nodes, Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords }).Length;
-        int proxy = NodePayload.UserData(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords, BundleUrl = $"https://example/{Secret(2_000)}" }).Length;
+        HostKey key = HostKey.Of("seed", "redis1");
+        int redis = UserData.Of(key, NodePayload.FirstBootScript(new RedisNodeInputs { Login = PayloadInputs.Login, Node = nodes[8], Nodes = nodes, Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords })).Length;
+        int proxy = UserData.Of(key, NodePayload.FirstBootScript(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords, BundleUrl = $"https://example/{Secret(2_000)}" })).Length;
 
         // 32,000 bytes of metadata in all, of which a few keys for SSH take up to 4,000.
         Assert.InRange(redis, 1_000, 28_000);

@@ -1,5 +1,5 @@
 // A machine's disk: an overlay of its own over the shared root. Written once with what the cloud puts there before the
-// first boot: the seed of cloud-init, host keys, the resolver's search list.
+// first boot: the seed of cloud-init, the resolver's search list. Host keys are cloud-init's, from the user data.
 
 using System.Globalization;
 using RedisHaLab.Host;
@@ -10,12 +10,8 @@ namespace RedisHaLab.Machines;
 /// <summary>Makes, mounts and removes machines' disks.</summary>
 internal static class Disk
 {
-    /// <summary>The public host key of a machine, as a line of known_hosts without the names.</summary>
-    public static string HostKey(LabPaths paths, MachineSpec machine) =>
-        string.Join(' ', File.ReadAllText(HostKeyFile(paths, machine) + ".pub").Split(' ').Take(2)).Trim();
-
     /// <summary>Whether the machine's disk was made completely.</summary>
-    public static bool Exists(LabPaths paths, MachineSpec machine) => File.Exists(HostKeyFile(paths, machine) + ".pub");
+    public static bool Exists(LabPaths paths, MachineSpec machine) => File.Exists(CompleteFile(paths, machine));
 
     /// <summary>Makes the disk where it does not exist, and mounts it where it is not mounted.</summary>
     public static async Task EnsureMountedAsync(LabPaths paths, MachineSpec machine)
@@ -74,7 +70,8 @@ internal static class Disk
     public static bool IsMounted(string directory) =>
         File.ReadLines("/proc/self/mounts").Any(line => line.Split(' ')[1] == directory);
 
-    private static string HostKeyFile(LabPaths paths, MachineSpec machine) => Path.Combine(paths.MachineDisk(machine.Name), "upper/etc/ssh/ssh_host_ed25519_key");
+    // Beside the disk, not on it: the machine can do what it likes with its own files.
+    private static string CompleteFile(LabPaths paths, MachineSpec machine) => Path.Combine(paths.MachineDisk(machine.Name), "complete");
 
     private static async Task SeedAsync(LabPaths paths, MachineSpec machine)
     {
@@ -106,9 +103,6 @@ internal static class Disk
             await File.WriteAllTextAsync(Path.Combine(upper, "etc/resolv.conf"), $"{resolver}search {parent} {domain}\n");
         }
 
-        // Written last: its presence says that the disk is complete.
-        var hostKey = HostKeyFile(paths, machine);
-        Directory.CreateDirectory(Path.GetDirectoryName(hostKey)!);
-        await HostCommand.RequireAsync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "root@" + machine.Name, "-f", hostKey]);
+        await File.WriteAllTextAsync(CompleteFile(paths, machine), "");
     }
 }

@@ -35,7 +35,7 @@ internal static class OperatorKey
     public static void WriteConfig(Lab lab, StackResults stack)
     {
         var hosts = Path.Combine(lab.Paths.SshDirectory, "known_hosts");
-        System.IO.File.WriteAllText(hosts, KnownHosts.Of(lab));
+        System.IO.File.WriteAllText(hosts, stack.KnownHosts + "\n");
         var text = new StringBuilder();
         foreach (var node in stack.Nodes)
         {

@@ -102,6 +102,7 @@ internal static class ProgramRun
         return new StackResults(
             await OutputUtilities.GetValueAsync(stack.Endpoint),
             await OutputUtilities.GetValueAsync(stack.BastionAddress),
+            await OutputUtilities.GetValueAsync(stack.KnownHosts),
             await OutputUtilities.GetValueAsync(stack.SshUser),
             await OutputUtilities.GetValueAsync(stack.StatsTunnel),
             await OutputUtilities.GetValueAsync(stack.StatsPage),

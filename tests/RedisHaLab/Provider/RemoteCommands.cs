@@ -1,5 +1,5 @@
 // Remote commands: a real ssh from the operator's network, through the bastion where the connection has a proxy, with
-// the machines' real host keys. Runs again when its triggers or inputs change, as the Command provider does.
+// the host keys that the command expects. Runs again when its triggers or inputs change, as the Command provider does.
 
 using System.Diagnostics;
 using System.Globalization;
@@ -69,6 +69,11 @@ internal sealed class RemoteCommands
             {
                 _lab.Progress.Say(string.Create(CultureInfo.InvariantCulture, $"{registration.Name}: {LastLine(result.Output) ?? "done"} ({clock.Elapsed.TotalSeconds:0.0} s)"));
                 return result;
+            }
+
+            if (result.ExitCode == 255 && result.Error.Contains("Host key verification failed", StringComparison.Ordinal))
+            {
+                throw new LabException($"the command on {connection.Text("host")} was not sent: a machine answers by SSH with another host key than the stack gave it:{Environment.NewLine}{HostCommand.Tail(result.Error, 20)}");
             }
 
             var isConnection = result.ExitCode == 255 && ConnectionErrors.Any(error => result.Error.Contains(error, StringComparison.Ordinal));

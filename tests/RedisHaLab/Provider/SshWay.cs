@@ -1,5 +1,5 @@
-// The way to a machine as ssh takes it: a configuration with both hops, the given keys in files, and the machines' own
-// host keys. (`ssh -J` does not pass the key on to the jump host, so a configuration file it is.)
+// The way to a machine as ssh takes it: a configuration with both hops, the given keys in files, and the host keys that the
+// command expects, each for its own hop. (`ssh -J` does not pass the key on to the jump host, so a configuration file it is.)
 
 using System.Globalization;
 using System.Text;
@@ -31,7 +31,6 @@ internal sealed class SshWay : IDisposable
         }
 
         File.WriteAllText(Path.Combine(_directory, "config"), text.ToString());
-        File.WriteAllText(Path.Combine(_directory, "known_hosts"), KnownHosts.Of(lab));
     }
 
     /// <summary>The command line that runs a text on the target.</summary>
@@ -44,6 +43,10 @@ internal sealed class SshWay : IDisposable
     {
         var key = Path.Combine(_directory, alias + ".key");
         FileModes.WriteSecret(key, connection.Text("privateKey").TrimEnd() + "\n");
+        // The provider checks no host key when none is given (pulumi-command 1.2.1, connection.go): anybody could answer.
+        var hostKey = connection.OptionalText("hostKey")
+            ?? throw new LabException($"the connection to {connection.Text("host")} has no hostKey, so the provider would trust whoever answers.");
+        File.WriteAllText(Path.Combine(_directory, alias + ".known_hosts"), $"{alias} {hostKey}\n");
         text.Append(CultureInfo.InvariantCulture, $"""
             Host {alias}
               HostName {connection.Text("host")}
@@ -51,7 +54,9 @@ internal sealed class SshWay : IDisposable
               User {connection.OptionalText("user") ?? "root"}
               IdentityFile {key}
               IdentitiesOnly yes
-              UserKnownHostsFile {_directory}/known_hosts
+              UserKnownHostsFile {_directory}/{alias}.known_hosts
+              HostKeyAlias {alias}
+              HostKeyAlgorithms {hostKey.Split(' ')[0]}
               GlobalKnownHostsFile /dev/null
               StrictHostKeyChecking yes
               BatchMode yes
@@ -62,17 +67,4 @@ internal sealed class SshWay : IDisposable
 
             """);
     }
-}
-
-/// <summary>Host keys of the lab's machines.</summary>
-internal static class KnownHosts
-{
-    /// <summary>known_hosts(5) lines for every machine: name, private and public address.</summary>
-    public static string Of(Lab lab) => string.Concat(lab.State.Machines
-        .Where(machine => Machines.Disk.Exists(lab.Paths, machine))
-        .Select(machine =>
-        {
-            var names = new[] { machine.Name, machine.Address, lab.State.Vnic(machine.Name)?.PublicAddress }.OfType<string>();
-            return $"{string.Join(',', names)} {Machines.Disk.HostKey(lab.Paths, machine)}\n";
-        }));
 }

@@ -1,0 +1,98 @@
+// Who answers by SSH: the bastion's wait for a node, and the operator's tunnel.
+
+using RedisHaInfra.Components;
+
+namespace RedisHaInfra.Tests.Scripts;
+
+public sealed class HostKeyCheckTests : IDisposable
+{
+    private const string Key = "ecdsa-sha2-nistp256 AAAAright";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("redis-ha-ssh-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [SkippableFact]
+    public async Task A_node_with_its_own_key_is_reached()
+    {
+        Command("ssh-keyscan", $"echo '# 10.0.0.1:22 SSH-2.0-OpenSSH_9.6p1'; echo \"$5 {Key}\"");
+
+        ScriptRun run = await Wait(5);
+
+        Assert.Equal((0, string.Empty), (run.ExitCode, run.Errors));
+        Assert.StartsWith("redis1 (10.0.0.1) answers by SSH after ", run.Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_node_with_another_key_ends_in_one_clear_error_long_before_the_wait_is_over()
+    {
+        Command("ssh-keyscan", "echo \"$5 ecdsa-sha2-nistp256 AAAAwrong\"");
+
+        ScriptRun run = await Wait(50);
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith("redis1 (10.0.0.1) answers by SSH with another host key than the one that this stack gave it; nothing was sent to it.", run.Errors, StringComparison.Ordinal);
+        Assert.Contains($"expected: {Key}\nfound:    ecdsa-sha2-nistp256 AAAAwrong\n", run.Errors, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task A_node_that_is_silent_is_another_matter()
+    {
+        Command("ssh-keyscan", "exit 1");
+
+        ScriptRun run = await Wait(1);
+
+        Assert.Equal((1, "redis1 (10.0.0.1) does not answer by SSH after 1 s: look at its console and serial log\n"), (run.ExitCode, run.Errors));
+    }
+
+    [SkippableFact]
+    public async Task The_tunnel_trusts_the_stacks_host_keys_and_no_others()
+    {
+        Command("pulumi", "case $3 in tunnel) echo 'ssh -N -L 6379:10.0.0.9:6379 ubuntu@198.51.100.4' ;; knownHosts) echo \"198.51.100.4,10.0.0.2 $KEY\" ;; *) exit 1 ;; esac");
+        Command("ssh", "printf '%s\\n' \"$@\"");
+
+        ScriptRun run = await ScriptRun.Of("\"$1\" --identity /home/me/key", [Path.Combine(Checkout(), "scripts/tunnel")], Environment(("KEY", Key)));
+
+        Assert.Equal(0, run.ExitCode);
+        string[] words = run.Output.Split('\n');
+        Assert.Contains("StrictHostKeyChecking=yes", words);
+        Assert.Contains("GlobalKnownHostsFile=/dev/null", words);
+        Assert.Equal("ubuntu@198.51.100.4", words[^2]);
+        string file = Assert.Single(words, word => word.StartsWith("UserKnownHostsFile=", StringComparison.Ordinal))["UserKnownHostsFile=".Length..];
+        Assert.Equal($"198.51.100.4,10.0.0.2 {Key}\n", await File.ReadAllTextAsync(file));
+    }
+
+    private Task<ScriptRun> Wait(int seconds)
+    {
+        Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
+        return ScriptRun.Of(Components.Scripts.Read("wait-for-ssh.sh"), ["redis1", "10.0.0.1", $"{seconds}", Key], Environment(("REDIS_HA_STRANGE_SECONDS", "1")));
+    }
+
+    private Dictionary<string, string> Environment((string Name, string Value) more) => new()
+    {
+        ["PATH"] = $"{_folder}:{System.Environment.GetEnvironmentVariable("PATH")}",
+        ["XDG_CACHE_HOME"] = _folder,
+        [more.Name] = more.Value,
+    };
+
+    private void Command(string name, string body)
+    {
+        Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
+        string path = Path.Combine(_folder, name);
+        File.WriteAllText(path, $"#!/bin/bash\n{body}\n");
+        if (OperatingSystem.IsLinux())
+        {
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
+        }
+    }
+
+    private static string Checkout()
+    {
+        string directory = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(directory, "RedisHaInfra.sln")))
+        {
+            directory = Path.GetDirectoryName(directory)!;
+        }
+        return directory;
+    }
+}
