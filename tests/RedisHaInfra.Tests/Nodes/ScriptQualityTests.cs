@@ -25,7 +25,8 @@ public sealed class ScriptQualityTests
                 Directory.CreateDirectory(Path.GetDirectoryName(path)!);
                 await File.WriteAllTextAsync(path, Template.Read(script));
             }
-            ShellResult result = await Shell.RunAsync("shellcheck", ["-x", .. scripts.Select(script => Path.Combine(directory, script))]);
+            ShellResult result = await Shell.RunAsync("shellcheck", ["-x", .. scripts.Select(script => Path.Combine(directory, script))],
+                timeout: TimeSpan.FromMinutes(3));
 
             Assert.True(result.ExitCode == 0, result.ToString());
         }

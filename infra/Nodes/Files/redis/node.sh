@@ -66,6 +66,7 @@ is_member() {
 
 # mark_member WORD: this data directory holds a full copy of the data. Run by root; the directory is the account redis' own.
 mark_member() {
+  # Whatever is in its place, such as a link, goes first.
   # shellcheck disable=SC2016 # expanded by the inner shell
-  as_account redis bash -c 'umask 027 && echo "$1" >"$2"' mark_member "$1" "$member_file"
+  as_account redis bash -c 'umask 027 && rm -rf "$2" && echo "$1" >"$2"' mark_member "$1" "$member_file"
 }
