@@ -12,7 +12,8 @@ internal static class Partial
     private const string Message = "--target needs a stack that is complete: what it leaves out does not exist yet. Run `pulumi up` without it first.";
 
     /// <summary>The output, or the end of the run when the resource was left out.</summary>
-    public static Output<string> Required(Output<string> output) => output.Apply(value => string.IsNullOrEmpty(value) ? throw new RunException(Message) : value);
+    public static Output<string> Required(Output<string> output) =>
+        output.Apply(value => string.IsNullOrEmpty(value) ? throw new RunException(Message) : value);
 
     /// <summary>
     /// Ends the first run of a stack, when it is partial, before most of it is registered: by one message. Waits for the outputs,

@@ -109,7 +109,8 @@ public sealed record Region
         var platform = all.Where(image => string.IsNullOrEmpty(image.CompartmentId) && string.IsNullOrEmpty(image.BaseImageId));
         return platform.Select(image => new MachineImage(image.Id, image.DisplayName)).FirstOrDefault()
             ?? throw new UnsuitableAnswerException(
-                $"no platform image of {system.Name} {system.Version} for {shape}" + (all.Count == 0 ? string.Empty : $"; only the compartment's own: {string.Join(", ", all.Take(3).Select(image => image.DisplayName))}"),
+                $"no platform image of {system.Name} {system.Version} for {shape}"
+                    + (all.Count == 0 ? string.Empty : $"; only the compartment's own: {string.Join(", ", all.Take(3).Select(image => image.DisplayName))}"),
                 $"choose another shape, or name an image of that system by {SettingsSource.Namespace}:{Setting.ImageId.Key}");
     }
 }

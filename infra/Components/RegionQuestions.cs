@@ -74,9 +74,11 @@ internal sealed partial class RegionQuestions(StackSettings settings)
     // By the words of the provider (provider configuration) and of OCI's API ("API Errors").
     private string RemedyFor(string answer) =>
         Credentials().IsMatch(answer)
-            ? "give the provider credentials: `oci setup config` writes ~/.oci/config, or set oci:tenancyOcid, oci:userOcid, oci:fingerprint and oci:privateKeyPath with `pulumi config set`"
+            ? "give the provider credentials: `oci setup config` writes ~/.oci/config, or set "
+                + "oci:tenancyOcid, oci:userOcid, oci:fingerprint and oci:privateKeyPath with `pulumi config set`"
         : NotFound().IsMatch(answer)
-            ? $"check {SettingsSource.Namespace}:{Setting.CompartmentId.Key} ({settings.CompartmentId}): it must exist in the tenancy of these credentials, and their user must be allowed to use it (README, \"What the tenancy must allow\")"
+            ? $"check {SettingsSource.Namespace}:{Setting.CompartmentId.Key} ({settings.CompartmentId}): it must exist in the tenancy of these "
+                + "credentials, and their user must be allowed to use it (README, \"What the tenancy must allow\")"
         : Unreachable().IsMatch(answer)
             ? "check oci:region and this machine's way to the Internet"
         : "correct what the answer names, then run the command again";
@@ -89,7 +91,8 @@ internal sealed partial class RegionQuestions(StackSettings settings)
         return line.Length <= 300 ? line : string.Concat(line.AsSpan(0, 297), "...");
     }
 
-    [GeneratedRegex("can not create client|did not find a proper configuration|no valid configuration|NotAuthenticated|\\b401\\b|InvalidParameter.*fingerprint", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("can not create client|did not find a proper configuration|no valid configuration|NotAuthenticated|\\b401\\b|InvalidParameter.*fingerprint",
+        RegexOptions.IgnoreCase)]
     private static partial Regex Credentials();
 
     [GeneratedRegex("NotAuthorizedOrNotFound|\\b404\\b", RegexOptions.IgnoreCase)]

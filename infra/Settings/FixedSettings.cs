@@ -32,15 +32,16 @@ public static class FixedSettings
         {
             return null;
         }
-        var text = new StringBuilder("These settings cannot change while the stack exists; nothing was changed. Set them back, or build a second stack and copy the data:");
+        var text = new StringBuilder("These settings cannot change while the stack exists; nothing was changed. "
+            + "Set them back, or build a second stack and copy the data:");
         foreach ((string key, string value) in changed)
         {
             bool isShape = value is "x86" or "Ampere";
-            text.Append("\n\n  ").Append(SettingsSource.Namespace).Append(':').Append(key).Append(isShape ? " is a shape with processor " : " = ").Append(value)
+            text.Append("\n\n  ").Append(SettingsSource.Namespace).Append(':').Append(key)
+                .Append(isShape ? " is a shape with processor " : " = ").Append(value)
                 .Append("\n    built with: ").Append(built[key])
-                .Append("\n    set back:   ").Append(isShape
-                    ? $"pulumi config set {SettingsSource.Namespace}:{key} {(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   (or another shape with {built[key]})"
-                    : $"pulumi config set {SettingsSource.Namespace}:{key} {built[key]}");
+                .Append("\n    set back:   pulumi config set ").Append(SettingsSource.Namespace).Append(':').Append(key).Append(' ')
+                .Append(!isShape ? built[key] : $"{(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   (or another shape with {built[key]})");
         }
         return text.ToString();
     }

@@ -21,7 +21,8 @@ public sealed partial record TagSettings(ImmutableSortedDictionary<string, strin
         string? own = Own.FirstOrDefault(freeform.ContainsKey);
         reader.Require(own is null, Setting.FreeformTags, $"no tags that the program sets itself ({string.Join(", ", Own)}); '{own}' is one");
         // OCI: 10 free-form and 64 defined tags on a resource.
-        reader.Require(freeform.Count + Own.Length <= 10, Setting.FreeformTags, $"at most {10 - Own.Length} tags: OCI takes 10 on a resource, {Own.Length} are the program's own");
+        reader.Require(freeform.Count + Own.Length <= 10, Setting.FreeformTags,
+            $"at most {10 - Own.Length} tags: OCI takes 10 on a resource, {Own.Length} are the program's own");
         reader.Require(defined.Count <= 64, Setting.DefinedTags, "at most 64 tags: OCI takes no more on a resource");
         return new TagSettings(defined, freeform);
     }

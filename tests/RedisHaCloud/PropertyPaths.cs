@@ -47,7 +47,8 @@ public static partial class PropertyPaths
         (null, null) => [],
         (IReadOnlyDictionary<string, object> or null, IReadOnlyDictionary<string, object> or null) =>
             CompareMaps(path, (IReadOnlyDictionary<string, object>?)old ?? Nothing, (IReadOnlyDictionary<string, object>?)now ?? Nothing),
-        (ImmutableArray<object> or null, ImmutableArray<object> or null) => CompareLists(path, (ImmutableArray<object>?)old ?? [], (ImmutableArray<object>?)now ?? []),
+        (ImmutableArray<object> or null, ImmutableArray<object> or null) =>
+            CompareLists(path, (ImmutableArray<object>?)old ?? [], (ImmutableArray<object>?)now ?? []),
         _ => Equals(old, now) ? [] : [new Change(path, old, now)],
     };
 
