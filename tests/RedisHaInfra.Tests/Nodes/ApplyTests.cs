@@ -305,18 +305,19 @@ public sealed class ApplyTests
         Assert.DoesNotContain('@' + "7.0", users, StringComparison.Ordinal);
         Assert.DoesNotContain("may not PUBLISH", machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
 
-        await BootAsync(machine);
-        machine.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
-        Succeeds(await machine.ApplyAsync(script), machine);
-        users = machine.InRoot("/etc/redis-ha/users.acl");
+        using var older = new Machine("ol");
+        older.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
+        Succeeds(await older.ApplyAsync(script), older);
+        users = older.InRoot("/etc/redis-ha/users.acl");
+        Assert.DoesNotContain("maxmemory-clients", older.InRoot("/etc/redis-ha/settings.conf"), StringComparison.Ordinal);
         Assert.Matches("(?m)^user default on #[0-9a-f]{64} ~\\* &\\* [^()]* -publish ", users);
         Assert.Equal(6, users.Split("\nuser ").Length);
-        Assert.Contains("clients may not PUBLISH here at all", machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
+        Assert.Contains("clients may not PUBLISH here at all", older.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
 
-        ShellResult refused = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = ["-flushall"] } }));
+        ShellResult refused = await older.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = ["-flushall"] } }));
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("cannot have the setting clientCommands", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
-        Assert.Equal(users, machine.InRoot("/etc/redis-ha/users.acl"));
+        Assert.Contains("cannot have the setting clientCommands", older.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.Equal(users, older.InRoot("/etc/redis-ha/users.acl"));
     }
 
     [Fact]
