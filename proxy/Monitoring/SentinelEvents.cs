@@ -133,11 +133,10 @@ internal sealed class SentinelEvents(
         {
             sink.Report(new PromotionNotice { Sentinel = index, At = clock.Now, Node = node, Address = address });
         }
-        else if (PromotionEvent.TryReadVote(message, out long epoch))
+        else if (PromotionEvent.TryReadVote(message, out long votedEpoch))
         {
-            hearing.Voted(epoch);
+            hearing.Voted(votedEpoch);
         }
-
         else if (PromotionEvent.TryReadEpoch(message, out long epoch))
         {
             sink.NewEpoch(index, epoch);

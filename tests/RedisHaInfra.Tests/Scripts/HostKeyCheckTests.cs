@@ -1,6 +1,5 @@
 // Who answers by SSH: the bastion's wait for a node, and the operator's tunnel.
 
-using RedisHaInfra.Components;
 
 namespace RedisHaInfra.Tests.Scripts;
 

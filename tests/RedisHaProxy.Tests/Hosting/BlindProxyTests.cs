@@ -1,7 +1,6 @@
 // Two proxies before real Redis and Sentinels, one of which has a wrong password: the load balancer is told, and nobody else suffers.
 
 using System.Net;
-using RedisHaProxy.Tests.Configuration;
 
 namespace RedisHaProxy.Tests.Hosting;
 

@@ -2,16 +2,12 @@
 
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
-using System.Text;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
-using RedisHaProxy.Reactor;
 using RedisHaProxy.Tests.Configuration;
 using RedisHaProxy.Tests.Forwarding;
 using RedisHaProxy.Tests.Routing;
 using RedisHaProxy.Tests.Tls;
-using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Tests.Monitoring;
 

@@ -1,7 +1,6 @@
 // What a Sentinel says that no deployment of ours says: told, with the way back, and no evidence.
 
 using System.Globalization;
-using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
 using RedisHaProxy.Routing;
 

@@ -1,6 +1,5 @@
 // The subscription to the Sentinels' events: with exactly the documented rights it stands, and what it lacks is named.
 
-using System.Net.Sockets;
 using System.Text;
 using System.Text.RegularExpressions;
 using RedisHaProxy.Configuration;
@@ -120,7 +119,7 @@ public sealed partial class SubscriptionTests
         return plain with { Sentinel = plain.Sentinel! with { Credentials = new RedisCredentials(User, "password") } };
     }
 
-    private static Task GrantAsync(RedisDeployment deployment, string[] rights) =>
+    private static Task<object?> GrantAsync(RedisDeployment deployment, string[] rights) =>
         deployment.Sentinels[0].CommandAsync(["ACL", "SETUSER", User, "reset", "on", ">password", .. rights]);
 
     // The first code in the row of a key that looks like rights; a table's cell escapes "|".
