@@ -15,7 +15,7 @@ public sealed class ModelCheckTests(ITestOutputHelper output)
             foreach ((string name, _) in Scenarios.All.Skip(1))
             {
                 searches.Add(name, 12, name == Scenarios.EachMissesOne ? 0 : 1);
-                if (name != Scenarios.EachMissesOne)
+                if (name is not (Scenarios.EachMissesOne or Scenarios.OneMissesTheNew))
                 {
                     searches.Add(name, 6, 2);
                 }
@@ -78,7 +78,8 @@ public sealed class ModelCheckTests(ITestOutputHelper output)
         string? broken = explorer.Run();
         output.WriteLine(explorer.ToString());
         Assert.True(broken is null, broken);
-        Assert.InRange(explorer.LongestOverlap, 1, Invariants.AsymmetricBound);
+        // Not at all by a failover of the Sentinels' own, as long as their votes are heard.
+        Assert.InRange(Math.Max(explorer.LongestOverlap, explorer.LongestForcedOverlap), 1, Invariants.AsymmetricBound);
     }
 
     [Fact]

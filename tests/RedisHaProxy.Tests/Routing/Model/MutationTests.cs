@@ -101,8 +101,9 @@ public sealed class MutationTests(ITestOutputHelper output)
         {
             foreach ((string name, Move[] prologue) in Scenarios.All)
             {
-                // That one is known to break with a fault more.
-                if ((faults == 0 || name != Scenarios.EachMissesOne) && new ModelExplorer(table, prologue, depth, faults).Run() is { } broken)
+                // Two of them are known to break with a fault more.
+                int most = name switch { Scenarios.EachMissesOne => 0, Scenarios.OneMissesTheNew => 1, _ => faults };
+                if (faults <= most && new ModelExplorer(table, prologue, depth, faults).Run() is { } broken)
                 {
                     return $"{name}: {broken.Split('\n')[0]}";
                 }

@@ -17,6 +17,12 @@ internal static class Scenarios
     /// </summary>
     public const string EachMissesOne = "the master can reach only the proxies, and each proxy misses one claimant";
 
+    /// <summary>
+    /// The same network where one proxy sees the old master alone and hears the Sentinel that votes for the new one. That vote holds it back;
+    /// when its news is lost and the Sentinel dies on top, two faults, R3 believes the replica here, too.
+    /// </summary>
+    public const string OneMissesTheNew = "the master can reach only the proxies, of which one does not see C";
+
     /// <summary>Prologues by name.</summary>
     public static IReadOnlyList<(string Name, Move[] Prologue)> All { get; } =
     [
@@ -36,7 +42,7 @@ internal static class Scenarios
         ("two Sentinels are dead", [new Move(MoveKind.SentinelCrash, B), .. After(4, new Move(MoveKind.SentinelCrash, C))]),
         ("a Sentinel has a wrong auth-pass", After(6, new Move(MoveKind.Blind, B))),
         ("a Sentinel has a wrong auth-pass, and a machine is dead", [.. After(6, new Move(MoveKind.Blind, B)), .. After(6, new Move(MoveKind.PowerOff, C))]),
-        ("the master can reach only the proxies, of which one does not see C", TriplePartition),
+        (OneMissesTheNew, TriplePartition),
         ("a replica is dead and all Sentinels", [new Move(MoveKind.SentinelCrash, A), new Move(MoveKind.SentinelCrash, B), new Move(MoveKind.SentinelCrash, C), .. After(6, new Move(MoveKind.Crash, B))]),
     ];
 
