@@ -111,7 +111,10 @@ public sealed class Rollout : ComponentResource
     private void WaitForSsh(ConfiguredMachine node) =>
         Run($"{node.Machine.Node.Name}-reachable", BastionConnection(),
             node.Machine.HostKey.Apply(key => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds, key)}"),
-            Scripts.Read("wait-for-ssh.sh"), [node.Machine.Instance.Id], node.Machine);
+            // The identifier makes it run again before each change of the node: the provider itself would say nothing of a wrong host key
+            // on the second hop, because it tries again on the dead connection.
+            Output.Unsecret(node.Payload.Apply(payload => $"# payload: {payload.Identifier}\n{Scripts.Read("wait-for-ssh.sh")}")),
+            [node.Machine.Instance.Id], node.Machine);
 
     // The first node speaks for all; a list that changed, or another machine in the place of one, makes it do so again.
     private void Membership(string pass, ImmutableArray<ConfiguredMachine> machines)

@@ -8,6 +8,8 @@ namespace RedisHaInfra.Tests.Graph;
 [Collection(PulumiRuns.Name)]
 public sealed class ChangeTests(DefaultDeployment deployment)
 {
+    private static readonly string[] Reachable = ["redis1-reachable: InPlace", "redis2-reachable: InPlace", "redis3-reachable: InPlace"];
+
     private static readonly string[] Chain =
         ["redis1-complete", "redis1-ready", "redis2-complete", "redis2-ready", "redis3-complete", "redis3-ready"];
 
@@ -23,14 +25,14 @@ public sealed class ChangeTests(DefaultDeployment deployment)
     [Fact]
     public async Task A_payload_reaches_running_machines_by_commands_only()
     {
-        await Plan(new() { ["redisMaxMemoryPolicy"] = "allkeys-lru" }, [.. Chain.Select(name => $"{name}: InPlace"), "endpoint-check: InPlace"]);
+        await Plan(new() { ["redisMaxMemoryPolicy"] = "allkeys-lru" }, [.. Reachable, .. Chain.Select(name => $"{name}: InPlace"), "endpoint-check: InPlace"]);
     }
 
     [Fact]
     public async Task A_changed_list_of_keys_reaches_every_machine_by_commands_only()
     {
         await Plan(new() { ["sshPublicKey"] = $"{GoodSettings.PublicKey}\n{GoodSettings.OtherPublicKey}" },
-            ["bastion-ready: InPlace", .. Chain.Select(name => $"{name}: InPlace"), "proxy1-ready: InPlace", "proxy2-ready: InPlace", "endpoint-check: InPlace"]);
+            ["bastion-ready: InPlace", "proxy1-reachable: InPlace", "proxy2-reachable: InPlace", .. Reachable, .. Chain.Select(name => $"{name}: InPlace"), "proxy1-ready: InPlace", "proxy2-ready: InPlace", "endpoint-check: InPlace"]);
     }
 
     [Fact]
@@ -91,7 +93,11 @@ public sealed class ChangeTests(DefaultDeployment deployment)
             string old = deployment.Run.Cloud.All(Types.StorageObject)[0].Name;
             string name = again.Cloud.All(Types.StorageObject)[0].Name;
             Assert.Equal(
-                new[] { $"{name}: create", $"{name}: create", $"{old}: delete", $"{old}: delete", "endpoint-check: InPlace", "proxy1-ready: InPlace", "proxy2-ready: InPlace" }.Order(StringComparer.Ordinal),
+                new[]
+                {
+                    $"{name}: create", $"{name}: create", $"{old}: delete", $"{old}: delete", "endpoint-check: InPlace",
+                    "proxy1-reachable: InPlace", "proxy1-ready: InPlace", "proxy2-reachable: InPlace", "proxy2-ready: InPlace",
+                }.Order(StringComparer.Ordinal),
                 again.Cloud.Plan.Order(StringComparer.Ordinal));
         }
         finally
