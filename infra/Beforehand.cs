@@ -6,8 +6,8 @@ using RedisHaInfra.Settings;
 
 namespace RedisHaInfra;
 
-/// <summary>The settings, OCI's answers and the published proxy.</summary>
-internal sealed record Beforehand(StackSettings Settings, Region Region, BundleFile Bundle)
+/// <summary>The settings, OCI's answers, what becomes of the machines, and the published proxy.</summary>
+internal sealed record Beforehand(StackSettings Settings, Region Region, MachinePlan Machines, BundleFile Bundle)
 {
     /// <summary>Finds it all; nothing is registered yet.</summary>
     /// <exception cref="RunException">Something is wrong; the message has all that is, and what to do.</exception>
@@ -16,17 +16,32 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, BundleF
         StackSettings settings = StackSettings.Read(SettingsSource.FromPulumi());
         SshAgent.RequireUsable(Environment.GetEnvironmentVariable(SshAgent.Variable));
         // A constructor cannot await. The questions run on the thread pool, so this thread, which waits for them, is needed by none.
-        Region region = Task.Run(() => AskAsync(settings)).GetAwaiter().GetResult();
+        (Region region, MachinePlan machines) = Task.Run(() => AskAsync(settings)).GetAwaiter().GetResult();
         string published = settings.Proxy.BundlePath ?? ProxyPublisher.FromCheckout().Publish(settings.Compute.Proxy.RuntimeIdentifier, text => Log.Info(text));
-        return new Beforehand(settings, region, BundleFile.Store(published));
+        return new Beforehand(settings, region, machines, BundleFile.Store(published));
     }
 
-    private static async Task<Region> AskAsync(StackSettings settings)
+    private static async Task<(Region, MachinePlan)> AskAsync(StackSettings settings)
     {
-        if (FixedSettings.Refusal(await LastOutputs.TableAsync(RedisHaStack.BuiltWithName).ConfigureAwait(false), settings) is { } refusal)
+        var built = await LastOutputs.TableAsync(RedisHaStack.BuiltWithName).ConfigureAwait(false);
+        if (FixedSettings.Refusal(built, settings) is { } refusal)
         {
             throw new RunException(refusal);
         }
-        return await Region.AskAsync(settings).ConfigureAwait(false);
+        Region region = await Region.AskAsync(settings).ConfigureAwait(false);
+        try
+        {
+            MachinePlan machines = MachinePlan.Of(built, settings, region.AvailabilityDomains);
+            if (!machines.Waiting.IsEmpty)
+            {
+                Log.Warn("One machine moves to another availability domain in each run, and none while others restart. "
+                    + $"Still to move: {string.Join(", ", machines.Waiting)}. Run pulumi up again.");
+            }
+            return (region, machines);
+        }
+        catch (MachinePlanException error)
+        {
+            throw new RunException(error.Message);
+        }
     }
 }

@@ -30,23 +30,23 @@ public class RedisHaStack : Stack
     protected RedisHaStack(IEnumerable<ResourceTransformation>? transformations)
         : base(new StackOptions { ResourceTransformations = [.. transformations ?? []] })
     {
-        (StackSettings settings, Region region, BundleFile bundleFile) = _known;
+        (StackSettings settings, Region region, MachinePlan plan, BundleFile bundleFile) = _known;
         Deployed deployed = Deployed.Current(settings);
 
         var credentials = new Credentials("credentials", settings.ClientPassword);
         Partial.RefuseFirst(credentials.Passwords);
         var network = new Network("network", deployed, settings.Network, region);
         var groups = new SecurityGroups("security-groups", deployed, settings.Network, network);
-        var bastion = new Bastion("bastion", deployed, settings, credentials, region, network, groups);
+        var bastion = new Bastion("bastion", deployed, settings, credentials, region, plan, network, groups);
+        var connections = new Connections(settings.Ssh, settings.Compute.OperatingSystem.User, bastion);
+        RollingUpdate? rolling = plan.HasChanges ? new RollingUpdate("rolling-update", connections, plan, credentials) : null;
         var bundle = new ProxyBundle("proxy-bundle", deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
-        var redis = new RedisNodes("redis-nodes", deployed, settings, region, network, groups, credentials);
-        var proxies = new ProxyNodes("proxy-nodes", deployed, settings, region, network, groups, credentials, bundle);
+        var redis = new RedisNodes("redis-nodes", deployed, settings, region, plan, rolling, network, groups, credentials);
+        var proxies = new ProxyNodes("proxy-nodes", deployed, settings, region, plan, rolling, network, groups, credentials, bundle);
         var loadBalancer = new LoadBalancer("load-balancer", deployed, settings.Network, network, groups);
         _ = new Rollout("rollout", new RolloutArgs
         {
-            Ssh = settings.Ssh,
-            User = settings.Compute.OperatingSystem.User,
-            Bastion = bastion,
+            Connections = connections,
             Redis = redis.Machines,
             Proxies = proxies.Machines,
             LoadBalancer = loadBalancer,
@@ -67,7 +67,7 @@ public class RedisHaStack : Stack
         Shell = lines.Apply(known => known.Shell(settings.Network.Redis[0]));
         StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
         StatsPage = Output.Create(Instructions.StatsPage);
-        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary());
+        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table));
         AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
     }
 
@@ -119,7 +119,7 @@ public class RedisHaStack : Stack
     [Output("adminPassword")]
     public Output<string> AdminPassword { get; private set; }
 
-    /// <summary>The settings that cannot change while the stack exists, for the next run to compare.</summary>
+    /// <summary>The settings that cannot change while the stack exists, and each machine's address, place and size, for the next run to compare.</summary>
     [Output(BuiltWithName)]
     public Output<ImmutableDictionary<string, string>> BuiltWith { get; private set; }
 

@@ -29,20 +29,19 @@ public sealed class Bastion : ComponentResource
     /// <param name="settings">The stack's settings.</param>
     /// <param name="credentials">Its host key.</param>
     /// <param name="region">The region.</param>
+    /// <param name="plan">What becomes of each machine.</param>
     /// <param name="network">The network; the machine waits for its gateways and routes.</param>
     /// <param name="groups">The security groups; the machine waits for their rules.</param>
     /// <param name="options">Pulumi's options.</param>
-    public Bastion(string name, Deployed deployed, StackSettings settings, Credentials credentials, Region region, Network network, SecurityGroups groups,
-        ComponentResourceOptions? options = null)
+    public Bastion(string name, Deployed deployed, StackSettings settings, Credentials credentials, Region region, MachinePlan plan, Network network,
+        SecurityGroups groups, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:Bastion", name, options)
     {
         Output<HostKey> hostKey = credentials.HostKeyOf(settings.Network.Bastion.Name);
         Machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
         {
-            Node = settings.Network.Bastion,
-            Index = 0,
+            Plan = plan[settings.Network.Bastion.Name],
             Role = "bastion",
-            Size = settings.Compute.Bastion,
             KmsKeyId = settings.KmsKeyId,
             SubnetId = network.PublicSubnetId,
             SecurityGroupId = groups[SecurityGroup.Bastion],

@@ -11,17 +11,11 @@ namespace RedisHaInfra.Components;
 /// <summary>What makes a machine.</summary>
 public sealed record MachineArgs
 {
-    /// <summary>Name and private address.</summary>
-    public required NodeAddress Node { get; init; }
-
-    /// <summary>Number among its kind, 0 for the first: decides its place.</summary>
-    public required int Index { get; init; }
+    /// <summary>Name, address, size, place, and what becomes of the machine that exists.</summary>
+    public required PlannedMachine Plan { get; init; }
 
     /// <summary>What it is for, in the node table.</summary>
     public required string Role { get; init; }
-
-    /// <summary>Shape and size.</summary>
-    public required MachineSize Size { get; init; }
 
     /// <summary>The subnet.</summary>
     public required Input<string> SubnetId { get; init; }
@@ -65,26 +59,27 @@ public sealed class Machine
     /// <summary>Creates the machine.</summary>
     public Machine(Deployed deployed, ComputeSettings settings, SshSettings ssh, Region region, MachineArgs args, Resource parent, InputList<Resource> dependsOn)
     {
-        Node = args.Node;
+        Node = args.Plan.Node;
+        MachineSize size = args.Plan.Size;
+        Placement place = args.Plan.Place;
         HostKey = Output.Unsecret(args.HostKey.Apply(key => key.PublicKey));
-        MachineImage image = region.Images[args.Size.Shape];
-        Placement place = Placement.Of(args.Index, region.AvailabilityDomains, settings.SpreadsOverFaultDomains);
-        Instance = new Core.Instance(args.Node.Name, new Core.InstanceArgs
+        MachineImage image = region.Images[size.Shape];
+        Instance = new Core.Instance(Node.Name, new Core.InstanceArgs
         {
             CompartmentId = deployed.CompartmentId,
-            DisplayName = deployed.DisplayName(args.Node.Name),
+            DisplayName = deployed.DisplayName(Node.Name),
             AvailabilityDomain = place.AvailabilityDomain,
             FaultDomain = place.FaultDomain!,
-            Shape = args.Size.Shape,
-            ShapeConfig = ShapeConfig(args.Size),
+            Shape = size.Shape,
+            ShapeConfig = ShapeConfig(size),
             CreateVnicDetails = new CI.InstanceCreateVnicDetailsArgs
             {
                 SubnetId = args.SubnetId,
-                PrivateIp = args.Node.Address,
-                HostnameLabel = args.Node.Name,
+                PrivateIp = Node.Address,
+                HostnameLabel = Node.Name,
                 NsgIds = { args.SecurityGroupId },
                 AssignPublicIp = args.IsPublic ? "true" : "false",
-                DisplayName = deployed.DisplayName(args.Node.Name),
+                DisplayName = deployed.DisplayName(Node.Name),
                 FreeformTags = deployed.Tags,
                 DefinedTags = deployed.DefinedTags,
             },
@@ -106,8 +101,9 @@ public sealed class Machine
             AgentConfig = new CI.InstanceAgentConfigArgs { IsMonitoringDisabled = false, IsManagementDisabled = false },
             IsPvEncryptionInTransitEnabled = true,
             PreserveBootVolume = false,
-            // A change that needs a reboot is refused by OCI instead of made: it would reboot all machines of a kind at once.
-            UpdateOperationConstraint = "AVOID_DOWNTIME",
+            // A change that needs a restart is refused by OCI unless the program knows of it and orders it (RollingUpdate): otherwise all
+            // machines of a kind would restart at once.
+            UpdateOperationConstraint = args.Plan.Change == MachineChange.Restart ? "ALLOW_DOWNTIME" : "AVOID_DOWNTIME",
             FreeformTags = deployed.Tags,
             DefinedTags = deployed.DefinedTags,
         }, new CustomResourceOptions
@@ -128,9 +124,9 @@ public sealed class Machine
             (string? current, string? domain) = known;
             if (current is not null && current != image.Id)
             {
-                Log.Info($"{args.Node.Name} runs image {current}; a newer one exists: {image.Name} ({image.Id}).", Instance);
+                Log.Info($"{Node.Name} runs image {current}; a newer one exists: {image.Name} ({image.Id}).", Instance);
             }
-            return new NodeDescription(args.Node, args.Role, place with { FaultDomain = domain ?? place.FaultDomain }, current is null || current == image.Id ? image.Name : current);
+            return new NodeDescription(Node, args.Role, place with { FaultDomain = domain ?? place.FaultDomain }, current is null || current == image.Id ? image.Name : current);
         });
     }
 

@@ -14,12 +14,14 @@ public sealed class ProxyNodes : ComponentResource
     public ImmutableArray<ConfiguredMachine> Machines { get; }
 
     /// <summary>Builds the nodes.</summary>
-    public ProxyNodes(string name, Deployed deployed, StackSettings settings, Region region, Network network, SecurityGroups groups,
-        Credentials credentials, ProxyBundle bundle, ComponentResourceOptions? options = null)
+    public ProxyNodes(string name, Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
+        SecurityGroups groups, Credentials credentials, ProxyBundle bundle, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:ProxyNodes", name, options)
     {
-        Machines = settings.Network.Proxies.Select((node, index) =>
+        ImmutableArray<NodeAddress> nodes = settings.Network.Proxies;
+        Machines = RollingUpdate.Order(nodes.Length).Select(index =>
         {
+            NodeAddress node = nodes[index];
             Output<ProxyNodeInputs> inputs = Output.Tuple(credentials.Passwords, bundle.Url).Apply(known => new ProxyNodeInputs
             {
                 Node = node,
@@ -32,20 +34,25 @@ public sealed class ProxyNodes : ComponentResource
                 MaxConnections = settings.Proxy.MaxConnections,
             });
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
+            var dependsOn = new InputList<Resource> { network, groups };
+            foreach (Resource before in rolling?.BeforeProxy(node.Name, nodes) ?? [])
+            {
+                dependsOn.Add(before);
+            }
             var machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
             {
-                Node = node,
-                Index = index,
+                Plan = plan[node.Name],
                 Role = "proxy",
-                Size = settings.Compute.Proxy,
                 KmsKeyId = settings.KmsKeyId,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Proxy],
                 HostKey = hostKey,
                 UserData = Output.Tuple(inputs, hostKey).Apply(known => UserData.Of(known.Item2, NodePayload.FirstBootScript(known.Item1))),
-            }, this, new InputList<Resource> { network, groups });
+            }, this, dependsOn);
+            rolling?.Next(machine);
             return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
-        }).ToImmutableArray();
+        }).Reverse().ToImmutableArray();
+        rolling?.AfterProxies(Machines);
         RegisterOutputs();
     }
 }

@@ -28,36 +28,43 @@ public sealed class RedisNodes : ComponentResource
     public ImmutableArray<ConfiguredMachine> Machines { get; }
 
     /// <summary>Builds the nodes.</summary>
-    public RedisNodes(string name, Deployed deployed, StackSettings settings, Region region, Network network, SecurityGroups groups,
-        Credentials credentials, ComponentResourceOptions? options = null)
+    public RedisNodes(string name, Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
+        SecurityGroups groups, Credentials credentials, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:RedisNodes", name, options)
     {
-        Machines = settings.Network.Redis.Select((node, index) =>
+        ImmutableArray<NodeAddress> nodes = settings.Network.Redis;
+        Machines = RollingUpdate.Order(nodes.Length).Select(index =>
         {
+            NodeAddress node = nodes[index];
             Output<RedisNodeInputs> inputs = credentials.Passwords.Apply(known => new RedisNodeInputs
             {
                 Node = node,
-                Nodes = settings.Network.Redis,
+                Nodes = nodes,
                 Redis = settings.Redis,
                 Sentinel = settings.Sentinel,
                 Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
                 Passwords = known,
             });
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
+            var dependsOn = new InputList<Resource> { network, groups };
+            foreach (Resource before in rolling?.BeforeRedis(node.Name, nodes) ?? [])
+            {
+                dependsOn.Add(before);
+            }
             var machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
             {
-                Node = node,
-                Index = index,
+                Plan = plan[node.Name],
                 Role = "redis",
-                Size = settings.Compute.Redis,
                 KmsKeyId = settings.KmsKeyId,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Redis],
                 HostKey = hostKey,
                 UserData = Output.Tuple(inputs, hostKey).Apply(known => UserData.Of(known.Item2, NodePayload.FirstBootScript(known.Item1))),
-            }, this, new InputList<Resource> { network, groups });
+            }, this, dependsOn);
+            rolling?.Next(machine);
             return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
-        }).ToImmutableArray();
+        }).Reverse().ToImmutableArray();
+        rolling?.AfterRedis(Machines);
         RegisterOutputs();
     }
 }

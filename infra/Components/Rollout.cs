@@ -9,27 +9,19 @@
 // forget it, and a new node, synchronised already, may be promoted only after they know it. The Sentinels forget a node last.
 
 using System.Collections.Immutable;
-using System.Globalization;
 using Pulumi;
 using Pulumi.Command.Remote;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 using ConnectionArgs = Pulumi.Command.Remote.Inputs.ConnectionArgs;
-using ProxyConnectionArgs = Pulumi.Command.Remote.Inputs.ProxyConnectionArgs;
 
 namespace RedisHaInfra.Components;
 
 /// <summary>What a rollout needs.</summary>
 public sealed record RolloutArgs
 {
-    /// <summary>The key that the program connects with.</summary>
-    public required SshSettings Ssh { get; init; }
-
-    /// <summary>The machines' user.</summary>
-    public required string User { get; init; }
-
-    /// <summary>The way in.</summary>
-    public required Bastion Bastion { get; init; }
+    /// <summary>The ways to the machines.</summary>
+    public required Connections Connections { get; init; }
 
     /// <summary>The Redis nodes, in order.</summary>
     public required ImmutableArray<ConfiguredMachine> Redis { get; init; }
@@ -47,9 +39,6 @@ public sealed record RolloutArgs
 /// <summary>The chain of commands that make and prove the cluster.</summary>
 public sealed class Rollout : ComponentResource
 {
-    // The provider doubles its pause between attempts up to 5 s, so the default of 10 attempts is over after 11 s; a machine takes minutes.
-    private const int DialErrorLimit = 120;
-
     // A script has no limit of its own at the provider. Each wait inside it is shorter than the limit around it.
     private const int WaitSeconds = 900;
     private const int CommandSeconds = 3 * WaitSeconds;
@@ -70,8 +59,11 @@ public sealed class Rollout : ComponentResource
         : base("redis-ha:infra:Rollout", name, options)
     {
         _args = args;
-        Run("bastion-ready", BastionConnection(), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(args.User, WaitSeconds)}",
-            Bastion.ReadyScript(args.User, args.Ssh.PublicKey), [args.Bastion.Machine.Instance.Id], args.Bastion.Machine);
+        string user = args.Connections.User;
+        Machine bastion = args.Connections.Bastion.Machine;
+        Run("bastion-ready", args.Connections.ToBastion(),
+            $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s -- {ShellText.Words(user, WaitSeconds)}",
+            Bastion.ReadyScript(user, args.Connections.Ssh.PublicKey), [bastion.Instance.Id], bastion);
         BringSecrets([.. args.Redis, .. args.Proxies]);
         Membership("before", [args.Redis[0]]);
         // From the last to the first: new nodes stand at the end of the list, and follow the master before the others count on them.
@@ -109,8 +101,9 @@ public sealed class Rollout : ComponentResource
 
     // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.
     private void WaitForSsh(ConfiguredMachine node) =>
-        Run($"{node.Machine.Node.Name}-reachable", BastionConnection(),
-            node.Machine.HostKey.Apply(key => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds, key)}"),
+        Run($"{node.Machine.Node.Name}-reachable", _args.Connections.ToBastion(),
+            node.Machine.HostKey.Apply(key => $"timeout --kill-after=10 {CommandSeconds} bash -s -- "
+                + ShellText.Words(node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds, key)),
             // The identifier makes it run again before each change of the node: the provider itself would say nothing of a wrong host key
             // on the second hop, because it tries again on the dead connection.
             Output.Unsecret(node.Payload.Apply(payload => $"# payload: {payload.Identifier}\n{Scripts.Read("wait-for-ssh.sh")}")),
@@ -120,37 +113,38 @@ public sealed class Rollout : ComponentResource
     private void Membership(string pass, ImmutableArray<ConfiguredMachine> machines)
     {
         Machine first = _args.Redis[0].Machine;
-        Run($"membership-{pass}", NodeConnection(first), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
+        Run($"membership-{pass}", _args.Connections.To(first.Node.Address, first.HostKey), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
             MembershipScript(pass, MembershipSeconds, _args.Redis.Select(node => node.Machine.Node)),
             [.. machines.Select(node => node.Machine.Instance.Id)], first);
     }
 
     /// <summary>What the first Redis node runs, as root, from its standard input, before and after the proxies get their list of nodes.</summary>
     internal static string MembershipScript(string pass, int waitSeconds, IEnumerable<NodeAddress> nodes) =>
-        $"set -- {Words([pass, waitSeconds, .. nodes.Select(node => $"{node.Name}={node.Address}")])}\n{Scripts.Read("membership.sh")}";
+        $"set -- {ShellText.Words([pass, waitSeconds, .. nodes.Select(node => $"{node.Name}={node.Address}")])}\n{Scripts.Read("membership.sh")}";
 
     private void Apply(string name, ConfiguredMachine node, string pass, bool once = false) =>
-        Run(name, NodeConnection(node.Machine), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
+        Run(name, _args.Connections.To(node.Machine.Node.Address, node.Machine.HostKey), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
             node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, WaitSeconds, pass)),
             [node.Machine.Instance.Id], node.Machine, once);
 
     /// <summary>What a node runs, as root, from its standard input.</summary>
     internal static string NodeScript(string name, Payload payload, int waitSeconds, string pass) =>
-        $"set -- {Words(name, payload.Identifier, waitSeconds, pass)}\n"
+        $"set -- {ShellText.Words(name, payload.Identifier, waitSeconds, pass)}\n"
         + Scripts.Read("node-rollout.sh").Replace("@PAYLOAD@", payload.Script.TrimEnd('\n'), StringComparison.Ordinal);
 
     /// <summary>What the bastion runs at the end, from its standard input.</summary>
     internal static string EndpointScript(string password, IEnumerable<string> payloadIdentifiers) =>
         // The identifiers make the check run again whenever a node has changed.
-        $"# payloads: {string.Join(' ', payloadIdentifiers)}\npassword={Quote(password)}\n{Scripts.Read("balancer-check.sh")}";
+        $"# payloads: {string.Join(' ', payloadIdentifiers)}\npassword={ShellText.Quote(password)}\n{Scripts.Read("balancer-check.sh")}";
 
     private void CheckThroughBalancer()
     {
         Output<string> input = Output.Tuple(_args.Passwords, Output.All(_args.Redis.Concat(_args.Proxies).Select(node => node.Payload)))
             .Apply(known => EndpointScript(known.Item1.Client, known.Item2.Select(payload => payload.Identifier)));
-        Run("endpoint-check", BastionConnection(),
-            _args.LoadBalancer.Address.Apply(address => $"timeout --kill-after=10 {CommandSeconds} bash -s -- {Words(address, Ports.Redis, EndpointSeconds)}"),
-            input, [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)], _args.Bastion.Machine,
+        Run("endpoint-check", _args.Connections.ToBastion(),
+            _args.LoadBalancer.Address.Apply(address =>
+                $"timeout --kill-after=10 {CommandSeconds} bash -s -- {ShellText.Words(address, Ports.Redis, EndpointSeconds)}"),
+            input, [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)], _args.Connections.Bastion.Machine,
             alsoAfter: _args.LoadBalancer);
     }
 
@@ -192,36 +186,4 @@ public sealed class Rollout : ComponentResource
         }, options);
         _before = [command];
     }
-
-    // Both hops are checked: without HostKey the provider takes any machine that answers.
-    private ConnectionArgs BastionConnection() => new()
-    {
-        Host = _args.Bastion.PublicAddress,
-        HostKey = _args.Bastion.Machine.HostKey,
-        User = _args.User,
-        PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
-        DialErrorLimit = DialErrorLimit,
-    };
-
-    private ConnectionArgs NodeConnection(Machine node) => new()
-    {
-        Host = node.Node.Address,
-        HostKey = node.HostKey,
-        User = _args.User,
-        PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
-        DialErrorLimit = DialErrorLimit,
-        Proxy = new ProxyConnectionArgs
-        {
-            Host = _args.Bastion.PublicAddress,
-            HostKey = _args.Bastion.Machine.HostKey,
-            User = _args.User,
-            PrivateKey = _args.Ssh.PrivateKey.ToOutput(),
-            DialErrorLimit = DialErrorLimit,
-        },
-    };
-
-    private static string Words(params object[] words) =>
-        string.Join(' ', words.Select(word => Quote(Convert.ToString(word, CultureInfo.InvariantCulture)!)));
-
-    private static string Quote(string text) => $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

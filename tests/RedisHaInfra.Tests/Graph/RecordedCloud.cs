@@ -56,6 +56,12 @@ public sealed class RecordedCloud : IMocks
     /// <summary>The stack's last outputs.</summary>
     public IReadOnlyDictionary<string, object> LastOutputs { get; init; } = new Dictionary<string, object>();
 
+    /// <summary>This cloud before a run, without the stack's last outputs.</summary>
+    public RecordedCloud Forgetful() => new() { Before = Before, NewestImage = NewestImage };
+
+    /// <summary>This cloud before a run, with resources that fail.</summary>
+    public RecordedCloud Failing(Func<RecordedResource, bool> fails) => new() { Before = Before, NewestImage = NewestImage, LastOutputs = LastOutputs, Fails = fails };
+
     /// <summary>Look-ups that fail, by a part of their token, and the provider's words.</summary>
     public IReadOnlyDictionary<string, string> FailingLookUps { get; init; } = new Dictionary<string, string>();
 

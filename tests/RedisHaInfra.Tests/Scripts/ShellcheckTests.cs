@@ -12,6 +12,8 @@ public sealed class ShellcheckTests
     [InlineData("node-rollout.sh")]
     [InlineData("membership.sh")]
     [InlineData("balancer-check.sh")]
+    [InlineData("proxies-serve.sh")]
+    [InlineData("let-go.sh")]
     public async Task A_script_is_clean(string script)
     {
         Skip.IfNot(ScriptRun.Has("shellcheck"), "needs shellcheck on the path");

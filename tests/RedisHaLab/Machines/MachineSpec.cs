@@ -5,6 +5,9 @@ namespace RedisHaLab.Machines;
 /// <summary>What a machine is made of.</summary>
 internal sealed record MachineSpec
 {
+    /// <summary>Begins the names of those facts that the metadata service has in its object shapeConfig.</summary>
+    public const string SizePrefix = "shapeConfig.";
+
     /// <summary>Its name in the lab: the host name.</summary>
     public required string Name { get; init; }
 

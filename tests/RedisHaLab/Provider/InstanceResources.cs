@@ -1,5 +1,6 @@
 // Instances: each becomes a machine that boots the user data it was given.
 
+using System.Globalization;
 using RedisHaCloud;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
@@ -125,6 +126,18 @@ internal sealed class InstanceResources
             if (inputs.OptionalText(name) is { } value)
             {
                 facts[name] = value;
+            }
+        }
+
+        if (inputs.Object("shapeConfig") is { } size)
+        {
+            foreach (var name in new[] { "ocpus", "memoryInGBs" })
+            {
+                // The metadata service and the provider spell one of them differently.
+                if (size.Number(name == "ocpus" ? name : "memoryInGbs") is { } value)
+                {
+                    facts[MachineSpec.SizePrefix + name] = string.Create(CultureInfo.InvariantCulture, $"{value}.0");
+                }
             }
         }
 

@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RedisHaLab.Instance;
+using RedisHaLab.Machines;
 using RedisHaLab.Network;
 
 namespace RedisHaLab.Services;
@@ -118,11 +119,13 @@ internal sealed class CloudServices
             return;
         }
 
-        object? answer = new Dictionary<string, object>(machine.Facts.Select(fact => KeyValuePair.Create(fact.Key, (object)fact.Value)))
+        var size = machine.Facts.Where(fact => fact.Key.StartsWith(MachineSpec.SizePrefix, StringComparison.Ordinal)).ToDictionary();
+        object? answer = new Dictionary<string, object>(machine.Facts.Except(size).Select(fact => KeyValuePair.Create(fact.Key, (object)fact.Value)))
         {
             ["id"] = machine.InstanceId,
             ["hostname"] = machine.Name,
             ["metadata"] = machine.Metadata,
+            ["shapeConfig"] = size.ToDictionary(fact => fact.Key[MachineSpec.SizePrefix.Length..], fact => fact.Value),
         };
         foreach (var part in path[root.Length..].Split('/', StringSplitOptions.RemoveEmptyEntries))
         {

@@ -1,0 +1,171 @@
+// A change that restarts machines (size, shape, fault domain) or replaces one goes from machine to machine: each lets go of its work
+// first, and the next waits until all others do theirs again. These commands exist only in a run that has such a change; the run
+// after it removes them, which does nothing on the machines.
+
+using System.Collections.Immutable;
+using Pulumi;
+using Pulumi.Command.Remote;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+using ConnectionArgs = Pulumi.Command.Remote.Inputs.ConnectionArgs;
+
+namespace RedisHaInfra.Components;
+
+/// <summary>The commands between the machines of a rolling update. A component that adds machines asks it before and after each.</summary>
+public sealed class RollingUpdate : ComponentResource
+{
+    // Each wait inside a script is shorter than the limit around it.
+    private const int WaitSeconds = 900;
+    private const int CommandSeconds = 3 * WaitSeconds;
+
+    private readonly Connections _connections;
+    private readonly MachinePlan _plan;
+    private readonly Credentials _credentials;
+
+    // A run that stopped half-way is run again: what was true when a command ran need not be true any more, so all run again.
+    private readonly string _run;
+
+    private ImmutableArray<Resource> _before = [];
+    private ImmutableArray<NodeAddress> _done = [];
+
+    /// <summary>Prepares the update.</summary>
+    /// <param name="name">The component's name.</param>
+    /// <param name="connections">The ways to the machines; the bastion is up to date already.</param>
+    /// <param name="plan">What becomes of each machine.</param>
+    /// <param name="credentials">The machines' host keys.</param>
+    /// <param name="options">Pulumi's options.</param>
+    public RollingUpdate(string name, Connections connections, MachinePlan plan, Credentials credentials, ComponentResourceOptions? options = null)
+        : base("redis-ha:infra:RollingUpdate", name, options)
+    {
+        _connections = connections;
+        _plan = plan;
+        _credentials = credentials;
+        _run = Guid.NewGuid().ToString("N");
+        if (plan[connections.Bastion.Machine.Node.Name].Change == MachineChange.Restart)
+        {
+            Run("bastion-answers", connections.ToBastion(), "true", string.Empty);
+        }
+        RegisterOutputs();
+    }
+
+    /// <summary>The order in which machines of a kind change: from the last to the first, which is the master more often than not.</summary>
+    public static IEnumerable<int> Order(int count) => Enumerable.Range(0, count).Reverse();
+
+    /// <summary>What a Redis node waits for: it is no master any more, and all others are in step.</summary>
+    /// <param name="name">The node.</param>
+    /// <param name="nodes">All of them.</param>
+    public IEnumerable<Resource> BeforeRedis(string name, ImmutableArray<NodeAddress> nodes)
+    {
+        PlannedMachine machine = _plan[name];
+        if (machine.Change == MachineChange.None)
+        {
+            return [];
+        }
+        // One that has changed already, or else the one that changes last: two switchovers at most.
+        string? target = _done.IsEmpty
+            ? Order(nodes.Length).Select(index => nodes[index].Name).LastOrDefault(other => other != name && _plan[other].Change == MachineChange.Restart)
+            : _done[0].Name;
+        LetGo(machine, target ?? string.Empty);
+        _done = _done.Insert(0, machine.Present);
+        return _before;
+    }
+
+    /// <summary>After the last Redis node: all of them are in step.</summary>
+    /// <param name="machines">The nodes.</param>
+    public void AfterRedis(ImmutableArray<ConfiguredMachine> machines)
+    {
+        // One that is replaced has nothing yet; the rollout brings it all and proves it.
+        if (_done.IsEmpty || machines.Any(node => _plan[node.Machine.Node.Name].Change == MachineChange.Replace))
+        {
+            return;
+        }
+        // Not on the one that has just restarted: the second hop of a connection is made once.
+        PlannedMachine last = _plan[_done[0].Name];
+        PlannedMachine other = machines.Select(node => _plan[node.Machine.Node.Name]).First(machine => machine != last);
+        OnNode("redis-in-step", other.Node, "after", other, string.Empty);
+    }
+
+    /// <summary>What a proxy waits for: all others serve, and this one has ended its sessions.</summary>
+    /// <param name="name">The proxy.</param>
+    /// <param name="proxies">All of them.</param>
+    public IEnumerable<Resource> BeforeProxy(string name, ImmutableArray<NodeAddress> proxies)
+    {
+        PlannedMachine machine = _plan[name];
+        if (machine.Change == MachineChange.None)
+        {
+            return [];
+        }
+        Serving($"{name}-others-serve", proxies.Where(proxy => proxy.Name != name).Select(proxy => _plan[proxy.Name].Present));
+        LetGo(machine, string.Empty);
+        return _before;
+    }
+
+    /// <summary>After the last proxy: all of them serve.</summary>
+    /// <param name="machines">The proxies.</param>
+    public void AfterProxies(ImmutableArray<ConfiguredMachine> machines)
+    {
+        PlannedMachine[] restarted = [.. machines.Select(node => _plan[node.Machine.Node.Name]).Where(machine => machine.Change == MachineChange.Restart)];
+        if (restarted.Length > 0)
+        {
+            Serving("proxies-serve", restarted.Select(machine => machine.Node));
+        }
+    }
+
+    /// <summary>The next machine changes after this one.</summary>
+    public void Next(Machine machine)
+    {
+        if (_plan[machine.Node.Name].Change != MachineChange.None)
+        {
+            _before = [machine.Instance];
+        }
+    }
+
+    /// <summary>What a node runs, as root, from its standard input.</summary>
+    internal static string LetGoScript(string step, int waitSeconds, PlannedMachine machine, string target) =>
+        $"set -- {ShellText.Words(step, machine.Node.Name, waitSeconds, target,
+            // A machine that is replaced does not have what it is to have, whatever its size.
+            machine.Change == MachineChange.Replace ? "-" : machine.Size.Shape, machine.Ocpus, machine.MemoryGb, machine.Place.FaultDomain ?? string.Empty)}\n"
+        + Scripts.Read("let-go.sh");
+
+    /// <summary>What the bastion runs, from its standard input.</summary>
+    internal static string ServingScript(int waitSeconds, IEnumerable<NodeAddress> proxies) =>
+        $"set -- {ShellText.Words([waitSeconds, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n{Scripts.Read("proxies-serve.sh")}";
+
+    // A second hop that fails is retried on a connection that is dead by then, and says nothing of a wrong host key.
+    private void LetGo(PlannedMachine machine, string target)
+    {
+        string name = machine.Node.Name;
+        Run($"{name}-answers", _connections.ToBastion(),
+            HostKey(name).Apply(key =>
+                $"timeout --kill-after=10 {CommandSeconds} bash -s -- {ShellText.Words(name, machine.Present.Address, WaitSeconds, key)}"),
+            Scripts.Read("wait-for-ssh.sh"));
+        OnNode($"{name}-let-go", machine.Present, "before", machine, target);
+    }
+
+    private Output<string> HostKey(string name) => Output.Unsecret(_credentials.HostKeyOf(name).Apply(key => key.PublicKey));
+
+    private void OnNode(string name, NodeAddress at, string step, PlannedMachine machine, string target) =>
+        Run(name, _connections.To(at.Address, HostKey(at.Name)),
+            $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s", LetGoScript(step, WaitSeconds, machine, target));
+
+    private void Serving(string name, IEnumerable<NodeAddress> proxies) =>
+        Run(name, _connections.ToBastion(), $"timeout --kill-after=10 {CommandSeconds} bash -s", ServingScript(WaitSeconds, proxies));
+
+    private void Run(string name, ConnectionArgs connection, Input<string> create, string input)
+    {
+        var options = new CustomResourceOptions { Parent = this };
+        foreach (Resource before in _before)
+        {
+            options.DependsOn.Add(before);
+        }
+        var command = new Command(name, new CommandArgs
+        {
+            Connection = connection,
+            Create = create,
+            Stdin = $"# run {_run}\n{input}",
+            Logging = Logging.None,
+            AddPreviousOutputInEnv = false,
+        }, options);
+        _before = [command];
+    }
+}
