@@ -87,7 +87,7 @@ internal static class SmallLab
         Assert.True(answers, $"the caller does not reach the server: {last}");
     }
 
-    /// <summary>What a connection attempt from a namespace ends in: "connected", "refused" or "silence".</summary>
+    /// <summary>What a connection attempt from a namespace ends in: "connected", "refused", "no way" or "silence".</summary>
     public static async Task<string> ConnectAsync(Lab lab, string role, string address, int port, double seconds = 3)
     {
         try
@@ -98,6 +98,10 @@ internal static class SmallLab
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
         {
             return "refused";
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.HostUnreachable or SocketError.NetworkUnreachable)
+        {
+            return "no way"; // as long as the caller or the server boots
         }
         catch (OperationCanceledException)
         {

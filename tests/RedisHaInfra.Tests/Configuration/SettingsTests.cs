@@ -344,7 +344,7 @@ public sealed class SettingsTests
     [Fact]
     public void Metadata_that_OCI_does_not_take_is_refused_with_the_setting_that_makes_it_large()
     {
-        string keys = string.Join('\n', Enumerable.Repeat(GoodSettings.PublicKey, 400));
+        string keys = string.Join('\n', Enumerable.Range(0, 400).Select(person => $"{GoodSettings.PublicKey}{person}"));
 
         SettingProblem problem = Assert.Single(GoodSettings.Problems(("sshPublicKey", keys)));
 

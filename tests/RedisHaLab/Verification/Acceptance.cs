@@ -34,12 +34,14 @@ internal sealed class Acceptance
         await _checks.RunAsync("SENTINEL MASTER on each node", SentinelsAsync);
         await _checks.RunAsync(WaysName("ROLE is master"), WaysAsync);
         await _checks.RunAsync("a wrong password is refused", WrongPasswordAsync);
+        await _checks.RunAsync("a client cannot speak on the Sentinels' channel", SentinelChannelAsync);
         await _checks.RunAsync("a write through the balancer is read from the replicas", ReplicatedAsync);
         await _checks.RunAsync("redis-ha-switchover to another node, under load", SwitchoverAsync);
         await _checks.RunAsync(WaysName("after it, ROLE is master"), WaysAsync);
         await _checks.RunAsync("power cut of the master", PowerCutAsync);
         await _checks.RunAsync(WaysName("after it, ROLE is master"), WaysAsync);
         await _checks.RunAsync("the node returns as a replica", ReturnAsync);
+        await _checks.RunAsync("a script that never ends: another node takes over, the watch frees the busy one", EndlessScriptAsync);
         await ProxyStopAsync();
         await _checks.RunAsync("the stats page through a tunnel over the bastion", () => new OutsideView(_cluster).StatsTunnelAsync());
         await _checks.RunAsync("direct SSH and direct Redis from outside are refused", () => new OutsideView(_cluster).RefusalsAsync());
@@ -113,6 +115,27 @@ internal sealed class Acceptance
         var wrong = await session.CallAsync("AUTH", _cluster.Password + "x");
         CheckList.Require(wrong.IsError && wrong.Text!.StartsWith("WRONGPASS", StringComparison.Ordinal), $"a wrong password was answered: {wrong}");
         return "NOAUTH without, WRONGPASS with a wrong one";
+    }
+
+    // One message there could name a foreign master, or an epoch after which there is no failover (docs/security.md).
+    private async Task<string> SentinelChannelAsync()
+    {
+        const string Channel = "__sentinel__:hello";
+        await using var client = await _cluster.ClientAsync();
+        foreach (string[] command in new string[][]
+        {
+            ["PUBLISH", Channel, "forged"],
+            ["SPUBLISH", Channel, "forged"],
+            ["EVAL", "return redis.call('PUBLISH', ARGV[1], 'forged')", "0", Channel],
+        })
+        {
+            var reply = await client.CallAsync(command);
+            CheckList.Require(reply.IsError, $"{command[0]} on {Channel} was answered: {reply}");
+        }
+
+        var other = await client.CallAsync("PUBLISH", "redis-ha:lab", "hello");
+        CheckList.Require(!other.IsError, $"PUBLISH on another channel was answered: {other}");
+        return "refused there by PUBLISH, SPUBLISH and EVAL, allowed on another channel";
     }
 
     private async Task<string> ReplicatedAsync()
@@ -193,6 +216,39 @@ internal sealed class Acceptance
         var roles = await RolesAsync();
         await SentinelsAsync();
         return roles;
+    }
+
+    // A script that has written cannot be ended by a command, so the node stays as it is until its process is killed.
+    private async Task<string> EndlessScriptAsync()
+    {
+        var old = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
+        await using var outage = await Outage.StartAsync(_cluster);
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        await using (var client = await _cluster.ClientAsync(TimeSpan.FromSeconds(1)))
+        {
+            try
+            {
+                var reply = await client.CallAsync("EVAL", "redis.call('SET', KEYS[1], '1', 'EX', '600') while true do end", "1", "redis-ha:lab:endless");
+                throw new CheckFailedException($"the script was answered: {reply}");
+            }
+            catch (Exception e) when (ClusterView.IsRefusal(e))
+            {
+                // No answer, as it must be.
+            }
+        }
+
+        await outage.WaitForWritesAsync(5, Settle, outage.Now() + TimeSpan.FromSeconds(1));
+        var writes = clock.Elapsed;
+        await CheckList.EventuallyAsync(Settle, async () =>
+        {
+            var role = (await _cluster.OperatorAsync(old.Name, "redis", "ROLE"))[0];
+            CheckList.Require(role == "slave", $"{old.Name} says {role}");
+            return "";
+        });
+        var freed = clock.Elapsed;
+        await RolesAsync();
+        await SentinelsAsync();
+        return string.Create(CultureInfo.InvariantCulture, $"{old.Name} busy; writes again after {writes.TotalSeconds:0.0} s, {old.Name} is a replica after {freed.TotalSeconds:0.0} s");
     }
 
     private async Task ProxyStopAsync()

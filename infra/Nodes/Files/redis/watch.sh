@@ -73,16 +73,19 @@ other_master() {
 
 # redis_process: the process id of redis-server in its unit, not that of a child that saves or rewrites; nothing when it does not run.
 redis_process() {
-  local unit id parent all
-  for unit in redis-server redis; do
-    all=$(tr '\n' ' ' 2>/dev/null <"$root/sys/fs/cgroup/system.slice/$unit.service/cgroup.procs") || continue
-    for id in $all; do
-      if [ "$(cat "/proc/$id/comm" 2>/dev/null)" = redis-server ]; then
-        parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$id/status" 2>/dev/null) || continue
-        case " $all" in *" $parent "*) continue ;; esac
-        echo "$id"
-        return 0
-      fi
+  local slice unit id parent all
+  # systemd's own hierarchy has a folder of its own where the kernel still offers the first version of control groups.
+  for slice in "$root"/sys/fs/cgroup/{,systemd/}system.slice; do
+    for unit in redis-server redis; do
+      all=$(tr '\n' ' ' 2>/dev/null <"$slice/$unit.service/cgroup.procs") || continue
+      for id in $all; do
+        if [ "$(cat "/proc/$id/comm" 2>/dev/null)" = redis-server ]; then
+          parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$id/status" 2>/dev/null) || continue
+          case " $all" in *" $parent "*) continue ;; esac
+          echo "$id"
+          return 0
+        fi
+      done
     done
   done
 }
