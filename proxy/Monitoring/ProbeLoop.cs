@@ -43,7 +43,7 @@ internal readonly record struct Outcome(ServerHealth Health, string? Error = nul
     public static Outcome Up => new(ServerHealth.Up);
 
     /// <summary>The server's, or the system's, words; without a full stop at the end, because they are quoted within sentences.</summary>
-    public string? Error { get; init; } = Error?.TrimEnd('.');
+    public string? Error { get; init; } = Error?.TrimEnd('.', ' ');
 }
 
 /// <summary>Runs a conversation for ever.</summary>

@@ -17,7 +17,16 @@ public sealed class JsonDocumentationTests
             .Select(line => line.Split('`')[1])
             .ToList();
         var session = new SessionEntry { Id = 1, Client = "c", Node = null, LocalPort = null, State = "open", Accepted = SampleStatus.Now, QuietMs = 0, BytesIn = 0, BytesOut = 0 };
-        var served = Fields(JsonSerializer.SerializeToElement(SampleStatus.Document with { ReadOnly = ReadOnlyFormsTests.Reads, Recording = SampleStatus.Recording }, AdminJson.Default.StatusDocument), "")
+        var full = SampleStatus.Document with
+        {
+            Process = SampleStatus.Document.Process with
+            {
+                Blind = new BlindEntry { Node = "n", Reason = "r", Remedy = null, Since = SampleStatus.Now, FailsHealth = true },
+            },
+            ReadOnly = ReadOnlyFormsTests.Reads,
+            Recording = SampleStatus.Recording,
+        };
+        var served = Fields(JsonSerializer.SerializeToElement(full, AdminJson.Default.StatusDocument), "")
             .Concat(Fields(JsonSerializer.SerializeToElement(SampleStatus.Timeline, AdminJson.Default.TimelineDocument), ""))
             .Concat(Fields(JsonSerializer.SerializeToElement<IReadOnlyList<SessionEntry>>([session], AdminJson.Default.IReadOnlyListSessionEntry), ""))
             .Distinct();

@@ -84,7 +84,7 @@ public sealed class ConversationTests
     public void A_server_that_complains_still_has_its_role(string complaint)
     {
         Assert.Equal(Outcome.Up, AskNode(complaint + MasterRole + Bulk("x:1\r\n")));
-        Assert.Equal(complaint[1..].TrimEnd(), Assert.Single(_sink.Nodes).Error);
+        Assert.Equal(complaint[1..].TrimEnd().TrimEnd('.'), Assert.Single(_sink.Nodes).Error); // quoted within sentences
     }
 
     [Fact]
