@@ -88,6 +88,22 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
     }
 
     [Fact]
+    public async Task A_resize_that_stopped_and_is_taken_back_is_refused_and_goes_by_another_size()
+    {
+        RecordedCloud stopped = (await deployment.Run.Next()).Failing(resource => resource.Name == "redis2-let-go");
+        await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(new() { ["redisMemoryGb"] = "10" }, stopped));
+
+        // Nothing differs from what the last run that succeeded had built.
+        var back = new RecordedCloud { Before = stopped, LastOutputs = stopped.LastOutputs };
+        await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(null, back));
+        Assert.Contains(back.Plan, step => step.StartsWith("redis3: 409-Conflict", StringComparison.Ordinal));
+
+        StackRun other = await StackRun.Of(new() { ["redisMemoryGb"] = "9" }, new RecordedCloud { Before = stopped, LastOutputs = stopped.LastOutputs });
+        Assert.Contains("redis3: Reboot", other.Cloud.Plan);
+        await AssertChain(other, RedisOrder);
+    }
+
+    [Fact]
     public async Task The_commands_go_with_the_next_run_and_no_machine_restarts()
     {
         Dictionary<string, string?> larger = new() { ["redisMemoryGb"] = "10" };
