@@ -3,10 +3,10 @@
 
 using System.Text.Json;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
 using RedisHaLab.Network;
-using Xunit;
+using RedisHaLab.State;
 using Xunit.Abstractions;
+using Xunit;
 
 namespace RedisHaLab.Tests;
 

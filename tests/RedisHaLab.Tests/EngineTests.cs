@@ -5,8 +5,9 @@ using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Machines;
 using RedisHaLab.Network;
-using Xunit;
+using RedisHaLab.State;
 using Xunit.Abstractions;
+using Xunit;
 
 namespace RedisHaLab.Tests;
 

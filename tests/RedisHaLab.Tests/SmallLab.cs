@@ -1,13 +1,13 @@
 // A lab of two machines without Pulumi and without Redis: what the engine itself promises is tested on it.
 
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
 using System.Text;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
-using RedisHaLab.Machines;
 using RedisHaLab.Network;
 using RedisHaLab.Services;
+using RedisHaLab.State;
 using Xunit;
 
 namespace RedisHaLab.Tests;

@@ -1,6 +1,7 @@
 // The balancer's verdicts, and which backends serve.
 
 using RedisHaLab.Network;
+using RedisHaLab.State;
 using Xunit;
 
 namespace RedisHaLab.Tests.Network;

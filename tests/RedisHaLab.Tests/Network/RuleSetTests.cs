@@ -1,6 +1,7 @@
 // The rules as text, without a kernel: what a reader of the rule set would look for.
 
 using RedisHaLab.Network;
+using RedisHaLab.State;
 using Xunit;
 
 namespace RedisHaLab.Tests.Network;

@@ -2,8 +2,8 @@
 
 using System.CommandLine;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
 using RedisHaLab.Services;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Commands;
 

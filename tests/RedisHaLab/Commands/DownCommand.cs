@@ -4,6 +4,7 @@ using System.CommandLine;
 using System.Globalization;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Commands;
 

@@ -5,10 +5,10 @@ using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using RedisHaLab.Cluster;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Load;
-using RedisHaLab.Verification;
 using Spectre.Console;
 
 namespace RedisHaLab.Commands;

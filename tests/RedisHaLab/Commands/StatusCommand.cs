@@ -2,10 +2,10 @@
 
 using System.CommandLine;
 using System.Text.Json;
+using RedisHaLab.Cluster;
 using RedisHaLab.Instance;
 using RedisHaLab.Machines;
 using RedisHaLab.Services;
-using RedisHaLab.Verification;
 using Spectre.Console;
 
 namespace RedisHaLab.Commands;

@@ -2,11 +2,12 @@
 
 using System.CommandLine;
 using System.Globalization;
+using RedisHaLab.Cluster;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Machines;
 using RedisHaLab.Provider;
-using RedisHaLab.Verification;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Commands;
 

@@ -3,6 +3,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using RedisHaLab.Cluster;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Verification;

@@ -1,6 +1,8 @@
 // One command at a time changes an instance.
 
+
 using RedisHaLab.Host;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Instance;
 

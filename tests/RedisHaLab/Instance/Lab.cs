@@ -6,6 +6,7 @@ using RedisHaLab.Host;
 using RedisHaLab.Machines;
 using RedisHaLab.Network;
 using RedisHaLab.Services;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Instance;
 

@@ -1,9 +1,11 @@
 // Removes an instance with everything it left in the kernel. It looks at what exists, not only at what the state says,
 // so that it also works after a crash half-way, or without a readable state.
 
+
 using RedisHaLab.Host;
 using RedisHaLab.Machines;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Instance;
 

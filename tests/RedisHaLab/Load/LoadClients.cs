@@ -4,7 +4,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
-using RedisHaLab.Verification;
+using RedisHaLab.Cluster;
 
 namespace RedisHaLab.Load;
 

@@ -3,7 +3,7 @@
 
 using System.Globalization;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Machines;
 

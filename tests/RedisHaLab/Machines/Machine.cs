@@ -3,7 +3,7 @@
 using System.Globalization;
 using System.Text.Json;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Machines;
 

@@ -1,5 +1,7 @@
 // From health checks to the backends that serve: pure, so that it is tested without a network.
 
+using RedisHaLab.State;
+
 namespace RedisHaLab.Network;
 
 /// <summary>The verdict on one backend: it changes after as many equal checks in a row as the set asks for.</summary>

@@ -5,7 +5,7 @@
 using System.Globalization;
 using System.Text;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Network;
 

@@ -1,8 +1,9 @@
 // The network load balancer: a namespace with the balancer's address, which translates connections to a healthy proxy.
 
+
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
-using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

@@ -6,6 +6,7 @@ using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Machines;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

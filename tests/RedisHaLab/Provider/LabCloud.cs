@@ -8,6 +8,7 @@ using Pulumi.Testing;
 using RedisHaCloud;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

@@ -1,7 +1,8 @@
 // Private names: the A records of a private zone become names of the lab's name service.
 
+
 using RedisHaLab.Instance;
-using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

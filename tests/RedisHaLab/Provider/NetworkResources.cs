@@ -4,6 +4,7 @@ using System.Globalization;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

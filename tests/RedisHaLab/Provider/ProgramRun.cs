@@ -4,15 +4,16 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Pulumi;
 using Pulumi.Testing;
 using Pulumi.Utilities;
-using RedisHaInfra;
+using Pulumi;
 using RedisHaInfra.Components;
 using RedisHaInfra.Settings;
+using RedisHaInfra;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

@@ -4,7 +4,7 @@ using System.Collections.Immutable;
 using System.Globalization;
 using RedisHaCloud;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 

@@ -10,9 +10,8 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using RedisHaLab.Instance;
-using RedisHaLab.Machines;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Services;
 

@@ -1,12 +1,12 @@
 // The load balancers' health checks: made from the balancer's own address, so that the security rules must allow them
 // as on OCI. A change of verdict rewrites the balancer's rules in one transaction.
 
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
 using System.Text.Json;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Services;
 

@@ -2,12 +2,12 @@
 // serve`: Object Storage, package mirror, instance metadata, the balancers' health checks).
 
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
 using System.Text;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Services;
 

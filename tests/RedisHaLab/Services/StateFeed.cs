@@ -1,6 +1,7 @@
 // The services' view of the instance: the state file, read again when it has changed.
 
-using RedisHaLab.Instance;
+
+using RedisHaLab.State;
 
 namespace RedisHaLab.Services;
 

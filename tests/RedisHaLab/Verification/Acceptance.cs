@@ -2,9 +2,11 @@
 // power cut, the way back, a lost proxy, and what must be refused.
 
 using System.Globalization;
+using RedisHaLab.Cluster;
 using RedisHaLab.Instance;
 using RedisHaLab.Load;
 using RedisHaLab.Machines;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Verification;
 

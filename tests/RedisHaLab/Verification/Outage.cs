@@ -2,6 +2,7 @@
 
 using System.Diagnostics;
 using System.Globalization;
+using RedisHaLab.Cluster;
 
 namespace RedisHaLab.Verification;
 

@@ -2,10 +2,11 @@
 
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using System.Net;
 using System.Text;
+using RedisHaLab.Cluster;
 using RedisHaLab.Host;
 using RedisHaLab.Network;
 using RedisHaLab.Provider;

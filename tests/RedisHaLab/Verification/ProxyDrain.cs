@@ -3,7 +3,8 @@
 
 using System.Globalization;
 using System.Text.Json;
-using RedisHaLab.Instance;
+using RedisHaLab.Cluster;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Verification;
 

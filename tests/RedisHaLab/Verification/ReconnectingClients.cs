@@ -2,6 +2,7 @@
 // again, through the balancer. They try nothing twice, so one refused, cut or unanswered connection is one failed command.
 
 using System.Globalization;
+using RedisHaLab.Cluster;
 
 namespace RedisHaLab.Verification;
 

@@ -4,7 +4,7 @@
 using System.Text.RegularExpressions;
 using RedisHaLab.Host;
 
-namespace RedisHaLab.Instance;
+namespace RedisHaLab.State;
 
 /// <summary>Names and places of one instance.</summary>
 internal sealed partial class LabPaths

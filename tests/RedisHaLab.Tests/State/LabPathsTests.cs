@@ -1,10 +1,10 @@
 // Names of labs.
 
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
+using RedisHaLab.State;
 using Xunit;
 
-namespace RedisHaLab.Tests.Instance;
+namespace RedisHaLab.Tests.State;
 
 public sealed class LabPathsTests
 {

@@ -7,7 +7,7 @@ using System.Net.Sockets;
 using System.Text;
 using RedisHaLab.Services;
 
-namespace RedisHaLab.Verification;
+namespace RedisHaLab.Cluster;
 
 /// <summary>An answer: text, number, error or list of answers.</summary>
 internal sealed record RespReply(string? Text, bool IsError, IReadOnlyList<RespReply> Items)

@@ -1,13 +1,12 @@
 // The state survives its way to the disk and back, readable by its owner only.
 
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
-using RedisHaLab.Network;
+using RedisHaLab.State;
 using Xunit;
 
-namespace RedisHaLab.Tests.Instance;
+namespace RedisHaLab.Tests.State;
 
 public sealed class StateStoreTests
 {

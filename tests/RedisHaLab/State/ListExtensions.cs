@@ -1,6 +1,6 @@
 // Immutable list edits by key, for the state's records.
 
-namespace RedisHaLab.Instance;
+namespace RedisHaLab.State;
 
 /// <summary>Edits of immutable lists.</summary>
 internal static class ListExtensions

@@ -3,7 +3,7 @@
 using System.Globalization;
 using RedisHaLab.Host;
 
-namespace RedisHaLab.Instance;
+namespace RedisHaLab.State;
 
 /// <summary>Files with a pid and a start time in the instance's run directory.</summary>
 internal static class PidFile

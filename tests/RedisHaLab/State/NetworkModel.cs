@@ -1,7 +1,7 @@
 // The cloud network of one instance as plain data, in the cloud's own terms: what the resources of the program said.
 // RuleSet renders it into nftables rules, VcnNetwork into namespaces, links and routes.
 
-namespace RedisHaLab.Network;
+namespace RedisHaLab.State;
 
 /// <summary>A virtual cloud network.</summary>
 /// <param name="Id">OCID.</param>
@@ -41,7 +41,7 @@ internal enum GatewayKind
 
 /// <summary>One entry of a route table.</summary>
 /// <param name="RouteTableId">OCID of the table.</param>
-/// <param name="Destination">The address range; <see cref="Addresses.ServicesCidr"/> for the provider's services.</param>
+/// <param name="Destination">The address range, or that of the provider's services.</param>
 /// <param name="Gateway">Where it leads.</param>
 internal sealed record Route(string RouteTableId, string Destination, GatewayKind Gateway);
 

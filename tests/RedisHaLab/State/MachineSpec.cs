@@ -1,6 +1,6 @@
 // A machine as the program ordered it.
 
-namespace RedisHaLab.Machines;
+namespace RedisHaLab.State;
 
 /// <summary>What a machine is made of.</summary>
 internal sealed record MachineSpec

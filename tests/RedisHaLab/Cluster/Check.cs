@@ -3,7 +3,7 @@
 using System.Diagnostics;
 using RedisHaLab.Host;
 
-namespace RedisHaLab.Verification;
+namespace RedisHaLab.Cluster;
 
 /// <summary>A check's result.</summary>
 /// <param name="Name">What was checked.</param>

@@ -1,12 +1,13 @@
 // The running cluster as its users and operators reach it: through the balancer, through one proxy, on a node.
 
-using System.Net;
 using System.Net.Sockets;
+using System.Net;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
-namespace RedisHaLab.Verification;
+namespace RedisHaLab.Cluster;
 
 /// <summary>Ways to ask the cluster.</summary>
 internal sealed class ClusterView

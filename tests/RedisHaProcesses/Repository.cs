@@ -1,10 +1,12 @@
 // Files of the repository that tests look into.
 
-namespace RedisHaProxy.Tests;
+namespace RedisHaProcesses;
 
-/// <summary>Finds the repository's root from the test's own folder.</summary>
-internal static class Repository
+/// <summary>Finds the repository's root from the program's own folder.</summary>
+public static class Repository
 {
+    /// <summary>The folder of RedisHaInfra.sln.</summary>
+    /// <exception cref="DirectoryNotFoundException">It is in no folder above the program.</exception>
     public static string Root { get; } = Find();
 
     private static string Find()
@@ -17,6 +19,6 @@ internal static class Repository
             }
         }
 
-        throw new DirectoryNotFoundException("RedisHaInfra.sln is in no folder above the tests");
+        throw new DirectoryNotFoundException("RedisHaInfra.sln is in no folder above the program");
     }
 }
