@@ -6,7 +6,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
-using RedisHaProxy.Tls;
+using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Admin;
 

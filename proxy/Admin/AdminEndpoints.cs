@@ -4,7 +4,6 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Hosting;
 
 namespace RedisHaProxy.Admin;
 

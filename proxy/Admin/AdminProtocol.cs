@@ -6,8 +6,9 @@ using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
-using RedisHaProxy.Monitoring;
+using RedisHaProxy.Forwarding;
 using RedisHaProxy.Tls;
+using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Admin;
 
@@ -28,7 +29,7 @@ internal sealed partial class AdminProtocol(bool https, TimeProvider time, ILogg
     public async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
-        limit.CancelAfter(TlsAcceptor.HandshakeLimit);
+        limit.CancelAfter(TlsServer.HandshakeLimit);
         PipeReader input = connection.Transport.Input;
         ReadResult first;
         try

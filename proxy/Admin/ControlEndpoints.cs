@@ -5,7 +5,6 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Hosting;
 using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Admin;

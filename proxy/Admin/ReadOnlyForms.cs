@@ -3,7 +3,6 @@
 
 using System.Globalization;
 using System.Text;
-using RedisHaProxy.Commands;
 
 namespace RedisHaProxy.Admin;
 
@@ -83,15 +82,15 @@ internal static class ReadOnlyForms
 
         string tiles = Html.Tile("read-only sessions now", N(reads.Current), $"most {N(reads.Max)}, limit {N(reads.Limit)}")
             + Html.Tile("waiting for a replica", N(reads.Parked), $"{N(reads.Total)} in all")
-            + Html.Tile("bytes in", Terminal.Bytes(reads.BytesIn), "in all")
-            + Html.Tile("bytes out", Terminal.Bytes(reads.BytesOut), "in all");
+            + Html.Tile("bytes in", Quantities.Bytes(reads.BytesIn), "in all")
+            + Html.Tile("bytes out", Quantities.Bytes(reads.BytesOut), "in all");
         string ended = string.Join(", ", reads.Ends.Where(e => e.Value > 0).Select(e => $"{e.Key} {N(e.Value)}").DefaultIfEmpty("none yet"));
         return $"<div class=\"card\"><h2>Read-only listener</h2><p>{Html.Text(Summary(reads))}</p><dl class=\"tiles\">{tiles}</dl><p class=\"soft\">Ended: {Html.Text(ended)}</p></div>"
             + Html.Table("readonly-nodes", "Replicas for read-only sessions", ["node", "new sessions", "why", ">data at most", ">sessions", ">most", ">total", ">in", ">out", ">errors"],
                 reads.Nodes.Select(n => new HtmlRow("",
                 [
-                    Html.Text(n.Name), Html.State(n.Target, "yes", "no"), Html.Text(n.Reason), n.AgeMs is { } age ? Html.Text(Terminal.Milliseconds(age) + " old") : "",
-                    N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Terminal.Bytes(n.BytesIn)), Html.Text(Terminal.Bytes(n.BytesOut)), N(n.ConnectFailures),
+                    Html.Text(n.Name), Html.State(n.Target, "yes", "no"), Html.Text(n.Reason), n.AgeMs is { } age ? Html.Text(Quantities.Milliseconds(age) + " old") : "",
+                    N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Quantities.Bytes(n.BytesIn)), Html.Text(Quantities.Bytes(n.BytesOut)), N(n.ConnectFailures),
                 ])));
     }
 
@@ -115,7 +114,7 @@ internal static class ReadOnlyForms
         yield return $"          {N(reads.Current)} now (most {N(reads.Max)}), {N(reads.Total)} in all, {N(reads.Parked)} waiting";
         foreach (var node in reads.Nodes)
         {
-            yield return $"  {node.Name}: {node.Reason}{(node.AgeMs is { } age ? $", data at most {Terminal.Milliseconds(age)} old" : "")}, {N(node.Sessions)} sessions";
+            yield return $"  {node.Name}: {node.Reason}{(node.AgeMs is { } age ? $", data at most {Quantities.Milliseconds(age)} old" : "")}, {N(node.Sessions)} sessions";
         }
     }
 

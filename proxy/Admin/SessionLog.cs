@@ -2,7 +2,6 @@
 
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Admin;
 

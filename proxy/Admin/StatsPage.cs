@@ -3,7 +3,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text;
-using RedisHaProxy.Commands;
+using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Admin;
 
@@ -109,19 +109,19 @@ internal static class StatsPage
             Html.Text(n.Address),
             n.Role == "master" ? $"<span class=\"good\">master</span> ({n.Replicas?.ToString(CultureInfo.InvariantCulture) ?? "?"} replicas)" : Html.Text(n.Role),
             n.LinkUp is { } up ? Html.State(up, "up", "down") : "",
-            n.LagBytes is { } lag ? Html.Text(Terminal.Bytes(lag)) : "",
+            n.LagBytes is { } lag ? Html.Text(Quantities.Bytes(lag)) : "",
             n.Offset is { } offset and >= 0 ? N(offset) : "",
             Html.State(n.Up, "up", n.Health) + Html.Text(Explanation.Error(n.Health, n.Error)),
-            n.CheckLatencyMs is { } latency ? Html.Text(Terminal.Milliseconds(latency)) : "",
+            n.CheckLatencyMs is { } latency ? Html.Text(Quantities.Milliseconds(latency)) : "",
             n.MaintenanceSince is { } maintenance ? Html.Time(maintenance) : Html.Time(n.Since),
-            n.DowntimeMs > 0 ? Html.Text(Terminal.Span(TimeSpan.FromMilliseconds(n.DowntimeMs))) : "",
+            n.DowntimeMs > 0 ? Html.Text(Quantities.Span(TimeSpan.FromMilliseconds(n.DowntimeMs))) : "",
         ])));
 
     private static string Traffic(StatusDocument status) => Html.Table(
         "traffic", "Sessions by node", ["node", ">now", ">most", ">in all", ">bytes in", ">bytes out", ">failed connects"],
         status.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
         [
-            Html.Text(n.Name), N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Terminal.Bytes(n.BytesIn)), Html.Text(Terminal.Bytes(n.BytesOut)), N(n.ConnectFailures),
+            Html.Text(n.Name), N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Quantities.Bytes(n.BytesIn)), Html.Text(Quantities.Bytes(n.BytesOut)), N(n.ConnectFailures),
         ])));
 
     private static string Sentinels(StatusDocument status) => status.Sentinels.Count == 0
@@ -144,11 +144,11 @@ internal static class StatsPage
         string tiles = Html.Tile("sessions now", N(s.Current), $"most {s.Max}, limit {s.Limit}")
             + Html.Tile("waiting for a master", N(s.Parked), $"limit {s.ParkedLimit}")
             + Html.Tile("new sessions", string.Create(CultureInfo.InvariantCulture, $"{s.PerSecond:0.#}/s"), string.Create(CultureInfo.InvariantCulture, $"most {s.PerSecondMax:0.#}/s, {s.Total} in all"))
-            + Html.Tile("bytes in", $"{Terminal.Bytes(s.BytesInPerSecond)}/s", $"{Terminal.Bytes(s.BytesIn)} in all")
-            + Html.Tile("bytes out", $"{Terminal.Bytes(s.BytesOutPerSecond)}/s", $"{Terminal.Bytes(s.BytesOut)} in all");
+            + Html.Tile("bytes in", $"{Quantities.Bytes(s.BytesInPerSecond)}/s", $"{Quantities.Bytes(s.BytesIn)} in all")
+            + Html.Tile("bytes out", $"{Quantities.Bytes(s.BytesOutPerSecond)}/s", $"{Quantities.Bytes(s.BytesOut)} in all");
         return $"<div class=\"card\"><h2>Sessions</h2><dl class=\"tiles\">{tiles}</dl></div>"
             + Html.Table("ends", "Ended sessions by code", ["code", ">sessions", "meaning"],
-                Enum.GetValues<Forwarding.SessionEnd>().Select(end => new HtmlRow("", [EndCode.Of(end), N(s.Ends[EndCode.Of(end)]), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
+                Enum.GetValues<SessionEnd>().Select(end => new HtmlRow("", [EndCode.Of(end), N(s.Ends[EndCode.Of(end)]), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
     }
 
     private static string Failovers(TimelineDocument timeline) => timeline.Interruptions.Count == 0
@@ -156,8 +156,8 @@ internal static class StatsPage
         : Html.Table("failovers", "Failovers, the newest first", ["opened", "from", "to", ">shut for", ">promotion to open", "shut by", "opened by", "old sessions"],
             timeline.Interruptions.Select(i => new HtmlRow("",
             [
-                Html.Time(i.Open, milliseconds: true), Html.Text(i.From ?? "(start)"), Html.Text(i.To), Html.Text(Terminal.Milliseconds(i.ShutMs)),
-                i.PromotionToOpenMs is { } p ? Html.Text(Terminal.Milliseconds(p)) : "", Html.Text("rule " + i.ShutRule), Html.Text("rule " + i.OpenRule),
+                Html.Time(i.Open, milliseconds: true), Html.Text(i.From ?? "(start)"), Html.Text(i.To), Html.Text(Quantities.Milliseconds(i.ShutMs)),
+                i.PromotionToOpenMs is { } p ? Html.Text(Quantities.Milliseconds(p)) : "", Html.Text("rule " + i.ShutRule), Html.Text("rule " + i.OpenRule),
                 i.From is null ? "" : i.SessionsKept ? "kept" : "ended",
             ])));
 
@@ -166,7 +166,7 @@ internal static class StatsPage
         timeline.Orders.Take(OrdersShown).Select(o => new HtmlRow("",
         [
             Html.Time(o.Time, milliseconds: true), $"<span class=\"{(o.Mode == "open" ? "good" : o.Mode == "park" ? "warn" : "bad")}\">{Html.Text(o.Mode)}</span>", Html.Text(o.Target ?? "-"),
-            Html.Text(o.Rule), Html.Text(Terminal.Milliseconds(o.TookMs)), $"<span class=\"text\">{Html.Text(o.Evidence)}</span>",
+            Html.Text(o.Rule), Html.Text(Quantities.Milliseconds(o.TookMs)), $"<span class=\"text\">{Html.Text(o.Evidence)}</span>",
         ])));
 
     private static string ProcessLine(StatusDocument status)

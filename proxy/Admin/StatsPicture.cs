@@ -2,7 +2,6 @@
 
 using System.Globalization;
 using System.Text;
-using RedisHaProxy.Commands;
 
 namespace RedisHaProxy.Admin;
 
@@ -35,7 +34,7 @@ internal static class StatsPicture
             }
 
             Replication(svg, status, node, y);
-            string second = node.MaintenanceSince is not null ? $"MAINT, {node.Role}" : !node.Up ? node.Health : node.Role == "replica" ? $"replica, {(node.LinkUp == true ? $"{Terminal.Bytes(node.LagBytes ?? 0)} behind" : "link down")}" : node.Role;
+            string second = node.MaintenanceSince is not null ? $"MAINT, {node.Role}" : !node.Up ? node.Health : node.Role == "replica" ? $"replica, {(node.LinkUp == true ? $"{Quantities.Bytes(node.LagBytes ?? 0)} behind" : "link down")}" : node.Role;
             Box(svg, node.MaintenanceSince is not null ? "maintenance" : !node.Up ? "down" : node.Role == "master" ? "master" : "", NodeLeft, y, NodeWidth, $"{node.Name}  {node.Address}", second);
         }
 

@@ -1,9 +1,7 @@
 // Makes the documents from the snapshots of both planes. Nothing here is kept: every answer is of its own moment.
 
-using RedisHaProxy.Commands;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Hosting;
 using RedisHaProxy.Monitoring;
 using RedisHaProxy.Routing;
 
@@ -29,7 +27,7 @@ internal sealed class StatusSource(
             Process = new ProcessStatus
             {
                 Host = Environment.MachineName,
-                Version = VersionCommand.Version,
+                Version = ProductVersion.Text,
                 Engine = data.Engine == ForwardingEngine.IoUring ? "io_uring" : "epoll",
                 ProcessId = Environment.ProcessId,
                 Time = control.Time,

@@ -15,7 +15,7 @@ internal static class ExplainText
         console.WriteLine($"Decided at {explain.Gate.RuleSince.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture)} UTC.");
         if (explain.Gate.LeaseLeftMs is { } lease)
         {
-            console.WriteLine($"No failover away from {explain.Gate.Target} can begin for another {Terminal.Milliseconds(lease)} (the Sentinels' leases).");
+            console.WriteLine($"No failover away from {explain.Gate.Target} can begin for another {Quantities.Milliseconds(lease)} (the Sentinels' leases).");
         }
 
         if (explain.Gate.Support is { } support)
@@ -55,7 +55,7 @@ internal static class ExplainText
         }
     }
 
-    private static string Age(double? milliseconds) => milliseconds is { } age ? $", asked {Terminal.Milliseconds(age)} ago" : "";
+    private static string Age(double? milliseconds) => milliseconds is { } age ? $", asked {Quantities.Milliseconds(age)} ago" : "";
 }
 
 /// <summary>Writes what happened for people.</summary>
@@ -76,8 +76,8 @@ internal static class TimelineText
                     entry.Open.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture),
                     Markup.Escape(entry.From ?? "(start)"),
                     Markup.Escape(entry.To),
-                    Terminal.Milliseconds(entry.ShutMs),
-                    entry.PromotionToOpenMs is { } promotion ? Terminal.Milliseconds(promotion) : "-",
+                    Quantities.Milliseconds(entry.ShutMs),
+                    entry.PromotionToOpenMs is { } promotion ? Quantities.Milliseconds(promotion) : "-",
                     $"{entry.ShutRule} > {entry.OpenRule}",
                     entry.From is null ? "-" : entry.SessionsKept ? "kept" : "ended");
             }
@@ -109,9 +109,9 @@ internal static class SessionsText
                 session.LocalPort?.ToString(CultureInfo.InvariantCulture) ?? "-",
                 session.State,
                 session.Accepted.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
-                Terminal.Milliseconds(session.QuietMs),
-                Terminal.Bytes(session.BytesIn),
-                Terminal.Bytes(session.BytesOut));
+                Quantities.Milliseconds(session.QuietMs),
+                Quantities.Bytes(session.BytesIn),
+                Quantities.Bytes(session.BytesOut));
         }
 
         if (sessions.Count > 0)

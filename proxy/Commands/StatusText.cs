@@ -13,11 +13,11 @@ internal static class StatusText
     {
         var process = status.Process;
         console.MarkupLine($"[bold]{Markup.Escape(process.Host)}[/] {Coloured(process.Healthy ? "green" : "red", process.Phase)}"
-            + $" for {Terminal.Span(process.Time - process.PhaseSince)}{(process.Healthy || process.Health == process.Phase ? "" : $" ({Markup.Escape(process.Health)})")}"
+            + $" for {Quantities.Span(process.Time - process.PhaseSince)}{(process.Healthy || process.Health == process.Phase ? "" : $" ({Markup.Escape(process.Health)})")}"
             + $" on {Markup.Escape(string.Join(", ", process.Listen))}, version {Markup.Escape(process.Version)}, by {process.Engine}");
         string colour = status.Gate.Mode switch { "open" => "green", "park" => "yellow", _ => "red" };
         console.MarkupLine($"{Coloured(colour, status.Gate.Mode == "open" ? $"master {status.Gate.Target}" : "no master")}"
-            + $" since {Terminal.Clock(status.Gate.Since, process.Time)} UTC ({Terminal.Span(process.Time - status.Gate.Since)})");
+            + $" since {Terminal.Clock(status.Gate.Since, process.Time)} UTC ({Quantities.Span(process.Time - status.Gate.Since)})");
         console.WriteLine(Explanation.Summary(status));
         console.WriteLine();
         WriteNodes(console, status);
@@ -53,12 +53,12 @@ internal static class StatusText
         var table = Terminal.Table("node", "address", "~role", ">lag", "~check", "since", ">sess");
         foreach (var node in status.Nodes)
         {
-            string check = node.Up && node.CheckLatencyMs is { } latency ? $"up, {Terminal.Milliseconds(latency)}" : node.Health;
+            string check = node.Up && node.CheckLatencyMs is { } latency ? $"up, {Quantities.Milliseconds(latency)}" : node.Health;
             table.AddRow(
                 new Text((node.Routed ? "> " : "  ") + node.Name, node.Routed ? new Style(decoration: Decoration.Bold) : Style.Plain),
                 new Text(node.Address),
                 new Text(Role(node), new Style(node.MaintenanceSince is not null ? Color.Yellow : node.Role == "master" ? Color.Green : node.LinkUp == false ? Color.Yellow : Color.Default)),
-                new Text(node.LagBytes is { } lag ? Terminal.Bytes(lag) : "-"),
+                new Text(node.LagBytes is { } lag ? Quantities.Bytes(lag) : "-"),
                 new Text(check, node.Up ? Style.Plain : new Style(Color.Red)),
                 new Text(Terminal.Clock(node.Since, status.Process.Time)),
                 new Text(node.Sessions.ToString(CultureInfo.InvariantCulture)));
@@ -100,7 +100,7 @@ internal static class StatusText
         var s = status.Sessions;
         console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"sessions  {s.Current} now (most {s.Max}, limit {s.Limit}), {s.Total} in all, {s.PerSecond:0.#}/s, {s.Parked} waiting"));
-        console.WriteLine($"bytes     {Terminal.Bytes(s.BytesIn)} in, {Terminal.Bytes(s.BytesOut)} out; now {Terminal.Bytes(s.BytesInPerSecond)}/s in, {Terminal.Bytes(s.BytesOutPerSecond)}/s out");
+        console.WriteLine($"bytes     {Quantities.Bytes(s.BytesIn)} in, {Quantities.Bytes(s.BytesOut)} out; now {Quantities.Bytes(s.BytesInPerSecond)}/s in, {Quantities.Bytes(s.BytesOutPerSecond)}/s out");
         console.WriteLine("ended     " + string.Join(", ", s.Ends.Where(e => e.Value > 0).Select(e => $"{e.Key} {e.Value.ToString(CultureInfo.InvariantCulture)}").DefaultIfEmpty("none yet")));
     }
 

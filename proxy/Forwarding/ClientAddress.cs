@@ -2,6 +2,7 @@
 
 using System.Buffers.Binary;
 using System.Net;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

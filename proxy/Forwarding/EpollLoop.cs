@@ -14,6 +14,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

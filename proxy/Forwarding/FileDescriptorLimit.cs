@@ -2,6 +2,7 @@
 
 using System.ComponentModel;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

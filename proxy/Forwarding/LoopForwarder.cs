@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
 using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Forwarding;

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

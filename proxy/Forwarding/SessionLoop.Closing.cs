@@ -1,6 +1,8 @@
 // How streams end: a FIN is passed on when all bytes before it are, the second one ends the session; a reset ends both sides at
 // once, except for the last words of a side that takes no more.
 
+using RedisHaProxy.Linux;
+
 namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop

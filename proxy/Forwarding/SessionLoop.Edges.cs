@@ -1,5 +1,7 @@
 // Sockets whose network side somebody else handles (TLS): they come through the inbox, connected, as one end of a socket pair.
 
+using RedisHaProxy.Linux;
+
 namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop

@@ -7,6 +7,7 @@
 // The loops of the read-only listener do the same with orders that name several nodes: what is said of the master holds for them.
 
 using System.Diagnostics;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

@@ -5,6 +5,8 @@
 // stays in the kernel, as the first bytes of every other session do, and a header that comes in pieces needs no memory here.
 // Looking again at the pieces that were there before costs at most ProxyProtocol.MaxLength bytes for each new one.
 
+using RedisHaProxy.Linux;
+
 namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop

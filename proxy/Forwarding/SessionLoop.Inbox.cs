@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

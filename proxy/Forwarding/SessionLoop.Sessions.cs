@@ -3,6 +3,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

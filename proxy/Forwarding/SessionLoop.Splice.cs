@@ -1,6 +1,8 @@
 // Bulk streams: splice(2) moves pages from socket to socket through a pipe, without copying them into this process.
 // A pipe is borrowed only while a stream has bytes on their way, so idle sessions hold none.
 
+using RedisHaProxy.Linux;
+
 namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop

@@ -14,6 +14,7 @@
 // behind them).
 
 using System.Runtime.InteropServices;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

@@ -1,5 +1,7 @@
 // What receives bring, and what is asked of the kernel for an open session.
 
+using RedisHaProxy.Linux;
+
 namespace RedisHaProxy.Forwarding;
 
 internal sealed unsafe partial class UringLoop

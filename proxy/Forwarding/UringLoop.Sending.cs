@@ -5,6 +5,8 @@
 // receives are taken one after the other; before anything else happens to a session (an end, an order, a timer), and when an
 // endpoint is to get a second one, they are handed over. A send never overtakes another, and nothing overtakes a send.
 
+using RedisHaProxy.Linux;
+
 namespace RedisHaProxy.Forwarding;
 
 internal sealed unsafe partial class UringLoop

@@ -18,6 +18,7 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 

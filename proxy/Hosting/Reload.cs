@@ -2,14 +2,10 @@
 // neither does one that is refused by the servers it names: it is tried on them before anything is put into force.
 
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Admin;
 using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Hosting;
-
-/// <summary>The outcome of a reload.</summary>
-/// <param name="Good">Whether the file was good.</param>
-/// <param name="Message">What was done, or what is wrong, one problem a line.</param>
-internal readonly record struct ReloadAnswer(bool Good, string Message);
 
 /// <summary>What a reload changes.</summary>
 internal interface IReloadTarget

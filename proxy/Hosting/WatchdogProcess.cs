@@ -9,7 +9,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipes;
 using Microsoft.Extensions.Logging;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Hosting;
 

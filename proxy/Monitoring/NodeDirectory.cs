@@ -7,6 +7,16 @@ using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Monitoring;
 
+/// <summary>What a server may name in place of a configured node's index.</summary>
+internal static class NamedNode
+{
+    /// <summary>It names no node.</summary>
+    public const int Nobody = -1;
+
+    /// <summary>It names an address that is not among the configured nodes.</summary>
+    public const int Foreign = -2;
+}
+
 /// <summary>Maps the addresses that servers report to indexes of configured nodes.</summary>
 internal sealed class NodeDirectory(IReadOnlyList<RedisNode> nodes)
 {

@@ -11,7 +11,6 @@
 
 using System.Buffers.Text;
 using System.Text;
-using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Monitoring;
 
@@ -56,13 +55,13 @@ internal static class PromotionEvent
     /// <param name="master">The name under which the Sentinels know the master.</param>
     /// <param name="directory">The configured nodes.</param>
     /// <param name="node">
-    /// The node that is promoted now, <see cref="SentinelVote.Foreign"/> for an address that is not configured, or
-    /// <see cref="SentinelVote.Nobody"/> when the failover was given up.
+    /// The node that is promoted now, <see cref="NamedNode.Foreign"/> for an address that is not configured, or
+    /// <see cref="NamedNode.Nobody"/> when the failover was given up.
     /// </param>
     /// <param name="address">The node's address; null when the failover was given up.</param>
     public static bool TryRead(ReadOnlySpan<byte> message, string master, NodeDirectory directory, out int node, out string? address)
     {
-        node = SentinelVote.Nobody;
+        node = NamedNode.Nobody;
         address = null;
         if (!TryMessage(message, out ReadOnlySpan<byte> channel, out ReadOnlySpan<byte> text))
         {
@@ -100,7 +99,7 @@ internal static class PromotionEvent
 
         // A node that we do not know is promoted like any other: it ends the old master as well.
         int known = directory.Find(text[words[2]], port);
-        node = known >= 0 ? known : SentinelVote.Foreign;
+        node = known >= 0 ? known : NamedNode.Foreign;
         address = $"{RespReader.Printable(text[words[2]])}:{port}";
         return true;
     }

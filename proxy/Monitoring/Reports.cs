@@ -72,7 +72,7 @@ public readonly record struct SentinelReport
     /// <summary><see cref="ServerHealth.Up"/> for an answer; all fields below are only then meaningful.</summary>
     public required ServerHealth Health { get; init; }
 
-    /// <summary>Index of the node that it names as master; <see cref="Routing.SentinelVote.Foreign"/> for an unknown address.</summary>
+    /// <summary>Index of the node that it names as master; <see cref="NamedNode.Foreign"/> for an unknown address.</summary>
     public int Named { get; init; }
 
     /// <summary>The address that it names.</summary>
@@ -143,8 +143,8 @@ public readonly record struct PromotionNotice
     public required TimeSpan At { get; init; }
 
     /// <summary>
-    /// Index of the node that is promoted now; <see cref="Routing.SentinelVote.Foreign"/> for one that is not configured;
-    /// <see cref="Routing.SentinelVote.Nobody"/> when the failover was given up.
+    /// Index of the node that is promoted now; <see cref="NamedNode.Foreign"/> for one that is not configured;
+    /// <see cref="NamedNode.Nobody"/> when the failover was given up.
     /// </summary>
     public required int Node { get; init; }
 

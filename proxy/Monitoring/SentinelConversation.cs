@@ -3,7 +3,6 @@
 
 using System.Net;
 using RedisHaProxy.Configuration;
-using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Monitoring;
 
@@ -18,7 +17,7 @@ internal sealed class SentinelConversation : IConversation
     private string? _namedAddress;
     private byte[] _namedHost = [];
     private long _namedPort;
-    private int _named = SentinelVote.Foreign;
+    private int _named = NamedNode.Foreign;
 
     /// <summary>Between two questions whom it knows, unless the numbers change.</summary>
     private static readonly TimeSpan NamesEvery = TimeSpan.FromMinutes(1);
@@ -227,7 +226,7 @@ internal sealed class SentinelConversation : IConversation
         _namedHost = host.ToArray();
         _namedPort = port;
         int index = _directory.Find(host, port);
-        _named = index >= 0 ? index : SentinelVote.Foreign;
+        _named = index >= 0 ? index : NamedNode.Foreign;
         _namedAddress = $"{(host.IsEmpty ? "(empty address)" : RespReader.Printable(host))}:{port}";
     }
 

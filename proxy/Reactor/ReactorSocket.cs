@@ -3,7 +3,7 @@
 
 using System.Net;
 using System.Net.Sockets;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Reactor;
 

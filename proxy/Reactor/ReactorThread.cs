@@ -13,7 +13,7 @@
 // it, and is Completion's.
 
 using System.Runtime.InteropServices;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Reactor;
 
@@ -217,7 +217,7 @@ internal sealed unsafe class ReactorThread : IDisposable
             _gathers = false;
             if (TrySleep(out _) != 0)
             {
-                Calls.WaitReadable(_wake, GatherTime);
+                LibC.WaitReadable(_wake, GatherTime);
                 Interlocked.Increment(ref _wakeUps);
             }
         }

@@ -1,6 +1,8 @@
 // What the rule looks at: the state of every data node and the vote of every Sentinel at one moment, as symbols.
 // Time has been taken out already (RoutingState does that), so that the rule is a pure function of finitely many symbols.
 
+using RedisHaProxy.Monitoring;
+
 namespace RedisHaProxy.Routing;
 
 /// <summary>What a data node is, as far as is known now. The symbols are those of docs/routing.md.</summary>
@@ -54,10 +56,10 @@ public readonly record struct NodeState(NodeRole Role, int Master = -1, bool Lin
 public readonly record struct SentinelVote(int Node, bool Fresh, bool Leased, bool Abstains = false, bool MayElect = false)
 {
     /// <summary>The Sentinel names no node.</summary>
-    public const int Nobody = -1;
+    public const int Nobody = NamedNode.Nobody;
 
     /// <summary>The Sentinel names an address that is not among the configured nodes.</summary>
-    public const int Foreign = -2;
+    public const int Foreign = NamedNode.Foreign;
 
     /// <summary>No usable vote.</summary>
     public static SentinelVote None => new(Nobody, false, false);

@@ -22,7 +22,7 @@ internal static class TlsHttpConnection
         try
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
-            limit.CancelAfter(TlsAcceptor.HandshakeLimit);
+            limit.CancelAfter(TlsServer.HandshakeLimit);
             await tls.AuthenticateAsServerAsync(server.CreateOptions(out _), limit.Token);
         }
         catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException)

@@ -11,6 +11,9 @@ namespace RedisHaProxy.Tls;
 /// <summary>What is served with: certificate, versions, and whose clients are let in.</summary>
 internal sealed class TlsServer
 {
+    /// <summary>How long a handshake may take.</summary>
+    public static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(5);
+
     private Settings _settings;
 
     public TlsServer(TlsIdentity identity, SslProtocols versions = SslProtocols.Tls12 | SslProtocols.Tls13, X509Certificate2Collection? clientAuthorities = null) =>

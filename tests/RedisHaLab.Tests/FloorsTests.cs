@@ -19,6 +19,9 @@ public sealed class FloorsTests
     [InlineData("using T = Example.Upper.Thing;", "Lower/A.cs uses Upper, which is not below Lower")]
     [InlineData("class A { int x = Upper.Thing.One; }", "Lower/A.cs uses Upper, which is not below Lower")]
     [InlineData("using Example.Beside;", "Lower/A.cs uses Beside, which is not below Lower")]
+    [InlineData("namespace Example;", "Lower/A.cs is in the namespace Example")]
+    [InlineData("global using System.Text;", "Lower/A.cs has a global using")]
+    [InlineData("namespace Example.Lower.Deep;", null)]
     [InlineData("class A { int x = Upper.Other; }", null)] // a member of that name
     [InlineData("// using Example.Upper;", null)]
     public void A_use_that_points_upwards_is_found(string text, string? expected)

@@ -9,7 +9,8 @@ public static partial class Floors
 {
     /// <summary>
     /// The uses that break the order, one line each; empty when there are none. What counts is a using directive, a name that begins with
-    /// the project's namespace, and a room's name before one of its types. Files outside of rooms (Program.cs) may use all of them.
+    /// the project's namespace, and a room's name before one of its types. A file whose namespace is not its room's, or that imports for
+    /// all files, hides such a use, and is one itself. Files outside of rooms (Program.cs) may use all of them.
     /// </summary>
     /// <param name="project">The project's folder; its name is not used.</param>
     /// <param name="rootNamespace">The namespace of the project; a room's is this, a dot and the folder's name.</param>
@@ -34,6 +35,15 @@ public static partial class Floors
             {
                 var used = rooms.Where(other => other != room && level[other] >= level[room] && Uses(code, rootNamespace, other, types[other]));
                 found.AddRange(used.Select(other => $"{room}/{name} uses {other}, which is not below {room}"));
+                if (Namespace().Match(code) is { Success: true } match && !$"{match.Groups[1].Value}.".StartsWith($"{rootNamespace}.{room}.", StringComparison.Ordinal))
+                {
+                    found.Add($"{room}/{name} is in the namespace {match.Groups[1].Value}");
+                }
+
+                if (GlobalUsing().IsMatch(code))
+                {
+                    found.Add($"{room}/{name} has a global using");
+                }
             }
         }
 
@@ -48,6 +58,12 @@ public static partial class Floors
     private static List<(string Name, string Code)> Sources(string project, string room)
         => [.. Directory.EnumerateFiles(Path.Combine(project, room), "*.cs", SearchOption.AllDirectories)
             .Select(file => (Path.GetFileName(file), Comment().Replace(File.ReadAllText(file), "")))];
+
+    [GeneratedRegex(@"^\s*namespace\s+([\w.]+)", RegexOptions.Multiline)]
+    private static partial Regex Namespace();
+
+    [GeneratedRegex(@"^\s*global\s+using\b", RegexOptions.Multiline)]
+    private static partial Regex GlobalUsing();
 
     [GeneratedRegex("//.*")]
     private static partial Regex Comment();

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Tests.Forwarding;
 

@@ -1,7 +1,7 @@
 // When a thread counts as short of processor time. The numbers are given, and once those of a real thread.
 
 using System.Text;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Tests.Forwarding;
 

@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 using RedisHaProxy.Tests.Hosting;
 
 namespace RedisHaProxy.Tests.Forwarding;

@@ -2,7 +2,7 @@
 
 using System.Net.Sockets;
 using System.Text;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Tests.Forwarding;
 

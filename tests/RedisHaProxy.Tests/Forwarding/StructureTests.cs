@@ -6,6 +6,7 @@ using System.Runtime.CompilerServices;
 using CsCheck;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Tests.Forwarding;
 

@@ -9,7 +9,6 @@ using Microsoft.Extensions.Logging.Abstractions;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Tests.Forwarding;
-using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Tests.Tls;
 

@@ -3,7 +3,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace RedisHaProxy.Forwarding;
+namespace RedisHaProxy.Linux;
 
 internal static class Sockets
 {

@@ -1,6 +1,6 @@
 // Lets a few lines of one kind through in a while, and counts the rest: whoever can connect could otherwise fill the log.
 
-namespace RedisHaProxy.Tls;
+namespace RedisHaProxy.Forwarding;
 
 /// <summary>Decides which lines are written. Thread-safe.</summary>
 internal sealed class SampledLog(int lines, TimeSpan window, TimeProvider time)

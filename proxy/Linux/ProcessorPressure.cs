@@ -4,7 +4,7 @@
 
 using Microsoft.Win32.SafeHandles;
 
-namespace RedisHaProxy.Forwarding;
+namespace RedisHaProxy.Linux;
 
 /// <summary>How short of processor time one thread is. For that thread alone; allocates nothing after its creation.</summary>
 internal sealed class ProcessorPressure : IDisposable

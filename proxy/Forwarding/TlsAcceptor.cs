@@ -12,9 +12,10 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
+using RedisHaProxy.Tls;
 
-namespace RedisHaProxy.Tls;
+namespace RedisHaProxy.Forwarding;
 
 /// <summary>Listens for clients over TLS.</summary>
 internal sealed partial class TlsAcceptor : IAsyncDisposable
@@ -22,10 +23,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     /// <summary>Handshakes under way at once. One costs about a millisecond of a core, and the probes' answers wait behind them.</summary>
     internal const int MaxHandshakes = 256;
 
-    /// <summary>How long a handshake may take, as long as nobody waits for its place.</summary>
-    internal static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(5);
-
-    /// <summary>How long it may take when others wait.</summary>
+    /// <summary>How long a handshake may take when others wait for its place.</summary>
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
@@ -234,7 +232,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         bool sourceCounted = !header;
         try
         {
-            handshake.Limit.CancelAfter(HandshakeLimit);
+            handshake.Limit.CancelAfter(TlsServer.HandshakeLimit);
             if (header)
             {
                 if (await ReadHeaderAsync(network, client, handshake.Limit.Token) is { } named)

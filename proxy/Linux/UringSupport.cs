@@ -2,7 +2,7 @@
 
 using System.Runtime.InteropServices;
 
-namespace RedisHaProxy.Forwarding;
+namespace RedisHaProxy.Linux;
 
 /// <summary>The abilities that differ among kernels on which the io_uring engine works.</summary>
 /// <param name="LimitsReceives">A multishot receive can be made to end after so many bytes (Linux 6.17).</param>

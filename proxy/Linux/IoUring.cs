@@ -7,7 +7,7 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 
-namespace RedisHaProxy.Forwarding;
+namespace RedisHaProxy.Linux;
 
 /// <summary>The kernel has no io_uring that suffices, or does not permit it. The message says which call failed, and how.</summary>
 internal sealed class IoUringUnavailableException(string message) : Exception(message);

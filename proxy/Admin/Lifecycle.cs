@@ -1,6 +1,6 @@
 // Where the process is on its way from start to end, as health checks and operators see it.
 
-namespace RedisHaProxy.Hosting;
+namespace RedisHaProxy.Admin;
 
 /// <summary>The phases, in order; an operator's drain can be taken back.</summary>
 internal enum LifecyclePhase

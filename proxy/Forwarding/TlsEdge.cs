@@ -12,9 +12,9 @@
 using System.Buffers;
 using System.Net.Security;
 using System.Net.Sockets;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 
-namespace RedisHaProxy.Tls;
+namespace RedisHaProxy.Forwarding;
 
 /// <summary>Moves bytes between a TLS stream and a loop.</summary>
 internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge

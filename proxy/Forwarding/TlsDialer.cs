@@ -6,9 +6,10 @@ using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
-using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
+using RedisHaProxy.Tls;
 
-namespace RedisHaProxy.Tls;
+namespace RedisHaProxy.Forwarding;
 
 /// <summary>An <see cref="INodeDialer"/> that does the TLS handshake.</summary>
 internal sealed partial class TlsDialer(TlsClient client, ILogger<TlsDialer> log, TimeProvider time) : INodeDialer

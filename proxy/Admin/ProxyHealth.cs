@@ -4,7 +4,7 @@
 
 using RedisHaProxy.Forwarding;
 
-namespace RedisHaProxy.Hosting;
+namespace RedisHaProxy.Admin;
 
 /// <summary>An answer: yes or no, and why.</summary>
 internal readonly record struct HealthAnswer(bool Good, string Reason);

@@ -1,4 +1,4 @@
-// Every native call of the data plane, with the Linux constants it needs. All signatures are blittable, so that a call costs
+// Every native call of the proxy, with the Linux constants it needs. All signatures are blittable, so that a call costs
 // a plain jump; errno is read only after a failure. The values are those of the generic Linux ABI, which x64 and arm64 share;
 // the one difference is struct epoll_event, packed on x64 only (include/uapi/linux/eventpoll.h, EPOLL_PACKED).
 
@@ -6,7 +6,7 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace RedisHaProxy.Forwarding;
+namespace RedisHaProxy.Linux;
 
 internal static unsafe partial class LibC
 {
@@ -147,6 +147,14 @@ internal static unsafe partial class LibC
         return Connect(socket, nowhere, 16) == 0;
     }
 
+    /// <summary>Waits until the descriptor is readable, or for the time, which may be less than a millisecond. Nothing is said of what ended it.</summary>
+    internal static void WaitReadable(int descriptor, TimeSpan atMost)
+    {
+        var entry = new PollEntry { Descriptor = descriptor, Events = (short)PollIn };
+        var time = new TimeSpecification { Seconds = atMost.Ticks / TimeSpan.TicksPerSecond, Nanoseconds = atMost.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+        _ = PPoll(&entry, 1, &time, null);
+    }
+
     // No C library has functions for io_uring; syscall(2) takes the numbers, which are the same on every processor.
     internal static nint IoUringSetup(uint entries, void* parameters) =>
         SystemCall(SystemCallIoUringSetup, (nint)entries, (nint)parameters, 0, 0, 0, 0);
@@ -236,4 +244,22 @@ internal static unsafe partial class LibC
 
     [LibraryImport(Library, EntryPoint = "epoll_ctl")]
     private static partial int EPollControl(int epoll, int operation, int descriptor, byte* entry);
+
+    [LibraryImport(Library, EntryPoint = "ppoll")]
+    private static partial int PPoll(PollEntry* entries, nuint count, TimeSpecification* time, void* signals);
+
+    // struct pollfd
+    private struct PollEntry
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    // struct timespec of the 64-bit ABIs
+    private struct TimeSpecification
+    {
+        public long Seconds;
+        public long Nanoseconds;
+    }
 }

@@ -1,6 +1,6 @@
 // A handshake under way, in the order of arrival.
 
-namespace RedisHaProxy.Tls;
+namespace RedisHaProxy.Forwarding;
 
 /// <summary>One client's handshake.</summary>
 internal sealed class Handshake
