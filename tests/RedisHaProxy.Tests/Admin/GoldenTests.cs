@@ -1,0 +1,142 @@
+// Every form of the status, of fixed moments, byte for byte against files beside this one. A change of a form shows there as a difference to
+// read: GOLDEN=write makes them anew. The order of metrics means nothing to whoever reads them, so families stand sorted there.
+
+using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Time.Testing;
+using RedisHaProxy.Admin;
+using RedisHaProxy.Commands;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
+
+namespace RedisHaProxy.Tests.Admin;
+
+public sealed partial class GoldenTests
+{
+    private static readonly string Folder = Path.Combine(Repository.Root, "tests/RedisHaProxy.Tests/Admin/Golden");
+
+    private static readonly Regex Host = new($@"(?<![\w-]){Regex.Escape(Environment.MachineName)}(?![\w-])");
+
+    public static TheoryData<string> Names => [.. Scene.All.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Every_form_is_as_it_was(string scene)
+    {
+        var forms = await FormsAsync(Scene.All[scene]);
+        if (Environment.GetEnvironmentVariable("GOLDEN") == "write")
+        {
+            foreach ((string form, string text) in forms)
+            {
+                await File.WriteAllTextAsync(Path.Combine(Folder, $"{scene}.{form}"), text);
+            }
+        }
+
+        Assert.Multiple([.. forms.Select(form => (Action)(() => Assert.Equal(File.ReadAllText(Path.Combine(Folder, $"{scene}.{form.Key}")), form.Value)))]);
+        Assert.Equal(forms.Keys.Order(), Directory.GetFiles(Folder, $"{scene}.*").Select(file => Path.GetFileName(file)[(scene.Length + 1)..]).Order());
+    }
+
+    private static async Task<Dictionary<string, string>> FormsAsync(Scene scene)
+    {
+        var time = new FakeTimeProvider(Scene.Now.AddHours(-2));
+        var lifecycle = new Lifecycle(time);
+        lifecycle.Enter(LifecyclePhase.Serving);
+        var forwarder = new FixedForwarder
+        {
+            Current = scene.Data with
+            {
+                SessionsTotal = scene.Data.SessionsTotal - scene.Second.Sessions,
+                BytesIn = scene.Data.BytesIn - scene.Second.In,
+                BytesOut = scene.Data.BytesOut - scene.Second.Out,
+            },
+        };
+        var rates = new TrafficRates(forwarder, time);
+        using var stop = new CancellationTokenSource();
+        Task sampling = rates.RunAsync(stop.Token);
+        var before = rates.Current;
+        forwarder.Current = scene.Data;
+        time.Advance(TimeSpan.FromSeconds(1));
+        await Eventually.HoldsAsync(() => rates.Current != before || scene.Second == default, () => "a sample of the rates");
+        await stop.CancelAsync();
+        await sampling;
+        time.Advance(TimeSpan.FromMinutes(119));
+        if (scene.Draining)
+        {
+            lifecycle.Enter(LifecyclePhase.Draining);
+        }
+
+        var source = new StatusSource(() => scene.Settings, lifecycle, forwarder, () => scene.Control, rates);
+        var endpoints = new AdminEndpoints(lifecycle, forwarder, new BasicAuthentication(time), source, null!, null!, () => false);
+        async Task<string> GetAsync(string path)
+        {
+            var context = new DefaultHttpContext();
+            using var body = new MemoryStream();
+            context.Request.Method = "GET";
+            context.Request.Path = path;
+            context.Response.Body = body;
+            await endpoints.HandleAsync(context);
+            Assert.Equal(200, context.Response.StatusCode);
+            return Version().Replace(Host.Replace(Encoding.UTF8.GetString(body.ToArray()), "HOST"), "VERSION");
+        }
+
+        string json = await GetAsync("/stats.json");
+        string explain = await GetAsync("/explain");
+        string timeline = await GetAsync("/timeline");
+        return new()
+        {
+            ["stats.json"] = ProcessIdInJson().Replace(json, "\"processId\": 17"),
+            ["explain.json"] = explain,
+            ["timeline.json"] = timeline,
+            ["metrics"] = Sorted(await GetAsync("/metrics")),
+            ["csv"] = await GetAsync("/stats;csv"),
+            ["html"] = ProcessIdOnPage().Replace(Nonce().Replace(StyleAndScript().Replace(await GetAsync("/stats"), "$1$2"), "nonce=\"N\""), "process 17,"),
+            ["status.txt"] = Text(console => StatusText.Write(console, JsonSerializer.Deserialize(json, AdminJson.Default.StatusDocument)!)),
+            ["explain.txt"] = Text(console => ExplainText.Write(console, JsonSerializer.Deserialize(explain, AdminJson.Default.ExplainDocument)!)),
+            ["timeline.txt"] = Text(console => TimelineText.Write(console, JsonSerializer.Deserialize(timeline, AdminJson.Default.TimelineDocument)!)),
+        };
+    }
+
+    private static string Text(Action<Spectre.Console.IAnsiConsole> write)
+    {
+        using var writer = new StringWriter();
+        write(Terminal.Console(writer));
+        return writer.ToString();
+    }
+
+    private static string Sorted(string metrics) =>
+        string.Concat(metrics.Split("# HELP ", StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal).Select(family => "# HELP " + family));
+
+    [GeneratedRegex("\"processId\": [0-9]+")]
+    private static partial Regex ProcessIdInJson();
+
+    [GeneratedRegex("(?<=\"version\": \"|version=\"|version )[0-9]+\\.[0-9]+\\.[0-9]+")]
+    private static partial Regex Version();
+
+    [GeneratedRegex("process [0-9]+,")]
+    private static partial Regex ProcessIdOnPage();
+
+    [GeneratedRegex("nonce=\"[0-9a-f]{32}\"")]
+    private static partial Regex Nonce();
+
+    [GeneratedRegex("(<(?:style|script) [^>]*>).*?(</(?:style|script)>)", RegexOptions.Singleline)]
+    private static partial Regex StyleAndScript();
+
+    private sealed class FixedForwarder : IForwarder
+    {
+        public required ForwarderSnapshot Current { get; set; }
+
+        public void Start() => throw new NotSupportedException();
+
+        public ValueTask ApplyAsync(GateOrder order) => throw new NotSupportedException();
+
+        public ValueTask ReconfigureAsync(ProxyConfiguration changed) => throw new NotSupportedException();
+
+        public ValueTask StopAcceptingAsync() => throw new NotSupportedException();
+
+        public ForwarderSnapshot Snapshot() => Current;
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
