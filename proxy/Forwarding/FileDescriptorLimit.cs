@@ -12,6 +12,9 @@ public static class FileDescriptorLimit
     /// <summary>Descriptors that listeners, probes, the admin server and the runtime need besides sessions.</summary>
     public const int Reserve = 512;
 
+    /// <summary>The most clients over a limit that are told so at the same time: memory of the kernel, not descriptors, is the reason.</summary>
+    internal const int MaxRefusals = 2048;
+
     /// <summary>Raises the soft limit to the hard limit, which needs no privilege, and returns it.</summary>
     /// <exception cref="Win32Exception">The kernel refused.</exception>
     public static unsafe long RaiseToHardLimit()
@@ -49,6 +52,10 @@ public static class FileDescriptorLimit
         ? null
         : $"this process may open only {files} files, which is too few to serve a single client: {Reserve} are for listeners, probes and administration. "
             + $"Raise the limit (LimitNOFILE of the service, ulimit -n) to {NeededFor(connections, perSession)}, which limits.connections = {connections} needs, or at least to {NeededFor(64, perSession)}";
+
+    /// <summary>Clients over a limit that may be held at once, to be told so, when so many connections are allowed: half of the reserve, and what no session needs.</summary>
+    internal static int RefusalsFor(long files, int connections, int perSession = 2) =>
+        (int)Math.Clamp((Reserve / 2) + files - NeededFor(connections, perSession), Reserve / 2, MaxRefusals);
 
     /// <summary>Sessions for which so many descriptors suffice; at least one.</summary>
     public static int ConnectionsFor(long files, int perSession = 2) => (int)Math.Clamp((files - Reserve) / perSession, 1, int.MaxValue);

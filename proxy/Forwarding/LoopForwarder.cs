@@ -77,6 +77,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         int capacity = Math.Max(configuration.Limits.Connections, Math.Min(FileDescriptorLimit.ConnectionsFor(files, perSession), Headroom));
         _limits = new SharedLimits(configuration.Limits, _nodes.Length, capacity);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
+        _limits.RefusalsPerLoop = RefusalsPerLoop(files, configuration.Limits, count);
         Journal = new SessionJournal(count, timeProvider);
         SessionLoop NewLoop(UringSupport? uring, int index)
         {
@@ -193,7 +194,9 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         }
 
         _limits.GrowTo(nodes.Length);
-        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, FileDescriptorLimit.RaiseToHardLimit() / _lanes, _perSession, _logger);
+        long files = FileDescriptorLimit.RaiseToHardLimit() / _lanes;
+        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, files, _perSession, _logger);
+        _limits.RefusalsPerLoop = RefusalsPerLoop(files, _limits.Limits, _loops.Length);
         await OnAllLoops(loop => loop.Reconfigure(nodes, changed.Timeouts)).ConfigureAwait(false);
         Volatile.Write(ref _nodes, nodes);
         if (changed.Tls is { } tls)
@@ -391,6 +394,9 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         LogLowered(logger, limits.Connections, fits, files, FileDescriptorLimit.NeededFor(limits.Connections, perSession));
         return limits with { Connections = fits };
     }
+
+    private int RefusalsPerLoop(long files, LimitConfiguration limits, int loops) =>
+        FileDescriptorLimit.RefusalsFor(files, limits.Connections, _perSession) / _lanes / loops;
 
     [LoggerMessage(4, LogLevel.Warning, "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: raise LimitNOFILE, or lower the setting.")]
     private static partial void LogLowered(ILogger logger, int wanted, int fits, long files, long needed);

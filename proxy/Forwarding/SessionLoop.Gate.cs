@@ -22,7 +22,7 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>How long all wait after the node has refused one: it has just died, and an order will say so, or it is just starting.</summary>
     private const int ConnectRetryMilliseconds = 200;
 
-    private readonly ParkingQueue _parked;
+    private readonly SessionQueue _parked;
     private LoopOrder _order = LoopOrder.Start;
     private int _connecting;
     private long _connectPausedUntil; // all nodes of the order are paused until then

@@ -82,6 +82,7 @@ internal abstract unsafe partial class SessionLoop
 
         _limits.Leave();
         session.Counted = false;
-        Refuse(index, SessionEnd.Limit, Refusal.Limit);
+        MakeRoomForRefusal();
+        RefuseUncounted(index);
     }
 }

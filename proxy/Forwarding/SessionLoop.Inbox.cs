@@ -61,10 +61,11 @@ internal abstract unsafe partial class SessionLoop
         }
 
         // Large enough for every session that may exist: pages that are never used stay untouched.
-        _sessions = new Session[limits.Capacity + RefusalSlots];
+        _sessions = new Session[limits.Capacity + FileDescriptorLimit.MaxRefusals];
         _endpoints = new Endpoint[2 * _sessions.Length];
         _timers = new TimerWheel(_sessions, _now);
-        _parked = new ParkingQueue(_sessions);
+        _parked = new SessionQueue(_sessions);
+        _refused = new RefusedClients(_sessions);
         _buffer = RentBlock();
         if (_wake < 0)
         {
@@ -73,6 +74,8 @@ internal abstract unsafe partial class SessionLoop
 
         _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{index}" };
     }
+
+    internal SharedLimits Limits => _limits;
 
     /// <summary>Whether its sessions are those of the read-only listener. Set before the start.</summary>
     internal bool ReadOnly { get; set; }

@@ -11,9 +11,6 @@ internal abstract unsafe partial class SessionLoop
 {
     private const int AcceptsPerTurn = 64;
 
-    /// <summary>Slots beyond limits.connections, for sessions that are just being told that the limit is reached.</summary>
-    private const int RefusalSlots = 256;
-
     /// <summary>How long a refused client may take to send its first bytes, and then again to read the refusal and close.</summary>
     private const int RefusalMilliseconds = 1000;
 
@@ -35,6 +32,7 @@ internal abstract unsafe partial class SessionLoop
     // What a client that is refused for its number reads as the answer to its first command: Redis' own text (networking.c).
     private static ReadOnlySpan<byte> LimitText => "-ERR max number of clients reached\r\n"u8;
 
+    private readonly RefusedClients _refused;
     private int _freeSession = -1;
     private int _usedSessions;
     private long _nextId;
@@ -91,21 +89,12 @@ internal abstract unsafe partial class SessionLoop
     private void Admit(int descriptor, ClientAddress client, ISocketEdge? edge, bool counted, bool header)
     {
         _accepted++;
-        int index = TakeSlot();
-        if (index < 0)
+        if (!counted)
         {
-            // Even the slots for refusals are taken: say it, if it has asked, and close without waiting for the client to read it.
-            // (A counted session always finds one.)
-            if (LibC.Receive(descriptor, _buffer, BlockSize, 0) > 0)
-            {
-                Send(descriptor, LimitText);
-            }
-
-            LibC.Close(descriptor);
-            _ends[(int)SessionEnd.Limit]++;
-            return;
+            MakeRoomForRefusal();
         }
 
+        int index = TakeSlot();
         ref Session session = ref _sessions[index];
         session.Id = (++_nextId * _loopCount) + _index;
         session.Client = client;
@@ -123,7 +112,7 @@ internal abstract unsafe partial class SessionLoop
         OpenEndpoint(2 * index, descriptor);
         if (!counted)
         {
-            Refuse(index, SessionEnd.Limit, Refusal.Limit);
+            RefuseUncounted(index);
         }
         else if (header)
         {
@@ -165,6 +154,28 @@ internal abstract unsafe partial class SessionLoop
         Discard(2 * index);
     }
 
+    /// <summary>Refuses a client that counts against no limit. <see cref="MakeRoomForRefusal"/> went before.</summary>
+    private void RefuseUncounted(int index)
+    {
+        _refused.Add(index);
+        Refuse(index, SessionEnd.Limit, Refusal.Limit);
+    }
+
+    /// <summary>Ends refused clients until there is a place for one more. One that has just asked is still told why.</summary>
+    private void MakeRoomForRefusal()
+    {
+        while (_refused.Count > 0 && _refused.Count >= _limits.RefusalsPerLoop)
+        {
+            int index = _refused.Next;
+            if (_sessions[index].Refusal != Refusal.None && LibC.Receive(_endpoints[2 * index].Descriptor, _buffer, BlockSize, 0) > 0)
+            {
+                TellRefused(index);
+            }
+
+            End(index, SessionEnd.Limit, reset: false);
+        }
+    }
+
     /// <summary>
     /// Says why, closes our direction, and leaves the client a moment to close its own: closing at once over unread bytes would send
     /// RST, which may overtake the text.
@@ -175,6 +186,11 @@ internal abstract unsafe partial class SessionLoop
         int client = _endpoints[2 * index].Descriptor;
         Send(client, session.Refusal == Refusal.Limit ? LimitText : NoNodeText);
         LibC.Shutdown(client, LibC.ShutdownWrite);
+        if (!session.Counted)
+        {
+            _refused.Told(index);
+        }
+
         session.Refusal = Refusal.None;
         _timers.Arm(index, _now + RefusalMilliseconds);
     }
@@ -279,6 +295,9 @@ internal abstract unsafe partial class SessionLoop
             case SessionState.Open:
                 _limits.LeaveNode(session.Node);
                 break;
+            case SessionState.Refused when !session.Counted:
+                _refused.Remove(index);
+                break;
         }
 
         bool healthCheck = session.HealthCheck && end == SessionEnd.ClientClosed && _endpoints[2 * index].Received == 0;
@@ -330,14 +349,10 @@ internal abstract unsafe partial class SessionLoop
         {
             _freeSession = _sessions[index].Next;
         }
-        else if (_usedSessions < _sessions.Length)
-        {
-            index = _usedSessions++;
-            _endpoints[2 * index].Descriptor = _endpoints[(2 * index) + 1].Descriptor = -1;
-        }
         else
         {
-            return -1;
+            index = _usedSessions++; // the table has room for all that are counted, and for all that are refused
+            _endpoints[2 * index].Descriptor = _endpoints[(2 * index) + 1].Descriptor = -1;
         }
 
         _sessions[index] = new Session { TimerBucket = -1 };

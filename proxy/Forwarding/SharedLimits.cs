@@ -12,6 +12,7 @@ internal sealed class SharedLimits
     private readonly Lock _sourcesLock = new();
     private volatile LimitConfiguration _limits;
     private volatile NodeGauge[] _nodes = [];
+    private volatile int _refusalsPerLoop = 1;
     private int _sessions;
     private int _sessionsMax;
     private int _parked;
@@ -38,6 +39,13 @@ internal sealed class SharedLimits
     {
         get => _limits;
         set => _limits = value;
+    }
+
+    /// <summary>Clients over a limit that each loop may hold at once, to tell them so; may be changed at any time.</summary>
+    public int RefusalsPerLoop
+    {
+        get => _refusalsPerLoop;
+        set => _refusalsPerLoop = value;
     }
 
     public int Sessions => Volatile.Read(ref _sessions);

@@ -47,39 +47,54 @@ public abstract class LimitTests(ForwardingEngine engine)
     }
 
     [SkippableFact]
-    public async Task A_crowd_beyond_the_limit_and_its_refusal_slots_is_closed_and_told_as_far_as_there_are_slots()
+    public async Task A_crowd_beyond_the_limit_is_told_one_after_the_other_where_there_are_few_places()
     {
+        const int Crowd = 400;
         await using var server = PlainServer.Echo();
         await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { Connections = 1 });
+        await forwarder.AskLoopAsync(0, loop => loop.Limits.RefusalsPerLoop = 16);
         using Socket only = await forwarder.ConnectAsync();
         await only.SendAllAsync("x");
         await only.ReadTextAsync(1);
-        Socket[] crowd = await Task.WhenAll(Enumerable.Range(0, 400).Select(_ => forwarder.ConnectAsync()));
-        int told = 0;
-        foreach (Socket client in crowd)
+        var crowd = new List<Socket>();
+        for (int i = 0; i < Crowd; i++)
         {
-            try
-            {
-                string answer = await client.AskAsync();
-                Assert.True(answer is TooMany or "", answer);
-                told += answer == TooMany ? 1 : 0;
-            }
-            catch (SocketException e)
-            {
-                Assert.True(e.SocketErrorCode is SocketError.ConnectionReset or SocketError.Shutdown, e.Message); // closed before it asked
-            }
+            Socket client = await forwarder.ConnectAsync();
+            crowd.Add(client);
+            Assert.Equal(TooMany, await client.AskAsync()); // and stays
+            Assert.InRange((await forwarder.Forwarder.ListSessionsAsync()).Count, 1, 17);
         }
 
-        Assert.InRange(told, 1, 400);
-        foreach (Socket client in crowd)
-        {
-            client.Dispose();
-        }
-
+        crowd.ForEach(client => client.Dispose());
         await Eventually.HoldsAsync(
-            () => forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.Limit] == 400, () => "all refusals are counted");
+            () => forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.Limit] == Crowd, () => "all refusals are counted");
         await only.SendAllAsync("y");
         Assert.Equal("y", await only.ReadTextAsync(1));
+    }
+
+    [SkippableFact]
+    public async Task Silent_clients_beyond_the_limit_lose_their_place_to_the_next_and_never_take_one_of_a_session()
+    {
+        const int Silent = 100;
+        await using var server = PlainServer.Echo();
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server, limits: new() { Connections = 2 });
+        await forwarder.AskLoopAsync(0, loop => loop.Limits.RefusalsPerLoop = 4);
+        using Socket first = await forwarder.ConnectAsync();
+        using Socket second = await forwarder.ConnectAsync();
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Sessions == 2, () => "both are there");
+        Socket[] silent = await Task.WhenAll(Enumerable.Range(0, Silent).Select(_ => forwarder.ConnectAsync()));
+        using Socket asking = await forwarder.ConnectAsync();
+        Assert.Equal(TooMany, await asking.AskAsync());
+        Assert.InRange((await forwarder.Forwarder.ListSessionsAsync()).Count, 2, 6);
+
+        second.Dispose();
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Sessions == 1, () => "a place is free");
+        using Socket third = await forwarder.ConnectAsync();
+        await third.SendAllAsync("y");
+        Assert.Equal("y", await third.ReadTextAsync(1));
+        Array.ForEach(silent, client => client.Dispose());
+        await Eventually.HoldsAsync(
+            () => forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.Limit] == Silent + 1, () => "all refusals are counted");
     }
 
     [SkippableFact]

@@ -104,7 +104,7 @@ public abstract class ScaleTests(ForwardingEngine engine)
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         Skip.If(Installed.Missing("prlimit") is { } missing, "prlimit (util-linux) is not installed");
         const int Files = 640;
-        const int Clients = 300; // so many refused ones are let to read why; the rest of a flood is closed
+        const int Clients = 400; // more than there are places for refused ones
         int fits = FileDescriptorLimit.ConnectionsFor(Files);
         await using RedisDeployment deployment = await RedisDeployment.StartAsync();
         await using RunningProxy proxy = await RunningProxy.StartAsync(deployment, change: start =>

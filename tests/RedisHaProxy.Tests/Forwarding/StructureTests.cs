@@ -68,7 +68,7 @@ public sealed class StructureTests
                 table[i].Id = ids[i];
             }
 
-            var queue = new ParkingQueue(table);
+            var queue = new SessionQueue(table);
             var model = new SortedDictionary<long, int>();
             foreach (int session in steps)
             {
@@ -90,6 +90,48 @@ public sealed class StructureTests
                 }
 
                 Assert.Equal(model.Values, seen);
+            }
+        });
+    }
+
+    [Fact]
+    public void Refused_clients_leave_in_the_order_of_being_told_and_then_of_arrival()
+    {
+        // Per step: a session, which comes, is told, or leaves; and whether it is told at all.
+        Gen.Select(Gen.Int[0, Sessions - 1], Gen.Bool).List[0, 60].Sample(steps =>
+        {
+            Session[] table = NewTable();
+            var refused = new RefusedClients(table);
+            var silent = new List<int>();
+            var told = new List<int>();
+            foreach ((int session, bool tell) in steps)
+            {
+                if (silent.Remove(session))
+                {
+                    if (tell)
+                    {
+                        refused.Told(session);
+                        table[session].Refusal = Refusal.None;
+                        told.Add(session);
+                    }
+                    else
+                    {
+                        refused.Remove(session);
+                    }
+                }
+                else if (told.Remove(session))
+                {
+                    refused.Remove(session);
+                }
+                else
+                {
+                    table[session].Refusal = Refusal.Limit;
+                    refused.Add(session);
+                    silent.Add(session);
+                }
+
+                Assert.Equal(told.Count + silent.Count, refused.Count);
+                Assert.Equal(told.Concat(silent).FirstOrDefault(-1), refused.Next);
             }
         });
     }
@@ -185,6 +227,9 @@ public sealed class StructureTests
         Assert.Equal(20_512, FileDescriptorLimit.NeededFor(10_000));
         Assert.Equal(10_000, FileDescriptorLimit.ConnectionsFor(20_512));
         Assert.Equal(1, FileDescriptorLimit.ConnectionsFor(100));
+        Assert.Equal(256, FileDescriptorLimit.RefusalsFor(20_512, 10_000)); // no more than the reserve bears
+        Assert.Equal(356, FileDescriptorLimit.RefusalsFor(20_612, 10_000));
+        Assert.Equal(FileDescriptorLimit.MaxRefusals, FileDescriptorLimit.RefusalsFor(1_000_000, 10_000));
     }
 
     [Fact]

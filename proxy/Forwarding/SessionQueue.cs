@@ -1,12 +1,12 @@
-// The sessions that wait for a master, in order of arrival: an intrusive list over the session table.
+// Sessions that wait, for a master or for their end: an intrusive list over the session table. A session is in one list at most.
 
 namespace RedisHaProxy.Forwarding;
 
-internal sealed class ParkingQueue(Session[] sessions)
+internal sealed class SessionQueue(Session[] sessions)
 {
     private int _last = -1;
 
-    /// <summary>The session that has waited longest, or -1.</summary>
+    /// <summary>The session whose turn it is, or -1.</summary>
     public int First { get; private set; } = -1;
 
     public int Count { get; private set; }
@@ -28,19 +28,27 @@ internal sealed class ParkingQueue(Session[] sessions)
             }
         }
 
-        int before = after >= 0 ? sessions[after].Next : First;
-        sessions[session].Previous = after;
-        sessions[session].Next = before;
-        SetNext(after, session);
-        SetPrevious(before, session);
-        Count++;
+        Insert(session, after);
     }
+
+    /// <summary>Puts a session at the end, whenever it arrived.</summary>
+    public void Append(int session) => Insert(session, _last);
 
     public void Remove(int session)
     {
         SetNext(sessions[session].Previous, sessions[session].Next);
         SetPrevious(sessions[session].Next, sessions[session].Previous);
         Count--;
+    }
+
+    private void Insert(int session, int after)
+    {
+        int before = after >= 0 ? sessions[after].Next : First;
+        sessions[session].Previous = after;
+        sessions[session].Next = before;
+        SetNext(after, session);
+        SetPrevious(before, session);
+        Count++;
     }
 
     private void SetNext(int session, int next)
