@@ -83,8 +83,11 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     }
 
     /// <summary>Gives the next order; a null node means no target.</summary>
-    public async Task OrderAsync(GateMode mode, int? node = null) =>
-        await Forwarder.ApplyAsync(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation)).AsTask().WaitAsync(Bound.Wait);
+    public Task OrderAsync(GateMode mode, int? node = null) => Order(mode, node).WaitAsync(Bound.Wait);
+
+    /// <summary>The same, without waiting for it.</summary>
+    public Task Order(GateMode mode, int? node = null) =>
+        Forwarder.ApplyAsync(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation)).AsTask();
 
     public async Task<Socket> ConnectAsync()
     {
@@ -124,11 +127,14 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     }
 
     /// <summary>Has a loop's thread compute something.</summary>
-    public Task<T> AskLoopAsync<T>(int loop, Func<SessionLoop, T> question)
+    public Task<T> AskLoopAsync<T>(int loop, Func<SessionLoop, T> question) => AskLoop(loop, question).WaitAsync(Bound.Wait);
+
+    /// <summary>The same, without waiting for it.</summary>
+    public Task<T> AskLoop<T>(int loop, Func<SessionLoop, T> question)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         Forwarder.Loops[loop].Post(each => answer.SetResult(question(each)));
-        return answer.Task.WaitAsync(Bound.Wait);
+        return answer.Task;
     }
 
     public async ValueTask DisposeAsync() => await Forwarder.DisposeAsync();
