@@ -24,7 +24,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
     private static async Task<(Region, MachinePlan)> AskAsync(StackSettings settings)
     {
         var built = await LastOutputs.TableAsync(RedisHaStack.BuiltWithName).ConfigureAwait(false);
-        if (FixedSettings.Refusal(built, settings) is { } refusal)
+        if ((FixedSettings.Refusal(built, settings) ?? settings.Passwords.Refusal(built.GetValueOrDefault(Setting.PasswordVersions.Key))) is { } refusal)
         {
             throw new RunException(refusal);
         }

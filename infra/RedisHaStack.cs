@@ -33,7 +33,7 @@ public class RedisHaStack : Stack
         (StackSettings settings, Region region, MachinePlan plan, BundleFile bundleFile) = _known;
         Deployed deployed = Deployed.Current(settings);
 
-        var credentials = new Credentials("credentials", settings.ClientPassword);
+        var credentials = new Credentials("credentials", settings.Passwords);
         Partial.RefuseFirst(credentials.Passwords);
         var network = new Network("network", deployed, settings.Network, region);
         var groups = new SecurityGroups("security-groups", deployed, settings.Network, network);
@@ -67,7 +67,7 @@ public class RedisHaStack : Stack
         Shell = lines.Apply(known => known.Shell(settings.Network.Redis[0]));
         StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
         StatsPage = Output.Create(Instructions.StatsPage);
-        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table));
+        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text));
         AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
     }
 

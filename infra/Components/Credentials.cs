@@ -1,5 +1,6 @@
 // The passwords: one for each account, so that what one of them opens stays small. And the machines' SSH host keys.
 
+using System.Globalization;
 using Pulumi;
 using Pulumi.Random;
 using RedisHaInfra.Nodes;
@@ -15,25 +16,40 @@ public sealed class Credentials : ComponentResource
 
     private readonly Output<string> _hostKeySeed;
 
-    /// <summary>All passwords, as a secret.</summary>
+    /// <summary>All passwords, as a secret: those in use, and those that are valid as well.</summary>
     public Output<NodePasswords> Passwords { get; }
 
     /// <summary>Generates them.</summary>
     /// <param name="name">The component's name.</param>
-    /// <param name="clientPassword">The clients' password when the stack sets one.</param>
+    /// <param name="settings">Which versions are valid, and the clients' passwords when the stack sets them.</param>
     /// <param name="options">Pulumi's options.</param>
-    public Credentials(string name, SecretText? clientPassword, ComponentResourceOptions? options = null)
+    public Credentials(string name, PasswordSettings settings, ComponentResourceOptions? options = null)
         : base("redis-ha:infra:Credentials", name, options)
     {
-        Passwords = Output.CreateSecret(Output.All(
-            clientPassword?.ToOutput() ?? Generate("client-password"),
-            Generate("replication-password"),
-            Generate("sentinel-password"),
-            Generate("health-password"),
-            Generate("sentinel-watch-password"),
-            Generate("operator-password"),
-            Generate("admin-password"),
-            Generate("watch-password")).Apply(all => new NodePasswords
+        Output<NodePasswords> inUse = Generation(settings.Version, settings.Client);
+        Output<NodePasswords?> former = settings.FormerVersion is { } version
+            ? Generation(version, settings.FormerClient ?? settings.Client).Apply(all => (NodePasswords?)all)
+            : settings.FormerClient is { } client
+                ? Output.Tuple(inUse, client.ToOutput()).Apply(known => (NodePasswords?)(known.Item1 with { Client = known.Item2 }))
+                : Output.Create(Task.FromResult<NodePasswords?>(null));
+        Passwords = Output.CreateSecret(Output.Tuple(inUse, former).Apply(known => known.Item1 with { Former = known.Item2 }));
+        _hostKeySeed = Generate("host-key-seed");
+        RegisterOutputs();
+    }
+
+    private Output<NodePasswords> Generation(int version, SecretText? client)
+    {
+        // The first has no number: that of stacks from before there were versions.
+        string suffix = version == 1 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $"-{version}");
+        return Output.All(
+            client?.ToOutput() ?? Generate($"client-password{suffix}"),
+            Generate($"replication-password{suffix}"),
+            Generate($"sentinel-password{suffix}"),
+            Generate($"health-password{suffix}"),
+            Generate($"sentinel-watch-password{suffix}"),
+            Generate($"operator-password{suffix}"),
+            Generate($"admin-password{suffix}"),
+            Generate($"watch-password{suffix}")).Apply(all => new NodePasswords
             {
                 Client = all[0],
                 Replication = all[1],
@@ -43,9 +59,7 @@ public sealed class Credentials : ComponentResource
                 Operator = all[5],
                 Admin = all[6],
                 Watch = all[7],
-            }));
-        _hostKeySeed = Generate("host-key-seed");
-        RegisterOutputs();
+            });
     }
 
     /// <summary>The SSH host key of a machine, a secret: drawn once for the stack, so a machine's successor has the same.</summary>

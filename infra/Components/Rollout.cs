@@ -65,6 +65,7 @@ public sealed class Rollout : ComponentResource
             $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s -- {ShellText.Words(user, WaitSeconds)}",
             Bastion.ReadyScript(user, args.Connections.Ssh.PublicKey), [bastion.Instance.Id], bastion);
         BringSecrets([.. args.Redis, .. args.Proxies]);
+        ChangePasswords("accept");
         Membership("before", [args.Redis[0]]);
         // From the last to the first: new nodes stand at the end of the list, and follow the master before the others count on them.
         foreach (ConfiguredMachine node in args.Redis.Reverse())
@@ -79,6 +80,7 @@ public sealed class Rollout : ComponentResource
         {
             Apply($"{node.Machine.Node.Name}-ready", node, pass: "all");
         }
+        ChangePasswords("retire");
         Membership("after", args.Redis);
         CheckThroughBalancer();
         RegisterOutputs();
@@ -97,6 +99,16 @@ public sealed class Rollout : ComponentResource
             ends.AddRange(_before);
         }
         _before = ends.ToImmutable();
+    }
+
+    // Whatever uses a password meets servers that know it, at every moment and wherever a run stops: first all nodes learn the new ones,
+    // then everybody uses them, then all nodes forget the former ones.
+    private void ChangePasswords(string pass)
+    {
+        foreach (ConfiguredMachine node in _args.Redis)
+        {
+            Apply($"{node.Machine.Node.Name}-{pass}", node, pass);
+        }
     }
 
     // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.

@@ -20,13 +20,13 @@ internal static class ClientUser
     /// The lines, with the version of Redis that each is for. 6.2 has no selectors: clients may not publish at all there, and with
     /// clientCommands there is no line for it, which the apply script refuses.
     /// </summary>
-    /// <param name="passwordHash">SHA-256 of the password.</param>
+    /// <param name="passwordHashes">The SHA-256 of each password that is valid, with "#" before it.</param>
     /// <param name="clientCommands">The setting.</param>
     /// <exception cref="ArgumentException">A rule is not in the form of an ACL rule.</exception>
-    public static string Lines(string passwordHash, IReadOnlyList<string> clientCommands)
+    public static string Lines(string passwordHashes, IReadOnlyList<string> clientCommands)
     {
         string[] changes = [.. clientCommands.Select(PayloadRules.CommandRule)];
-        string user = $"user default on #{passwordHash} ~* &*";
+        string user = $"user default on {passwordHashes} ~* &*";
         string rules = string.Join(' ', ClientCommands.Rules(changes).Concat(Publishing.Select(name => $"-{name}")));
         string of70 = $"@7.0 {user} {rules} ({string.Join(' ', PublishRules(changes))} resetkeys resetchannels {string.Join(' ', AllButHello())})";
         return changes.Length > 0 ? of70 : $"{of70}\n@6.2 {user} {string.Join(' ', ClientCommands.RulesOf62)}";

@@ -41,6 +41,9 @@ public sealed record NodePasswords
     /// <summary>User "admin" of the proxies' stats page.</summary>
     public required string Admin { get; init; }
 
+    /// <summary>Passwords that are valid as well, until everybody has those above; null for none. Their own Former does not count.</summary>
+    public NodePasswords? Former { get; init; }
+
     /// <summary>Hides the passwords.</summary>
     public override string ToString() => nameof(NodePasswords);
 }

@@ -44,6 +44,7 @@ internal static class RedisNodeFiles
             PayloadFile.Embedded("common/redis-ha-firewall.timer"),
             .. SshFiles.Render(inputs.Login),
             PayloadFile.Embedded("redis/node.sh"),
+            PayloadFile.Later("redis/passwords.sh"),
             PayloadFile.Later("redis/cluster.sh"),
             PayloadFile.Later("redis/decide.sh"),
             PayloadFile.Later("redis/boot.sh"),
@@ -115,12 +116,12 @@ internal static class RedisNodeFiles
     private static PayloadFile Users(RedisNodeInputs inputs) =>
         PayloadFile.Rendered(
             "redis/users.acl",
-            ("client-user", ClientUser.Lines(Hash(PayloadRules.Password(inputs.Passwords.Client, "default")), inputs.Redis.ClientCommands)),
-            ("replication-password", Hash(inputs.Passwords.Replication)),
-            ("sentinel-password", Hash(inputs.Passwords.Sentinel)),
-            ("health-password", Hash(PayloadRules.Password(inputs.Passwords.Health, "rp-health"))),
-            ("watch-password", Hash(inputs.Passwords.Watch)),
-            ("operator-password", Hash(inputs.Passwords.Operator)));
+            ("client-user", ClientUser.Lines(Hashes(inputs.Passwords, "default", all => all.Client), inputs.Redis.ClientCommands)),
+            ("replication-password", Hashes(inputs.Passwords, "replication", all => all.Replication)),
+            ("sentinel-password", Hashes(inputs.Passwords, "sentinel", all => all.Sentinel)),
+            ("health-password", Hashes(inputs.Passwords, "rp-health", all => all.Health)),
+            ("watch-password", Hashes(inputs.Passwords, "watch", all => all.Watch)),
+            ("operator-password", Hashes(inputs.Passwords, "operator", all => all.Operator)));
 
     private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
         PayloadFile.Rendered(
@@ -137,16 +138,21 @@ internal static class RedisNodeFiles
     private static PayloadFile SentinelUsers(NodePasswords passwords) =>
         PayloadFile.Rendered(
             "redis/sentinel-users.acl",
-            ("sentinel-password", Hash(passwords.Sentinel)),
-            ("proxy-password", Hash(PayloadRules.Password(passwords.SentinelWatch, "rp-sentinel"))),
-            ("watch-password", Hash(passwords.Watch)),
-            ("operator-password", Hash(passwords.Operator)));
+            ("sentinel-password", Hashes(passwords, "sentinel", all => all.Sentinel)),
+            ("proxy-password", Hashes(passwords, "rp-sentinel", all => all.SentinelWatch)),
+            ("watch-password", Hashes(passwords, "watch", all => all.Watch)),
+            ("operator-password", Hashes(passwords, "operator", all => all.Operator)));
 
     /// <summary>
     /// A Sentinel's own identifier, 40 hexadecimal digits, the same whenever the machine at this address is built anew: the others
     /// then meet an old acquaintance, and never count one Sentinel more than there are (a majority is of all they have ever known).
     /// </summary>
     private static string SentinelIdentifier(string masterName, string address) => Hash($"{masterName} {address}")[..40];
+
+    /// <summary>What a file of users has behind "on": every password of a user that is valid, sorted, as passwords.sh writes them.</summary>
+    private static string Hashes(NodePasswords passwords, string user, Func<NodePasswords, string?> of) =>
+        string.Join(' ', new[] { passwords, passwords.Former }.OfType<NodePasswords>().Select(of).OfType<string>()
+            .Select(password => $"#{Hash(PayloadRules.Password(password, user))}").Distinct().Order(StringComparer.Ordinal));
 
     /// <summary>SHA-256 in lower-case hexadecimal, as Redis' ACL writes password hashes.</summary>
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));

@@ -44,6 +44,8 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting AdminCidrs = new("adminCidrs", SettingType.TextList, null, "203.0.113.7/32");
     internal static readonly Setting ClientCidrs = new("clientCidrs", SettingType.TextList, None, "10.0.0.0/16");
     internal static readonly Setting ClientPassword = new("clientPassword", SettingType.Text, "", "", Secret: true);
+    internal static readonly Setting FormerClientPassword = new("formerClientPassword", SettingType.Text, "", "", Secret: true);
+    internal static readonly Setting PasswordVersions = new("passwordVersions", SettingType.NumberList, None, "1\n2");
     internal static readonly Setting ClientCommands = new("clientCommands", SettingType.TextList, None, "\"+client|kill\"");
 
     internal static readonly Setting VcnCidr = new("vcnCidr", SettingType.Text, "172.31.235.0/24", "172.31.235.0/24");
@@ -96,7 +98,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, ClientCommands,
+        CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, FormerClientPassword, PasswordVersions, ClientCommands,
         DefinedTags, FreeformTags, KmsKeyId,
         VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
         AvailabilityDomains, FaultDomains, OperatingSystem, ImageId,

@@ -34,8 +34,8 @@ public sealed partial record StackSettings
     /// <summary>The proxies.</summary>
     public required ProxySettings Proxy { get; init; }
 
-    /// <summary>The clients' password when the stack sets one; null to generate it.</summary>
-    public required SecretText? ClientPassword { get; init; }
+    /// <summary>The passwords.</summary>
+    public required PasswordSettings Passwords { get; init; }
 
     /// <summary>Reads and checks everything.</summary>
     /// <exception cref="SettingsException">Something is wrong; the message lists every problem.</exception>
@@ -56,7 +56,7 @@ public sealed partial record StackSettings
             Redis = RedisSettingsReader.Redis(reader, network, compute, proxy),
             Sentinel = RedisSettingsReader.Sentinel(reader, network),
             Proxy = proxy,
-            ClientPassword = Password(reader),
+            Passwords = PasswordSettings.Read(reader),
         };
         if (reader.Problems.Count == 0)
         {
@@ -65,21 +65,9 @@ public sealed partial record StackSettings
         return reader.Problems.Count == 0 ? settings : throw new SettingsException(reader.Problems);
     }
 
-    private static SecretText? Password(SettingsReader reader)
-    {
-        string? password = reader.Secret(Setting.ClientPassword);
-        // Clients carry it in URLs, command lines of their own and configuration files: characters that no quoting can spoil.
-        reader.Require(password is null || PasswordForm().IsMatch(password), Setting.ClientPassword,
-            "12 to 128 letters, digits and . _ ~ + = - characters; nothing to have one generated");
-        return password is null ? null : new SecretText(password);
-    }
-
     [GeneratedRegex(@"^ocid1\.(compartment|tenancy)\.[A-Za-z0-9._-]+$")]
     private static partial Regex CompartmentIdForm();
 
     [GeneratedRegex(@"^ocid1\.key\.[A-Za-z0-9._-]+$")]
     private static partial Regex KmsKeyIdForm();
-
-    [GeneratedRegex("^[A-Za-z0-9._~+=-]{12,128}$")]
-    private static partial Regex PasswordForm();
 }

@@ -4,6 +4,7 @@
 # arguments: NAME PAYLOAD-IDENTIFIER SECONDS PASS
 #   PASS "secrets": a new machine gets its first whole payload, and nothing is waited for: the first node of a new cluster is not ready
 #   before the others have theirs. A machine that has had one is left to the other passes, which go one node at a time.
+#   PASS "accept": the passwords of the payload become valid on a node, besides those that are. PASS "retire": only they are valid from now on.
 #   PASS "replicas": the master is left as it is, for the second pass. PASS "all": it is switched over first where that is needed.
 set -euo pipefail
 name=$1 payload=$2 limit=$3 pass=$4
@@ -59,6 +60,11 @@ if [ "$pass" = secrets ]; then
     apply || give_up 'the payload could not be applied; the reason is above'
     say 'has got its secrets'
   fi
+  exit 0
+fi
+
+if [ "$pass" = accept ] || [ "$pass" = retire ]; then
+  REDIS_HA_PASSWORDS=$pass apply || give_up "the passwords could not be changed; the reason is above"
   exit 0
 fi
 

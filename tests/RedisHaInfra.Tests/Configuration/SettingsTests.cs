@@ -29,7 +29,7 @@ public sealed class SettingsTests
         Assert.Equal(new SentinelSettings(), settings.Sentinel);
         Assert.Equal(10_000, settings.Proxy.MaxConnections);
         Assert.Null(settings.Proxy.BundlePath);
-        Assert.Null(settings.ClientPassword);
+        Assert.Null(settings.Passwords.Client);
         Assert.Equal(GoodSettings.PrivateKey, settings.Ssh.PrivateKey.Reveal());
     }
 
@@ -81,7 +81,7 @@ public sealed class SettingsTests
     [Fact]
     public void A_clients_password_can_be_given()
     {
-        Assert.Equal("a-good-Passw0rd", GoodSettings.Read(("clientPassword", "a-good-Passw0rd")).ClientPassword!.Reveal());
+        Assert.Equal("a-good-Passw0rd", GoodSettings.Read(("clientPassword", "a-good-Passw0rd")).Passwords.Client!.Reveal());
     }
 
     [Fact]

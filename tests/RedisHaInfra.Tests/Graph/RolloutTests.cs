@@ -16,10 +16,10 @@ public sealed class RolloutTests(DefaultDeployment deployment)
 
     private static readonly string[] Chain =
     [
-        "membership-before", "redis3-ready", "redis2-ready", "redis1-ready",
+        "redis1-accept", "redis2-accept", "redis3-accept", "membership-before", "redis3-ready", "redis2-ready", "redis1-ready",
         "redis1-complete", "redis2-complete", "redis3-complete",
         "proxy1-ready", "proxy2-ready",
-        "membership-after", "endpoint-check",
+        "redis1-retire", "redis2-retire", "redis3-retire", "membership-after", "endpoint-check",
     ];
 
     private static readonly string[] All = ["bastion-ready", .. Nodes.SelectMany(node => new[] { $"{node}-reachable", $"{node}-secrets" }), .. Chain];
@@ -73,8 +73,9 @@ public sealed class RolloutTests(DefaultDeployment deployment)
     }
 
     [Theory]
-    [InlineData("redis2-ready", 3)]
-    [InlineData("proxy1-ready", 8)]
+    [InlineData("redis2-accept", 2)]
+    [InlineData("redis2-ready", 6)]
+    [InlineData("proxy1-ready", 11)]
     [InlineData("proxy2-secrets", 0)]
     public async Task Nothing_goes_on_after_a_node_that_is_not_well(string failing, int registered)
     {

@@ -87,7 +87,7 @@ public sealed class StackRun
         ObservedDeployment.Options.Clear();
         ObservedDeployment.Args.Clear();
         Environment.SetEnvironmentVariable("PULUMI_CONFIG", JsonSerializer.Serialize(all.ToDictionary(pair => $"redis-ha:{pair.Key}", pair => pair.Value)));
-        Environment.SetEnvironmentVariable("PULUMI_CONFIG_SECRET_KEYS", JsonSerializer.Serialize(new[] { "redis-ha:sshPrivateKey", "redis-ha:clientPassword" }));
+        Environment.SetEnvironmentVariable("PULUMI_CONFIG_SECRET_KEYS", JsonSerializer.Serialize(new[] { "redis-ha:sshPrivateKey", "redis-ha:clientPassword", "redis-ha:formerClientPassword" }));
         // The tester's own agent is no part of the program.
         string? agent = Environment.GetEnvironmentVariable("SSH_AUTH_SOCK");
         Environment.SetEnvironmentVariable("SSH_AUTH_SOCK", cloud.SshAgent);

@@ -8,6 +8,10 @@
 set -euo pipefail
 
 payload=$(dirname "$(readlink -f "$0")")
+# The rollout's first and last steps concern passwords only.
+if [ -n "${REDIS_HA_PASSWORDS:-}" ]; then
+  exec bash "$payload/passwords.sh" "$REDIS_HA_PASSWORDS"
+fi
 # shellcheck source=/dev/null
 . "$payload/node.env"
 # shellcheck source-path=SCRIPTDIR source=../common/library.sh
@@ -60,10 +64,18 @@ install_configuration() {
   if ! grep -q '^user default .*(' "$payload/users.wanted"; then
     say 'Redis 6.2 cannot except one channel, so clients may not PUBLISH here at all: Redis 7 is needed for that (docs/security.md)'
   fi
-  install_file "$payload/users.wanted" /etc/redis-ha/users.acl 640 root:redis redis-users
+  install_users users "$payload/users.wanted" redis-users
   for_this_redis "$payload/settings.conf" >"$payload/settings.wanted"
   install_file "$payload/settings.wanted" /etc/redis-ha/settings.conf 640 root:redis
-  install_file "$payload/sentinel-users.acl" /etc/redis-ha/sentinel-users.acl 640 root:redis sentinel-users
+  install_users sentinel-users "$payload/sentinel-users.acl" sentinel-users
+}
+
+# install_users NAME FILE ACTION: others may still use the passwords of the former payload; the rollout's last step retires them.
+install_users() {
+  local installed=$root/etc/redis-ha/$1.acl
+  if [ ! -f "$installed" ]; then installed=/dev/null; fi
+  bash "$payload/passwords.sh" merge "$installed" "$2" >"$payload/$1.merged"
+  install_file "$payload/$1.merged" "/etc/redis-ha/$1.acl" 640 root:redis "$3"
 }
 
 # A node of a former payload that had all of the data could be promoted.
@@ -124,16 +136,6 @@ master_to_monitor() {
   done
   entry=${REDIS_HA_NODES%% *}
   echo "${entry#*=}"
-}
-
-# for_this_redis FILE: the lines for the installed version of Redis: "@7.0 line" is for 7.0 and newer, "@6.2 line" for older ones.
-for_this_redis() {
-  local version
-  version=$(redis-server --version | sed -n 's/.* v=\([0-9]*\)\..*/\1/p')
-  awk -v major="${version:-0}" '
-    $1 == "@7.0" { if (major < 7) next }
-    $1 == "@6.2" { if (major >= 7) next }
-    { sub(/^@(7\.0|6\.2) /, ""); print }' "$1"
 }
 
 # One Sentinel is away for a moment when its settings change; the others keep the quorum.

@@ -70,3 +70,13 @@ mark_member() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   as_account redis bash -c 'umask 027 && rm -rf "$2" && echo "$1" >"$2"' mark_member "$1" "$member_file"
 }
+
+# for_this_redis FILE: the lines for the installed version of Redis: "@7.0 line" is for 7.0 and newer, "@6.2 line" for older ones.
+for_this_redis() {
+  local version
+  version=$(redis-server --version | sed -n 's/.* v=\([0-9]*\)\..*/\1/p')
+  awk -v major="${version:-0}" '
+    $1 == "@7.0" { if (major < 7) next }
+    $1 == "@6.2" { if (major >= 7) next }
+    { sub(/^@(7\.0|6\.2) /, ""); print }' "$1"
+}
