@@ -63,7 +63,7 @@ public sealed partial record PasswordSettings
             {key} = [{Text}] would lock out everybody who uses the passwords of version {used}; nothing was changed. Two runs change them:
 
               {Setting.PasswordVersions.ExampleCommand(Lines(used, next))}
-              pulumi up     # version {used} and {next} are valid, the machines use {next}; now give the clients their new password
+              pulumi up     # versions {used} and {next} are valid, the machines use {next}; now give the clients their new password
               pulumi config rm {key} && {Setting.PasswordVersions.ExampleCommand(Lines(next))}
               pulumi up     # version {used} is not valid any more
             """;

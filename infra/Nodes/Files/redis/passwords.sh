@@ -102,3 +102,7 @@ for file in users sentinel-users; do
 done
 change 6379 "$redis_unit" /etc/redis-ha/users.acl root:redis redis-users "$payload/users.new"
 change 26379 "$sentinel_unit" /etc/redis-ha/sentinel-users.acl root:redis sentinel-users "$payload/sentinel-users.new"
+case $what in
+  accept) say 'the passwords of the new payload are valid, besides those in use' ;;
+  retire) say 'the passwords of this payload are valid, and no others' ;;
+esac
