@@ -31,7 +31,8 @@ internal static class ProxyNodeFiles
         new("proxy.json", Configuration(inputs)),
         PayloadFile.Secret("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
         PayloadFile.Secret("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
-        PayloadFile.Secret("admin.password", PayloadRules.Password(inputs.Passwords.Admin, "admin") + "\n"),
+        PayloadFile.Secret("admin.password", string.Concat(new[] { inputs.Passwords, inputs.Passwords.Former }.OfType<NodePasswords>()
+            .Select(all => all.Admin).Distinct().Select(password => PayloadRules.Password(password, "admin") + "\n"))),
         PayloadFile.Secret("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
         new("node.env", $"""
             REDIS_HA_ROLE=proxy

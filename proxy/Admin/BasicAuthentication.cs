@@ -38,11 +38,14 @@ internal sealed class BasicAuthentication(TimeProvider timeProvider)
 
     private readonly ConcurrentDictionary<IPAddress, Guesses> _guesses = new();
     private readonly long _start = timeProvider.GetTimestamp();
-    private volatile byte[]? _expected;
+    private volatile byte[][]? _expected;
 
     /// <summary>Sets user and password; null for either serves everybody. Callable at any time.</summary>
-    public void Require(string? user, string? password) =>
-        _expected = user is null || password is null ? null : Block(Encoding.UTF8.GetBytes($"{user}:{password}"));
+    /// <param name="user">The user.</param>
+    /// <param name="password">The password.</param>
+    /// <param name="former">A password that is accepted as well; null for none.</param>
+    public void Require(string? user, string? password, string? former = null) =>
+        _expected = user is null || password is null ? null : [.. new[] { password, former ?? password }.Select(each => Block(Encoding.UTF8.GetBytes($"{user}:{each}")))];
 
     /// <summary>Judges the header of one request.</summary>
     /// <param name="header">The Authorization header; null when there is none.</param>
@@ -67,7 +70,15 @@ internal sealed class BasicAuthentication(TimeProvider timeProvider)
             return AuthenticationResult.TooManyGuesses;
         }
 
-        if (CryptographicOperations.FixedTimeEquals(Block(Decode(header)), expected))
+        byte[] given = Block(Decode(header));
+        bool right = false;
+        foreach (byte[] each in expected)
+        {
+            // All are compared, whichever is the right one.
+            right |= CryptographicOperations.FixedTimeEquals(given, each);
+        }
+
+        if (right)
         {
             return AuthenticationResult.Accepted;
         }

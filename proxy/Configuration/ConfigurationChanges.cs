@@ -44,7 +44,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
         (Setting.SentinelTlsKeyFile, c => c.Sentinel?.Tls?.Identity?.KeyFingerprint),
         (Setting.AdminListen, c => c.Admin?.Listen?.ToString()),
         (Setting.AdminUser, c => c.Admin?.User),
-        (Setting.AdminPasswordFile, c => c.Admin?.Password),
+        (Setting.AdminPasswordFile, c => $"{c.Admin?.Password}\n{c.Admin?.FormerPassword}"),
         (Setting.AdminSocket, c => c.Admin?.Socket),
         (Setting.AdminTlsCertificateFile, c => c.Admin?.Tls?.Fingerprint),
         (Setting.AdminTlsKeyFile, c => c.Admin?.Tls?.KeyFingerprint),
@@ -98,6 +98,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
             {
                 User = read.Admin.User,
                 Password = read.Admin.Password,
+                FormerPassword = read.Admin.FormerPassword,
                 Tls = Kept(old.Admin.Tls, read.Admin.Tls),
             },
             Timeouts = read.Timeouts,

@@ -211,7 +211,7 @@ internal static partial class ConfigurationReader
         }
 
         string? user = section.Word(Setting.AdminUser, forbidden: ":");
-        string? password = ReadSecret(section, Setting.AdminPasswordFile, folder, problems);
+        var (password, former) = ReadSecrets(section, Setting.AdminPasswordFile, folder, problems, former: true);
         if (section.Has(Setting.AdminUser) && !section.Has(Setting.AdminPasswordFile))
         {
             problems.Error(section.PositionOf(Setting.AdminUser), Setting.AdminUser.Path, "has no effect without admin.passwordFile; add it, or remove the user");
@@ -226,6 +226,7 @@ internal static partial class ConfigurationReader
             Listen = listen,
             User = password is null ? null : user ?? Setting.AdminUser.Default,
             Password = password,
+            FormerPassword = former,
             Socket = ReadSocket(section, folder, problems),
             Tls = ReadAdminTls(section, listen, folder, now, problems),
         };
@@ -324,14 +325,17 @@ internal static partial class ConfigurationReader
         return password is null ? null : new RedisCredentials(name, password);
     }
 
-    private static string? ReadSecret(SectionReader section, Setting setting, string folder, ProblemList problems)
+    private static string? ReadSecret(SectionReader section, Setting setting, string folder, ProblemList problems) =>
+        ReadSecrets(section, setting, folder, problems, former: false).Secret;
+
+    private static (string? Secret, string? Former) ReadSecrets(SectionReader section, Setting setting, string folder, ProblemList problems, bool former)
     {
         if (section.FilePath(setting) is not var (path, position))
         {
-            return null;
+            return default;
         }
 
-        var secret = SecretFile.Read(SecretFile.Resolve(path, folder));
+        var secret = SecretFile.Read(SecretFile.Resolve(path, folder), former);
         if (secret.Error is { } error)
         {
             problems.Error(position, setting.Path, error);
@@ -342,6 +346,6 @@ internal static partial class ConfigurationReader
             problems.Warn(position, setting.Path, warning);
         }
 
-        return secret.Value;
+        return (secret.Value, secret.Former);
     }
 }

@@ -173,6 +173,9 @@ public sealed record AdminConfiguration
     /// <summary>Its password. Never logged, never served.</summary>
     public string? Password { get; init; }
 
+    /// <summary>A password that is accepted as well, until everybody has the other; null for none. Never logged, never served.</summary>
+    public string? FormerPassword { get; init; }
+
     /// <summary>What the HTTP server proves its identity with over TLS; null serves plain HTTP.</summary>
     public TlsIdentity? Tls { get; init; }
 

@@ -8,7 +8,8 @@ namespace RedisHaProxy.Configuration;
 /// <param name="Value">The secret without its final line break; null when <paramref name="Error"/> says why.</param>
 /// <param name="Error">The cause, naming the file; null when the secret is good.</param>
 /// <param name="Warning">Something an operator should mend; null when all is well.</param>
-internal readonly record struct SecretReading(string? Value, string? Error, string? Warning);
+/// <param name="Former">The second line, where one may stand there; null without one.</param>
+internal readonly record struct SecretReading(string? Value, string? Error, string? Warning, string? Former = null);
 
 /// <summary>Finds and reads secret files.</summary>
 internal static class SecretFile
@@ -34,7 +35,9 @@ internal static class SecretFile
     }
 
     /// <summary>Reads the first and only line of <paramref name="file"/>.</summary>
-    public static SecretReading Read(string file)
+    /// <param name="file">The file.</param>
+    /// <param name="former">Whether a second line, with a former secret, may follow.</param>
+    public static SecretReading Read(string file, bool former = false)
     {
         if (ReadBytes(file, MaxBytes, out var mode, out string? unreadable) is not { } bytes)
         {
@@ -73,12 +76,20 @@ internal static class SecretFile
             return Bad($"{file} is empty; one line with the secret is expected");
         }
 
-        if (text.AsSpan().ContainsAnyInRange('\0', '\x1f'))
+        string? second = null;
+        if (former && text.IndexOf('\n', StringComparison.Ordinal) is > 0 and var end)
         {
-            return Bad($"{file} holds more than one line, or control characters; one line with the secret is expected");
+            (text, second) = (text[..end].TrimEnd('\r'), text[(end + 1)..]);
         }
 
-        return new SecretReading(text, null, (mode & UnixFileMode.OtherRead) != 0 ? $"{file} can be read by every user; chmod 600 it" : null);
+        if (second is "" || (text + second).AsSpan().ContainsAnyInRange('\0', '\x1f'))
+        {
+            return Bad(former
+                ? $"{file} holds more than two lines, an empty one, or control characters; one line with the secret is expected, or two, the second with the former one"
+                : $"{file} holds more than one line, or control characters; one line with the secret is expected");
+        }
+
+        return new SecretReading(text, null, (mode & UnixFileMode.OtherRead) != 0 ? $"{file} can be read by every user; chmod 600 it" : null, second);
     }
 
     /// <summary>Reads a file of at most <paramref name="most"/> bytes, one more when it is longer; null, and the cause, when it cannot be read.</summary>

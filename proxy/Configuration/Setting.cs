@@ -124,7 +124,7 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     public static readonly Setting Admin = Plain("admin", SettingKind.Section, "", "optional");
     public static readonly Setting AdminListen = Plain("admin.listen", SettingKind.Address, "", "not an address of listen");
     public static readonly Setting AdminUser = Plain("admin.user", SettingKind.Text, "admin", "no blanks, no colon; needs passwordFile", live: true);
-    public static readonly Setting AdminPasswordFile = Plain("admin.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
+    public static readonly Setting AdminPasswordFile = Plain("admin.passwordFile", SettingKind.Path, "", "a file with one line, or two", live: true);
     public static readonly Setting AdminSocket = Plain("admin.socket", SettingKind.Path, "", "at most 107 bytes");
     public static readonly Setting AdminTls = Plain("admin.tls", SettingKind.Section, "", "optional; needs admin.listen");
     public static readonly Setting AdminTlsCertificateFile = Plain("admin.tls.certificateFile", SettingKind.Path, "", "required; a PEM file", live: true);

@@ -60,7 +60,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _sessionLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _readOnlyLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _authentication = new BasicAuthentication(timeProvider);
-        _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password);
+        _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password, configuration.Admin?.FormerPassword);
         _logging = logging;
         _watchdog = new WatchdogProcess(timeProvider, loggers.CreateLogger<WatchdogProcess>());
         _arrivals = new Arrivals(timeProvider);
@@ -172,7 +172,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _router.Commit();
         _logging.Level = next.Log.Level;
         _sessionLog.Enabled = _readOnlyLog.Enabled = next.Log.Sessions;
-        _authentication.Require(next.Admin?.User, next.Admin?.Password);
+        _authentication.Require(next.Admin?.User, next.Admin?.Password, next.Admin?.FormerPassword);
         if (next.Admin is { } admin)
         {
             _admin?.Use(admin);

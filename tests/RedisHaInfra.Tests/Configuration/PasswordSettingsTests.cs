@@ -36,7 +36,7 @@ public sealed class PasswordSettingsTests
     [Fact]
     public void A_former_password_of_the_clients_needs_one_in_use()
     {
-        Assert.Equal("the-former-0ne", GoodSettings.Read(("clientPassword", "the-new-0ne"), ("formerClientPassword", "the-former-0ne")).Passwords.FormerClient!.Reveal());
+        Assert.Equal("the-former-0ne", GoodSettings.Read(("clientPassword", "the-newest-0ne"), ("formerClientPassword", "the-former-0ne")).Passwords.FormerClient!.Reveal());
         var error = Assert.Throws<SettingsException>(() => GoodSettings.Read(("formerClientPassword", "the-former-0ne")));
         Assert.Contains("passwordVersions keeps the former ones valid", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("the-former-0ne", error.Message, StringComparison.Ordinal);

@@ -11,7 +11,10 @@ public sealed class ChangeTests(DefaultDeployment deployment)
     private static readonly string[] Reachable = ["redis1-reachable: InPlace", "redis2-reachable: InPlace", "redis3-reachable: InPlace"];
 
     private static readonly string[] Chain =
-        ["redis1-complete", "redis1-ready", "redis2-complete", "redis2-ready", "redis3-complete", "redis3-ready"];
+        [.. new[] { "redis1", "redis2", "redis3" }.SelectMany(node => new[] { $"{node}-accept", $"{node}-complete", $"{node}-ready", $"{node}-retire" })];
+
+    private static readonly string[] AllNodes =
+        ["proxy1-reachable: InPlace", "proxy2-reachable: InPlace", .. Reachable, .. Chain.Select(name => $"{name}: InPlace"), "proxy1-ready: InPlace", "proxy2-ready: InPlace", "endpoint-check: InPlace"];
 
     [Fact]
     public async Task Nothing_changed_is_nothing_done()
@@ -32,7 +35,7 @@ public sealed class ChangeTests(DefaultDeployment deployment)
     public async Task A_changed_list_of_keys_reaches_every_machine_by_commands_only()
     {
         await Plan(new() { ["sshPublicKey"] = $"{GoodSettings.PublicKey}\n{GoodSettings.OtherPublicKey}" },
-            ["bastion-ready: InPlace", "proxy1-reachable: InPlace", "proxy2-reachable: InPlace", .. Reachable, .. Chain.Select(name => $"{name}: InPlace"), "proxy1-ready: InPlace", "proxy2-ready: InPlace", "endpoint-check: InPlace"]);
+            ["bastion-ready: InPlace", .. AllNodes]);
     }
 
     [Fact]
@@ -104,6 +107,21 @@ public sealed class ChangeTests(DefaultDeployment deployment)
         {
             File.Delete(other);
         }
+    }
+
+    [Fact]
+    public async Task New_passwords_are_drawn_beside_the_old_ones_and_reach_every_node_by_commands()
+    {
+        string[] accounts = ["client", "replication", "sentinel", "health", "sentinel-watch", "operator", "admin", "watch"];
+        await Plan(new() { ["passwordVersions"] = "[1,2]" }, [.. AllNodes, .. accounts.Select(account => $"{account}-password-2: create")]);
+    }
+
+    [Fact]
+    public async Task A_version_that_would_lock_everybody_out_is_refused_before_anything_is_registered()
+    {
+        Exception error = await Assert.ThrowsAnyAsync<Exception>(() => deployment.Run.Again(new() { ["passwordVersions"] = "[2]" }));
+
+        Assert.Contains("would lock out everybody who uses the passwords of version 1; nothing was changed", error.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -99,6 +99,32 @@ public sealed class NodePayloadTests
     }
 
     [Fact]
+    public void A_former_password_is_accepted_everywhere_and_used_nowhere()
+    {
+        NodePasswords former = PayloadInputs.Passwords;
+        NodePasswords all = new()
+        {
+            Client = "new-client", Replication = "new-replication", Sentinel = "new-sentinel", Health = "new-health", SentinelWatch = "new-sentinel-watch",
+            Operator = "new-operator", Watch = "new-node-watch", Admin = "new-admin", Former = former,
+        };
+        string redis = NodePayload.ApplyScript(PayloadInputs.Redis() with { Passwords = all });
+        string proxy = NodePayload.ApplyScript(PayloadInputs.Proxy() with { Passwords = all });
+
+        foreach (string line in new[] { "users.acl", "sentinel-users.acl" }.SelectMany(file => PayloadInputs.FileOf(redis, file).Split('\n')).Where(line => line.Contains('#', StringComparison.Ordinal)))
+        {
+            string[] hashes = [.. line.Split(' ').Where(word => word.StartsWith('#'))];
+            Assert.Equal(2, hashes.Length);
+            Assert.Equal(hashes.Order(StringComparer.Ordinal), hashes);
+        }
+        Assert.Equal($"{all.Admin}\n{former.Admin}\n", PayloadInputs.FileOf(proxy, "admin.password"));
+        Assert.Equal(all.Health + "\n", PayloadInputs.FileOf(proxy, "redis.password"));
+        foreach (string unused in new[] { former.Client, former.Replication, former.Sentinel, former.Operator, former.Watch, former.Health, former.SentinelWatch })
+        {
+            Assert.DoesNotContain(unused + "\n", redis + proxy, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void The_first_boot_knows_no_secret_and_says_so()
     {
         NodePasswords all = PayloadInputs.Passwords;

@@ -5,7 +5,7 @@ using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Tests.Nodes;
 
-public sealed class PasswordChangeTests : IAsyncLifetime
+public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
 {
     private const string FileOfUsers = "/etc/redis-ha/users.acl";
 
@@ -53,8 +53,9 @@ public sealed class PasswordChangeTests : IAsyncLifetime
             await process.WaitForExitAsync();
             process.Dispose();
         }
-        _machine.Dispose();
     }
+
+    public void Dispose() => _machine.Dispose();
 
     [SkippableFact]
     public async Task Both_passwords_of_every_account_are_valid_between_accept_and_retire()
@@ -121,8 +122,7 @@ public sealed class PasswordChangeTests : IAsyncLifetime
     public async Task What_a_power_cut_left_between_file_and_server_is_done_by_the_next_run()
     {
         // The server is asked after the file is in place: there everything ends.
-        await File.WriteAllTextAsync(Path.Combine(_machine.Root, "../bin/redis-cli"), "#!/bin/bash\nkill -9 0\n");
-        File.SetUnixFileMode(Path.Combine(_machine.Root, "../bin/redis-cli"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        _machine.StandIn("redis-cli", "kill -9 0");
         Assert.NotEqual(0, (await _machine.RunAsync("setsid", ["--wait", "bash", "-s"], Order("accept", New))).ExitCode);
         _machine.WithoutStandIn("redis-cli");
         Assert.Equal(2, _machine.InRoot(FileOfUsers).Split('\n').Single(line => line.StartsWith("user rp-health ", StringComparison.Ordinal)).Count(letter => letter == '#'));

@@ -27,6 +27,19 @@ public sealed class BasicAuthenticationTests
         Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:päss:wörd").Replace("Basic", "bAsIc  ", StringComparison.Ordinal), Source));
     }
 
+    [Fact]
+    public void A_former_password_is_accepted_until_it_is_taken_away()
+    {
+        _authentication.Require("admin", "new", "päss:wörd");
+        Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:päss:wörd"), Source));
+        Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:new"), Source));
+        Assert.Equal(AuthenticationResult.Refused, _authentication.Check(Header("admin:"), Source));
+
+        _authentication.Require("admin", "new");
+        Assert.Equal(AuthenticationResult.Refused, _authentication.Check(Header("admin:päss:wörd"), Source));
+        Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:new"), Source));
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("")]

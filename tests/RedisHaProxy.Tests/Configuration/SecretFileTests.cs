@@ -19,6 +19,22 @@ public sealed class SecretFileTests
         Assert.Contains("is not UTF-8 text", SecretFile.Read(file).Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("new\nformer\n", "new", "former")]
+    [InlineData("new\r\nformer\r\n", "new", "former")]
+    [InlineData("new\nformer", "new", "former")]
+    [InlineData("new\n", "new", null)]
+    [InlineData("new\n\n", null, null)]
+    [InlineData("\nformer\n", null, null)]
+    [InlineData("new\nformer\nolder\n", null, null)]
+    public void A_second_line_is_a_former_secret_where_one_may_stand(string text, string? secret, string? former)
+    {
+        using var folder = new TemporaryFolder();
+        var reading = SecretFile.Read(folder.Write("password", text), former: true);
+        Assert.Equal((secret, former), (reading.Value, reading.Former));
+        Assert.Equal(secret is null, reading.Error is not null);
+    }
+
     [Fact]
     public void A_relative_name_is_a_credential_of_systemd_where_there_is_one_and_a_file_beside_the_configuration_otherwise()
     {
