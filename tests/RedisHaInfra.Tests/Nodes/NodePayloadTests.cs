@@ -104,8 +104,15 @@ public sealed class NodePayloadTests
         NodePasswords former = PayloadInputs.Passwords;
         NodePasswords all = new()
         {
-            Client = "new-client", Replication = "new-replication", Sentinel = "new-sentinel", Health = "new-health", SentinelWatch = "new-sentinel-watch",
-            Operator = "new-operator", Watch = "new-node-watch", Admin = "new-admin", Former = former,
+            Client = "new-client",
+            Replication = "new-replication",
+            Sentinel = "new-sentinel",
+            Health = "new-health",
+            SentinelWatch = "new-sentinel-watch",
+            Operator = "new-operator",
+            Watch = "new-node-watch",
+            Admin = "new-admin",
+            Former = former,
         };
         string redis = NodePayload.ApplyScript(PayloadInputs.Redis() with { Passwords = all });
         string proxy = NodePayload.ApplyScript(PayloadInputs.Proxy() with { Passwords = all });
