@@ -51,11 +51,11 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
             "/" => RedirectAsync(context),
             "/stats" => PageAsync(context),
             "/stats/events" when HttpMethods.IsGet(context.Request.Method) => events.HandleAsync(context),
-            "/stats;csv" => context.AnswerAsync(HttpStatusCode.OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(HaproxyCsv.Write(status.Status()))),
-            "/metrics" => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Status(), forwarder.Snapshot()))),
-            "/stats.json" => context.AnswerJsonAsync(status.Status(), AdminJson.Default.StatusDocument),
-            "/timeline" => context.AnswerJsonAsync(status.Timeline(), AdminJson.Default.TimelineDocument),
-            "/explain" => context.AnswerJsonAsync(status.Explain(), AdminJson.Default.ExplainDocument),
+            "/stats;csv" => context.AnswerAsync(HttpStatusCode.OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(HaproxyCsv.Write(status.Now()))),
+            "/metrics" => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Now()))),
+            "/stats.json" => context.AnswerAsync(status.Now(), moment => moment.Figures.Status),
+            "/timeline" => context.AnswerAsync(status.Now().Control, _ => TimelineFigures.Timeline),
+            "/explain" => context.AnswerAsync(status.Now(), moment => moment.Figures.Explain),
             _ => context.AnswerTextAsync(HttpStatusCode.NotFound, "nothing is here; /stats has the links"),
         };
     }
@@ -74,7 +74,7 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         headers["Referrer-Policy"] = "no-referrer";
-        return context.AnswerAsync(HttpStatusCode.OK, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(StatsPage.Write(status.Status(), status.Timeline(), nonce)));
+        return context.AnswerAsync(HttpStatusCode.OK, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(StatsPage.Write(status.Now(), nonce)));
     }
 
     private static Task RedirectAsync(HttpContext context)

@@ -33,8 +33,8 @@ internal sealed class ControlClient : IDisposable
 
     /// <summary>A document.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses, or it is of another version.</exception>
-    public async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
-        where T : class => Read(await GetTextAsync(path, cancellationToken), type);
+    public async Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) =>
+        Read(await GetTextAsync(path, cancellationToken), AdminJson.Default.JsonElement);
 
     /// <summary>Gives an order and returns what the proxy says.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses; the message is the proxy's.</exception>
@@ -77,7 +77,6 @@ internal sealed class ControlClient : IDisposable
     }
 
     private T Read<T>(string body, JsonTypeInfo<T> type)
-        where T : class
     {
         try
         {

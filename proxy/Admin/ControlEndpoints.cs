@@ -52,6 +52,7 @@ internal sealed partial class ControlEndpoints(
         return (order, reads) switch
         {
             ("sessions", true) => ListAsync(context),
+            ("status", true) => context.AnswerAsync(status.Now(), moment => moment.Figures.ForTerminal),
             ("sessions/end", false) => EndAsync(context),
             ("drain", false) => DrainAsync(context),
             ("ready", false) when context.Request.Query.ContainsKey("node") => MaintenanceAsync(context, on: false),
@@ -64,7 +65,7 @@ internal sealed partial class ControlEndpoints(
 
     private Task DrainAsync(HttpContext context) =>
         lifecycle.Enter(LifecyclePhase.Draining)
-            ? SaidAsync(context, $"draining: /healthz fails from now on, so that the load balancer sends new sessions elsewhere; {status.Status().Sessions.Current} sessions go on. 'ready' takes it back")
+            ? SaidAsync(context, $"draining: /healthz fails from now on, so that the load balancer sends new sessions elsewhere; {status.Now().Data.Sessions} sessions go on. 'ready' takes it back")
             : SaidAsync(context, $"nothing changed: the proxy is {Phase()} already", lifecycle.Phase == LifecyclePhase.Draining ? HttpStatusCode.OK : HttpStatusCode.Conflict);
 
     private Task ReadyAsync(HttpContext context) =>
@@ -74,7 +75,7 @@ internal sealed partial class ControlEndpoints(
 
     private Task MaintenanceAsync(HttpContext context, bool on)
     {
-        var nodes = status.Status().Nodes;
+        var nodes = status.Now().Nodes;
         string node = context.Request.Query["node"].ToString();
         return maintenance(node, on, context.Request.Query["force"] == "true") switch
         {
@@ -83,7 +84,7 @@ internal sealed partial class ControlEndpoints(
             MaintenanceResult.Unchanged => SaidAsync(context, $"nothing changed: {node} is {(on ? "" : "not ")}in maintenance{(on ? " already" : "")}"),
             MaintenanceResult.IsRouted => SaidAsync(
                 context,
-                $"refused: sessions go to {node} ({nodes.FirstOrDefault(n => n.Name == node)?.Sessions ?? 0} now). Make another node master first: on a Sentinel, SENTINEL FAILOVER with the master's name; "
+                $"refused: sessions go to {node} ({nodes.FirstOrDefault(n => n.Name == node)?.Traffic.Sessions ?? 0} now). Make another node master first: on a Sentinel, SENTINEL FAILOVER with the master's name; "
                 + "or repeat with --force: its sessions end, and new ones wait for another master",
                 HttpStatusCode.Conflict),
             _ => SaidAsync(context, $"there is no node '{node}'; configured are {string.Join(", ", nodes.Select(n => n.Name))}", HttpStatusCode.NotFound),
@@ -96,27 +97,7 @@ internal sealed partial class ControlEndpoints(
         await SaidAsync(context, answer.Message, answer.Good ? HttpStatusCode.OK : HttpStatusCode.Conflict);
     }
 
-    private async Task ListAsync(HttpContext context)
-    {
-        var entries = new List<SessionEntry>();
-        foreach (var session in await sessions.ListSessionsAsync())
-        {
-            entries.Add(new SessionEntry
-            {
-                Id = session.Id,
-                Client = session.Client.ToString(),
-                Node = session.Node?.Name,
-                LocalPort = session.LocalPort > 0 ? session.LocalPort : null,
-                State = session.State.ToString().ToLowerInvariant(),
-                Accepted = session.Accepted,
-                QuietMs = session.QuietMilliseconds,
-                BytesIn = session.BytesIn,
-                BytesOut = session.BytesOut,
-            });
-        }
-
-        await context.AnswerJsonAsync(entries, AdminJson.Default.IReadOnlyListSessionEntry);
-    }
+    private async Task ListAsync(HttpContext context) => await context.AnswerListAsync(await sessions.ListSessionsAsync(), TimelineFigures.Session);
 
     private async Task EndAsync(HttpContext context)
     {

@@ -26,6 +26,9 @@ internal static class EndCode
         _ => end.ToString(),
     };
 
+    /// <summary>Counters by code.</summary>
+    public static IReadOnlyDictionary<string, long> Counts(IReadOnlyList<long> ends) => Enum.GetValues<SessionEnd>().ToDictionary(Of, end => ends[(int)end]);
+
     /// <summary>What the code means, for people.</summary>
     public static string Meaning(SessionEnd end) => end switch
     {

@@ -1,8 +1,11 @@
-// /stats;csv: the statistics in HAProxy's own columns (management guide, 9.1), so that what read HAProxy's reads these.
-// Columns that have no meaning here stay empty, as HAProxy leaves those that do not apply.
+// /stats;csv: the statistics in HAProxy's own columns (management guide, 9.1), so that what read HAProxy's reads these. Each listener is a
+// service with a frontend, its servers and a backend, as HAProxy lists a "listen" section. Columns that have no meaning here stay empty, as
+// HAProxy leaves those that do not apply.
 
 using System.Globalization;
 using System.Text;
+using RedisHaProxy.Forwarding;
+using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Admin;
 
@@ -21,15 +24,12 @@ internal static class HaproxyCsv
         "agent_rise", "agent_fall", "agent_health", "addr", "cookie", "mode", "algo", "conn_rate", "conn_rate_max", "conn_tot",
     ];
 
-    // The proxy's only service, listed as a frontend, its servers, and a backend, as HAProxy lists a "listen" section.
-    private const string Service = "redis";
-
-    /// <summary>The header and one line for the frontend, each node, and the backend.</summary>
-    public static string Write(StatusDocument status)
+    /// <summary>The header, and the lines of each listener.</summary>
+    public static string Write(Moment moment)
     {
         var text = new StringBuilder(2048);
         text.Append("# ").AppendJoin(',', Columns).Append(",\n");
-        foreach (var row in Rows(status).Concat(ReadOnlyForms.Rows(status)))
+        foreach (var row in Rows(moment))
         {
             text.AppendJoin(',', Columns.Select(column => row.TryGetValue(column, out string? value) ? Quoted(value) : "")).Append(",\n");
         }
@@ -37,116 +37,91 @@ internal static class HaproxyCsv
         return text.ToString();
     }
 
-    private static IEnumerable<Dictionary<string, string>> Rows(StatusDocument status)
+    private static IEnumerable<Dictionary<string, string>> Rows(Moment moment)
     {
-        var s = status.Sessions;
-        long refused = s.Ends["limit"];
-        long cut = s.Ends["server-closed"] + s.Ends["role-lost"];
-        bool open = status.Gate.Mode == "open";
-        yield return new()
+        var (figures, nodes) = (moment.Figures, moment.Nodes);
+        string listening = moment.Phase == LifecyclePhase.Serving ? "OPEN" : "STOP";
+        yield return Frontend("redis", 2, listening, moment.Data, Cells(figures.Sessions, moment), ("rate_lim", "0"));
+        for (int i = 0; i < nodes.Count; i++)
         {
-            ["pxname"] = Service,
-            ["svname"] = "FRONTEND",
-            ["scur"] = N(s.Current),
-            ["smax"] = N(s.Max),
-            ["slim"] = N(s.Limit),
-            ["stot"] = N(s.Total),
-            ["bin"] = N(s.BytesIn),
-            ["bout"] = N(s.BytesOut),
-            ["dreq"] = "0",
-            ["dresp"] = "0",
-            ["ereq"] = N(s.Ends["proxy-header"]),
-            ["status"] = status.Process.Phase == "serving" ? "OPEN" : "STOP",
-            ["pid"] = "1",
-            ["iid"] = "2",
-            ["sid"] = "0",
-            ["type"] = "0",
-            ["rate"] = N(s.PerSecond),
-            ["rate_lim"] = "0",
-            ["rate_max"] = N(s.PerSecondMax),
-            ["mode"] = "tcp",
-            ["conn_rate"] = N(s.PerSecond),
-            ["conn_rate_max"] = N(s.PerSecondMax),
-            ["conn_tot"] = N(s.Total),
-        };
-        for (int i = 0; i < status.Nodes.Count; i++)
-        {
-            var node = status.Nodes[i];
-            yield return new()
-            {
-                ["pxname"] = Service,
-                ["svname"] = node.Name,
-                ["qcur"] = "0",
-                ["qmax"] = "0",
-                ["scur"] = N(node.Sessions),
-                ["smax"] = N(node.SessionsMax),
-                ["stot"] = N(node.SessionsTotal),
-                ["bin"] = N(node.BytesIn),
-                ["bout"] = N(node.BytesOut),
-                ["dresp"] = "0",
-                ["econ"] = N(node.ConnectFailures),
-                ["eresp"] = "0",
-                ["wretr"] = "0",
-                ["wredis"] = "0",
-                ["status"] = State(node),
-                ["weight"] = "1",
-                ["act"] = node.Routed ? "1" : "0",
-                ["bck"] = node.Routed ? "0" : "1",
-                ["chkdown"] = N(node.Falls),
-                ["downtime"] = N(node.DowntimeMs / 1000),
-                ["lastchg"] = Seconds(status.Process.Time - (node.MaintenanceSince ?? node.Since)),
-                ["pid"] = "1",
-                ["iid"] = "2",
-                ["sid"] = N(i + 1),
-                ["lbtot"] = N(node.SessionsTotal),
-                ["type"] = "2",
-                ["check_status"] = node.Up ? "L7OK" : node.Health is "silent" ? "L7TOUT" : node.Health is "no answer to connect" ? "L4TOUT" : node.Health is "connection refused" or "unreachable" ? "L4CON" : "L7RSP",
-                ["check_duration"] = node.CheckLatencyMs is { } latency ? N(Math.Round(latency)) : "",
-                ["last_chk"] = node.Error ?? node.State,
-                ["check_desc"] = node.Health,
-                ["addr"] = node.Address,
-                ["mode"] = "tcp",
-            };
+            var node = nodes[i];
+            yield return Server("redis", 2, i + 1, node.Name, State(node), node.Routed, Cells(figures.Nodes, node),
+                ("lastchg", Seconds(moment.Time - (node.Status.MaintenanceSince ?? node.Status.Since))),
+                ("check_status", node.Status.Health.HaproxyCode()),
+                ("check_duration", node.Status.Latency is { } latency ? N(latency.TotalMilliseconds) : ""),
+                ("last_chk", node.Status.Error ?? node.Status.StateText));
         }
 
-        yield return new()
+        yield return Backend("redis", 2, moment.Gate.Mode == GateMode.Open, moment.Gate.Mode == GateMode.Open ? 1 : 0, moment.Data, nodes.Select(n => n.Traffic),
+            BackendCells(figures.Sessions, moment), ("lastchg", Seconds(moment.Time - moment.Control.GateSince)));
+        if (moment.Reads is not { } reads)
         {
-            ["pxname"] = Service,
-            ["svname"] = "BACKEND",
-            ["qcur"] = N(s.Parked),
-            ["scur"] = N(s.Current - s.Parked),
-            ["smax"] = N(s.Max),
-            ["slim"] = N(s.Limit),
-            ["stot"] = N(s.Total),
-            ["bin"] = N(s.BytesIn),
-            ["bout"] = N(s.BytesOut),
-            ["dreq"] = N(refused),
-            ["dresp"] = "0",
-            ["econ"] = N(s.Ends["connect-failed"] + s.Ends["no-master"] + s.Ends["park-timeout"]),
-            ["eresp"] = "0",
-            ["wretr"] = "0",
-            ["wredis"] = "0",
-            ["status"] = open ? "UP" : "DOWN",
-            ["weight"] = open ? "1" : "0",
-            ["act"] = open ? "1" : "0",
-            ["bck"] = "0",
-            ["lastchg"] = Seconds(status.Process.Time - status.Gate.Since),
-            ["qlimit"] = N(s.ParkedLimit),
-            ["pid"] = "1",
-            ["iid"] = "2",
-            ["sid"] = "0",
-            ["lbtot"] = N(status.Nodes.Sum(n => n.SessionsTotal)),
-            ["type"] = "1",
-            ["rate"] = N(s.PerSecond),
-            ["rate_max"] = N(s.PerSecondMax),
-            ["cli_abrt"] = "0",
-            ["srv_abrt"] = N(cut),
-            ["mode"] = "tcp",
-        };
+            yield break;
+        }
+
+        yield return Frontend("redis-readonly", 3, listening, reads.Data, Cells(figures.ReadListener, reads));
+        foreach (var (node, i) in reads.Nodes.Select((node, i) => (node, i)))
+        {
+            yield return Server("redis-readonly", 3, i + 1, node.Node.Name, node.Target ? "UP" : node.State == "unfit" ? "DOWN" : "NOLB", node.Target, Cells(figures.ReadNodes, node));
+        }
+
+        yield return Backend("redis-readonly", 3, reads.Data.Order.Mode == GateMode.Open, reads.Targets.Count, reads.Data, reads.Nodes.Select(n => n.Traffic),
+            BackendCells(figures.ReadListener, reads), ("algo", "leastconn"));
     }
 
+    private static Dictionary<string, string> Frontend(
+        string service, int id, string state, ForwarderSnapshot data, Dictionary<string, string> cells, params ReadOnlySpan<(string Column, string Value)> further) =>
+        Row(service, "FRONTEND", id, 0, type: 0, state, cells, [("dreq", "0"), ("dresp", "0"), ("ereq", N(data.Ended(SessionEnd.ProxyHeader))), .. further]);
+
+    private static Dictionary<string, string> Server(
+        string service, int id, int server, string name, string state, bool active, Dictionary<string, string> cells, params ReadOnlySpan<(string Column, string Value)> further) =>
+        Row(service, name, id, server, type: 2, state, cells,
+            [
+                ("qcur", "0"), ("qmax", "0"), ("dresp", "0"), ("eresp", "0"), ("wretr", "0"), ("wredis", "0"),
+                ("weight", "1"), ("act", active ? "1" : "0"), ("bck", active ? "0" : "1"), .. further,
+            ]);
+
+    private static Dictionary<string, string> Backend(
+        string service, int id, bool open, int active, ForwarderSnapshot data, IEnumerable<NodeSnapshot> nodes, Dictionary<string, string> cells, params ReadOnlySpan<(string Column, string Value)> further) =>
+        Row(service, "BACKEND", id, 0, type: 1, open ? "UP" : "DOWN", cells,
+            [
+                ("scur", N(data.Sessions - data.Parked)), ("dreq", N(data.Ended(SessionEnd.Limit))), ("dresp", "0"),
+                ("econ", N(data.Ended(SessionEnd.ConnectFailed) + data.Ended(SessionEnd.NoMaster) + data.Ended(SessionEnd.ParkTimeout))),
+                ("eresp", "0"), ("wretr", "0"), ("wredis", "0"), ("weight", open ? "1" : "0"), ("act", N(active)), ("bck", "0"),
+                ("lbtot", N(nodes.Sum(n => n.SessionsTotal))), ("cli_abrt", "0"),
+                ("srv_abrt", N(data.Ended(SessionEnd.ServerClosed) + data.Ended(SessionEnd.RoleLost))), .. further,
+            ]);
+
+    private static Dictionary<string, string> Row(
+        string service, string name, int id, int server, int type, string state, Dictionary<string, string> cells, ReadOnlySpan<(string Column, string Value)> further)
+    {
+        foreach (var (column, value) in (ReadOnlySpan<(string, string)>)[
+            ("pxname", service), ("svname", name), ("status", state), ("pid", "1"), ("iid", N(id)), ("sid", N(server)), ("type", N(type)), ("mode", "tcp"), .. further])
+        {
+            cells[column] = value;
+        }
+
+        return cells;
+    }
+
+    private static Dictionary<string, string> Cells<T>(IReadOnlyList<Figure<T>> figures, T item) => Cells(figures, item, figure => figure.Csv);
+
+    private static Dictionary<string, string> BackendCells<T>(IReadOnlyList<Figure<T>> figures, T item) => Cells(figures, item, figure => figure.BackendCsv);
+
+    private static Dictionary<string, string> Cells<T>(IReadOnlyList<Figure<T>> figures, T item, Func<Figure, string> columns) =>
+        figures.SelectMany(figure => columns(figure).Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(column => (column, Cell(figure.Value(item)))))
+            .ToDictionary(cell => cell.column, cell => cell.Item2);
+
+    private static string Cell(object? value) => value switch
+    {
+        null => "",
+        string text => text,
+        TimeSpan span => N(span.TotalSeconds),
+        _ => N(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
+    };
+
     // A replica is up and takes no sessions: HAProxy's NOLB.
-    private static string State(NodeEntry node) => node.MaintenanceSince is not null ? "MAINT" : node.Routed ? "UP" : node.Up ? "NOLB" : "DOWN";
+    private static string State(NodeMoment node) => node.InMaintenance ? "MAINT" : node.Routed ? "UP" : node.Up ? "NOLB" : "DOWN";
 
     private static string N(double number) => Math.Round(number).ToString("0", CultureInfo.InvariantCulture);
 

@@ -51,15 +51,15 @@ internal sealed class StatsEvents(StatusSource source, TimeProvider timeProvider
         await response.WriteAsync("retry: 1000\n\n", cancellationToken);
         while (true)
         {
-            var status = source.Status();
+            var moment = source.Now();
             var text = new StringBuilder();
-            string title = StatsPage.Title(status);
+            string title = StatsPage.Title(moment);
             if (Changed(sent, "", title))
             {
                 text.Append("event: title\ndata: ").Append(JsonSerializer.Serialize(title, AdminJson.Default.String)).Append("\n\n");
             }
 
-            foreach (var section in StatsPage.Sections(status, source.Timeline()))
+            foreach (var section in StatsPage.Sections(moment))
             {
                 if (Changed(sent, section.Id, section.Html))
                 {

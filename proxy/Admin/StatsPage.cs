@@ -4,6 +4,8 @@ using System.Globalization;
 using System.Reflection;
 using System.Text;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Admin;
 
@@ -21,14 +23,13 @@ internal static class StatsPage
     private static readonly string Script = Resource("stats.js");
 
     /// <summary>The title: in a browser's tab the master is seen without opening it.</summary>
-    public static string Title(StatusDocument status) =>
-        $"{(status.Gate.Mode == "open" ? $"{status.Gate.Target} is master" : status.Gate.Mode == "park" ? "waiting for a master" : "NO MASTER")} - {status.Process.Host}";
+    public static string Title(Moment moment) =>
+        $"{(moment.Gate.Mode == GateMode.Open ? $"{moment.Gate.Target?.Name} is master" : moment.Gate.Mode == GateMode.Park ? "waiting for a master" : "NO MASTER")} - {moment.Host}";
 
     /// <summary>The whole page.</summary>
-    /// <param name="status">What is shown.</param>
-    /// <param name="timeline">What happened.</param>
+    /// <param name="moment">What is shown.</param>
     /// <param name="nonce">The one of the Content-Security-Policy: no other script or style is allowed.</param>
-    public static string Write(StatusDocument status, TimelineDocument timeline, string nonce)
+    public static string Write(Moment moment, string nonce)
     {
         var html = new StringBuilder(16 * 1024);
         html.Append($"""
@@ -37,7 +38,7 @@ internal static class StatsPage
             <head>
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>{Html.Text(Title(status))}</title>
+            <title>{Html.Text(Title(moment))}</title>
             <link rel="icon" href="data:,">
             <noscript><meta http-equiv="refresh" content="3"></noscript>
             <style nonce="{nonce}">
@@ -45,12 +46,12 @@ internal static class StatsPage
             </head>
             <body>
             <p id="lost" role="alert" hidden></p>
-            <header><h1>redis-ha-proxy on {Html.Text(status.Process.Host)}</h1>
+            <header><h1>redis-ha-proxy on {Html.Text(moment.Host)}</h1>
             <nav aria-label="Other forms"><a href="/stats;csv">CSV</a><a href="/stats.json">JSON</a><a href="/metrics">metrics</a><a href="/explain">explain</a><a href="/timeline">timeline</a></nav></header>
             <main>
 
             """);
-        foreach (var section in Sections(status, timeline))
+        foreach (var section in Sections(moment))
         {
             // The headline is announced when it changes; everything else is read on demand.
             html.Append(CultureInfo.InvariantCulture, $"<section id=\"{section.Id}\"{(section.Id == "headline" ? " role=\"status\"" : "")}>{section.Html}</section>\n");
@@ -61,120 +62,136 @@ internal static class StatsPage
     }
 
     /// <summary>The sections, in order.</summary>
-    public static IReadOnlyList<PageSection> Sections(StatusDocument status, TimelineDocument timeline) =>
+    public static IReadOnlyList<PageSection> Sections(Moment moment) =>
     [
-        new("headline", Headline(status)),
-        new("hints", Hints(status)),
-        new("picture", "<div class=\"card wide\" id=\"picture-card\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">" + StatsPicture.Write(status) + "</div>"),
-        new("nodes", Nodes(status)),
-        new("traffic", Traffic(status)),
-        new("sentinels", Sentinels(status)),
-        new("failovers", Failovers(timeline)),
-        new("sessions", Sessions(status)),
-        new("readonly", ReadOnlyForms.Section(status)),
-        new("orders", Orders(timeline)),
-        new("process", ProcessLine(status)),
+        new("headline", Headline(moment)),
+        new("hints", Hints(moment)),
+        new("picture", "<div class=\"card wide\" id=\"picture-card\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">" + StatsPicture.Write(moment) + "</div>"),
+        new("nodes", Nodes(moment)),
+        new("traffic", Traffic(moment)),
+        new("sentinels", Sentinels(moment)),
+        new("failovers", Failovers(moment.Control)),
+        new("sessions", Sessions(moment)),
+        new("readonly", moment.Reads is { } reads ? ReadOnly(moment.Figures, reads) : ""),
+        new("orders", Orders(moment.Control)),
+        new("process", ProcessLine(moment)),
     ];
 
-    private static string Headline(StatusDocument status)
+    private static string Headline(Moment moment)
     {
-        var gate = status.Gate;
-        string big = gate.Mode switch
+        string? target = moment.Gate.Target?.Name;
+        string big = (moment.Gate.Mode, moment.Control.Withheld) switch
         {
-            "park" when gate.Withheld is not null => $"{gate.Withheld}; sessions wait",
-            "closed" when gate.Withheld is not null => $"{gate.Withheld}; sessions are refused",
-            "open" => $"Master: {gate.Target}",
-            "park" when gate.Target is not null => $"{gate.Target} is silent; new sessions wait",
-            "park" => "No master now; sessions wait for one",
+            (GateMode.Park, { } why) => $"{why}; sessions wait",
+            (GateMode.Closed, { } why) => $"{why}; sessions are refused",
+            (GateMode.Open, _) => $"Master: {target}",
+            (GateMode.Park, _) when target is not null => $"{target} is silent; new sessions wait",
+            (GateMode.Park, _) => "No master now; sessions wait for one",
             _ => "No master; sessions are refused",
         };
-        return $"<div class=\"card headline {gate.Mode}\"><p class=\"big\">{Html.Text(big)}</p>"
-            + $"<p>Rule {Html.Text(gate.Rule)}: {Html.Text(gate.RuleMeaning)}.</p>"
-            + $"<p class=\"soft\">Since {Html.Time(gate.Since)}. {Html.Text(gate.Evidence)}</p></div>";
+        return $"<div class=\"card headline {moment.GateMode}\"><p class=\"big\">{Html.Text(big)}</p>"
+            + $"<p>Rule {Html.Text(moment.Control.Decision.RuleName)}: {Html.Text(moment.RuleMeaning)}.</p>"
+            + $"<p class=\"soft\">Since {Html.Time(moment.Control.GateSince)}. {Html.Text(moment.Control.Evidence)}</p></div>";
     }
 
-    private static string Hints(StatusDocument status)
+    private static string Hints(Moment moment)
     {
-        var hints = Explanation.Hints(status);
+        var hints = Explanation.Hints(moment);
         return hints.Count == 0
             ? ""
             : $"<div class=\"card\"><h2 class=\"warn\">What deserves attention</h2><ul class=\"hints\">{string.Concat(hints.Select(h => $"<li>{Html.Text(h)}</li>"))}</ul></div>";
     }
 
-    private static string Nodes(StatusDocument status) => Html.Table(
+    private static string Nodes(Moment moment) => Html.Table(
         "nodes", "Data nodes", ["node", "address", "role", "link", ">lag", ">offset", "last check", ">took", "since", ">down for"],
-        status.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
+        moment.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
         [
-            Html.Text(n.Name) + (n.MaintenanceSince is not null ? " <span class=\"warn\">MAINT</span>" : n.Routed ? " <span class=\"good\">&larr; sessions</span>" : ""),
+            Html.Text(n.Name) + (n.InMaintenance ? " <span class=\"warn\">MAINT</span>" : n.Routed ? " <span class=\"good\">&larr; sessions</span>" : ""),
             Html.Text(n.Address),
             n.Role == "master" ? $"<span class=\"good\">master</span> ({n.Replicas?.ToString(CultureInfo.InvariantCulture) ?? "?"} replicas)" : Html.Text(n.Role),
             n.LinkUp is { } up ? Html.State(up, "up", "down") : "",
-            n.LagBytes is { } lag ? Html.Text(Quantities.Bytes(lag)) : "",
-            n.Offset is { } offset and >= 0 ? N(offset) : "",
-            Html.State(n.Up, "up", n.Health) + Html.Text(Explanation.Error(n.Health, n.Error)),
-            n.CheckLatencyMs is { } latency ? Html.Text(Quantities.Milliseconds(latency)) : "",
-            n.MaintenanceSince is { } maintenance ? Html.Time(maintenance) : Html.Time(n.Since),
-            n.DowntimeMs > 0 ? Html.Text(Quantities.Span(TimeSpan.FromMilliseconds(n.DowntimeMs))) : "",
+            n.Status.LagBytes is { } lag ? Html.Text(Quantities.Bytes(lag)) : "",
+            n.Status.Answer?.Offset is { } offset and >= 0 ? N(offset) : "",
+            Html.State(n.Up, "up", n.Status.Health.Text()) + Html.Text(Explanation.Error(n.Status.Health, n.Status.Error)),
+            n.Status.Latency is { } latency ? Html.Text(Quantities.Milliseconds(latency.TotalMilliseconds)) : "",
+            Html.Time(n.Status.MaintenanceSince ?? n.Status.Since),
+            n.Status.Downtime > TimeSpan.Zero ? Html.Text(Quantities.Span(n.Status.Downtime)) : "",
         ])));
 
-    private static string Traffic(StatusDocument status) => Html.Table(
-        "traffic", "Sessions by node", ["node", ">now", ">most", ">in all", ">bytes in", ">bytes out", ">failed connects"],
-        status.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
-        [
-            Html.Text(n.Name), N(n.Sessions), N(n.SessionsMax), N(n.SessionsTotal), Html.Text(Quantities.Bytes(n.BytesIn)), Html.Text(Quantities.Bytes(n.BytesOut)), N(n.ConnectFailures),
-        ])));
+    private static string Traffic(Moment moment) => FigureTable("traffic", "Sessions by node", moment.Figures.Nodes, moment.Nodes,
+        ["node"], n => (n.Routed ? "routed" : "", [Html.Text(n.Name)]));
 
-    private static string Sentinels(StatusDocument status) => status.Sentinels.Count == 0
+    private static string Sentinels(Moment moment) => moment.Sentinels.Count == 0
         ? "<div class=\"card\"><h2>Sentinels</h2>None are configured: replication links and observed promotions decide.</div>"
-        : Html.Table("sentinels", "Sentinels", ["address", "votes for", ">epoch", "sees the master", "last check", "since"],
-            status.Sentinels.Select(s => new HtmlRow("",
+        : FigureTable("sentinels", "Sentinels", moment.Figures.Sentinels, moment.Sentinels,
+            ["address", "votes for", ">epoch", "sees the master", "last check", "since"],
+            s => ("",
             [
                 Html.Text(s.Address),
-                s.VoteCounts ? Html.Text(s.Vote) : "<span class=\"soft\">no vote that counts</span>",
-                s.Epoch?.ToString(CultureInfo.InvariantCulture) ?? "",
-                s.Tilt ? "<span class=\"warn\">TILT</span>" : s.FailoverInProgress ? "<span class=\"warn\">failing over</span>" : s.MarkedDown ? "<span class=\"bad\">down</span>" : s.Epoch is null ? "" : "up",
-                Html.State(s.Up, "up", s.Health) + Html.Text(Explanation.Error(s.Health, s.Error))
+                s.Vote.Fresh ? Html.Text(s.VoteText) : "<span class=\"soft\">no vote that counts</span>",
+                s.Answer?.ConfigEpoch.ToString(CultureInfo.InvariantCulture) ?? "",
+                s.Answer is not { } said ? "" : said.Tilt ? "<span class=\"warn\">TILT</span>" : said.FailoverInProgress ? "<span class=\"warn\">failing over</span>"
+                    : said.MarkedDown ? "<span class=\"bad\">down</span>" : "up",
+                Html.State(s.IsUp, "up", s.Health.Text()) + Html.Text(Explanation.Error(s.Health, s.Error))
                     + (s.EventsHeard == false ? ", <span class=\"bad\">events not heard</span>" : ""),
                 Html.Time(s.Since),
-            ])));
+            ]));
 
-    private static string Sessions(StatusDocument status)
-    {
-        var s = status.Sessions;
-        string tiles = Html.Tile("sessions now", N(s.Current), $"most {s.Max}, limit {s.Limit}")
-            + Html.Tile("waiting for a master", N(s.Parked), $"limit {s.ParkedLimit}")
-            + Html.Tile("new sessions", string.Create(CultureInfo.InvariantCulture, $"{s.PerSecond:0.#}/s"), string.Create(CultureInfo.InvariantCulture, $"most {s.PerSecondMax:0.#}/s, {s.Total} in all"))
-            + Html.Tile("bytes in", $"{Quantities.Bytes(s.BytesInPerSecond)}/s", $"{Quantities.Bytes(s.BytesIn)} in all")
-            + Html.Tile("bytes out", $"{Quantities.Bytes(s.BytesOutPerSecond)}/s", $"{Quantities.Bytes(s.BytesOut)} in all");
-        return $"<div class=\"card\"><h2>Sessions</h2><dl class=\"tiles\">{tiles}</dl></div>"
-            + Html.Table("ends", "Ended sessions by code", ["code", ">sessions", "meaning"],
-                Enum.GetValues<SessionEnd>().Select(end => new HtmlRow("", [EndCode.Of(end), N(s.Ends[EndCode.Of(end)]), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
-    }
+    private static string Sessions(Moment moment) =>
+        $"<div class=\"card\"><h2>Sessions</h2><dl class=\"tiles\">{Tiles(moment.Figures.Sessions, moment)}</dl></div>"
+        + Html.Table("ends", "Ended sessions by code", ["code", ">sessions", "meaning"],
+            Enum.GetValues<SessionEnd>().Select(end => new HtmlRow("", [EndCode.Of(end), N(moment.Data.Ended(end)), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
 
-    private static string Failovers(TimelineDocument timeline) => timeline.Interruptions.Count == 0
+    private static string ReadOnly(Figures figures, ReadMoment reads) =>
+        $"<div class=\"card\"><h2>Read-only listener</h2><p>{Html.Text(reads.Summary)}</p><dl class=\"tiles\">{Tiles(figures.ReadListener, reads)}</dl>"
+        + $"<p class=\"soft\">Ended: {Html.Text(FigureText.Fill("{ends}", figures.ReadListener, reads))}</p></div>"
+        + FigureTable("readonly-nodes", "Replicas for read-only sessions", figures.ReadNodes, reads.Nodes, ["node", "new sessions", "why", ">data at most"],
+            n => ("",
+            [
+                Html.Text(n.Node.Name), Html.State(n.Target, "yes", "no"), Html.Text(n.Reason),
+                n.Age is { } age ? Html.Text(Quantities.Milliseconds(age.TotalMilliseconds) + " old") : "",
+            ]));
+
+    private static string Failovers(RoutingSnapshot control) => control.Switchovers.Count == 0
         ? "<div class=\"card\"><h2>Failovers</h2>No master has been routed to since the start.</div>"
         : Html.Table("failovers", "Failovers, the newest first", ["opened", "from", "to", ">shut for", ">promotion to open", "shut by", "opened by", "old sessions"],
-            timeline.Interruptions.Select(i => new HtmlRow("",
+            control.Switchovers.Reverse().Select(s => new HtmlRow("",
             [
-                Html.Time(i.Open, milliseconds: true), Html.Text(i.From ?? "(start)"), Html.Text(i.To), Html.Text(Quantities.Milliseconds(i.ShutMs)),
-                i.PromotionToOpenMs is { } p ? Html.Text(Quantities.Milliseconds(p)) : "", Html.Text("rule " + i.ShutRule), Html.Text("rule " + i.OpenRule),
-                i.From is null ? "" : i.SessionsKept ? "kept" : "ended",
+                Html.Time(s.OpenTime, milliseconds: true), Html.Text(s.From ?? "(start)"), Html.Text(s.To), Html.Text(Quantities.Milliseconds(s.Shut.TotalMilliseconds)),
+                s.PromotionToOpen is { } p ? Html.Text(Quantities.Milliseconds(p.TotalMilliseconds)) : "", Html.Text("rule " + s.ShutRule), Html.Text("rule " + s.OpenRule),
+                s.From is null ? "" : s.SessionsKept ? "kept" : "ended",
             ])));
 
-    private static string Orders(TimelineDocument timeline) => Html.Table(
+    private static string Orders(RoutingSnapshot control) => Html.Table(
         "orders", "What the gate did, the newest first", ["time", "gate", "sessions go to", "rule", ">carried out in", "evidence"],
-        timeline.Orders.Take(OrdersShown).Select(o => new HtmlRow("",
+        control.Events.Reverse().Take(OrdersShown).Select(e => new HtmlRow("",
         [
-            Html.Time(o.Time, milliseconds: true), $"<span class=\"{(o.Mode == "open" ? "good" : o.Mode == "park" ? "warn" : "bad")}\">{Html.Text(o.Mode)}</span>", Html.Text(o.Target ?? "-"),
-            Html.Text(o.Rule), Html.Text(Quantities.Milliseconds(o.TookMs)), $"<span class=\"text\">{Html.Text(o.Evidence)}</span>",
+            Html.Time(e.Time, milliseconds: true),
+            $"<span class=\"{(e.Mode switch { GateMode.Open => "good", GateMode.Park => "warn", _ => "bad" })}\">{Moment.Lower(e.Mode)}</span>", Html.Text(e.Target ?? "-"),
+            Html.Text(e.Rule), Html.Text(Quantities.Milliseconds(e.Took.TotalMilliseconds)), $"<span class=\"text\">{Html.Text(e.Evidence)}</span>",
         ])));
 
-    private static string ProcessLine(StatusDocument status)
+    private static string ProcessLine(Moment moment)
     {
-        var p = status.Process;
-        return $"<footer class=\"soft\">{Html.State(p.Healthy, p.Phase, p.Healthy || p.Health == p.Phase ? p.Phase : $"{p.Phase}: {p.Health}")} since {Html.Time(p.PhaseSince)}; "
-            + $"listening on {Html.Text(string.Join(", ", p.Listen))}; process {p.ProcessId}, version {Html.Text(p.Version)}, started {Html.Time(p.Started)}. Times are UTC.</footer>";
+        var (phase, health) = (Moment.Lower(moment.Phase), moment.Health);
+        return $"<footer class=\"soft\">{Html.State(health.Good, phase, health.Good || health.Reason == phase ? phase : $"{phase}: {health.Reason}")} since {Html.Time(moment.PhaseSince)}; "
+            + $"listening on {Html.Text(string.Join(", ", moment.Listen))}; process {moment.ProcessId}, version {Html.Text(moment.Version)}, started {Html.Time(moment.Started)}. Times are UTC.</footer>";
     }
+
+    // The columns that are more than a figure, then those of the table.
+    private static string FigureTable<T>(
+        string id, string caption, IReadOnlyList<Figure<T>> figures, IEnumerable<T> items, IReadOnlyList<string> columns, Func<T, (string Class, IReadOnlyList<string> Cells)> first)
+    {
+        var further = figures.Where(f => f.Column is not null).ToList();
+        return Html.Table(id, caption, [.. columns, .. further.Select(f => f.Column!)], items.Select(item =>
+        {
+            var (style, cells) = first(item);
+            return new HtmlRow(style, [.. cells, .. further.Select(f => Html.Text(f.Write(f.Value(item))))]);
+        }));
+    }
+
+    private static string Tiles<T>(IReadOnlyList<Figure<T>> figures, T item) => string.Concat(
+        figures.Select(f => f.Tile).OfType<Tile>().Select(tile => Html.Tile(tile.Title, FigureText.Fill(tile.Value, figures, item), FigureText.Fill(tile.Further, figures, item))));
 
     private static string N(long number) => number.ToString(CultureInfo.InvariantCulture);
 

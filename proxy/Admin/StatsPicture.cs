@@ -2,10 +2,11 @@
 
 using System.Globalization;
 using System.Text;
+using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Admin;
 
-/// <summary>Draws a status as SVG.</summary>
+/// <summary>Draws a moment as SVG.</summary>
 internal static class StatsPicture
 {
     private const int RowHeight = 84;
@@ -14,39 +15,39 @@ internal static class StatsPicture
     private const int NodeWidth = 250;
 
     /// <summary>The picture; what it says is also in its label and in the tables.</summary>
-    public static string Write(StatusDocument status)
+    public static string Write(Moment moment)
     {
-        int height = Math.Max(2, status.Nodes.Count) * RowHeight;
+        int height = Math.Max(2, moment.Nodes.Count) * RowHeight;
         int middle = height / 2;
         var svg = new StringBuilder(4096);
-        svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"picture\" viewBox=\"0 0 840 {height}\" role=\"img\" aria-label=\"{Html.Text(Explanation.Summary(status))}\">");
-        Box(svg, "", 5, middle, 130, "clients", $"{status.Sessions.Current} sessions");
-        string flow = status.Gate.Mode switch { "open" => "flow", "park" => "waits", _ => "shut" };
+        svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"picture\" viewBox=\"0 0 840 {height}\" role=\"img\" aria-label=\"{Html.Text(Explanation.Summary(moment))}\">");
+        Box(svg, "", 5, middle, 130, "clients", $"{moment.Data.Sessions} sessions");
+        string flow = moment.GateMode switch { "open" => "flow", "park" => "waits", _ => "shut" };
         svg.Append(CultureInfo.InvariantCulture, $"<line class=\"{flow}\" x1=\"135\" y1=\"{middle}\" x2=\"220\" y2=\"{middle}\"/>");
-        Box(svg, status.Process.Healthy ? "" : "down", 220, middle, 150, status.Process.Host, status.Sessions.Parked > 0 ? $"{status.Sessions.Parked} waiting" : $"gate {status.Gate.Mode}");
-        for (int i = 0; i < status.Nodes.Count; i++)
+        Box(svg, moment.Health.Good ? "" : "down", 220, middle, 150, moment.Host, moment.Data.Parked > 0 ? $"{moment.Data.Parked} waiting" : $"gate {moment.GateMode}");
+        for (int i = 0; i < moment.Nodes.Count; i++)
         {
-            var node = status.Nodes[i];
+            var node = moment.Nodes[i];
             int y = (i * RowHeight) + (RowHeight / 2);
             if (node.Routed)
             {
                 svg.Append(CultureInfo.InvariantCulture, $"<path class=\"{flow}\" d=\"M370 {middle} C 420 {middle}, 420 {y}, {NodeLeft} {y}\"/>");
             }
 
-            Replication(svg, status, node, y);
-            string second = node.MaintenanceSince is not null ? $"MAINT, {node.Role}" : !node.Up ? node.Health : node.Role == "replica" ? $"replica, {(node.LinkUp == true ? $"{Quantities.Bytes(node.LagBytes ?? 0)} behind" : "link down")}" : node.Role;
-            Box(svg, node.MaintenanceSince is not null ? "maintenance" : !node.Up ? "down" : node.Role == "master" ? "master" : "", NodeLeft, y, NodeWidth, $"{node.Name}  {node.Address}", second);
+            Replication(svg, moment, node, y);
+            string second = node.InMaintenance ? $"MAINT, {node.Role}" : !node.Up ? node.Status.Health.Text() : node.Role == "replica" ? $"replica, {(node.LinkUp == true ? $"{Quantities.Bytes(node.Status.LagBytes ?? 0)} behind" : "link down")}" : node.Role;
+            Box(svg, node.InMaintenance ? "maintenance" : !node.Up ? "down" : node.Role == "master" ? "master" : "", NodeLeft, y, NodeWidth, $"{node.Name}  {node.Address}", second);
         }
 
         return svg.Append("</svg>").ToString();
     }
 
     // From the followed node's right side to the replica's.
-    private static void Replication(StringBuilder svg, StatusDocument status, NodeEntry node, int y)
+    private static void Replication(StringBuilder svg, Moment moment, NodeMoment node, int y)
     {
-        for (int j = 0; j < status.Nodes.Count; j++)
+        for (int j = 0; j < moment.Nodes.Count; j++)
         {
-            if (node.Follows == status.Nodes[j].Address)
+            if (node.Follows == moment.Nodes[j].Address)
             {
                 int from = (j * RowHeight) + (RowHeight / 2);
                 int bend = NodeLeft + NodeWidth + 35 + (25 * Math.Abs(from - y) / RowHeight);

@@ -38,28 +38,25 @@ internal static class ConnectionCheck
         await output.WriteLineAsync("What the servers say:");
         foreach (var node in snapshot.Nodes)
         {
-            string health = node.Health.Text();
-            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {health}, {node.StateText}{Explanation.Error(health, node.Error)}");
+            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {node.Health.Text()}, {node.StateText}{Explanation.Error(node.Health, node.Error)}");
             await AdviseAsync(node.Health, "redis");
         }
 
         foreach (var sentinel in snapshot.Sentinels)
         {
-            string health = sentinel.Health.Text();
-            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {health}, names {sentinel.VoteText}{Explanation.Error(health, sentinel.Error)}");
+            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {sentinel.Health.Text()}, names {sentinel.VoteText}{Explanation.Error(sentinel.Health, sentinel.Error)}");
             await AdviseAsync(sentinel.Health, "sentinel");
             if (sentinel is { Health: ServerHealth.Up, Events: not ServerHealth.Up })
             {
-                string events = sentinel.Events.Text();
-                await output.WriteLineAsync($"             its events are not heard: {events}{Explanation.Error(events, sentinel.EventsError)}");
+                await output.WriteLineAsync($"             its events are not heard: {sentinel.Events.Text()}{Explanation.Error(sentinel.Events, sentinel.EventsError)}");
                 await AdviseAsync(sentinel.Events, "sentinel");
             }
         }
 
         bool routes = snapshot.Decision is { Action: RoutingAction.Route, Node: >= 0 };
         await output.WriteLineAsync(routes
-            ? $"Sessions would go to {snapshot.Nodes[snapshot.Decision.Node].Node.Name} by rule {snapshot.Decision.RuleName}: {Explanation.Meaning(snapshot.Decision.Rule)}."
-            : $"Sessions would go nowhere by rule {snapshot.Decision.RuleName}: {Explanation.Meaning(snapshot.Decision.Rule)}.");
+            ? $"Sessions would go to {snapshot.Nodes[snapshot.Decision.Node].Node.Name} by rule {snapshot.Decision.RuleName}: {RuleText.Of(snapshot.Decision.Rule).Meaning}."
+            : $"Sessions would go nowhere by rule {snapshot.Decision.RuleName}: {RuleText.Of(snapshot.Decision.Rule).Meaning}.");
         return routes && snapshot.Nodes.All(n => n.Health == ServerHealth.Up) && snapshot.Sentinels.All(s => s is { Health: ServerHealth.Up, Events: ServerHealth.Up });
 
         async Task AdviseAsync(ServerHealth health, string section)

@@ -4,6 +4,7 @@ using System.CommandLine;
 using System.CommandLine.Completions;
 using System.CommandLine.Parsing;
 using System.Net;
+using System.Text.Json;
 using RedisHaProxy.Admin;
 using Spectre.Console;
 
@@ -17,12 +18,9 @@ internal static class ControlCommands
 
     public static IEnumerable<Command> Create() =>
     [
-        Show("status", "Show the master, the nodes, the Sentinels and the sessions.", "stats.json",
-            AdminJson.Default.StatusDocument, (console, document) => StatusText.Write(console, document)),
-        Show("explain", "Show why sessions go where they go, or why the gate is shut.", "explain",
-            AdminJson.Default.ExplainDocument, (console, document) => ExplainText.Write(console, document)),
-        Show("timeline", "Show the last failovers: when, why, how long.", "timeline",
-            AdminJson.Default.TimelineDocument, (console, document) => TimelineText.Write(console, document)),
+        Show("status", "Show the master, the nodes, the Sentinels and the sessions.", "stats.json", StatusText.Write, "control/status"),
+        Show("explain", "Show why sessions go where they go, or why the gate is shut.", "explain", ExplainText.Write, "control/status"),
+        Show("timeline", "Show the last failovers: when, why, how long.", "timeline", TimelineText.Write),
         Sessions(),
         Order("drain", "Fail /healthz, so that the load balancer sends new sessions elsewhere; open sessions go on.", "control/drain"),
         Maintenance(),
@@ -30,8 +28,8 @@ internal static class ControlCommands
         Order("reload", "Read the configuration file again and apply what can change live, as SIGHUP does.", "control/reload"),
     ];
 
-    private static Command Show<T>(string name, string description, string path, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type, Action<IAnsiConsole, T> write)
-        where T : class
+    // JSON is what everybody gets at the path; the text may need more.
+    private static Command Show(string name, string description, string path, Action<IAnsiConsole, JsonElement> write, string? textPath = null)
     {
         var (socket, json) = (SocketOption(), JsonOption());
         var command = new Command(name, description) { socket, json };
@@ -44,7 +42,7 @@ internal static class ControlCommands
             }
             else
             {
-                write(Terminal.Console(output), await client.GetAsync(path, type, cancellationToken));
+                write(Terminal.Console(output), await client.GetAsync(textPath ?? path, cancellationToken));
             }
         }));
         return command;
@@ -91,7 +89,7 @@ internal static class ControlCommands
             try
             {
                 using var client = new ControlClient(context.ParseResult.GetValue(socket) ?? DefaultSocket);
-                return client.GetAsync("stats.json", AdminJson.Default.StatusDocument, CancellationToken.None).GetAwaiter().GetResult().Nodes.Select(n => new CompletionItem(n.Name));
+                return client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult().List("nodes").Select(n => new CompletionItem(n.Text("name")!));
             }
             catch (ControlException)
             {
@@ -136,7 +134,7 @@ internal static class ControlCommands
             }
             else
             {
-                SessionsText.Write(Terminal.Console(output), await client.GetAsync("control/sessions", AdminJson.Default.IReadOnlyListSessionEntry, cancellationToken));
+                SessionsText.Write(Terminal.Console(output), await client.GetAsync("control/sessions", cancellationToken));
             }
         }));
         return command;

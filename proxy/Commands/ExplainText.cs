@@ -1,6 +1,7 @@
 // The text of "explain", "timeline" and "sessions".
 
 using System.Globalization;
+using System.Text.Json;
 using RedisHaProxy.Admin;
 using Spectre.Console;
 
@@ -9,77 +10,69 @@ namespace RedisHaProxy.Commands;
 /// <summary>Writes the current decision for people.</summary>
 internal static class ExplainText
 {
-    public static void Write(IAnsiConsole console, ExplainDocument explain)
+    public static void Write(IAnsiConsole console, JsonElement explain)
     {
-        console.MarkupLine($"[bold]{Markup.Escape(explain.Summary)}[/]");
-        console.WriteLine($"Decided at {explain.Gate.RuleSince.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture)} UTC.");
-        if (explain.Gate.LeaseLeftMs is { } lease)
+        var gate = explain.GetProperty("gate");
+        console.MarkupLine($"[bold]{Markup.Escape(explain.Text("summary")!)}[/]");
+        console.WriteLine($"Decided at {Terminal.Exactly(gate.Time("ruleSince"))} UTC.");
+        if (gate.Number("leaseLeftMs") is { } lease)
         {
-            console.WriteLine($"No failover away from {explain.Gate.Target} can begin for another {Quantities.Milliseconds(lease)} (the Sentinels' leases).");
+            console.WriteLine($"No failover away from {gate.Text("target")} can begin for another {Quantities.Milliseconds(lease)} (the Sentinels' leases).");
         }
 
-        if (explain.Gate.Support is { } support)
+        if (gate.Text("support") is { } support)
         {
             console.WriteLine($"The claim of {support}.");
         }
 
         console.WriteLine();
         console.WriteLine("What the nodes say:");
-        foreach (var node in explain.Nodes)
+        foreach (var node in explain.List("nodes"))
         {
-            console.WriteLine($"  {node.Name} ({node.Address}) {(node.MaintenanceSince is null ? "" : "MAINT, ")}{node.State}; {node.Health}{Age(node.CheckAgeMs)}");
+            console.WriteLine($"  {node.Text("name")} ({node.Text("address")}) {(node.Field("maintenanceSince") is null ? "" : "MAINT, ")}{node.Text("state")}; {node.Text("health")}{Age(node)}");
         }
 
-        if (explain.Sentinels.Count > 0)
+        if (explain.List("sentinels").Any())
         {
             console.WriteLine("What the Sentinels say:");
-            foreach (var sentinel in explain.Sentinels)
-            {
-                string vote = sentinel.VoteCounts ? $"names {sentinel.Vote} (epoch {sentinel.Epoch?.ToString(CultureInfo.InvariantCulture) ?? "-"})" : "has no vote that counts";
-                console.WriteLine($"  {sentinel.Address} {vote}; {sentinel.Health}{Age(sentinel.CheckAgeMs)}{(sentinel.MarkedDown ? ", sees it down" : "")}{(sentinel.Tilt ? ", TILT" : "")}");
-            }
         }
 
-        foreach (string line in ReadOnlyForms.Lines(explain.ReadOnly))
+        foreach (var sentinel in explain.List("sentinels"))
         {
-            console.WriteLine(line);
+            string vote = sentinel.Is("voteCounts") ? $"names {sentinel.Text("vote")} (epoch {sentinel.Field("epoch")?.GetRawText() ?? "-"})" : "has no vote that counts";
+            console.WriteLine($"  {sentinel.Text("address")} {vote}; {sentinel.Text("health")}{Age(sentinel)}{(sentinel.Is("markedDown") ? ", sees it down" : "")}{(sentinel.Is("tilt") ? ", TILT" : "")}");
         }
 
-        if (explain.Hints.Count > 0)
-        {
-            console.WriteLine();
-            foreach (string hint in explain.Hints)
-            {
-                console.MarkupLine($"[yellow]![/] {Markup.Escape(hint)}");
-            }
-        }
+        StatusText.WriteReads(console, explain, explain.Text("readOnlySummary"), Figures.All);
+        StatusText.WriteHints(console, explain);
     }
 
-    private static string Age(double? milliseconds) => milliseconds is { } age ? $", asked {Quantities.Milliseconds(age)} ago" : "";
+    private static string Age(JsonElement server) => server.Number("checkAgeMs") is { } age ? $", asked {Quantities.Milliseconds(age)} ago" : "";
 }
 
 /// <summary>Writes what happened for people.</summary>
 internal static class TimelineText
 {
-    public static void Write(IAnsiConsole console, TimelineDocument timeline)
+    public static void Write(IAnsiConsole console, JsonElement timeline)
     {
-        if (timeline.Interruptions.Count == 0)
+        var interruptions = timeline.List("interruptions").ToList();
+        if (interruptions.Count == 0)
         {
             console.WriteLine("No master has been routed to since the start.");
         }
         else
         {
             var table = Terminal.Table("opened at (UTC)", "from", "to", ">shut for", ">promotion to open", "rules", "old sessions");
-            foreach (var entry in timeline.Interruptions)
+            foreach (var entry in interruptions)
             {
                 table.AddRow(
-                    entry.Open.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture),
-                    Markup.Escape(entry.From ?? "(start)"),
-                    Markup.Escape(entry.To),
-                    Quantities.Milliseconds(entry.ShutMs),
-                    entry.PromotionToOpenMs is { } promotion ? Quantities.Milliseconds(promotion) : "-",
-                    $"{entry.ShutRule} > {entry.OpenRule}",
-                    entry.From is null ? "-" : entry.SessionsKept ? "kept" : "ended");
+                    Terminal.Exactly(entry.Time("open")),
+                    Markup.Escape(entry.Text("from") ?? "(start)"),
+                    Markup.Escape(entry.Text("to")!),
+                    Quantities.Milliseconds(entry.Number("shutMs") ?? 0),
+                    entry.Number("promotionToOpenMs") is { } promotion ? Quantities.Milliseconds(promotion) : "-",
+                    $"{entry.Text("shutRule")} > {entry.Text("openRule")}",
+                    entry.Field("from") is null ? "-" : entry.Is("sessionsKept") ? "kept" : "ended");
             }
 
             console.Write(table);
@@ -87,9 +80,9 @@ internal static class TimelineText
 
         console.WriteLine();
         console.WriteLine("Orders of the gate, the newest first:");
-        foreach (var order in timeline.Orders)
+        foreach (var order in timeline.List("orders"))
         {
-            console.WriteLine($"  {order.Time.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture)}  {order.Mode,-6} {order.Target ?? "-",-10} rule {order.Rule,-2}  {order.Evidence}");
+            console.WriteLine($"  {Terminal.Exactly(order.Time("time"))}  {order.Text("mode"),-6} {order.Text("target") ?? "-",-10} rule {order.Text("rule"),-2}  {order.Text("evidence")}");
         }
     }
 }
@@ -97,21 +90,22 @@ internal static class TimelineText
 /// <summary>Writes the open sessions for people.</summary>
 internal static class SessionsText
 {
-    public static void Write(IAnsiConsole console, IReadOnlyList<SessionEntry> sessions)
+    public static void Write(IAnsiConsole console, JsonElement list)
     {
+        var sessions = list.EnumerateArray().ToList();
         var table = Terminal.Table(">id", "client", "node", ">port", "state", "accepted (UTC)", ">quiet for", ">in", ">out");
         foreach (var session in sessions)
         {
             table.AddRow(
-                session.Id.ToString(CultureInfo.InvariantCulture),
-                Markup.Escape(session.Client),
-                Markup.Escape(session.Node ?? "-"),
-                session.LocalPort?.ToString(CultureInfo.InvariantCulture) ?? "-",
-                session.State,
-                session.Accepted.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
-                Quantities.Milliseconds(session.QuietMs),
-                Quantities.Bytes(session.BytesIn),
-                Quantities.Bytes(session.BytesOut));
+                session.GetProperty("id").GetRawText(),
+                Markup.Escape(session.Text("client")!),
+                Markup.Escape(session.Text("node") ?? "-"),
+                session.Field("localPort")?.GetRawText() ?? "-",
+                session.Text("state")!,
+                session.Time("accepted").ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+                Quantities.Milliseconds(session.Number("quietMs") ?? 0),
+                Quantities.Bytes(session.Number("bytesIn") ?? 0),
+                Quantities.Bytes(session.Number("bytesOut") ?? 0));
         }
 
         if (sessions.Count > 0)

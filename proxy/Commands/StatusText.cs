@@ -1,6 +1,6 @@
-// The table of "status".
+// The text of "status".
 
-using System.Globalization;
+using System.Text.Json;
 using RedisHaProxy.Admin;
 using Spectre.Console;
 
@@ -9,100 +9,134 @@ namespace RedisHaProxy.Commands;
 /// <summary>Writes a status for people.</summary>
 internal static class StatusText
 {
-    public static void Write(IAnsiConsole console, StatusDocument status)
+    public static void Write(IAnsiConsole console, JsonElement status) => Write(console, status, Figures.All);
+
+    /// <summary>The same with another table of figures.</summary>
+    public static void Write(IAnsiConsole console, JsonElement status, Figures figures)
     {
-        var process = status.Process;
-        console.MarkupLine($"[bold]{Markup.Escape(process.Host)}[/] {Coloured(process.Healthy ? "green" : "red", process.Phase)}"
-            + $" for {Quantities.Span(process.Time - process.PhaseSince)}{(process.Healthy || process.Health == process.Phase ? "" : $" ({Markup.Escape(process.Health)})")}"
-            + $" on {Markup.Escape(string.Join(", ", process.Listen))}, version {Markup.Escape(process.Version)}, by {process.Engine}");
-        string colour = status.Gate.Mode switch { "open" => "green", "park" => "yellow", _ => "red" };
-        console.MarkupLine($"{Coloured(colour, status.Gate.Mode == "open" ? $"master {status.Gate.Target}" : "no master")}"
-            + $" since {Terminal.Clock(status.Gate.Since, process.Time)} UTC ({Quantities.Span(process.Time - status.Gate.Since)})");
-        console.WriteLine(Explanation.Summary(status));
+        var (process, gate) = (status.GetProperty("process"), status.GetProperty("gate"));
+        DateTimeOffset now = process.Time("time");
+        string phase = process.Text("phase")!, health = process.Text("health")!;
+        bool healthy = process.Is("healthy");
+        console.MarkupLine($"[bold]{Markup.Escape(process.Text("host")!)}[/] {Coloured(healthy ? "green" : "red", phase)}"
+            + $" for {Quantities.Span(now - process.Time("phaseSince"))}{(healthy || health == phase ? "" : $" ({Markup.Escape(health)})")}"
+            + $" on {Markup.Escape(string.Join(", ", process.List("listen").Select(l => l.GetString())))}, version {Markup.Escape(process.Text("version")!)}, by {process.Text("engine")}");
+        string mode = gate.Text("mode")!;
+        console.MarkupLine($"{Coloured(mode switch { "open" => "green", "park" => "yellow", _ => "red" }, mode == "open" ? $"master {gate.Text("target")}" : "no master")}"
+            + $" since {Terminal.Clock(gate.Time("since"), now)} UTC ({Quantities.Span(now - gate.Time("since"))})");
+        console.WriteLine(status.Text("summary")!);
         console.WriteLine();
-        WriteNodes(console, status);
+        WriteNodes(console, status, figures, now);
         console.WriteLine();
-        WriteSentinels(console, status);
-        WriteSessions(console, status);
-        foreach (string line in ReadOnlyForms.Lines(status.ReadOnly))
+        WriteSentinels(console, status, figures, now);
+        foreach (string line in Lines(figures.Sessions, status.GetProperty("sessions")))
         {
             console.WriteLine(line);
         }
 
-        var hints = Explanation.Hints(status);
-        if (hints.Count > 0)
-        {
-            console.WriteLine();
-            foreach (string hint in hints)
-            {
-                console.MarkupLine($"[yellow]![/] {Markup.Escape(hint)}");
-            }
-        }
+        WriteReads(console, status, status.Text("readOnlySummary"), figures);
+        WriteHints(console, status);
     }
 
-    private static string Role(NodeEntry node) => node.Role switch
+    /// <summary>Where read-only sessions go, and which replica is fit for them; nothing without a read-only listener.</summary>
+    public static void WriteReads(IAnsiConsole console, JsonElement document, string? summary, Figures figures)
     {
-        "master" when node.MaintenanceSince is null => "master",
-        _ when node.MaintenanceSince is not null => $"MAINT, {node.Role}",
-        "replica" => node.LinkUp == true ? "replica" : "replica, link down",
-        _ => "-",
-    };
-
-    private static void WriteNodes(IAnsiConsole console, StatusDocument status)
-    {
-        var table = Terminal.Table("node", "address", "~role", ">lag", "~check", "since", ">sess");
-        foreach (var node in status.Nodes)
+        if (document.Field("readOnly") is not { } reads)
         {
-            string check = node.Up && node.CheckLatencyMs is { } latency ? $"up, {Quantities.Milliseconds(latency)}" : node.Health;
-            table.AddRow(
-                new Text((node.Routed ? "> " : "  ") + node.Name, node.Routed ? new Style(decoration: Decoration.Bold) : Style.Plain),
-                new Text(node.Address),
-                new Text(Role(node), new Style(node.MaintenanceSince is not null ? Color.Yellow : node.Role == "master" ? Color.Green : node.LinkUp == false ? Color.Yellow : Color.Default)),
-                new Text(node.LagBytes is { } lag ? Quantities.Bytes(lag) : "-"),
-                new Text(check, node.Up ? Style.Plain : new Style(Color.Red)),
-                new Text(Terminal.Clock(node.Since, status.Process.Time)),
-                new Text(node.Sessions.ToString(CultureInfo.InvariantCulture)));
-        }
-
-        console.Write(table);
-    }
-
-    private static void WriteSentinels(IAnsiConsole console, StatusDocument status)
-    {
-        if (status.Sentinels.Count == 0)
-        {
-            console.WriteLine("no Sentinels are configured");
-            console.WriteLine();
             return;
         }
 
-        var table = Terminal.Table("sentinel", "votes for", ">epoch", "~sees master", "~check", "since");
-        foreach (var sentinel in status.Sentinels)
+        console.WriteLine(summary!);
+        foreach (string line in Lines(figures.ReadListener, reads))
         {
-            string sees = sentinel.Tilt ? "TILT" : sentinel.FailoverInProgress ? "failover" : sentinel.MarkedDown ? "down" : sentinel.Epoch is null ? "-" : "up";
-            table.AddRow(
-                new Text("  " + sentinel.Address),
-                new Text(sentinel.VoteCounts ? sentinel.Vote : "-"),
-                new Text(sentinel.Epoch?.ToString(CultureInfo.InvariantCulture) ?? "-"),
-                new Text(sees, sees == "up" ? Style.Plain : new Style(Color.Yellow)),
-                sentinel.EventsHeard == false
-                    ? new Text("up, no events", new Style(Color.Red))
-                    : new Text(sentinel.Health, sentinel.Up ? Style.Plain : new Style(Color.Red)),
-                new Text(Terminal.Clock(sentinel.Since, status.Process.Time)));
+            console.WriteLine(line);
         }
 
-        console.Write(table);
+        foreach (var node in reads.List("nodes"))
+        {
+            console.WriteLine($"  {node.Text("name")}: {node.Text("reason")}{(node.Number("ageMs") is { } age ? $", data at most {Quantities.Milliseconds(age)} old" : "")}, {node.Number("sessions")} sessions");
+        }
+    }
+
+    public static void WriteHints(IAnsiConsole console, JsonElement document)
+    {
+        var hints = document.List("hints").ToList();
+        if (hints.Count > 0)
+        {
+            console.WriteLine();
+        }
+
+        foreach (var hint in hints)
+        {
+            console.MarkupLine($"[yellow]![/] {Markup.Escape(hint.GetString()!)}");
+        }
+    }
+
+    private static void WriteNodes(IAnsiConsole console, JsonElement status, Figures figures, DateTimeOffset now) => WriteTable(
+        console, figures.Nodes, status.List("nodes"), ["node", "address", "~role", ">lag", "~check", "since"],
+        node =>
+        {
+            bool up = node.Is("up"), routed = node.Is("routed"), maintenance = node.Field("maintenanceSince") is not null;
+            string role = node.Text("role")!;
+            return
+            [
+                new Text((routed ? "> " : "  ") + node.Text("name"), routed ? new Style(decoration: Decoration.Bold) : Style.Plain),
+                new Text(node.Text("address")!),
+                new Text(
+                    maintenance ? $"MAINT, {role}" : role == "replica" && !node.Is("linkUp") ? "replica, link down" : role == "unknown" ? "-" : role,
+                    new Style(maintenance ? Color.Yellow : role == "master" ? Color.Green : node.IsNot("linkUp") ? Color.Yellow : Color.Default)),
+                new Text(node.Number("lagBytes") is { } lag ? Quantities.Bytes(lag) : "-"),
+                new Text(up && node.Number("checkLatencyMs") is { } latency ? $"up, {Quantities.Milliseconds(latency)}" : node.Text("health")!, up ? Style.Plain : new Style(Color.Red)),
+                new Text(Terminal.Clock(node.Time("since"), now)),
+            ];
+        });
+
+    private static void WriteSentinels(IAnsiConsole console, JsonElement status, Figures figures, DateTimeOffset now)
+    {
+        if (!status.List("sentinels").Any())
+        {
+            console.WriteLine("no Sentinels are configured");
+        }
+        else
+        {
+            WriteTable(console, figures.Sentinels, status.List("sentinels"), ["sentinel", "votes for", ">epoch", "~sees master", "~check", "since"], sentinel =>
+            {
+                string sees = sentinel.Is("tilt") ? "TILT" : sentinel.Is("failoverInProgress") ? "failover" : sentinel.Is("markedDown") ? "down" : sentinel.Field("epoch") is null ? "-" : "up";
+                return
+                [
+                    new Text("  " + sentinel.Text("address")),
+                    new Text(sentinel.Is("voteCounts") ? sentinel.Text("vote")! : "-"),
+                    new Text(sentinel.Field("epoch")?.GetRawText() ?? "-"),
+                    new Text(sees, sees == "up" ? Style.Plain : new Style(Color.Yellow)),
+                    sentinel.IsNot("eventsHeard")
+                        ? new Text("up, no events", new Style(Color.Red))
+                        : new Text(sentinel.Text("health")!, sentinel.Is("up") ? Style.Plain : new Style(Color.Red)),
+                    new Text(Terminal.Clock(sentinel.Time("since"), now)),
+                ];
+            });
+        }
+
         console.WriteLine();
     }
 
-    private static void WriteSessions(IAnsiConsole console, StatusDocument status)
+    // The columns that are more than a figure, then those of the table of figures.
+    private static void WriteTable(
+        IAnsiConsole console, IReadOnlyList<Figure> figures, IEnumerable<JsonElement> items, IReadOnlyList<string> columns, Func<JsonElement, IReadOnlyList<Text>> first)
     {
-        var s = status.Sessions;
-        console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"sessions  {s.Current} now (most {s.Max}, limit {s.Limit}), {s.Total} in all, {s.PerSecond:0.#}/s, {s.Parked} waiting"));
-        console.WriteLine($"bytes     {Quantities.Bytes(s.BytesIn)} in, {Quantities.Bytes(s.BytesOut)} out; now {Quantities.Bytes(s.BytesInPerSecond)}/s in, {Quantities.Bytes(s.BytesOutPerSecond)}/s out");
-        console.WriteLine("ended     " + string.Join(", ", s.Ends.Where(e => e.Value > 0).Select(e => $"{e.Key} {e.Value.ToString(CultureInfo.InvariantCulture)}").DefaultIfEmpty("none yet")));
+        var further = figures.Where(f => f.TextColumn is not null).ToList();
+        var table = Terminal.Table([.. columns, .. further.Select(f => f.TextColumn!)]);
+        foreach (var item in items)
+        {
+            Text[] cells = [.. first(item), .. further.Select(f => new Text(f.Write(item.Value(f.Name))))];
+            table.AddRow(cells);
+        }
+
+        console.Write(table);
     }
+
+    private static IEnumerable<string> Lines(IReadOnlyList<Figure> figures, JsonElement item) => figures
+        .Select(f => f.Text).OfType<TextPart>().GroupBy(part => part.Line, part => part.Part)
+        .Select(line => line.Key.PadRight(10) + FigureText.Fill(string.Join(", ", line), figures, name => item.Value(name)));
 
     private static string Coloured(string colour, string text) => $"[{colour}]{Markup.Escape(text)}[/]";
 }

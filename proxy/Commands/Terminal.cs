@@ -48,4 +48,7 @@ internal static class Terminal
     /// <summary>A time of today as a time, an earlier one with its date; UTC.</summary>
     public static string Clock(DateTimeOffset time, DateTimeOffset now) =>
         time.ToString(time.UtcDateTime.Date == now.UtcDateTime.Date ? "HH:mm:ss" : "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
+
+    /// <summary>A moment to the millisecond, UTC.</summary>
+    public static string Exactly(DateTimeOffset time) => time.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture);
 }

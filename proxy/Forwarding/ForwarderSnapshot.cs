@@ -61,6 +61,12 @@ public sealed record ForwarderSnapshot
     /// <summary>Sessions of all listeners.</summary>
     public int AllSessions => Sessions + (ReadOnly?.Sessions ?? 0);
 
+    /// <summary>What was counted for a node; nothing for one that the data plane does not know yet.</summary>
+    public NodeSnapshot TrafficOf(RedisNode node) => Nodes.FirstOrDefault(traffic => traffic.Node == node) ?? NodeSnapshot.None(node);
+
+    /// <summary>Sessions that ended so.</summary>
+    public long Ended(SessionEnd end) => Ends[(int)end];
+
     /// <summary>Session records lost because the reader of <see cref="ISessions.Journal"/> was too slow.</summary>
     public long RecordsDropped { get; init; }
 

@@ -27,4 +27,8 @@ public sealed record NodeSnapshot
 
     /// <summary>Bytes from it.</summary>
     public required long BytesOut { get; init; }
+
+    /// <summary>A node that had no traffic.</summary>
+    public static NodeSnapshot None(RedisNode node) =>
+        new() { Node = node, Sessions = 0, SessionsMax = 0, SessionsTotal = 0, ConnectFailures = 0, BytesIn = 0, BytesOut = 0 };
 }

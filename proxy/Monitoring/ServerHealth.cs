@@ -87,6 +87,12 @@ public static class ServerHealthExtensions
     public static string Remedy(this ServerHealth health, string section) =>
         ((section == "sentinel" ? Table[(int)health].SentinelRemedy : null) ?? Table[(int)health].Remedy).Replace("{section}", section, StringComparison.Ordinal);
 
+    /// <summary>The remedy as a sentence that follows another one; empty without one.</summary>
+    public static string Advice(this ServerHealth health, string section) => health.Remedy(section) is { Length: > 0 } remedy ? $" {remedy}" : "";
+
+    /// <summary>HAProxy's check_status for it (management guide, 9.1).</summary>
+    public static string HaproxyCode(this ServerHealth health) => Table[(int)health].HaproxyCode;
+
     /// <summary>
     /// The server's earlier answers are void at once, because it is known not to serve or not to be what was configured. In all
     /// other states the last answer stands until it is too old: a lost connection alone says nothing of the process behind it
@@ -111,16 +117,16 @@ public static class ServerHealthExtensions
         (ServerHealth Health, Meaning Meaning)[] rows =
         [
             (ServerHealth.Unknown, new("not asked yet", Kind.None)),
-            (ServerHealth.Up, new("up", Kind.None)),
+            (ServerHealth.Up, new("up", Kind.None, HaproxyCode: "L7OK")),
             (ServerHealth.Disconnected, new("reconnecting", Kind.None)),
             (ServerHealth.ClosesAtOnce, new("closes every connection", Kind.None,
                 "See that server's own log, and what stands between (a firewall, a proxy without a server behind it).")),
-            (ServerHealth.Silent, new("silent", Kind.None)),
-            (ServerHealth.ConnectTimeout, new("no answer to connect", Kind.None)),
+            (ServerHealth.Silent, new("silent", Kind.None, HaproxyCode: "L7TOUT")),
+            (ServerHealth.ConnectTimeout, new("no answer to connect", Kind.None, HaproxyCode: "L4TOUT")),
             (ServerHealth.Busy, new("busy with a script", Kind.None, "SCRIPT KILL ends a script that has not written yet.")),
             (ServerHealth.ServerError, new("answers with an error", Kind.None)),
-            (ServerHealth.Refused, new("connection refused", Kind.Voids)),
-            (ServerHealth.Unreachable, new("unreachable", Kind.Voids, "Check routes and security rules.")),
+            (ServerHealth.Refused, new("connection refused", Kind.Voids, HaproxyCode: "L4CON")),
+            (ServerHealth.Unreachable, new("unreachable", Kind.Voids, "Check routes and security rules.", HaproxyCode: "L4CON")),
             (ServerHealth.Loading, new("loading its data", Kind.Voids)),
             (ServerHealth.PasswordRequired, new("wants a password", Kind.RefusesProbe | Kind.NeedsOperator,
                 "Set {section}.passwordFile (and {section}.user).")),
@@ -165,6 +171,6 @@ public static class ServerHealthExtensions
         NeedsOperator = 4,
     }
 
-    // Remedies of both sections, or one of Sentinels' own beside it.
-    private sealed record Meaning(string Text, Kind Kind, string Remedy = "", string? SentinelRemedy = null);
+    // Remedies of both sections, or one of Sentinels' own beside it. Where nothing else is said, an answer came that was not good (layer 7).
+    private sealed record Meaning(string Text, Kind Kind, string Remedy = "", string? SentinelRemedy = null, string HaproxyCode = "L7RSP");
 }

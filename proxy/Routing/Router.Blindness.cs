@@ -21,7 +21,7 @@ public sealed partial class Router
         if (isBlind)
         {
             ServerHealth health = ShownHealth(node);
-            LogBlind(_names.Node(node), _blindness.Lasts(now).TotalSeconds, health.Text(), Advice(health, "redis"));
+            LogBlind(_names.Node(node), _blindness.Lasts(now).TotalSeconds, health.Text(), health.Advice("redis"));
         }
         else
         {

@@ -167,7 +167,7 @@ public sealed partial class Router
         else if (report.Health != ServerHealth.Disconnected && _state.Sentinel(report.Sentinel).Health == ServerHealth.Up
             && memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
         {
-            LogNotSubscribed(name, report.Health.Text(), (report.Error ?? "").TrimEnd('.', ' '), Advice(report.Health, "sentinel"), RepeatedLines.Describe(left));
+            LogNotSubscribed(name, report.Health.Text(), (report.Error ?? "").TrimEnd('.', ' '), report.Health.Advice("sentinel"), RepeatedLines.Describe(left));
         }
     }
 
@@ -263,7 +263,7 @@ public sealed partial class Router
         HealthMemory memory = _nodeHealth[index];
         if (memory.IsDown)
         {
-            LogNodeUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), Advice(memory.Health, "redis"), RepeatedLines.Describe(heldBack));
+            LogNodeUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("redis"), RepeatedLines.Describe(heldBack));
         }
         else
         {
@@ -278,7 +278,7 @@ public sealed partial class Router
         HealthMemory memory = _sentinelHealth[index];
         if (memory.IsDown)
         {
-            LogSentinelUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), Advice(memory.Health, "sentinel"), RepeatedLines.Describe(heldBack));
+            LogSentinelUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("sentinel"), RepeatedLines.Describe(heldBack));
         }
         else
         {
@@ -295,8 +295,6 @@ public sealed partial class Router
 
     private string RoleText(in NodeReport report) =>
         report.IsMaster ? "master" : $"replica of {(report.Master >= 0 ? _names.Node(report.Master) : report.MasterAddress)}";
-
-    private static string Advice(ServerHealth health, string section) => health.Remedy(section) is { Length: > 0 } remedy ? $" {remedy}" : "";
 
     // Kinds of lines that are no states.
     private enum Note

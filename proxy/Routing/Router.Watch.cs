@@ -325,7 +325,7 @@ public sealed partial class Router
                 NodeTrack track = State.Node(i);
                 if (track.Health.NeedsOperator() && IndexOf(now._nodes, _nodes[i]) is >= 0 and var old && now.State.Node(old).Health == ServerHealth.Up)
                 {
-                    lost.Add($"{_nodes[i].Name} ({_nodes[i].EndPoint}) answers now and would not any more: {track.Error}.{Advice(track.Health, "redis")}");
+                    lost.Add($"{_nodes[i].Name} ({_nodes[i].EndPoint}) answers now and would not any more: {track.Error}.{track.Health.Advice("redis")}");
                 }
             }
 
@@ -334,12 +334,12 @@ public sealed partial class Router
                 SentinelTrack track = State.Sentinel(i);
                 if (track.Health.NeedsOperator() && IndexOf(now.Sentinels, Sentinels[i]) is >= 0 and var old && now.State.Sentinel(old).Health == ServerHealth.Up)
                 {
-                    lost.Add($"Sentinel {Sentinels[i]} answers now and would not any more: {track.Error}.{Advice(track.Health, "sentinel")}");
+                    lost.Add($"Sentinel {Sentinels[i]} answers now and would not any more: {track.Error}.{track.Health.Advice("sentinel")}");
                 }
                 else if (_heardSubscriptions[i] is { } refused && refused.Health.NeedsOperator()
                     && IndexOf(now.Sentinels, Sentinels[i]) is >= 0 and var before && now.Subscriptions[before].Health == ServerHealth.Up)
                 {
-                    lost.Add($"The events of Sentinel {Sentinels[i]} are heard now and would not be any more: {refused.Error}.{Advice(refused.Health, "sentinel")}");
+                    lost.Add($"The events of Sentinel {Sentinels[i]} are heard now and would not be any more: {refused.Error}.{refused.Health.Advice("sentinel")}");
                 }
             }
 

@@ -90,6 +90,12 @@ public sealed record SentinelStatus
 
     /// <summary>Why not all of its events are heard.</summary>
     public string? EventsError { get; init; }
+
+    /// <summary>It answers.</summary>
+    public bool IsUp => Health == ServerHealth.Up;
+
+    /// <summary>Whether all of its events are heard; null while that is not known.</summary>
+    public bool? EventsHeard => !IsUp || Events == ServerHealth.Unknown ? null : Events == ServerHealth.Up;
 }
 
 /// <summary>The control plane at one moment.</summary>

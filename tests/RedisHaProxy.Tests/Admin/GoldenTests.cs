@@ -81,20 +81,19 @@ public sealed partial class GoldenTests
             return Version().Replace(Host.Replace(Encoding.UTF8.GetString(body.ToArray()), "HOST"), "VERSION");
         }
 
-        string json = await GetAsync("/stats.json");
-        string explain = await GetAsync("/explain");
-        string timeline = await GetAsync("/timeline");
+        var moment = source.Now() with { Host = "HOST", Version = "VERSION" };
+        JsonElement forTerminal = Scene.Json(moment.Figures.ForTerminal, moment);
         return new()
         {
-            ["stats.json"] = ProcessIdInJson().Replace(json, "\"processId\": 17"),
-            ["explain.json"] = explain,
-            ["timeline.json"] = timeline,
+            ["stats.json"] = ProcessIdInJson().Replace(await GetAsync("/stats.json"), "\"processId\": 17"),
+            ["explain.json"] = await GetAsync("/explain"),
+            ["timeline.json"] = await GetAsync("/timeline"),
             ["metrics"] = Sorted(await GetAsync("/metrics")),
             ["csv"] = await GetAsync("/stats;csv"),
             ["html"] = ProcessIdOnPage().Replace(Nonce().Replace(StyleAndScript().Replace(await GetAsync("/stats"), "$1$2"), "nonce=\"N\""), "process 17,"),
-            ["status.txt"] = Text(console => StatusText.Write(console, JsonSerializer.Deserialize(json, AdminJson.Default.StatusDocument)!)),
-            ["explain.txt"] = Text(console => ExplainText.Write(console, JsonSerializer.Deserialize(explain, AdminJson.Default.ExplainDocument)!)),
-            ["timeline.txt"] = Text(console => TimelineText.Write(console, JsonSerializer.Deserialize(timeline, AdminJson.Default.TimelineDocument)!)),
+            ["status.txt"] = Text(console => StatusText.Write(console, forTerminal)),
+            ["explain.txt"] = Text(console => ExplainText.Write(console, forTerminal)),
+            ["timeline.txt"] = Text(console => TimelineText.Write(console, Scene.Json(TimelineFigures.Timeline, moment.Control))),
         };
     }
 

@@ -12,15 +12,15 @@ public sealed class MetricsTests
     [Fact]
     public void The_text_is_what_a_strict_parser_takes_and_says_what_the_status_says()
     {
-        var families = PrometheusText.Parse(MetricsText.Write(SampleStatus.Document, Data()));
+        var families = PrometheusText.Parse(MetricsText.Write(Scene.With(Scene.Master(0, 1), Scene.Replica(1, 0, 42), Scene.Down)));
 
         Assert.All(families.Keys, name => Assert.StartsWith("redis_ha_proxy_", name, StringComparison.Ordinal));
         Assert.Equal(1, families["redis_ha_proxy_gate"].Value("mode=open"));
         Assert.Equal(0, families["redis_ha_proxy_gate"].Value("mode=closed"));
-        Assert.Equal(0.0005, families["redis_ha_proxy_node_check_duration_seconds"].Value("node=redis1"));
+        Assert.Equal(0.00025, families["redis_ha_proxy_node_check_duration_seconds"].Value("node=redis1"));
         Assert.Equal(42, families["redis_ha_proxy_node_replication_lag_bytes"].Value("node=redis2"));
         Assert.Single(families["redis_ha_proxy_node_replication_lag_bytes"].Samples);
-        Assert.Equal((double)SessionEnd.RoleLost, families["redis_ha_proxy_sessions_ended_total"].Value("code=role-lost"));
+        Assert.Equal(300, families["redis_ha_proxy_sessions_ended_total"].Value("code=role-lost"));
         Assert.Equal(0, families["redis_ha_proxy_node_up"].Value("node=redis3"));
         Assert.Equal(0, families["redis_ha_proxy_node_maintenance"].Value("node=redis1"));
         Assert.Equal(1, families["redis_ha_proxy_sentinel_vote_info"].Value("node=redis1,sentinel=10.0.0.1:26379"));
@@ -30,9 +30,9 @@ public sealed class MetricsTests
     public void Label_values_are_escaped()
     {
         const string Hostile = "a\"b\\c\nd}e,f=g";
-        var status = SampleStatus.Document with { Sentinels = [SampleStatus.Document.Sentinels[0] with { Vote = Hostile }] };
+        var moment = Scene.With(Scene.Sentinel(0) with { VoteText = Hostile });
 
-        Assert.Equal(Hostile, Assert.Single(PrometheusText.Parse(MetricsText.Write(status, Data()))["redis_ha_proxy_sentinel_vote_info"].Samples).Labels["node"]);
+        Assert.Equal(Hostile, Assert.Single(PrometheusText.Parse(MetricsText.Write(moment))["redis_ha_proxy_sentinel_vote_info"].Samples).Labels["node"]);
     }
 
     [Fact]
@@ -45,9 +45,9 @@ public sealed class MetricsTests
         other.Add(Stopwatch.Frequency / 500); // 2 ms
         other.Add(Stopwatch.Frequency * 60);
 
-        var families = PrometheusText.Parse(MetricsText.Write(SampleStatus.Document, Data() with
+        var families = PrometheusText.Parse(MetricsText.Write(Scene.Healthy.Moment with
         {
-            ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, [one, other]),
+            Data = Scene.Healthy.Data with { ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, [one, other]) },
         }));
         var connect = families["redis_ha_proxy_connect_duration_seconds"];
         double Bucket(string bound) => connect.Samples.Single(s => s.Key() == $"le={bound}").Value;
@@ -86,17 +86,4 @@ public sealed class MetricsTests
         Assert.InRange(families["redis_ha_proxy_connect_duration_seconds"].Samples.Single(s => s.Name.EndsWith("_sum", StringComparison.Ordinal)).Value, 0.000_001, 3);
         Assert.Equal(1, families["redis_ha_proxy_sessions"].Value());
     }
-
-    internal static ForwarderSnapshot Data() => new()
-    {
-        Sessions = 0,
-        SessionsMax = 0,
-        SessionsTotal = 0,
-        Parked = 0,
-        BytesIn = 0,
-        BytesOut = 0,
-        Ends = [],
-        Order = default,
-        StalledMilliseconds = 0,
-    };
 }

@@ -1,8 +1,12 @@
 // Moments of a proxy with everything an operator can be shown, from a normal day to the worst: what the forms of the status are tested with.
 
+using System.Buffers;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using RedisHaProxy.Admin;
+using RedisHaProxy.Commands;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Monitoring;
@@ -21,6 +25,49 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
     public static readonly IPEndPoint[] Sentinels = [.. Enumerable.Range(1, 3).Select(i => IPEndPoint.Parse($"10.0.0.{i}:26379"))];
 
     public bool Draining { get; init; }
+
+    /// <summary>All that the forms are made from.</summary>
+    public Moment Moment => new()
+    {
+        Host = "proxy1",
+        Version = "1.2.3",
+        ProcessId = 17,
+        Started = Now.AddHours(-2),
+        Phase = Draining ? LifecyclePhase.Draining : LifecyclePhase.Serving,
+        PhaseSince = Now.AddHours(-2),
+        Settings = Settings,
+        Data = Data,
+        Control = Control,
+        Rates = new Rates(2.4, 8, 10, 20),
+    };
+
+    /// <summary>A normal day with other nodes.</summary>
+    public static Moment With(params NodeStatus[] nodes) => Healthy.Moment with { Control = Healthy.Control with { Nodes = nodes } };
+
+    /// <summary>A normal day with other Sentinels.</summary>
+    public static Moment With(params SentinelStatus[] sentinels) => Healthy.Moment with { Control = Healthy.Control with { Sentinels = sentinels } };
+
+    /// <summary>What a program gets that asks for a document.</summary>
+    public static JsonElement Json<T>(IReadOnlyList<Figure<T>> figures, T item)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            new Part<T>(figures, item).Write(json);
+        }
+
+        return JsonDocument.Parse(bytes.WrittenMemory).RootElement;
+    }
+
+    /// <summary>The text of "status".</summary>
+    public static string Text(Moment moment, int width = 100)
+    {
+        using var writer = new StringWriter();
+        var console = Terminal.Console(writer);
+        console.Profile.Width = width;
+        StatusText.Write(console, Json(moment.Figures.ForTerminal, moment), moment.Figures);
+        return writer.ToString();
+    }
 
     /// <summary>Sessions and bytes of the second before.</summary>
     public (long Sessions, long In, long Out) Second { get; init; } = (12, 3_400_000, 56_000_000);
@@ -210,6 +257,16 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
             Handshakes = new HandshakeCounters(400, 12),
             ReadOnly = ReadData(GateMode.Park, 3) with { Parked = 3 },
         },
+    };
+
+    public static NodeStatus Down { get; } = Replica(2, 0, null) with
+    {
+        Health = ServerHealth.Refused,
+        State = default,
+        StateText = "not known",
+        Answer = null,
+        Latency = null,
+        Error = "<b>\"quoted\", error\nof a node</b>",
     };
 
     public static IReadOnlyDictionary<string, Scene> All { get; } = new Dictionary<string, Scene>

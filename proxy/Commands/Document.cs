@@ -1,0 +1,34 @@
+// A document of the running proxy, read by the names of docs/stats-json.md, as any other program would.
+
+using System.Text.Json;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Reads fields; one that is null or not there is null.</summary>
+internal static class Document
+{
+    public static JsonElement? Field(this JsonElement element, string name) =>
+        element.TryGetProperty(name, out var field) && field.ValueKind is not JsonValueKind.Null ? field : null;
+
+    public static string? Text(this JsonElement element, string name) => element.Field(name)?.GetString();
+
+    public static bool Is(this JsonElement element, string name) => element.Field(name)?.ValueKind == JsonValueKind.True;
+
+    public static bool IsNot(this JsonElement element, string name) => element.Field(name)?.ValueKind == JsonValueKind.False;
+
+    public static double? Number(this JsonElement element, string name) => element.Field(name)?.GetDouble();
+
+    public static DateTimeOffset Time(this JsonElement element, string name) => element.Field(name)?.GetDateTimeOffset() ?? default;
+
+    public static IEnumerable<JsonElement> List(this JsonElement element, string name) => element.Field(name)?.EnumerateArray() ?? Enumerable.Empty<JsonElement>();
+
+    /// <summary>A value as the table of figures writes it.</summary>
+    public static object? Value(this JsonElement element, string name) => element.Field(name) switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.Number } number => number.GetDouble(),
+        { ValueKind: JsonValueKind.True or JsonValueKind.False } yes => yes.GetBoolean(),
+        { ValueKind: JsonValueKind.Object } map => map.EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetInt64()),
+        { } text => text.ToString(),
+    };
+}
