@@ -110,14 +110,14 @@ internal sealed record NodeMoment(NodeStatus Status, NodeSnapshot Traffic, bool 
 }
 
 /// <summary>The read-only listener. Its sessions are not among those of the gate.</summary>
-internal sealed record ReadMoment(ReadOnlyConfiguration Settings, ForwarderSnapshot Data, ReadOrder Order, RoutingSnapshot Control)
+internal sealed record ReadMoment(ReadOnlyConfiguration Settings, ForwarderSnapshot Data, GateOrder Order, RoutingSnapshot Control)
 {
     /// <summary>The order in force, which is the data plane's.</summary>
     public string Mode => Moment.Lower(Data.Order.Mode);
 
     /// <summary>Nodes that get new sessions.</summary>
     public IReadOnlyList<RedisNode> Targets =>
-        Data.Order.Mode != GateMode.Open ? [] : Order.Take.Count > 0 ? Order.Take : Order.Master is { } master ? [master] : [];
+        Data.Order.Mode != GateMode.Open ? [] : Order.Take.Count > 0 ? Order.Take : Order.LastResort is { } master ? [master] : [];
 
     public IReadOnlyList<ReadNodeMoment> Nodes =>
         [.. Control.Nodes.Select((n, i) => new ReadNodeMoment(n.Node, Control.Replicas.ElementAtOrDefault(i), Data.TrafficOf(n.Node), Targets.Contains(n.Node)))];

@@ -21,7 +21,7 @@ internal static class ConnectionCheck
     public static async Task<bool> RunAsync(ProxyConfiguration configuration, TextWriter output, CancellationToken cancellationToken)
     {
         await using var nowhere = new ForwarderToNowhere();
-        using var router = new Router(configuration with { Recording = null }, nowhere, TimeProvider.System, NullLoggerFactory.Instance);
+        using var router = new Router(configuration with { Recording = null, ReadOnly = null }, nowhere, TimeProvider.System, NullLoggerFactory.Instance);
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var routing = router.RunAsync(ends.Token);
         long start = TimeProvider.System.GetTimestamp();
@@ -76,16 +76,16 @@ internal static class ConnectionCheck
 
     private sealed class ForwarderToNowhere : IForwarder
     {
-        private GateOrder _order = new(GateMode.Park, null, 0);
+        private GateOrder _order = GateOrder.Start;
 
         public void Start()
         {
         }
 
-        public ValueTask ApplyAsync(GateOrder order)
+        public void Apply(GateOrder order, Action carriedOut)
         {
             _order = order;
-            return ValueTask.CompletedTask;
+            carriedOut();
         }
 
         public ValueTask ReconfigureAsync(ProxyConfiguration changed) => ValueTask.CompletedTask;

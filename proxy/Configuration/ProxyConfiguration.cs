@@ -27,6 +27,9 @@ public sealed record ProxyConfiguration
     /// <summary>The Sentinels; null when the section is absent (then only followers and observed promotions are evidence).</summary>
     public SentinelConfiguration? Sentinel { get; init; }
 
+    /// <summary>sentinel.downAfter, or its default without Sentinels.</summary>
+    internal TimeSpan DownAfter => Sentinel?.DownAfter ?? SentinelConfiguration.DefaultDownAfter;
+
     /// <summary>The admin server and control socket; null when the section is absent.</summary>
     public AdminConfiguration? Admin { get; init; }
 
@@ -149,7 +152,10 @@ public sealed record SentinelConfiguration
     public RedisCredentials? Credentials { get; init; }
 
     /// <summary>The Sentinels' down-after-milliseconds: it bounds leases and the validity of an observed promotion.</summary>
-    public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan DownAfter { get; init; } = DefaultDownAfter;
+
+    /// <summary>Also where no Sentinels are configured: the time a failover is given.</summary>
+    internal static TimeSpan DefaultDownAfter => TimeSpan.FromSeconds(5);
 
     /// <summary>Time between two polls of a Sentinel; 100 ms by default, 20 ms to 10 s.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromMilliseconds(100);

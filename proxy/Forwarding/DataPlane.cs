@@ -11,13 +11,13 @@ using RedisHaProxy.Configuration;
 namespace RedisHaProxy.Forwarding;
 
 /// <summary>One forwarder or two, seen as one.</summary>
-public sealed class DataPlane : IForwarder, IReadForwarder, ISessions
+public sealed class DataPlane : IForwarder, ISessions
 {
     private readonly LoopForwarder _gate;
     private readonly LoopForwarder? _reads;
     private readonly Lock _lock = new();
-    private GateOrder _order = new(GateMode.Park, null, 0);
-    private ReadOrder _readOrder = ReadOrder.Start;
+    private GateOrder _order = GateOrder.Start;
+    private GateOrder _readOrder = GateOrder.Start;
 
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
     /// <inheritdoc cref="LoopForwarder(ProxyConfiguration, ILoggerFactory, TimeProvider, int, bool)"/>
@@ -30,6 +30,9 @@ public sealed class DataPlane : IForwarder, IReadForwarder, ISessions
 
     /// <summary>The addresses of the gate's listener: with port 0 in the configuration, the port the kernel chose.</summary>
     public IReadOnlyList<IPEndPoint> ListenEndPoints => _gate.ListenEndPoints;
+
+    /// <summary>The same for clients over TLS.</summary>
+    public IReadOnlyList<IPEndPoint> TlsListenEndPoints => _gate.TlsListenEndPoints;
 
     /// <summary>The same of the read-only listener; empty without one.</summary>
     public IReadOnlyList<IPEndPoint> ReadOnlyListenEndPoints => _reads?.ListenEndPoints ?? [];
@@ -51,31 +54,31 @@ public sealed class DataPlane : IForwarder, IReadForwarder, ISessions
     }
 
     /// <inheritdoc/>
-    public async ValueTask ApplyAsync(GateOrder order)
+    public void Apply(GateOrder order, Action carriedOut)
     {
-        ValueTask ended = default;
+        ArgumentNullException.ThrowIfNull(order);
         if (_reads is not null)
         {
             lock (_lock)
             {
                 // Posted within the lock: no read order that was made effective before this can reach a loop after it.
-                ReadOrder before = Effective(_readOrder, _order);
-                ReadOrder after = Effective(_readOrder, order);
+                GateOrder before = Effective(_readOrder, _order), after = Effective(_readOrder, order);
                 _order = order;
                 if (!after.IsSameAs(before))
                 {
-                    ended = _reads.ApplyAsync(after);
+                    _reads.Apply(after, () => _gate.Apply(order, carriedOut));
+                    return;
                 }
             }
         }
 
-        await ended.ConfigureAwait(false);
-        await _gate.ApplyAsync(order).ConfigureAwait(false);
+        _gate.Apply(order, carriedOut);
     }
 
     /// <inheritdoc/>
-    public ValueTask ApplyAsync(ReadOrder order)
+    public void ApplyReadOnly(GateOrder order, Action carriedOut)
     {
+        ArgumentNullException.ThrowIfNull(order);
         if (_reads is null)
         {
             throw new InvalidOperationException("there is no read-only listener");
@@ -84,7 +87,7 @@ public sealed class DataPlane : IForwarder, IReadForwarder, ISessions
         lock (_lock)
         {
             _readOrder = order;
-            return _reads.ApplyAsync(Effective(order, _order));
+            _reads.Apply(Effective(order, _order), carriedOut);
         }
     }
 
@@ -148,18 +151,18 @@ public sealed class DataPlane : IForwarder, IReadForwarder, ISessions
     }
 
     /// <summary>The read order as it may be carried out beside an order of the gate.</summary>
-    internal static ReadOrder Effective(ReadOrder reads, GateOrder gate)
+    internal static GateOrder Effective(GateOrder reads, GateOrder gate)
     {
         // What the control plane once took for a replica and the gate is open to now, is the master.
         RedisNode[] take = [.. reads.Take.Where(node => node != gate.Target)];
         RedisNode[] keep = [.. reads.Keep.Where(node => node != gate.Target)];
-        if (reads.Master is { } master && master == gate.Target)
+        if (reads.LastResort is { } master && master == gate.Target)
         {
             keep = [.. keep, master];
             take = take.Length == 0 && gate.Mode == GateMode.Open ? [master] : take;
         }
 
         GateMode mode = reads.Mode == GateMode.Open && take.Length == 0 ? GateMode.Park : reads.Mode;
-        return reads with { Mode = mode, Take = take, Keep = keep, Master = null };
+        return reads with { Mode = mode, Take = take, Keep = keep, LastResort = null };
     }
 }

@@ -55,7 +55,7 @@ public sealed record ForwarderSnapshot
     /// <summary>The nodes, in the order of the configuration, then those that reloads have added; removed ones stay for their counters.</summary>
     public IReadOnlyList<NodeSnapshot> Nodes { get; init; } = [];
 
-    /// <summary>The same of the read-only listener, whose sessions are not among those above; null without one. Its order names no target.</summary>
+    /// <summary>The same of the read-only listener, whose sessions are not among those above; null without one.</summary>
     public ForwarderSnapshot? ReadOnly { get; init; }
 
     /// <summary>Sessions of all listeners.</summary>

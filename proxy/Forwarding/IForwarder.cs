@@ -12,10 +12,18 @@ public interface IForwarder : IAsyncDisposable
     void Start();
 
     /// <summary>
-    /// Hands an order to every loop and completes when all have carried it out: sessions to other nodes are reset,
-    /// none is being connected to them. Orders are carried out in the order of the calls; never throws for a session's error.
+    /// Hands an order for the master's gate to every loop, and returns at once. Orders are carried out in the order of the calls; never
+    /// throws for a session's error.
     /// </summary>
-    ValueTask ApplyAsync(GateOrder order);
+    /// <param name="order">Opens to nodes of the configuration only.</param>
+    /// <param name="carriedOut">
+    /// Called once, on the thread of the last loop, when all have carried it out: sessions to other nodes are reset, none is being
+    /// connected to them. Must not block.
+    /// </param>
+    void Apply(GateOrder order, Action carriedOut);
+
+    /// <summary>The same for the read-only listener.</summary>
+    void ApplyReadOnly(GateOrder order, Action carriedOut) => throw new InvalidOperationException("there is no read-only listener");
 
     /// <summary>
     /// Takes the nodes, limits and time-outs of another configuration, and completes when every loop has. New nodes may be

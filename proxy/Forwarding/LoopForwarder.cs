@@ -29,7 +29,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     private readonly SharedLimits _limits;
     private readonly SessionLoop[] _loops;
     private readonly Lock _commandLock = new();
-    private AppliedOrder _applied = new(new GateOrder(GateMode.Park, null, 0));
+    private GateOrder _applied = GateOrder.Start;
     private readonly ILogger _logger;
     private NodeTarget[] _nodes;
     private readonly TlsAcceptor? _tls;
@@ -157,29 +157,20 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     }
 
     /// <inheritdoc/>
-    public ValueTask ApplyAsync(GateOrder order)
+    public void Apply(GateOrder order, Action carriedOut)
     {
-        int target = order.Target is { } node ? IndexOf(node) : -1;
-        if (order.Mode == GateMode.Open && target < 0)
+        ArgumentNullException.ThrowIfNull(order);
+        if (order.Mode == GateMode.Open && order.Take.Count == 0)
         {
             throw new ArgumentException("an order that opens the gate names its target", nameof(order));
         }
 
-        int[] targets = target < 0 ? [] : [target];
-        return ApplyAsync(LoopOrder.From(order.Mode, order.Generation, targets, targets), order);
-    }
-
-    /// <summary>The same for the forwarder of the read-only listener. The order's master is not looked at.</summary>
-    internal ValueTask ApplyAsync(ReadOrder order)
-    {
-        var each = LoopOrder.From(order.Mode, order.Generation, order.Take.Select(IndexOf), order.Keep.Select(IndexOf));
-        return ApplyAsync(each, new GateOrder(order.Mode, null, order.Generation));
-    }
-
-    private ValueTask ApplyAsync(LoopOrder order, GateOrder shown)
-    {
-        var applied = new AppliedOrder(shown);
-        return new ValueTask(OnAllLoops(loop => loop.Apply(order), () => _applied = applied));
+        GateOrder indexed = order.Indexed(IndexOf);
+        OnAllLoops(loop => loop.Apply(indexed), () =>
+        {
+            Volatile.Write(ref _applied, order);
+            carriedOut();
+        });
     }
 
     /// <inheritdoc/>
@@ -268,7 +259,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             BytesOut = nodes.Sum(node => node.BytesOut),
             Ends = [.. Enum.GetValues<SessionEnd>().Select(end =>
                 _loops.Sum(loop => Volatile.Read(ref loop.Ends[(int)end])) + (end == SessionEnd.Limit ? _tls?.Refused ?? 0 : 0))],
-            Order = Volatile.Read(ref _applied).Order,
+            Order = Volatile.Read(ref _applied),
             StalledMilliseconds = _started ? Math.Max(0, Environment.TickCount64 - _loops.Min(loop => loop.Progress)) : 0,
             Nodes = nodes,
             RecordsDropped = Journal.Dropped,
@@ -307,9 +298,15 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     }
 
     /// <summary>Completes when every loop has carried the command out; commands reach all loops in the same order.</summary>
-    private Task OnAllLoops(Action<SessionLoop> command, Action? whenAll = null)
+    private Task OnAllLoops(Action<SessionLoop> command)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        OnAllLoops(command, done.SetResult);
+        return done.Task;
+    }
+
+    private void OnAllLoops(Action<SessionLoop> command, Action whenAll)
+    {
         int missing = _loops.Length;
         lock (_commandLock)
         {
@@ -320,14 +317,11 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
                     command(each);
                     if (Interlocked.Decrement(ref missing) == 0)
                     {
-                        whenAll?.Invoke();
-                        done.SetResult();
+                        whenAll();
                     }
                 });
             }
         }
-
-        return done.Task;
     }
 
     /// <summary>Makes the loops of the engine asked for. When io_uring is one's own choice and the kernel refuses it, there is epoll.</summary>
@@ -409,6 +403,4 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     [LoggerMessage(7, LogLevel.Information, "Engine: epoll, as configured")]
     private static partial void LogEpoll(ILogger logger);
-
-    private sealed record AppliedOrder(GateOrder Order);
 }

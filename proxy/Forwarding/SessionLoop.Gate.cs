@@ -23,7 +23,7 @@ internal abstract unsafe partial class SessionLoop
     private const int ConnectRetryMilliseconds = 200;
 
     private readonly SessionQueue _parked;
-    private LoopOrder _order = LoopOrder.Start;
+    private GateOrder _order = GateOrder.Start;
     private int _connecting;
     private long _connectPausedUntil; // all nodes of the order are paused until then
 
@@ -40,14 +40,14 @@ internal abstract unsafe partial class SessionLoop
     /// Carries an order out: sessions to other nodes are reset; those being connected to a node that the order does not open
     /// return to the queue. Parked sessions keep waiting also when the gate is closed: only new ones are refused then.
     /// </summary>
-    public void Apply(LoopOrder order)
+    public void Apply(GateOrder order)
     {
         _order = order;
         _connectPausedUntil = 0;
-        if (_pausedUntil.Length < order.Keep.Length)
+        if (_pausedUntil.Length < order.Kept.Length)
         {
-            Array.Resize(ref _pausedUntil, order.Keep.Length);
-            Array.Resize(ref _connectingTo, order.Keep.Length);
+            Array.Resize(ref _pausedUntil, order.Kept.Length);
+            Array.Resize(ref _connectingTo, order.Kept.Length);
         }
 
         Array.Clear(_pausedUntil);
@@ -83,7 +83,7 @@ internal abstract unsafe partial class SessionLoop
 
         // Waiting for a master is bounded by timeouts.park and limits.parked, waiting for one's turn at an open gate only by the
         // time that a connect may take. A session that one of several nodes has refused waits for its turn at another.
-        bool failed = session.FailedGeneration == _order.Generation && _order.Take.Length == 1;
+        bool failed = session.FailedGeneration == _order.Generation && _order.Taken.Length == 1;
         bool forMaster = _order.Mode != GateMode.Open || ConnectPaused || failed;
         if (forMaster && session.WaitUntil == 0)
         {
@@ -186,7 +186,7 @@ internal abstract unsafe partial class SessionLoop
     /// </summary>
     private int PickNode()
     {
-        int[] nodes = _order.Take;
+        int[] nodes = _order.Taken;
         int turn = _turn++ & int.MaxValue;
         int picked = -1;
         int fewest = int.MaxValue;
@@ -214,7 +214,7 @@ internal abstract unsafe partial class SessionLoop
     {
         _pausedUntil[node] = _now + ConnectRetryMilliseconds;
         long first = long.MaxValue;
-        foreach (int each in _order.Take)
+        foreach (int each in _order.Taken)
         {
             first = Math.Min(first, _pausedUntil[each]);
         }
@@ -287,7 +287,7 @@ internal abstract unsafe partial class SessionLoop
         _nodeCounters[session.Node].ConnectFailures++;
         session.State = SessionState.None;
         session.FailedGeneration = _order.Generation;
-        if (errno != LibC.ETIMEDOUT || _order.Take.Length > 1)
+        if (errno != LibC.ETIMEDOUT || _order.Taken.Length > 1)
         {
             PauseNode(session.Node);
         }

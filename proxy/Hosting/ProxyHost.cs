@@ -55,7 +55,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _log = loggers.CreateLogger<ProxyHost>();
         _lifecycle = new Lifecycle(timeProvider);
         _forwarder = new DataPlane(configuration, loggers, timeProvider);
-        _router = new Router(configuration, _forwarder, timeProvider, loggers, _forwarder);
+        _router = new Router(configuration, _forwarder, timeProvider, loggers);
         _rates = new TrafficRates(_forwarder, _router.Clock);
         _sessionLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _readOnlyLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };

@@ -1,47 +1,44 @@
-// The gate between decisions and the data plane: one target at a time. A switch is: shut (park, no target), wait until the data
-// plane has acknowledged that no session to the old node is left, open to the new one. While an order is being carried out
-// newer wishes overwrite each other; only the newest counts.
+// The gate of a listener, between what is decided and the data plane: a state machine without a thread or a task of its own. While no order is
+// under way, a wish becomes an order at once, on the thread that wishes (monitoring). While one is, newer wishes overwrite each other, and its
+// acknowledgement, on the thread of the last loop that has carried it out, takes the newest. No order ever waits for a thread of the pool, where
+// it would stand behind handshakes, pages and the log.
+//
+// The master's gate has one target at a time. A switch is: shut (park, no target), wait for the acknowledgement that no session to the old
+// node is left, open to the new one.
 
-using Microsoft.Extensions.Logging;
-using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
 
-/// <summary>Drives an <see cref="IForwarder"/> by decisions.</summary>
-internal sealed partial class Gate : IDisposable
+/// <summary>Why an order is wanted.</summary>
+/// <param name="Rule">The row of the table, or what stands in its place: start, maintenance.</param>
+/// <param name="Evidence">In words.</param>
+/// <param name="PromotionSeenAt">When the promotion of the order's node was seen, if it was.</param>
+internal readonly record struct GateReason(string Rule, string Evidence, TimeSpan? PromotionSeenAt);
+
+/// <summary>An order that every loop has carried out.</summary>
+/// <param name="Before">The one before.</param>
+/// <param name="Order">The order.</param>
+/// <param name="Reason">Why.</param>
+/// <param name="At">When it was given, since the router's start.</param>
+/// <param name="Time">The same by the wall clock.</param>
+internal readonly record struct CarriedOrder(GateOrder Before, GateOrder Order, GateReason Reason, TimeSpan At, DateTimeOffset Time);
+
+/// <summary>Gives one listener's orders, one after the other.</summary>
+/// <param name="apply">Hands an order to the loops and returns at once; calls back when all have carried it out.</param>
+/// <param name="clock">For the moments of orders.</param>
+/// <param name="oneTarget">From one node to another only by none.</param>
+/// <param name="carried">Hears of each order when it is carried out; must not block.</param>
+internal sealed class Gate(Action<GateOrder, Action> apply, MonotonicClock clock, bool oneTarget, Action<CarriedOrder>? carried = null)
 {
-    private readonly IForwarder _forwarder;
-    private readonly GatePolicy _policy;
-    private readonly MonotonicClock _clock;
-    private readonly ILogger _logger;
-    private readonly SemaphoreSlim _signal = new(0, 1);
     private readonly Lock _lock = new();
-    private readonly RepeatedLines _lines = new(burst: 20); // the timeline has all of them
-
-    private IReadOnlyList<RedisNode> _nodes;
-    private Wish _wish;
-    private GateOrder _order = new(GateMode.Park, null, 0);
+    private GateOrder _wish = GateOrder.Start;
+    private GateReason _reason = new("start", "nothing observed yet", null);
+    private GateOrder _order = GateOrder.Start;
     private TimeSpan _orderAt;
-    private Interruption? _interruption;
-
-    public Gate(ProxyConfiguration configuration, IForwarder forwarder, MonotonicClock clock, ILogger logger)
-    {
-        _nodes = configuration.Redis.Nodes;
-        _forwarder = forwarder;
-        _policy = new GatePolicy(configuration);
-        _clock = clock;
-        _logger = logger;
-        _wish = new Wish(GateMode.Park, null, "start", "nothing observed yet", null);
-        _interruption = new Interruption(null, clock.Now, clock.Time.GetUtcNow(), "start", SessionsKept: false);
-    }
-
-    /// <summary>The newest 256 orders, oldest first.</summary>
-    public Ring<GateEvent> Events { get; } = new(256);
-
-    /// <summary>The newest 256 interruptions, oldest first.</summary>
-    public Ring<Switchover> Switchovers { get; } = new(256);
+    private bool _runs;
+    private bool _underWay;
 
     /// <summary>The newest order, and when it was given.</summary>
     public (GateOrder Order, TimeSpan Since) Current
@@ -55,176 +52,68 @@ internal sealed partial class Gate : IDisposable
         }
     }
 
-    /// <summary>Takes a decision; cheap when it changes nothing. Called by one thread at a time, also when only time has passed.</summary>
-    /// <param name="decision">The rule's answer now.</param>
-    /// <param name="names">The names for its evidence.</param>
-    /// <param name="promotionSeenAt">When the promotion of the decision's node was seen, if it was.</param>
-    /// <param name="withheld">Why the decision's route must not be taken (its node is in maintenance): sessions wait as if there were no master. Null when it may.</param>
-    public void Take(RoutingDecision decision, EvidenceNames names, TimeSpan? promotionSeenAt, string? withheld = null)
+    /// <summary>Gives the first order; before it there is none.</summary>
+    public void Start()
     {
         lock (_lock)
         {
-            GateIntent intent = withheld is null ? _policy.Next(decision, _clock.Now) : _policy.NextWithheld(_clock.Now);
-            RedisNode? target = intent.Node >= 0 ? _nodes[intent.Node] : null;
-            if (intent.Mode == _wish.Mode && target == _wish.Target)
-            {
-                return;
-            }
-
-            string evidence = names.Describe(decision.Situation);
-            _wish = withheld is null
-                ? new Wish(intent.Mode, target, decision.RuleName, evidence, promotionSeenAt)
-                : new Wish(intent.Mode, target, Router.MaintenanceReason, $"{withheld}; rule {decision.RuleName} would route to it: {evidence}", promotionSeenAt);
-            if (_signal.CurrentCount == 0)
-            {
-                _signal.Release();
-            }
+            _runs = true;
+            Give(GateOrder.Start);
         }
     }
 
-    /// <summary>The first moment after now at which the last decision would make another wish; <see cref="TimeSpan.MaxValue"/> when there is none.</summary>
-    public TimeSpan NextChange(TimeSpan now)
+    /// <summary>No order is given any more.</summary>
+    public void Stop()
     {
         lock (_lock)
         {
-            return _policy.NextChange(now);
+            _runs = false;
         }
     }
 
-    /// <summary>Takes the nodes and time-outs of another configuration; the next decision must be one of it.</summary>
-    public void Reconfigure(ProxyConfiguration configuration)
+    /// <summary>Takes what is wanted now; cheap when it is what was wanted before.</summary>
+    /// <param name="wish">The order; its generation does not matter.</param>
+    /// <param name="reason">Why; asked for only when the wish is a new one.</param>
+    public void Want(GateOrder wish, Func<GateReason> reason)
     {
         lock (_lock)
         {
-            RedisNode? living = _policy.Living >= 0 ? _nodes[_policy.Living] : null;
-            _nodes = configuration.Redis.Nodes;
-            _policy.Reconfigure(configuration, living is null ? -1 : ((List<RedisNode>)[.. _nodes]).IndexOf(living));
+            if (!wish.IsSameAs(_wish))
+            {
+                _wish = wish;
+                _reason = reason();
+                Follow();
+            }
         }
     }
 
-    /// <summary>Carries out wishes until cancelled. An exception of the data plane ends it: what sessions do would be unknown.</summary>
-    public async Task RunAsync(CancellationToken stop)
+    // Under the lock, as is what follows.
+    private void Follow()
     {
-        await ApplyAsync(GateMode.Park, null, _wish);
-        while (true)
+        if (_runs && !_underWay && !_wish.IsSameAs(_order))
         {
-            try
-            {
-                await _signal.WaitAsync(stop);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            await FollowAsync();
+            bool other = oneTarget && _order.Target is { } old && _wish.Target is { } next && old != next;
+            Give(other ? GateOrder.Start : _wish);
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _signal.Dispose();
-
-    private async ValueTask FollowAsync()
+    private void Give(GateOrder order)
     {
-        while (true)
-        {
-            Wish wish;
-            GateOrder order;
-            lock (_lock)
-            {
-                wish = _wish;
-                order = _order;
-            }
-
-            RedisNode? target = wish.Target;
-            if (order.Mode == wish.Mode && order.Target == target)
-            {
-                return;
-            }
-
-            if (order.Target is not null && target is not null && order.Target != target)
-            {
-                // From one node to another: first none. Then look again, the world may have moved on.
-                await ApplyAsync(GateMode.Park, null, wish);
-                continue;
-            }
-
-            await ApplyAsync(wish.Mode, target, wish);
-        }
+        GateOrder before = _order;
+        _order = order with { Generation = before.Generation + 1 };
+        _orderAt = clock.Now;
+        _underWay = true;
+        var given = new CarriedOrder(before, _order, _reason, _orderAt, clock.Time.GetUtcNow());
+        apply(_order, () => Acknowledge(given));
     }
 
-    private async ValueTask ApplyAsync(GateMode mode, RedisNode? target, Wish wish)
+    private void Acknowledge(CarriedOrder order)
     {
-        GateOrder before, order;
-        TimeSpan at = _clock.Now;
-        DateTimeOffset time = _clock.Time.GetUtcNow();
         lock (_lock)
         {
-            before = _order;
-            order = new GateOrder(mode, target, before.Generation + 1);
-            _order = order;
-            _orderAt = at;
-        }
-
-        if (before.Mode == GateMode.Open)
-        {
-            _interruption = new Interruption(before.Target, at, time, wish.Rule, SessionsKept: true);
-        }
-
-        if (_interruption is not null && target is null)
-        {
-            _interruption = _interruption with { SessionsKept = false };
-        }
-
-        await _forwarder.ApplyAsync(order);
-        TimeSpan took = _clock.Now - at;
-        Events.Add(new GateEvent
-        {
-            Generation = order.Generation,
-            At = at,
-            Time = time,
-            Mode = mode,
-            Target = target?.Name,
-            Rule = wish.Rule,
-            Evidence = wish.Evidence,
-            Took = took,
-        });
-        if (mode == GateMode.Open)
-        {
-            Opened(target!, wish);
-        }
-        else if (before.Generation > 0 && _lines.Lets((int)mode, at, out int left))
-        {
-            LogShut(mode, target?.Name ?? "none", wish.Rule, took.TotalMilliseconds, $"{wish.Evidence}{RepeatedLines.Describe(left)}");
+            _underWay = false;
+            carried?.Invoke(order);
+            Follow();
         }
     }
-
-    private void Opened(RedisNode target, Wish wish)
-    {
-        Interruption interruption = _interruption!;
-        _interruption = null;
-        TimeSpan now = _clock.Now;
-        var switchover = new Switchover
-        {
-            From = interruption.From?.Name,
-            To = target.Name,
-            ShutTime = interruption.Time,
-            ShutRule = interruption.Rule,
-            OpenTime = _clock.Time.GetUtcNow(),
-            OpenRule = wish.Rule,
-            Shut = now - interruption.At,
-            PromotionToOpen = interruption.From == target ? null : now - wish.PromotionSeenAt,
-            SessionsKept = interruption.SessionsKept,
-        };
-        Switchovers.Add(switchover);
-        if (_lines.Lets((int)GateMode.Open, now, out int left))
-        {
-            string evidence = wish.Evidence + RepeatedLines.Describe(left);
-            LogOpened(target.Name, wish.Rule, switchover.Shut.TotalMilliseconds, interruption.From?.Name ?? "none", evidence);
-        }
-    }
-
-    private readonly record struct Wish(GateMode Mode, RedisNode? Target, string Rule, string Evidence, TimeSpan? PromotionSeenAt);
-
-    private sealed record Interruption(RedisNode? From, TimeSpan At, DateTimeOffset Time, string Rule, bool SessionsKept);
 }

@@ -19,29 +19,36 @@ namespace RedisHaProxy.Routing;
 internal readonly record struct GateIntent(GateMode Mode, int Node);
 
 /// <summary>The policy above; its only state is since when there has been no route.</summary>
-internal sealed class GatePolicy
+internal sealed class GatePolicy(ProxyConfiguration configuration)
 {
     /// <summary>How long an unsupported claim makes sessions wait before they are refused.</summary>
     internal static readonly TimeSpan ClosedGrace = TimeSpan.FromSeconds(2);
 
-    private TimeSpan _waitForFailover;
-    private TimeSpan _unroutedSince;
+    private readonly Patience _patience = new(configuration);
+    private IReadOnlyList<RedisNode> _nodes = configuration.Redis.Nodes;
     private TimeSpan _closedSince;
-    private bool _routed;
     private bool _closed;
 
-    /// <param name="configuration">timeouts.park and sentinel.downAfter bound the wait for a failover.</param>
-    public GatePolicy(ProxyConfiguration configuration) => Reconfigure(configuration, -1);
-
     /// <summary>Index of the node whose sessions may live; -1 for none.</summary>
-    public int Living { get; private set; }
+    public int Living { get; private set; } = -1;
 
-    /// <summary>Takes the time-outs of another configuration, and the index that the living node has there.</summary>
-    public void Reconfigure(ProxyConfiguration configuration, int living)
+    /// <summary>Takes the nodes and time-outs of another configuration; the next decision must be one of it.</summary>
+    public void Reconfigure(ProxyConfiguration changed)
     {
-        TimeSpan downAfter = configuration.Sentinel?.DownAfter ?? TimeSpan.FromSeconds(5);
-        _waitForFailover = configuration.Timeouts.Park == TimeSpan.Zero ? TimeSpan.MaxValue : (downAfter * 2) + configuration.Timeouts.Park;
-        Living = living;
+        RedisNode? living = Living >= 0 ? _nodes[Living] : null;
+        _nodes = changed.Redis.Nodes;
+        _patience.Reconfigure(changed);
+        Living = living is null ? -1 : _nodes.ToList().IndexOf(living);
+    }
+
+    /// <summary>The order that is wanted now, also when only time has passed.</summary>
+    /// <param name="decision">The rule's answer.</param>
+    /// <param name="withheld">Its route must not be taken (its node is in maintenance): sessions wait as if there were no master.</param>
+    /// <param name="now">The moment.</param>
+    public GateOrder Wish(RoutingDecision decision, bool withheld, TimeSpan now)
+    {
+        GateIntent intent = withheld ? NextWithheld(now) : Next(decision, now);
+        return new GateOrder(intent.Mode, intent.Node >= 0 ? _nodes[intent.Node] : null, 0);
     }
 
     /// <summary>What the gate should do while the rule's node is in maintenance: as in a failover that somebody is working on.</summary>
@@ -49,7 +56,7 @@ internal sealed class GatePolicy
     {
         LeaveRoute(now);
         _closed = false;
-        return new GateIntent(now - _unroutedSince >= _waitForFailover ? GateMode.Closed : GateMode.Park, -1);
+        return new GateIntent(now >= _patience.EndsAt ? GateMode.Closed : GateMode.Park, -1);
     }
 
     /// <summary>What the gate should do now.</summary>
@@ -57,7 +64,7 @@ internal sealed class GatePolicy
     {
         if (decision.Action == RoutingAction.Route)
         {
-            _routed = true;
+            _patience.Note(served: true, now);
             _closed = false;
             if (!decision.IsHeld)
             {
@@ -76,32 +83,22 @@ internal sealed class GatePolicy
             _closedSince = now;
         }
 
-        bool refuse = _closed ? now - _closedSince >= ClosedGrace : decision.Rule == RuleId.Rule0 && now - _unroutedSince >= _waitForFailover;
+        bool refuse = _closed ? now >= ClosedEndsAt : decision.Rule == RuleId.Rule0 && now >= _patience.EndsAt;
         return new GateIntent(refuse ? GateMode.Closed : GateMode.Park, -1);
     }
 
     /// <summary>The first moment after now at which the same decision means something else; <see cref="TimeSpan.MaxValue"/> when there is none.</summary>
     public TimeSpan NextChange(TimeSpan now)
     {
-        TimeSpan closed = _closed ? _closedSince + ClosedGrace : TimeSpan.Zero;
-        TimeSpan unrouted = !_routed && _waitForFailover < TimeSpan.MaxValue ? _unroutedSince + _waitForFailover : TimeSpan.Zero;
-        return (closed > now, unrouted > now) switch
-        {
-            (true, true) => closed < unrouted ? closed : unrouted,
-            (true, false) => closed,
-            (false, true) => unrouted,
-            _ => TimeSpan.MaxValue,
-        };
+        TimeSpan closed = ClosedEndsAt > now ? ClosedEndsAt : TimeSpan.MaxValue;
+        return _patience.EndsAt > now && _patience.EndsAt < closed ? _patience.EndsAt : closed;
     }
+
+    private TimeSpan ClosedEndsAt => _closed ? _closedSince + ClosedGrace : TimeSpan.MaxValue;
 
     private void LeaveRoute(TimeSpan now)
     {
-        if (_routed)
-        {
-            _routed = false;
-            _unroutedSince = now;
-        }
-
+        _patience.Note(served: false, now);
         Living = -1;
     }
 }

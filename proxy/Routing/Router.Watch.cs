@@ -87,7 +87,8 @@ public sealed partial class Router
             _decision = decision;
             _blindness.Take(-1, _evaluatedAt); // the nodes have other indexes now
             NoteBlindness(_evaluatedAt);
-            _gate.Reconfigure(next);
+            _policy.Reconfigure(next);
+            _readPolicy?.Reconfigure(next);
             GiveToGate(decision);
             _prepared = null;
             _preparedConfiguration = null;

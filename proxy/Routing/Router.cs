@@ -37,7 +37,10 @@ public sealed partial class Router : IDisposable
     private readonly ITimer _tick;
     private readonly ILogger _logger;
     private readonly Gate _gate;
-    private readonly ReadRouting? _reads;
+    private readonly GatePolicy _policy;
+    private readonly GateTimeline _timeline;
+    private readonly Gate? _readGate;
+    private readonly ReadPolicy? _readPolicy;
     private readonly ObservationLog? _recording;
     private readonly Lock _lock = new();
 
@@ -69,8 +72,7 @@ public sealed partial class Router : IDisposable
     /// <param name="forwarder">The data plane, started.</param>
     /// <param name="time">Where all time comes from.</param>
     /// <param name="loggers">For the log lines.</param>
-    /// <param name="reads">The data plane of the read-only listener, where the configuration has one.</param>
-    public Router(ProxyConfiguration configuration, IForwarder forwarder, TimeProvider time, ILoggerFactory loggers, IReadForwarder? reads = null)
+    public Router(ProxyConfiguration configuration, IForwarder forwarder, TimeProvider time, ILoggerFactory loggers)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(forwarder);
@@ -82,8 +84,15 @@ public sealed partial class Router : IDisposable
         _tick = _clock.Time.CreateTimer(static router => ((Router)router!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _logger = loggers.CreateLogger("RedisHaProxy.Routing");
         Use(new Watch(this, configuration, before: null));
-        _gate = new Gate(configuration, forwarder, _clock, _logger);
-        _reads = configuration.ReadOnly is { } readOnly && reads is not null ? new ReadRouting(readOnly, reads, _logger) : null;
+        _policy = new GatePolicy(configuration);
+        _timeline = new GateTimeline(_clock, _logger);
+        _gate = new Gate(forwarder.Apply, _clock, oneTarget: true, _timeline.Add);
+        if (configuration.ReadOnly is not null)
+        {
+            _readPolicy = new ReadPolicy(configuration, _logger);
+            _readGate = new Gate(forwarder.ApplyReadOnly, _clock, oneTarget: false);
+        }
+
         _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
         _decisionSince = time.GetUtcNow();
         _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, time, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
@@ -101,25 +110,25 @@ public sealed partial class Router : IDisposable
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(stop);
         _ended = ended.Token;
+        _gate.Start();
+        _readGate?.Start();
         _reactor.Start();
         _watch.Start(ended.Token);
         _tick.Change(LongestTick, Timeout.InfiniteTimeSpan);
-        List<Task> tasks = [_gate.RunAsync(ended.Token), WatchAsync(ended.Token)];
-        if (_reads is not null)
-        {
-            tasks.Add(_reads.RunAsync(ended.Token));
-        }
+        Task watching = WatchAsync(ended.Token);
 
         // Not among the tasks that routing depends on; and on the pool, because a disk may hang already when the file is opened.
         Task recording = _recording is null ? Task.CompletedTask : Task.Run(() => _recording.RunAsync(ended.Token), CancellationToken.None);
         try
         {
-            await await Task.WhenAny([.. tasks, _reactor.Completion]);
+            await await Task.WhenAny(watching, _reactor.Completion);
         }
         finally
         {
             await ended.CancelAsync();
-            await Task.WhenAll(tasks);
+            _gate.Stop();
+            _readGate?.Stop();
+            await watching;
             await Task.WhenAny(recording, Task.Delay(LastLines, CancellationToken.None));
             _reactor.Stop();
             await _reactor.Completion;
@@ -156,11 +165,11 @@ public sealed partial class Router : IDisposable
                 Leases = situation.Claimant is >= 0 and var claimant ? (situation.Leases(claimant), situation.LeasesNeeded) : null,
                 Gate = order,
                 GateSince = time - (now - orderAt),
-                Events = _gate.Events.ToList(),
-                Switchovers = _gate.Switchovers.ToList(),
+                Events = _timeline.Events.ToList(),
+                Switchovers = _timeline.Switchovers.ToList(),
                 Recording = _recording?.Status,
-                Reads = _reads?.Order,
-                Replicas = _reads?.Nodes ?? [],
+                Reads = _readGate?.Current.Order,
+                Replicas = _readPolicy?.Nodes ?? [],
             };
         }
     }
@@ -170,8 +179,6 @@ public sealed partial class Router : IDisposable
     {
         _tick.Dispose();
         _reactor.Dispose();
-        _gate.Dispose();
-        _reads?.Dispose();
     }
 
     private void Hint()
@@ -229,13 +236,24 @@ public sealed partial class Router : IDisposable
     {
         if (_firstRoundOver)
         {
-            TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
-            string? withheld = Withheld(decision);
-            _gate.Take(decision, _names, promotionSeenAt, withheld);
-            _reads?.Take(_configuration, _state, decision, withheld is not null, InMaintenance, _clock.Now);
+            bool withheld = Withheld(decision) is not null;
+            _gate.Want(_policy.Wish(decision, withheld, _clock.Now), () => ReasonOf(decision));
+            if (_readPolicy is not null)
+            {
+                _readGate!.Want(_readPolicy.Wish(_configuration, _state, decision, withheld, InMaintenance, _clock.Now), () => ReasonOf(decision));
+            }
         }
 
         TickAtNextChange();
+    }
+
+    private GateReason ReasonOf(RoutingDecision decision)
+    {
+        string evidence = _names.Describe(decision.Situation);
+        TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
+        return Withheld(decision) is { } withheld
+            ? new GateReason(MaintenanceReason, $"{withheld}; rule {decision.RuleName} would route to it: {evidence}", promotionSeenAt)
+            : new GateReason(decision.RuleName, evidence, promotionSeenAt);
     }
 
     // While answers come, the moment moves away with each of them, and the timer never fires.
@@ -243,7 +261,7 @@ public sealed partial class Router : IDisposable
     {
         TimeSpan next = _evaluatedAt + LongestTick;
         next = _state.NextChange(_evaluatedAt) is var evidence && evidence < next ? evidence : next;
-        next = _gate.NextChange(_evaluatedAt) is var gate && gate < next ? gate : next;
+        next = _policy.NextChange(_evaluatedAt) is var gate && gate < next ? gate : next;
         next = FirstRound > _evaluatedAt && FirstRound < next ? FirstRound : next;
         TimeSpan left = next - _clock.Now;
         _tick.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);

@@ -156,7 +156,7 @@ public sealed record RoutingSnapshot
     public RecordingStatus? Recording { get; init; }
 
     /// <summary>The newest order of the read-only listener; null without one.</summary>
-    public ReadOrder? Reads { get; init; }
+    public GateOrder? Reads { get; init; }
 
     /// <summary>The data nodes as the read-only listener sees them, in configuration order; empty without one, and before the first decision.</summary>
     public IReadOnlyList<ReplicaStatus> Replicas { get; init; } = [];

@@ -68,7 +68,7 @@ public sealed record RoutingTiming
     public TimeSpan BallotLife { get; init; } = TimeSpan.FromSeconds(12);
 
     /// <summary>The configured down-after; a Sentinel that reports less is believed.</summary>
-    public TimeSpan DownAfter { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan DownAfter { get; init; } = SentinelConfiguration.DefaultDownAfter;
 
     /// <summary>
     /// The least worth of an answer in which the Sentinel has not marked its master down: from that mark to a promotion it takes
@@ -81,7 +81,7 @@ public sealed record RoutingTiming
     public static RoutingTiming From(ProxyConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        TimeSpan downAfter = configuration.Sentinel?.DownAfter ?? TimeSpan.FromSeconds(5);
+        TimeSpan downAfter = configuration.DownAfter;
         TimeSpan poll = configuration.Sentinel?.PollInterval ?? TimeSpan.FromMilliseconds(100);
         TimeSpan second = TimeSpan.FromSeconds(1);
         return new RoutingTiming

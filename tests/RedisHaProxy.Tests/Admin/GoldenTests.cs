@@ -128,7 +128,7 @@ public sealed partial class GoldenTests
 
         public void Start() => throw new NotSupportedException();
 
-        public ValueTask ApplyAsync(GateOrder order) => throw new NotSupportedException();
+        public void Apply(GateOrder order, Action carriedOut) => throw new NotSupportedException();
 
         public ValueTask ReconfigureAsync(ProxyConfiguration changed) => throw new NotSupportedException();
 

@@ -334,7 +334,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
         SessionsKept = kept,
     };
 
-    private static ReadOrder Reads(GateMode mode, RedisNode[] take, RedisNode[] keep, RedisNode? master) => new(mode, take, keep, master, 4);
+    private static GateOrder Reads(GateMode mode, RedisNode[] take, RedisNode[] keep, RedisNode? master) => new(mode, take, keep, 4) { LastResort = master };
 
     private static NodeSnapshot Traffic(int index, int now, int max, long total) => new()
     {
@@ -356,7 +356,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
         Parked = 1,
         BytesIn = 1100,
         BytesOut = 22_000_000,
-        Order = new GateOrder(mode, null, 4),
+        Order = new GateOrder(mode, [], [], 4),
         Nodes = [Traffic(0, 0, 0, 0), Traffic(1, 2, 3, 9), Traffic(2, now, 7, 31) with { ConnectFailures = 5 }],
     };
 

@@ -100,7 +100,7 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
     {
         // Also where nobody may wait for a replica.
         await using DataPlane plane = NewPlane(TimeSpan.Zero, parked: 0);
-        await plane.ApplyAsync(new ReadOrder(GateMode.Open, [_nodes[3], _nodes[2]], [], null, 1));
+        await plane.ApplyReadOnlyAsync(new GateOrder(GateMode.Open, [_nodes[3], _nodes[2]], [], 1));
         for (int i = 0; i < 6; i++)
         {
             Socket client = await ConnectAsync(plane.ReadOnlyListenEndPoints[0]);
@@ -110,7 +110,7 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
         Assert.True(plane.Snapshot().ReadOnly!.Nodes[3].ConnectFailures > 0);
 
         // With no other there is nothing to wait for.
-        await plane.ApplyAsync(new ReadOrder(GateMode.Open, [_nodes[3]], [], null, 2));
+        await plane.ApplyReadOnlyAsync(new GateOrder(GateMode.Open, [_nodes[3]], [], 2));
         Socket refused = await ConnectAsync(plane.ReadOnlyListenEndPoints[0]);
         Assert.Equal(NoReplica, await refused.AskAsync());
     }
@@ -204,7 +204,7 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
                             // For each node: taken, kept, or neither.
                             RedisNode[] take = [.. _nodes[..3].Where((_, i) => Digit(sets, i) == 1)];
                             RedisNode[] keep = [.. _nodes[..3].Where((_, i) => Digit(sets, i) == 2)];
-                            ReadOrder effective = DataPlane.Effective(new ReadOrder(readMode, take, keep, master, 1), new GateOrder(mode, target, 1));
+                            GateOrder effective = DataPlane.Effective(new GateOrder(readMode, take, keep, 1) { LastResort = master }, new GateOrder(mode, target, 1));
                             count++;
                             Assert.True(effective.Mode != GateMode.Open || effective.Take.Count > 0);
                             Assert.True(target is null || target == master || !effective.Take.Concat(effective.Keep).Contains(target));
@@ -247,11 +247,10 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
     private int Sessions(int node) => _plane.Snapshot().ReadOnly!.Nodes[node].Sessions;
 
     private Task GateAsync(GateMode mode, int? node) =>
-        _plane.ApplyAsync(new GateOrder(mode, node is { } index ? _nodes[index] : null, ++_generation)).AsTask().WaitAsync(Bound.Wait);
+        _plane.ApplyAsync(new GateOrder(mode, node is { } index ? _nodes[index] : null, ++_generation));
 
     private Task ReadsAsync(int[] take, int[]? keep = null, int? master = null, GateMode mode = GateMode.Open) =>
-        _plane.ApplyAsync(new ReadOrder(mode, [.. take.Select(i => _nodes[i])], [.. (keep ?? []).Select(i => _nodes[i])], master is { } index ? _nodes[index] : null, ++_generation))
-            .AsTask().WaitAsync(Bound.Wait);
+        _plane.ApplyReadOnlyAsync(new GateOrder(mode, [.. take.Select(i => _nodes[i])], [.. (keep ?? []).Select(i => _nodes[i])], ++_generation) { LastResort = master is { } index ? _nodes[index] : null });
 
     private async Task<(Socket Client, string Node)> ReadAsync()
     {

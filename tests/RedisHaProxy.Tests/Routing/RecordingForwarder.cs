@@ -9,7 +9,7 @@ namespace RedisHaProxy.Tests.Routing;
 internal sealed class RecordingForwarder : IForwarder
 {
     private readonly List<(GateOrder Order, long Timestamp)> _orders = [];
-    private readonly Queue<TaskCompletionSource> _held = new();
+    private readonly Queue<Action> _held = new();
 
     /// <summary>Orders wait for <see cref="Acknowledge"/>.</summary>
     public bool HoldAcknowledgements { get; set; }
@@ -30,7 +30,7 @@ internal sealed class RecordingForwarder : IForwarder
     }
 
     /// <summary>The newest order.</summary>
-    public GateOrder Last => Orders.Count > 0 ? Orders[^1] : default;
+    public GateOrder Last => Orders.Count > 0 ? Orders[^1] : GateOrder.Start;
 
     /// <summary>When (Stopwatch timestamp) the first order after a moment fulfilled a condition; null if none did.</summary>
     public long? FirstAfter(long timestamp, Func<GateOrder, bool> condition)
@@ -53,34 +53,36 @@ internal sealed class RecordingForwarder : IForwarder
     {
     }
 
-    public ValueTask ApplyAsync(GateOrder order)
+    public void Apply(GateOrder order, Action carriedOut)
     {
         lock (_orders)
         {
             _orders.Add((order, Stopwatch.GetTimestamp()));
             if (Failure is not null)
             {
-                return ValueTask.FromException(Failure);
+                throw Failure;
             }
 
-            if (!HoldAcknowledgements)
+            if (HoldAcknowledgements)
             {
-                return ValueTask.CompletedTask;
+                _held.Enqueue(carriedOut);
+                return;
             }
-
-            var source = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _held.Enqueue(source);
-            return new ValueTask(source.Task);
         }
+
+        carriedOut();
     }
 
     /// <summary>Acknowledges the oldest order that waits.</summary>
     public void Acknowledge()
     {
+        Action oldest;
         lock (_orders)
         {
-            _held.Dequeue().SetResult();
+            oldest = _held.Dequeue();
         }
+
+        oldest();
     }
 
     public ValueTask ReconfigureAsync(RedisHaProxy.Configuration.ProxyConfiguration changed) => ValueTask.CompletedTask;

@@ -1,5 +1,4 @@
-// The read-only listener's part of the control plane: sees each node by the rule's symbols, decides, and hands orders to the data
-// plane, one after the other. While one is being carried out newer ones overwrite each other; only the newest counts.
+// What the gate of the read-only listener should do: sees each node by the rule's symbols, and asks the rule for reads of each.
 
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
@@ -14,13 +13,12 @@ namespace RedisHaProxy.Routing;
 public readonly record struct ReplicaStatus(ReadFitness Fitness, string Reason, TimeSpan? Age);
 
 /// <summary>Finds the replicas for read-only sessions.</summary>
-internal sealed partial class ReadRouting : IDisposable
+internal sealed partial class ReadPolicy
 {
     private static readonly TimeSpan LogSpacing = TimeSpan.FromSeconds(1);
 
-    private readonly IReadForwarder _forwarder;
+    private readonly Patience _patience;
     private readonly ILogger _logger;
-    private readonly SemaphoreSlim _signal = new(0, 1);
     private readonly TimeSpan _maxLag;
     private readonly bool _masterAllowed;
     private readonly OffsetHistory _master;
@@ -28,35 +26,34 @@ internal sealed partial class ReadRouting : IDisposable
     // By node, as what is known must outlive a change of the list.
     private readonly Dictionary<RedisNode, TimeSpan> _fitAt = [];
     private IReadOnlyList<ReplicaStatus> _nodes = [];
-    private ReadOrder _wish = ReadOrder.Start;
-    private ReadOrder _logged = ReadOrder.Start;
+    private GateOrder _logged = GateOrder.Start;
     private TimeSpan _loggedAt;
-    private TimeSpan _unservedSince;
-    private bool _served;
 
-    public ReadRouting(ReadOnlyConfiguration configuration, IReadForwarder forwarder, ILogger logger)
+    /// <param name="configuration">A configuration with a read-only listener.</param>
+    /// <param name="logger">For a line whenever the targets change.</param>
+    public ReadPolicy(ProxyConfiguration configuration, ILogger logger)
     {
-        _forwarder = forwarder;
+        _patience = new Patience(configuration);
         _logger = logger;
-        _maxLag = configuration.MaxLag;
-        _masterAllowed = configuration.Master;
+        _maxLag = configuration.ReadOnly!.MaxLag;
+        _masterAllowed = configuration.ReadOnly.Master;
         _master = new OffsetHistory(_maxLag);
     }
 
     /// <summary>The nodes, in the order of the configuration of the last decision.</summary>
     public IReadOnlyList<ReplicaStatus> Nodes => Volatile.Read(ref _nodes);
 
-    /// <summary>The newest order.</summary>
-    public ReadOrder Order => Volatile.Read(ref _wish);
+    /// <summary>Takes the time-outs of another configuration.</summary>
+    public void Reconfigure(ProxyConfiguration changed) => _patience.Reconfigure(changed);
 
-    /// <summary>Looks at everything anew. Called by one thread at a time, after each report and when time has passed.</summary>
+    /// <summary>The order that is wanted now. Called by one thread at a time, after each report and when time has passed.</summary>
     /// <param name="configuration">The settings in force.</param>
     /// <param name="state">What is known.</param>
     /// <param name="decision">The routing rule's answer.</param>
     /// <param name="withheld">It must not be carried out: its node is in maintenance. Replicas of it serve reads all the same.</param>
     /// <param name="inMaintenance">Whether an operator has taken a node out.</param>
     /// <param name="now">The moment.</param>
-    public void Take(ProxyConfiguration configuration, RoutingState state, RoutingDecision decision, bool withheld, Func<string, bool> inMaintenance, TimeSpan now)
+    public GateOrder Wish(ProxyConfiguration configuration, RoutingState state, RoutingDecision decision, bool withheld, Func<string, bool> inMaintenance, TimeSpan now)
     {
         IReadOnlyList<RedisNode> nodes = configuration.Redis.Nodes;
         int routed = decision.Action == RoutingAction.Route ? decision.Node : -1;
@@ -91,36 +88,8 @@ internal sealed partial class ReadRouting : IDisposable
 
         Volatile.Write(ref _nodes, statuses);
         RedisNode? master = routed >= 0 && _masterAllowed && !withheld ? nodes[routed] : null;
-        Wish(configuration, take, keep, master, decision.IsHeld, now);
+        return Wish(configuration.Redis.Nodes, take, keep, master, decision.IsHeld, now);
     }
-
-    /// <summary>Carries orders out until cancelled. An exception of the data plane ends it.</summary>
-    public async Task RunAsync(CancellationToken stop)
-    {
-        long carried = 0;
-        while (true)
-        {
-            ReadOrder order = Order;
-            if (order.Generation != carried)
-            {
-                await _forwarder.ApplyAsync(order);
-                carried = order.Generation;
-                continue;
-            }
-
-            try
-            {
-                await _signal.WaitAsync(stop);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
-    }
-
-    /// <inheritdoc/>
-    public void Dispose() => _signal.Dispose();
 
     private ReplicaLag LagOf(TimeSpan? age) => age switch
     {
@@ -130,37 +99,20 @@ internal sealed partial class ReadRouting : IDisposable
         _ => ReplicaLag.Low,
     };
 
-    private void Wish(ProxyConfiguration configuration, List<RedisNode> take, List<RedisNode> keep, RedisNode? master, bool held, TimeSpan now)
+    private GateOrder Wish(IReadOnlyList<RedisNode> nodes, List<RedisNode> take, List<RedisNode> keep, RedisNode? master, bool held, TimeSpan now)
     {
-        // As at the gate: wait as long as any failover can take, then refuse.
         bool serves = take.Count > 0 || (master is not null && !held);
-        if (_served && !serves)
-        {
-            _unservedSince = now;
-        }
-
-        _served = serves;
-        TimeSpan park = configuration.Timeouts.Park;
-        TimeSpan patience = park == TimeSpan.Zero ? TimeSpan.MaxValue : ((configuration.Sentinel?.DownAfter ?? TimeSpan.FromSeconds(5)) * 2) + park;
-        GateMode mode = serves ? GateMode.Open : now - _unservedSince >= patience ? GateMode.Closed : GateMode.Park;
-        var wish = new ReadOrder(mode, take, keep, master, _wish.Generation + 1);
-        Log(wish, configuration.Redis.Nodes, now);
-        if (wish.IsSameAs(_wish))
-        {
-            return;
-        }
-
-        Volatile.Write(ref _wish, wish);
-        if (_signal.CurrentCount == 0)
-        {
-            _signal.Release();
-        }
+        _patience.Note(serves, now);
+        GateMode mode = serves ? GateMode.Open : now >= _patience.EndsAt ? GateMode.Closed : GateMode.Park;
+        var wish = new GateOrder(mode, take, keep, 0) { LastResort = master };
+        Log(wish, nodes, now);
+        return wish;
     }
 
     // One line when the targets change, and at most one a second: a replica around the bound may come and go often.
-    private void Log(ReadOrder order, IReadOnlyList<RedisNode> nodes, TimeSpan now)
+    private void Log(GateOrder order, IReadOnlyList<RedisNode> nodes, TimeSpan now)
     {
-        (GateMode mode, IReadOnlyList<RedisNode> take, RedisNode? master) = (order.Mode, order.Take, order.Master);
+        (GateMode mode, IReadOnlyList<RedisNode> take, RedisNode? master) = (order.Mode, order.Take, order.LastResort);
         bool changed = mode != _logged.Mode || !take.SequenceEqual(_logged.Take);
         if (!changed || (mode == _logged.Mode && now - _loggedAt < LogSpacing) || !_logger.IsEnabled(LogLevel.Information))
         {

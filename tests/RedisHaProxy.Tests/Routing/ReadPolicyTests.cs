@@ -9,7 +9,7 @@ using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Tests.Routing;
 
-public sealed class ReadRoutingTests : IDisposable
+public sealed class ReadPolicyTests
 {
     private const int Master = -1;
 
@@ -19,13 +19,14 @@ public sealed class ReadRoutingTests : IDisposable
     private readonly ProxyConfiguration _configuration;
     private readonly RoutingState _state;
     private readonly HashSet<string> _maintenance = [];
-    private ReadRouting _reads;
+    private ReadPolicy _reads;
+    private GateOrder _order = GateOrder.Start;
     private TimeSpan _now = TimeSpan.FromSeconds(1);
 
     // What each node says now: whom it follows, its link, its offset; null does not answer.
     private readonly (int Follows, bool LinkUp, long Offset)?[] _facts = [(Master, false, 1000), (0, true, 1000), (0, true, 1000)];
 
-    public ReadRoutingTests()
+    public ReadPolicyTests()
     {
         _configuration = new ProxyConfiguration
         {
@@ -37,8 +38,6 @@ public sealed class ReadRoutingTests : IDisposable
         _state = new RoutingState(3, 0, RoutingTiming.From(_configuration));
         _reads = New(masterAllowed: false);
     }
-
-    public void Dispose() => _reads.Dispose();
 
     [Fact]
     public void Replicas_that_follow_the_master_are_taken()
@@ -93,9 +92,9 @@ public sealed class ReadRoutingTests : IDisposable
         Pass(1);
         _facts[1] = null;
         Pass(5);
-        Assert.Equal("b", Names(_reads.Order.Keep));
+        Assert.Equal("b", Names(_order.Keep));
         Pass(6);
-        Assert.Equal("", Names(_reads.Order.Keep));
+        Assert.Equal("", Names(_order.Keep));
     }
 
     [Fact]
@@ -109,7 +108,7 @@ public sealed class ReadRoutingTests : IDisposable
         AssertOrder(GateMode.Park, take: "", keep: "bc");
         _facts[1] = (Master, false, 1000);
         Pass(0.1);
-        Assert.Equal("c", Names(_reads.Order.Keep));
+        Assert.Equal("c", Names(_order.Keep));
         _facts[2] = (1, true, 1000);
         _facts[0] = (1, true, 1000); // and the old master comes back as a replica
         Pass(0.1);
@@ -133,10 +132,9 @@ public sealed class ReadRoutingTests : IDisposable
     [InlineData(false)]
     public void The_master_is_named_where_it_is_allowed_and_routed(bool allowed)
     {
-        _reads.Dispose();
         _reads = New(allowed);
         Pass(1);
-        Assert.Equal(allowed ? _nodes[0] : null, _reads.Order.Master);
+        Assert.Equal(allowed ? _nodes[0] : null, _order.LastResort);
         _maintenance.UnionWith(["b", "c"]);
         Pass(0.1);
         AssertOrder(allowed ? GateMode.Open : GateMode.Park, take: "", keep: "");
@@ -146,7 +144,7 @@ public sealed class ReadRoutingTests : IDisposable
         _maintenance.Add("a");
         Pass(0.1);
         AssertOrder(GateMode.Open, take: "bc", keep: "");
-        Assert.Null(_reads.Order.Master);
+        Assert.Null(_order.LastResort);
     }
 
     [Fact]
@@ -161,30 +159,15 @@ public sealed class ReadRoutingTests : IDisposable
         AssertOrder(GateMode.Open, take: "b", keep: "");
     }
 
-    [Fact]
-    public async Task Orders_reach_the_data_plane_and_only_the_newest_counts()
-    {
-        using var stop = new CancellationTokenSource();
-        Task running = _reads.RunAsync(stop.Token);
-        Pass(0.1);
-        await Eventually.HoldsAsync(() => _plane.Last is { Mode: GateMode.Open } order && Names(order.Take) == "bc", () => "the order arrives");
-        _maintenance.Add("b");
-        Pass(0.1);
-        await Eventually.HoldsAsync(() => Names(_plane.Last!.Take) == "c", () => "the next arrives");
-        await stop.CancelAsync();
-        await running;
-        Assert.Equal(2, _plane.Count);
-    }
-
-    private readonly Plane _plane = new();
     private int _otherHistory = -1;
 
     private static string Names(IEnumerable<RedisNode> nodes) => string.Concat(nodes.Select(node => node.Name));
 
-    private ReadRouting New(bool masterAllowed) => new(_configuration.ReadOnly! with { Master = masterAllowed }, _plane, NullLogger.Instance);
+    private ReadPolicy New(bool masterAllowed) =>
+        new(_configuration with { ReadOnly = _configuration.ReadOnly! with { Master = masterAllowed } }, NullLogger.Instance);
 
     private void AssertOrder(GateMode mode, string take, string keep) =>
-        Assert.Equal((mode, take, keep), (_reads.Order.Mode, Names(_reads.Order.Take), Names(_reads.Order.Keep)));
+        Assert.Equal((mode, take, keep), (_order.Mode, Names(_order.Take), Names(_order.Keep)));
 
     /// <summary>The master writes; the others follow at once, one does not.</summary>
     private void WriteWhile(double seconds, int lagging)
@@ -230,21 +213,7 @@ public sealed class ReadRoutingTests : IDisposable
 
             RoutingDecision decision = RoutingRule.Decide(_state.At(_now));
             bool withheld = decision.Node >= 0 && _maintenance.Contains(_nodes[decision.Node].Name);
-            _reads.Take(_configuration, _state, decision, withheld, _maintenance.Contains, _now);
-        }
-    }
-
-    private sealed class Plane : IReadForwarder
-    {
-        public ReadOrder? Last { get; private set; }
-
-        public int Count { get; private set; }
-
-        public ValueTask ApplyAsync(ReadOrder order)
-        {
-            Last = order;
-            Count++;
-            return ValueTask.CompletedTask;
+            _order = _reads.Wish(_configuration, _state, decision, withheld, _maintenance.Contains, _now);
         }
     }
 }
