@@ -6,6 +6,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Admin;
@@ -119,7 +120,7 @@ internal sealed partial class AdminConnections(TimeProvider time, ILogger<AdminC
         }
     }
 
-    [LoggerMessage(40, LogLevel.Warning, "Administration: an idle connection of {Source} was closed for a new one; {MostOfSource} from one address and {Most} in all stay open ({Left} more since the last such line)")]
+    [LoggerMessage(LogEvents.AdminConnectionClosed, LogLevel.Warning, "Administration: an idle connection of {Source} was closed for a new one; {MostOfSource} from one address and {Most} in total stay open ({Left} more since the last such line)", EventName = nameof(LogEvents.AdminConnectionClosed))]
     private static partial void LogClosed(ILogger log, IPAddress source, int mostOfSource, int most, long left);
 }
 

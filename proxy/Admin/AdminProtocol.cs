@@ -6,6 +6,7 @@ using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Tls;
 using RedisHaProxy.Monitoring;
@@ -85,9 +86,9 @@ internal sealed partial class AdminProtocol(bool https, TimeProvider time, ILogg
         }
     }
 
-    [LoggerMessage(EventId = 32, Level = LogLevel.Warning, Message = "Administration: the TLS handshake with {Client} failed: {Cause} ({Left} more before it)", EventName = "AdminHandshake")]
+    [LoggerMessage(EventId = LogEvents.AdminHandshake, Level = LogLevel.Warning, Message = "Administration: the TLS handshake with {Client} failed: {Cause} ({Left} more before it)", EventName = nameof(LogEvents.AdminHandshake))]
     private partial void LogFailed(string client, string cause, long left);
 
-    [LoggerMessage(EventId = 31, Level = LogLevel.Warning, Message = "Administration: {Client} speaks {What} ({Left} more before it)", EventName = "AdminProtocol")]
+    [LoggerMessage(EventId = LogEvents.AdminProtocol, Level = LogLevel.Warning, Message = "Administration: {Client} speaks {What} ({Left} more before it)", EventName = nameof(LogEvents.AdminProtocol))]
     private partial void LogOther(string client, string what, long left);
 }

@@ -158,7 +158,7 @@ internal sealed class AdminServer : IAsyncDisposable
                 return;
             }
 
-            throw new IOException($"cannot listen for administration on {path}: it exists and is no socket", e);
+            throw new IOException($"cannot listen for administration on {path}: it exists and is not a socket", e);
         }
         catch (SocketException e)
         {

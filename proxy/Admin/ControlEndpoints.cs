@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Routing;
 
@@ -59,7 +60,7 @@ internal sealed partial class ControlEndpoints(
             ("ready", false) => ReadyAsync(context),
             ("maintenance", false) => MaintenanceAsync(context, on: true),
             ("reload", false) => ReloadAsync(context),
-            _ => context.AnswerTextAsync(HttpStatusCode.NotFound, $"there is no order '{order}' of that kind"),
+            _ => context.AnswerTextAsync(HttpStatusCode.NotFound, $"order '{order}' does not exist, or needs another method"),
         };
     }
 
@@ -126,6 +127,6 @@ internal sealed partial class ControlEndpoints(
     private static Task SaidAsync(HttpContext context, string message, HttpStatusCode code = HttpStatusCode.OK) =>
         context.AnswerJsonAsync(new ControlAnswer(message), AdminJson.Default.ControlAnswer, code);
 
-    [LoggerMessage(30, LogLevel.Information, "Order '{Order}{Arguments}' by process {ProcessId} of user {UserId}", EventName = "Order")]
+    [LoggerMessage(LogEvents.Order, LogLevel.Information, "Order '{Order}{Arguments}' by process {ProcessId} of user {UserId}", EventName = nameof(LogEvents.Order))]
     private static partial void LogOrder(ILogger log, string order, string arguments, int processId, int userId);
 }

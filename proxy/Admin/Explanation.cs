@@ -49,7 +49,7 @@ internal static class Explanation
 
         if (moment.Blind is { } blind)
         {
-            yield return $"This proxy cannot see what the Sentinels see: since {Clock(blind.Since)} most of them find {blind.Node} well, "
+            yield return $"This proxy cannot see what the Sentinels see: since {Clock(blind.Since)} most of them see {blind.Node} as healthy, "
                 + $"and this proxy cannot use it: {blind.Health.Text()}. "
                 + (moment.BlindFails ? "/healthz fails, so that the load balancer sends clients to other proxies." : "If it lasts, /healthz fails.")
                 + blind.Health.Advice("redis");
@@ -66,7 +66,7 @@ internal static class Explanation
 
         foreach (var node in moment.Nodes.Where(n => n.Status.State is { Role: NodeRole.Follows, Master: < 0 }))
         {
-            yield return $"{node.Name} ({node.Address}) follows {node.Follows}, which is none of redis.nodes: it may be copying a stranger's data. "
+            yield return $"{node.Name} ({node.Address}) follows {node.Follows}, which is not in redis.nodes: it may be copying a stranger's data. "
                 + SentinelConcerns.Remedy;
         }
     }

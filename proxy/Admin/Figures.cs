@@ -27,14 +27,14 @@ internal sealed record Figures
         new("phaseSince", "Since when.", m => m.PhaseSince),
         new("healthy", "Whether /healthz succeeds.", m => m.Health.Good) { Metric = Metric.Gauge("healthy") },
         new("health", "Why.", m => m.Health.Reason),
-        new("stalledMs", "Since the slowest event loop last went round; loops wake every second.", m => TimeSpan.FromMilliseconds(m.Data.StalledMilliseconds))
+        new("stalledMs", "Time since the slowest event loop last ran; loops wake every second.", m => TimeSpan.FromMilliseconds(m.Data.StalledMilliseconds))
         {
             Metric = Metric.Gauge("event_loop_stall_seconds"),
         },
         new("listen", "The addresses for clients.", m => m.Listen),
         Figure<Moment>.One("blind", "What most Sentinels see and this proxy cannot use; null when there is nothing, as on a normal day and in a failover.", Blind, m => m.Blind) with
         {
-            Metric = Metric.Gauge("blind", "1 when /healthz fails because most Sentinels find a master well that this proxy cannot use."),
+            Metric = Metric.Gauge("blind", "1 when /healthz fails because most Sentinels see a healthy master that this proxy cannot use."),
             Sample = m => m.BlindFails,
         },
     ];
@@ -67,21 +67,21 @@ internal sealed record Figures
         {
             Csv = "rate conn_rate",
             BackendCsv = "rate",
-            Tile = new("new sessions", "{perSecond}/s", "most {perSecondMax}/s, {total} in all"),
+            Tile = new("new sessions", "{perSecond}/s", "peak {perSecondMax}/s, {total} total"),
             Text = new("sessions", "{perSecond}/s"),
         },
-        new("perSecondMax", "The most in one second.", m => m.Rates.SessionsPerSecondMax) { Csv = "rate_max conn_rate_max", BackendCsv = "rate_max" },
+        new("perSecondMax", "Peak in one second.", m => m.Rates.SessionsPerSecondMax) { Csv = "rate_max conn_rate_max", BackendCsv = "rate_max" },
         .. ListenerBytes<Moment>(m => m.Data, ""),
         new("bytesInPerSecond", "Bytes from clients in the last second.", m => m.Rates.BytesInPerSecond)
         {
             Unit = Unit.Bytes,
-            Tile = new("bytes in", "{bytesInPerSecond}/s", "{bytesIn} in all"),
+            Tile = new("bytes in", "{bytesInPerSecond}/s", "{bytesIn} total"),
             Text = new("bytes", "now {bytesInPerSecond}/s in"),
         },
         new("bytesOutPerSecond", "Bytes to clients in the last second.", m => m.Rates.BytesOutPerSecond)
         {
             Unit = Unit.Bytes,
-            Tile = new("bytes out", "{bytesOutPerSecond}/s", "{bytesOut} in all"),
+            Tile = new("bytes out", "{bytesOutPerSecond}/s", "{bytesOut} total"),
             Text = new("bytes", "{bytesOutPerSecond}/s out"),
         },
         ListenerEnds<Moment>(m => m.Data, ""),
@@ -110,7 +110,7 @@ internal sealed record Figures
         new("up", "Whether the node answers its check.", n => n.Up) { Metric = Metric.Gauge("node_up") },
         new("since", "Since when the check goes so.", n => n.Status.Since),
         new("falls", "How often the node went down.", n => n.Status.Falls) { Metric = Metric.Counter("node_falls_total"), Csv = "chkdown" },
-        new("downtimeMs", "How long the node was down in all.", n => n.Status.Downtime) { Metric = Metric.Counter("node_down_seconds_total"), Csv = "downtime" },
+        new("downtimeMs", "For how long the node was down.", n => n.Status.Downtime) { Metric = Metric.Counter("node_down_seconds_total"), Csv = "downtime" },
         new("error", "The last error; a reset alone does not replace the reason that a server gave within 30 s before.", n => n.Status.Error),
         new("remedy", "What an operator can do about the health, or null.", n => Remedy(n.Status.Health, "redis")),
         new("checkAgeMs", "Age of the last answer.", n => n.Status.Age) { Metric = Metric.Gauge("node_check_age_seconds") },
@@ -159,7 +159,7 @@ internal sealed record Figures
         new("targets", "Names of the nodes that get new sessions.", r => r.Targets.Select(n => n.Name)),
         new("maxLagMs", "`readOnly.maxLag`.", r => r.Settings.MaxLag),
         new("masterAllowed", "Whether the master is the last resort (`readOnly.master`).", r => r.Settings.Master),
-        .. Listener<ReadMoment>(r => r.Data, r => r.Data.SessionsLimit, "read_only_", "read-only sessions now", "waiting for a replica", "{total} in all"),
+        .. Listener<ReadMoment>(r => r.Data, r => r.Data.SessionsLimit, "read_only_", "read-only sessions now", "waiting for a replica", "{total} total"),
         .. ListenerBytes<ReadMoment>(r => r.Data, "read_only_"),
         ListenerEnds<ReadMoment>(r => r.Data, "read_only_"),
     ];
@@ -223,7 +223,7 @@ internal sealed record Figures
 
     private static IReadOnlyList<Figure<BlindStatus>> Blind =>
     [
-        new("node", "Name of a node that most Sentinels find well and this proxy cannot use.", b => b.Node),
+        new("node", "Name of a node that most Sentinels see as healthy and this proxy cannot use.", b => b.Node),
         new("reason", "Its health as this proxy sees it.", b => b.Health.Text()),
         new("remedy", "What an operator can do, or null.", b => Remedy(b.Health, "redis")),
         new("since", "Since when.", b => b.Since),
@@ -239,17 +239,17 @@ internal sealed record Figures
         {
             Metric = Metric.Gauge($"{prefix}sessions"),
             Csv = "scur",
-            Tile = new(title, "{current}", "most {max}, limit {limit}"),
-            Text = new("sessions", "{current} now (most {max}, limit {limit})"),
+            Tile = new(title, "{current}", "peak {max}, limit {limit}"),
+            Text = new("sessions", "{current} now (peak {max}, limit {limit})"),
         };
-        yield return new("max", $"The most open {sessions} since the start.", x => of(x).SessionsMax) { Metric = Metric.Gauge($"{prefix}sessions_max"), Csv = "smax", BackendCsv = "smax" };
+        yield return new("max", $"Peak of open {sessions} since the start.", x => of(x).SessionsMax) { Metric = Metric.Gauge($"{prefix}sessions_max"), Csv = "smax", BackendCsv = "smax" };
         yield return new("limit", "limits.connections.", x => limit(x)) { Metric = Metric.Gauge($"{prefix}sessions_limit"), Csv = "slim", BackendCsv = "slim" };
         yield return new("total", $"{Capital(sessions)} accepted, refused ones included.", x => of(x).SessionsTotal)
         {
             Metric = Metric.Counter($"{prefix}sessions_accepted_total"),
             Csv = "stot conn_tot",
             BackendCsv = "stot",
-            Text = new("sessions", "{total} in all"),
+            Text = new("sessions", "{total} total"),
         };
         yield return new("parked", prefix.Length == 0 ? "Sessions waiting for a master." : "Sessions of the read-only listener that wait for a replica.", x => of(x).Parked)
         {
@@ -269,7 +269,7 @@ internal sealed record Figures
             Csv = "bin",
             BackendCsv = "bin",
             Unit = Unit.Bytes,
-            Tile = prefix.Length == 0 ? null : new("bytes in", "{bytesIn}", "in all"),
+            Tile = prefix.Length == 0 ? null : new("bytes in", "{bytesIn}", "total"),
             Text = prefix.Length == 0 ? new("bytes", "{bytesIn} in") : null,
         };
         yield return new("bytesOut", $"Bytes to {clients}.", x => of(x).BytesOut)
@@ -278,7 +278,7 @@ internal sealed record Figures
             Csv = "bout",
             BackendCsv = "bout",
             Unit = Unit.Bytes,
-            Tile = prefix.Length == 0 ? null : new("bytes out", "{bytesOut}", "in all"),
+            Tile = prefix.Length == 0 ? null : new("bytes out", "{bytesOut}", "total"),
             Text = prefix.Length == 0 ? new("bytes", "{bytesOut} out") : null,
         };
     }
@@ -295,12 +295,12 @@ internal sealed record Figures
         string sessions = prefix.Length == 0 ? "Sessions" : "Sessions of the read-only listener";
         string clients = prefix.Length == 0 ? "clients" : "clients of the read-only listener";
         yield return new("sessions", $"{sessions} connected to the node.", x => of(x).Sessions) { Metric = Metric.Gauge($"{prefix}node_sessions"), Csv = "scur", Column = ">now", TextColumn = ">sess" };
-        yield return new("sessionsMax", "The most there were.", x => of(x).SessionsMax) { Csv = "smax", Column = ">most" };
+        yield return new("sessionsMax", "Peak since the start.", x => of(x).SessionsMax) { Csv = "smax", Column = ">peak" };
         yield return new("sessionsTotal", $"{sessions} that were connected to the node.", x => of(x).SessionsTotal)
         {
             Metric = Metric.Counter($"{prefix}node_sessions_total"),
             Csv = "stot lbtot",
-            Column = ">in all",
+            Column = ">total",
         };
         yield return new("connectFailures", prefix.Length == 0 ? "Connects to the node that failed." : "Connects of the read-only listener to the node that failed.", x => of(x).ConnectFailures)
         {

@@ -12,21 +12,21 @@ internal readonly record struct HealthAnswer(bool Good, string Reason);
 /// <summary>Judges the process.</summary>
 internal static class ProxyHealth
 {
-    /// <summary>A loop goes round at least once a second; one that did not for this long is stuck.</summary>
+    /// <summary>A loop runs at least once a second; one that did not for this long is stuck.</summary>
     public static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(4);
 
     /// <summary>Whether this process can take sessions.</summary>
     /// <param name="phase">Of the process.</param>
     /// <param name="forwarder">The data plane.</param>
-    /// <param name="blind">The Sentinels have long found a master well that this proxy cannot use: other proxies may.</param>
+    /// <param name="blind">The Sentinels have long seen a healthy master that this proxy cannot use: other proxies may.</param>
     public static HealthAnswer Serving(LifecyclePhase phase, ForwarderSnapshot forwarder, bool blind) => phase switch
     {
         LifecyclePhase.Starting => new(false, "starting"),
         LifecyclePhase.Draining => new(false, "draining"),
         LifecyclePhase.Stopping => new(false, "stopping"),
         _ => forwarder.StalledMilliseconds > StallLimit.TotalMilliseconds
-            ? new(false, $"stalled: an event loop has not gone round for {forwarder.StalledMilliseconds} ms")
-            : blind ? new(false, "blind: the Sentinels find a master well that this proxy cannot use")
+            ? new(false, $"stalled: an event loop has not run for {forwarder.StalledMilliseconds} ms")
+            : blind ? new(false, "blind: the Sentinels see a healthy master that this proxy cannot use")
             : new(true, "ok"),
     };
 

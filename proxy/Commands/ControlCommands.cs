@@ -147,7 +147,7 @@ internal static class ControlCommands
             return address;
         }
 
-        result.AddError($"'{result.Tokens[0].Value}' is no address; an IPv4 or IPv6 literal is expected.");
+        result.AddError($"'{result.Tokens[0].Value}' is not a valid address; an IPv4 or IPv6 literal is expected.");
         return null;
     }
 

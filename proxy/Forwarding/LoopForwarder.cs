@@ -392,15 +392,15 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     private int RefusalsPerLoop(long files, LimitConfiguration limits, int loops) =>
         FileDescriptorLimit.RefusalsFor(files, limits.Connections, _perSession) / _lanes / loops;
 
-    [LoggerMessage(4, LogLevel.Warning, "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: raise LimitNOFILE, or lower the setting.")]
+    [LoggerMessage(LogEvents.ConnectionsLowered, LogLevel.Warning, "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: raise LimitNOFILE, or lower the setting.", EventName = nameof(LogEvents.ConnectionsLowered))]
     private static partial void LogLowered(ILogger logger, int wanted, int fits, long files, long needed);
 
-    [LoggerMessage(5, LogLevel.Information, "Engine: io_uring")]
+    [LoggerMessage(LogEvents.EngineUring, LogLevel.Information, "Engine: io_uring", EventName = nameof(LogEvents.EngineUring))]
     private static partial void LogUring(ILogger logger);
 
-    [LoggerMessage(6, LogLevel.Information, "Engine: epoll, because io_uring is not to be had: {Reason}")]
+    [LoggerMessage(LogEvents.EngineEpollInstead, LogLevel.Information, "Engine: epoll, because io_uring is not to be had: {Reason}", EventName = nameof(LogEvents.EngineEpollInstead))]
     private static partial void LogEpollInstead(ILogger logger, string reason);
 
-    [LoggerMessage(7, LogLevel.Information, "Engine: epoll, as configured")]
+    [LoggerMessage(LogEvents.EngineEpoll, LogLevel.Information, "Engine: epoll, as configured", EventName = nameof(LogEvents.EngineEpoll))]
     private static partial void LogEpoll(ILogger logger);
 }

@@ -338,12 +338,12 @@ internal abstract unsafe partial class SessionLoop
         LibC.Write(_wake, &one, sizeof(long));
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise LimitNOFILE or lower limits.connections.")]
+    [LoggerMessage(LogEvents.FilesExhausted, LogLevel.Warning, "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise LimitNOFILE or lower limits.connections.", EventName = nameof(LogEvents.FilesExhausted))]
     private static partial void LogExhausted(ILogger logger, int loop, int errno, string message);
 
-    [LoggerMessage(2, LogLevel.Information, "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.")]
+    [LoggerMessage(LogEvents.FilesAvailable, LogLevel.Information, "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.", EventName = nameof(LogEvents.FilesAvailable))]
     private static partial void LogRecovered(ILogger logger, int loop);
 
-    [LoggerMessage(3, LogLevel.Critical, "Event loop {Loop} died of a defect; the process ends.")]
+    [LoggerMessage(LogEvents.LoopFailed, LogLevel.Critical, "Event loop {Loop} died of a defect; the process ends.", EventName = nameof(LogEvents.LoopFailed))]
     private static partial void LogDied(ILogger logger, Exception exception, int loop);
 }

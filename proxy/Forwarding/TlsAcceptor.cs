@@ -376,12 +376,12 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         return null;
     }
 
-    [LoggerMessage(51, LogLevel.Warning, "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)")]
+    [LoggerMessage(LogEvents.ClientTlsFailed, LogLevel.Warning, "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)", EventName = nameof(LogEvents.ClientTlsFailed))]
     private static partial void LogFailed(ILogger log, string client, string cause, long left);
 
-    [LoggerMessage(53, LogLevel.Warning, "Client {Client} was refused before its TLS handshake: limits.connections is reached, or limits.perSource by its address ({Left} more since the last such line)")]
+    [LoggerMessage(LogEvents.TlsClientRefused, LogLevel.Warning, "Client {Client} was refused before its TLS handshake: limits.connections is reached, or limits.perSource by its address ({Left} more since the last such line)", EventName = nameof(LogEvents.TlsClientRefused))]
     private static partial void LogRefused(ILogger log, string client, long left);
 
-    [LoggerMessage(52, LogLevel.Warning, "Clients over TLS wait: {Cause}. Raise LimitNOFILE or lower limits.connections.")]
+    [LoggerMessage(LogEvents.TlsFilesExhausted, LogLevel.Warning, "Clients over TLS wait: {Cause}. Raise LimitNOFILE or lower limits.connections.", EventName = nameof(LogEvents.TlsFilesExhausted))]
     private static partial void LogExhausted(ILogger log, string cause);
 }

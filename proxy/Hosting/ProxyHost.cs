@@ -276,21 +276,21 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         return (_lifecycle.Phase == LifecyclePhase.Draining ? "Draining, " : "Serving, ") + route + $", {snapshot.Sessions} sessions";
     }
 
-    [LoggerMessage(1, LogLevel.Information, "Serving clients on {Clients}; administration on {Admin}")]
+    [LoggerMessage(LogEvents.Serving, LogLevel.Information, "Serving clients on {Clients}; administration on {Admin}", EventName = nameof(LogEvents.Serving))]
     private static partial void LogServing(ILogger log, string clients, string admin);
 
-    [LoggerMessage(3, LogLevel.Information, "Stopping: health checks fail from now on; {Sessions} sessions; new ones are taken for {Delay}, open ones may go on for {Limit} after that")]
+    [LoggerMessage(LogEvents.Draining, LogLevel.Information, "Stopping: health checks fail from now on; {Sessions} sessions; new ones are taken for {Delay}, open ones may go on for {Limit} after that", EventName = nameof(LogEvents.Draining))]
     private static partial void LogDraining(ILogger log, int sessions, string delay, string limit);
 
-    [LoggerMessage(8, LogLevel.Information, "Stopping: the listeners are closed; {Sessions} sessions go on")]
+    [LoggerMessage(LogEvents.ListenersClosed, LogLevel.Information, "Stopping: the listeners are closed; {Sessions} sessions go on", EventName = nameof(LogEvents.ListenersClosed))]
     private static partial void LogClosed(ILogger log, int sessions);
 
-    [LoggerMessage(4, LogLevel.Information, "Stopped; {Ended} sessions were ended")]
+    [LoggerMessage(LogEvents.Stopped, LogLevel.Information, "Stopped; {Ended} sessions were ended", EventName = nameof(LogEvents.Stopped))]
     private static partial void LogStopped(ILogger log, int ended);
 
-    [LoggerMessage(5, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends")]
+    [LoggerMessage(LogEvents.RoutingFailed, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends", EventName = nameof(LogEvents.RoutingFailed))]
     private static partial void LogRoutingFailed(ILogger log, Exception? exception);
 
-    [LoggerMessage(7, LogLevel.Error, "An event loop has not gone round for {Stalled} ms; the process ends without it")]
+    [LoggerMessage(LogEvents.LoopStuck, LogLevel.Error, "An event loop has not run for {Stalled} ms; the process ends without it", EventName = nameof(LogEvents.LoopStuck))]
     private static partial void LogStuck(ILogger log, long stalled);
 }

@@ -86,15 +86,15 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, IR
         }
     }
 
-    [LoggerMessage(10, LogLevel.Information, "Reload: {Result}")]
+    [LoggerMessage(LogEvents.Reloaded, LogLevel.Information, "Reload: {Result}", EventName = nameof(LogEvents.Reloaded))]
     private static partial void LogReloaded(ILogger log, string result);
 
-    [LoggerMessage(11, LogLevel.Error, "Reload: nothing was changed, the file is not good: {Problems}")]
+    [LoggerMessage(LogEvents.ReloadInvalid, LogLevel.Error, "Reload: nothing was changed, the file is not good: {Problems}", EventName = nameof(LogEvents.ReloadInvalid))]
     private static partial void LogBad(ILogger log, string problems);
 
-    [LoggerMessage(13, LogLevel.Error, "Reload: nothing was changed: {Reasons}")]
+    [LoggerMessage(LogEvents.ReloadRefused, LogLevel.Error, "Reload: nothing was changed: {Reasons}", EventName = nameof(LogEvents.ReloadRefused))]
     private static partial void LogRefused(ILogger log, string reasons);
 
-    [LoggerMessage(12, LogLevel.Warning, "Reload: {Warning}")]
+    [LoggerMessage(LogEvents.ReloadWarning, LogLevel.Warning, "Reload: {Warning}", EventName = nameof(LogEvents.ReloadWarning))]
     private static partial void LogWarning(ILogger log, string warning);
 }

@@ -9,6 +9,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipes;
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Hosting;
@@ -95,9 +96,9 @@ internal sealed partial class WatchdogProcess(TimeProvider time, ILogger<Watchdo
         }
     }
 
-    [LoggerMessage(60, LogLevel.Warning, "The watchdog process cannot be started: {Error}. It is tried again; until then only the service manager's watchdog finds a stuck proxy, later")]
+    [LoggerMessage(LogEvents.WatchdogNotStarted, LogLevel.Warning, "The watchdog process cannot be started: {Error}. It is tried again; until then only the service manager's watchdog finds a stuck proxy, later", EventName = nameof(LogEvents.WatchdogNotStarted))]
     private static partial void LogNotStarted(ILogger log, string error);
 
-    [LoggerMessage(61, LogLevel.Warning, "The watchdog process has ended; it is started again")]
+    [LoggerMessage(LogEvents.WatchdogEnded, LogLevel.Warning, "The watchdog process has ended; it is started again", EventName = nameof(LogEvents.WatchdogEnded))]
     private static partial void LogEnded(ILogger log);
 }

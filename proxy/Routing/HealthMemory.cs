@@ -27,7 +27,7 @@ internal sealed class HealthMemory
     /// <summary>Since when it is so.</summary>
     public DateTimeOffset Since { get; set; }
 
-    /// <summary>How often it went from well to unwell or silent, and for how long it was so in all, the present time excluded.</summary>
+    /// <summary>How often it went from up to down or silent, and for how long it was so in all, the present time excluded.</summary>
     public long Falls { get; private set; }
 
     public TimeSpan Downtime { get; private set; }
@@ -62,11 +62,11 @@ internal sealed class HealthMemory
 
     public TimeSpan PromotesUntil { get; set; }
 
-    /// <summary>Takes an answer; whether it ends another state, which has lasted for <paramref name="unwell"/>.</summary>
-    public bool BecomesWell(TimeProvider time, out TimeSpan unwell)
+    /// <summary>Takes an answer; whether it ends another state, which has lasted for <paramref name="downFor"/>.</summary>
+    public bool BecomesUp(TimeProvider time, out TimeSpan downFor)
     {
         DateTimeOffset now = time.GetUtcNow();
-        unwell = now > Since ? now - Since : TimeSpan.Zero; // the wall clock may be set back
+        downFor = now > Since ? now - Since : TimeSpan.Zero; // the wall clock may be set back
         bool changed = Health != ServerHealth.Up || Silent;
         Downtime += IsDown ? Later(now, _downSince) : TimeSpan.Zero;
         Silent = false;
@@ -77,7 +77,7 @@ internal sealed class HealthMemory
     }
 
     /// <summary>Takes a failure; whether it is another state than before.</summary>
-    public bool BecomesUnwell(ServerHealth health, string? error, TimeProvider time)
+    public bool BecomesDown(ServerHealth health, string? error, TimeProvider time)
     {
         DateTimeOffset now = time.GetUtcNow();
         if (health.IsBareEnd() && Health.IsReason() && now - _reasonAt < ReasonLife)

@@ -322,9 +322,9 @@ internal sealed partial class ObservationLog
 
     private sealed record Failure(string Problem, DateTimeOffset Since, long DroppedBefore);
 
-    [LoggerMessage(EventId = 130, Level = LogLevel.Warning, Message = "Recording to {File} has stopped: {Problem}. Routing goes on; the recording is tried again until it can be written")]
+    [LoggerMessage(EventId = LogEvents.RecordingStopped, Level = LogLevel.Warning, Message = "Recording to {File} has stopped: {Problem}. Routing goes on; the recording is tried again until it can be written", EventName = nameof(LogEvents.RecordingStopped))]
     private partial void LogStopped(string file, string problem);
 
-    [LoggerMessage(EventId = 131, Level = LogLevel.Information, Message = "Recording to {File} goes on; {Lines} lines are missing")]
+    [LoggerMessage(EventId = LogEvents.RecordingResumed, Level = LogLevel.Information, Message = "Recording to {File} goes on; {Lines} lines are missing", EventName = nameof(LogEvents.RecordingResumed))]
     private partial void LogResumed(string file, long lines);
 }

@@ -128,6 +128,6 @@ internal sealed partial class ReadPolicy
         LogReads(where, reasons);
     }
 
-    [LoggerMessage(EventId = 130, Level = LogLevel.Information, Message = "Read-only sessions: {Where} ({Nodes})")]
+    [LoggerMessage(EventId = LogEvents.ReadOnlyTargets, Level = LogLevel.Information, Message = "Read-only sessions: {Where} ({Nodes})", EventName = nameof(LogEvents.ReadOnlyTargets))]
     private partial void LogReads(string where, string nodes);
 }

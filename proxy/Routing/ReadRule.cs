@@ -72,7 +72,7 @@ public static class ReadRule
     public static string Describe(in ReplicaView node) => node switch
     {
         { InMaintenance: true } => "in maintenance",
-        { State.IsClaimant: true } => "is no replica",
+        { State.IsClaimant: true } => "is not a replica",
         { State.Role: NodeRole.Unknown } => "does not answer",
         { FollowsRouted: false } => "does not follow the routed master",
         { State.LinkUp: false } => "its link to the master is down",

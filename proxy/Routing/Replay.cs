@@ -60,7 +60,7 @@ public static class Replay
             }
             catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or IndexOutOfRangeException)
             {
-                throw new InvalidDataException($"line {number} is no line of a recording: {e.Message}", e);
+                throw new InvalidDataException($"line {number} is not a line of a recording: {e.Message}", e);
             }
         }
 

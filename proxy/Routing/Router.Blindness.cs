@@ -1,6 +1,7 @@
 // Whether this proxy is shut out where the others are not (Blindness.cs says when), for health checks, pages and the log.
 
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
@@ -40,15 +41,15 @@ public sealed partial class Router
         DownAfter = _timing.DownAfter,
     };
 
-    [LoggerMessage(EventId = 122, Level = LogLevel.Error,
-        Message = "This proxy cannot see what the Sentinels see: for {Seconds:0} s most of them have found {Node} well, which this proxy cannot use: {Health}. /healthz fails from now on.{Advice}")]
+    [LoggerMessage(EventId = LogEvents.Blind, Level = LogLevel.Error,
+        Message = "This proxy cannot see what the Sentinels see: for {Seconds:0} s most of them have seen {Node} as healthy, which this proxy cannot use: {Health}. /healthz fails from now on.{Advice}", EventName = nameof(LogEvents.Blind))]
     private partial void LogBlind(string node, double seconds, string health, string advice);
 
-    [LoggerMessage(EventId = 123, Level = LogLevel.Information, Message = "This proxy sees again what the Sentinels see, or they see the same: /healthz succeeds")]
+    [LoggerMessage(EventId = LogEvents.BlindNoMore, Level = LogLevel.Information, Message = "This proxy sees again what the Sentinels see, or they see the same: /healthz succeeds", EventName = nameof(LogEvents.BlindNoMore))]
     private partial void LogBlindNoMore();
 }
 
-/// <summary>A node that most Sentinels find well and this proxy cannot use.</summary>
+/// <summary>A node that most Sentinels see as healthy and this proxy cannot use.</summary>
 public sealed record BlindStatus
 {
     /// <summary>Its name.</summary>

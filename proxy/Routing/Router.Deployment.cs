@@ -2,6 +2,7 @@
 // know. Each is logged once, with what to do. Servers that are not configured are SentinelConcerns.
 
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
@@ -46,9 +47,9 @@ public sealed partial class Router
         public bool WarnedOthers;
     }
 
-    [LoggerMessage(EventId = 126, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has quorum {Quorum} of {Sentinels} Sentinels, less than the majority ({Majority}): few of them can begin a failover from a healthy master, and it takes more leases to exclude one. Set it on each Sentinel: {Command}")]
+    [LoggerMessage(EventId = LogEvents.SmallQuorum, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has quorum {Quorum} of {Sentinels} Sentinels, less than the majority ({Majority}): few of them can begin a failover from a healthy master, and it takes more leases to exclude one. Set it on each Sentinel: {Command}", EventName = nameof(LogEvents.SmallQuorum))]
     private partial void LogSmallQuorum(string sentinel, int quorum, int sentinels, int majority, string command);
 
-    [LoggerMessage(EventId = 127, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} knows of {Reported} Sentinels, itself included; sentinel.nodes lists {Listed}: it may not be able to elect the leader of a failover. See whether it reaches the master, and whether all of them watch the same one")]
+    [LoggerMessage(EventId = LogEvents.FewSentinels, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} knows of {Reported} Sentinels, itself included; sentinel.nodes lists {Listed}: it may not be able to elect the leader of a failover. See whether it reaches the master, and whether all of them watch the same one", EventName = nameof(LogEvents.FewSentinels))]
     private partial void LogFewSentinels(string sentinel, int reported, int listed);
 }

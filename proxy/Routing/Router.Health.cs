@@ -16,7 +16,7 @@ public sealed partial class Router
         bool quiet = InMaintenance(name);
         if (report.Health != ServerHealth.Up)
         {
-            if (memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && !quiet && memory.States.Lets((int)report.Health, _clock.Now, out int left))
+            if (memory.BecomesDown(report.Health, report.Error, _clock.Time) && !quiet && memory.States.Lets((int)report.Health, _clock.Now, out int left))
             {
                 WriteNodeState(report.Node, left, TimeSpan.Zero);
             }
@@ -24,11 +24,11 @@ public sealed partial class Router
             return;
         }
 
-        if (memory.BecomesWell(_clock.Time, out TimeSpan unwell))
+        if (memory.BecomesUp(_clock.Time, out TimeSpan downFor))
         {
             if (!quiet && memory.States.Lets((int)ServerHealth.Up, _clock.Now, out int left))
             {
-                WriteNodeState(report.Node, left, unwell);
+                WriteNodeState(report.Node, left, downFor);
             }
         }
         else if (before.HasAnswer && (before.Answer.IsMaster != report.IsMaster || before.Answer.Master != report.Master))
@@ -66,7 +66,7 @@ public sealed partial class Router
         HealthMemory memory = _sentinelHealth[report.Sentinel];
         if (report.Health != ServerHealth.Up)
         {
-            if (memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
+            if (memory.BecomesDown(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
             {
                 WriteSentinelState(index, left, TimeSpan.Zero);
             }
@@ -74,11 +74,11 @@ public sealed partial class Router
             return;
         }
 
-        if (memory.BecomesWell(_clock.Time, out TimeSpan unwell))
+        if (memory.BecomesUp(_clock.Time, out TimeSpan downFor))
         {
             if (memory.States.Lets((int)ServerHealth.Up, _clock.Now, out int left))
             {
-                WriteSentinelState(index, left, unwell);
+                WriteSentinelState(index, left, downFor);
             }
         }
         else if (before.HasAnswer && before.Answer.NamedAddress != report.NamedAddress)
@@ -159,13 +159,13 @@ public sealed partial class Router
         if (report.Health == ServerHealth.Up)
         {
             bool wasDown = memory.IsDown;
-            if (memory.BecomesWell(_clock.Time, out _) && wasDown && memory.States.Lets((int)ServerHealth.Up, _clock.Now, out int left))
+            if (memory.BecomesUp(_clock.Time, out _) && wasDown && memory.States.Lets((int)ServerHealth.Up, _clock.Now, out int left))
             {
                 LogSubscribed(name, RepeatedLines.Describe(left));
             }
         }
         else if (report.Health != ServerHealth.Disconnected && _state.Sentinel(report.Sentinel).Health == ServerHealth.Up
-            && memory.BecomesUnwell(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
+            && memory.BecomesDown(report.Health, report.Error, _clock.Time) && memory.States.Lets((int)report.Health, _clock.Now, out int left))
         {
             LogNotSubscribed(name, report.Health.Text(), (report.Error ?? "").TrimEnd('.', ' '), report.Health.Advice("sentinel"), RepeatedLines.Describe(left));
         }
@@ -185,7 +185,7 @@ public sealed partial class Router
         string announcement = notice.Node switch
         {
             >= 0 => $"is about to promote {_names.Node(notice.Node)}",
-            SentinelVote.Foreign => $"is about to promote {notice.Address}, which is none of redis.nodes: add it there",
+            SentinelVote.Foreign => $"is about to promote {notice.Address}, which is not in redis.nodes: add it there",
             _ => "has given up its failover",
         };
         if (memory.Events.Lets((int)Note.Announcement, _clock.Now, out int left))
@@ -256,33 +256,33 @@ public sealed partial class Router
         }
     }
 
-    private void WriteNodeState(int index, int heldBack, TimeSpan unwell)
+    private void WriteNodeState(int index, int heldBack, TimeSpan downFor)
     {
         string name = _configuration.Redis.Nodes[index].Name;
         NodeTrack track = _state.Node(index);
         HealthMemory memory = _nodeHealth[index];
         if (memory.IsDown)
         {
-            LogNodeUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("redis"), RepeatedLines.Describe(heldBack));
+            LogNodeDown(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("redis"), RepeatedLines.Describe(heldBack));
         }
         else
         {
-            LogNodeWell(name, RoleText(track.Answer), unwell.TotalMilliseconds, RepeatedLines.Describe(heldBack));
+            LogNodeUp(name, RoleText(track.Answer), downFor.TotalMilliseconds, RepeatedLines.Describe(heldBack));
         }
     }
 
-    private void WriteSentinelState(int index, int heldBack, TimeSpan unwell)
+    private void WriteSentinelState(int index, int heldBack, TimeSpan downFor)
     {
         string name = _sentinels[index].ToString();
         SentinelTrack track = _state.Sentinel(index);
         HealthMemory memory = _sentinelHealth[index];
         if (memory.IsDown)
         {
-            LogSentinelUnwell(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("sentinel"), RepeatedLines.Describe(heldBack));
+            LogSentinelDown(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("sentinel"), RepeatedLines.Describe(heldBack));
         }
         else
         {
-            LogSentinelWell(name, Named(track.Answer), track.Answer.ConfigEpoch, unwell.TotalMilliseconds, RepeatedLines.Describe(heldBack));
+            LogSentinelUp(name, Named(track.Answer), track.Answer.ConfigEpoch, downFor.TotalMilliseconds, RepeatedLines.Describe(heldBack));
         }
     }
 

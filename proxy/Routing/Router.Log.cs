@@ -1,60 +1,61 @@
 // The router's log lines: one per health transition, role change, vote change and decision.
 
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
 
 public sealed partial class Router
 {
-    [LoggerMessage(EventId = 100, Level = LogLevel.Information, Message = "Rule {Rule}: {Action}. {Evidence}")]
+    [LoggerMessage(EventId = LogEvents.Decision, Level = LogLevel.Information, Message = "Rule {Rule}: {Action}. {Evidence}", EventName = nameof(LogEvents.Decision))]
     private partial void LogDecision(string rule, string action, string evidence);
 
-    [LoggerMessage(EventId = 107, Level = LogLevel.Debug, Message = "Rule {Rule}, as before: {Node}. {Evidence}")]
+    [LoggerMessage(EventId = LogEvents.Evidence, Level = LogLevel.Debug, Message = "Rule {Rule}, as before: {Node}. {Evidence}", EventName = nameof(LogEvents.Evidence))]
     private partial void LogOtherEvidence(string rule, string node, string evidence);
 
-    [LoggerMessage(EventId = 101, Level = LogLevel.Information, Message = "{Node} answers: {Role}, after {Unwell:0} ms{Left}")]
-    private partial void LogNodeWell(string node, string role, double unwell, string left);
+    [LoggerMessage(EventId = LogEvents.NodeUp, Level = LogLevel.Information, Message = "{Node} answers: {Role}, after {DownMs:0} ms{Left}", EventName = nameof(LogEvents.NodeUp))]
+    private partial void LogNodeUp(string node, string role, double downMs, string left);
 
-    [LoggerMessage(EventId = 102, Level = LogLevel.Warning, Message = "{Node} is {Health}: {Error}.{Advice}{Left}")]
-    private partial void LogNodeUnwell(string node, ServerHealth health, string error, string advice, string left);
+    [LoggerMessage(EventId = LogEvents.NodeDown, Level = LogLevel.Warning, Message = "{Node} is {Health}: {Error}.{Advice}{Left}", EventName = nameof(LogEvents.NodeDown))]
+    private partial void LogNodeDown(string node, ServerHealth health, string error, string advice, string left);
 
-    [LoggerMessage(EventId = 103, Level = LogLevel.Information, Message = "{Node} was {Before}, is now {After}{Promotion}")]
+    [LoggerMessage(EventId = LogEvents.NodeRole, Level = LogLevel.Information, Message = "{Node} was {Before}, is now {After}{Promotion}", EventName = nameof(LogEvents.NodeRole))]
     private partial void LogRoleChanged(string node, string before, string after, string promotion);
 
-    [LoggerMessage(EventId = 104, Level = LogLevel.Warning, Message = "{Node} follows {Address}, which is not among redis.nodes: it supports nobody's claim. Nodes must announce the addresses that are configured here{Left}")]
+    [LoggerMessage(EventId = LogEvents.NodeFollowsStranger, Level = LogLevel.Warning, Message = "{Node} follows {Address}, which is not among redis.nodes: it supports nobody's claim. Nodes must announce the addresses that are configured here{Left}", EventName = nameof(LogEvents.NodeFollowsStranger))]
     private partial void LogForeignMaster(string node, string address, string left);
 
-    [LoggerMessage(EventId = 105, Level = LogLevel.Warning, Message = "{Node} answers and complains: {Error}{Left}")]
+    [LoggerMessage(EventId = LogEvents.NodeComplaint, Level = LogLevel.Warning, Message = "{Node} answers and complains: {Error}{Left}", EventName = nameof(LogEvents.NodeComplaint))]
     private partial void LogComplaint(string node, string error, string left);
 
-    [LoggerMessage(EventId = 106, Level = LogLevel.Warning, Message = "Somebody made {Node} master by FAILOVER while Sentinels still name {Named}: they will promote another node in about 30 s. Run SENTINEL FAILOVER now to let them agree on {Node}")]
+    [LoggerMessage(EventId = LogEvents.BareFailover, Level = LogLevel.Warning, Message = "Somebody made {Node} master by FAILOVER while Sentinels still name {Named}: they will promote another node in about 30 s. Run SENTINEL FAILOVER now to let them agree on {Node}", EventName = nameof(LogEvents.BareFailover))]
     private partial void LogRawFailover(string node, string named);
 
-    [LoggerMessage(EventId = 110, Level = LogLevel.Information, Message = "Sentinel {Sentinel} answers: names {Node}, epoch {Epoch}, after {Unwell:0} ms{Left}")]
-    private partial void LogSentinelWell(string sentinel, string node, long epoch, double unwell, string left);
+    [LoggerMessage(EventId = LogEvents.SentinelUp, Level = LogLevel.Information, Message = "Sentinel {Sentinel} answers: names {Node}, epoch {Epoch}, after {DownMs:0} ms{Left}", EventName = nameof(LogEvents.SentinelUp))]
+    private partial void LogSentinelUp(string sentinel, string node, long epoch, double downMs, string left);
 
-    [LoggerMessage(EventId = 111, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} is {Health}: {Error}.{Advice}{Left}")]
-    private partial void LogSentinelUnwell(string sentinel, ServerHealth health, string error, string advice, string left);
+    [LoggerMessage(EventId = LogEvents.SentinelDown, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} is {Health}: {Error}.{Advice}{Left}", EventName = nameof(LogEvents.SentinelDown))]
+    private partial void LogSentinelDown(string sentinel, ServerHealth health, string error, string advice, string left);
 
-    [LoggerMessage(EventId = 117, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} answers, and its events are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: {Health}: {Error}.{Advice}{Left}")]
+    [LoggerMessage(EventId = LogEvents.SentinelEventsLost, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} answers, and its events are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: {Health}: {Error}.{Advice}{Left}", EventName = nameof(LogEvents.SentinelEventsLost))]
     private partial void LogNotSubscribed(string sentinel, string health, string error, string advice, string left);
 
-    [LoggerMessage(EventId = 118, Level = LogLevel.Information, Message = "The events of Sentinel {Sentinel} are heard again{Left}")]
+    [LoggerMessage(EventId = LogEvents.SentinelEventsHeard, Level = LogLevel.Information, Message = "The events of Sentinel {Sentinel} are heard again{Left}", EventName = nameof(LogEvents.SentinelEventsHeard))]
     private partial void LogSubscribed(string sentinel, string left);
 
-    [LoggerMessage(EventId = 112, Level = LogLevel.Information, Message = "Sentinel {Sentinel} now names {Node}, epoch {Epoch}{Left}")]
+    [LoggerMessage(EventId = LogEvents.SentinelVote, Level = LogLevel.Information, Message = "Sentinel {Sentinel} now names {Node}, epoch {Epoch}{Left}", EventName = nameof(LogEvents.SentinelVote))]
     private partial void LogVoteChanged(string sentinel, string node, long epoch, string left);
 
-    [LoggerMessage(EventId = 113, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Concerns}. {Remedy}{Left}")]
+    [LoggerMessage(EventId = LogEvents.SentinelConcerns, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Concerns}. {Remedy}{Left}", EventName = nameof(LogEvents.SentinelConcerns))]
     private partial void LogConcerns(string sentinel, string concerns, string remedy, string left);
 
-    [LoggerMessage(EventId = 114, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Tilt}")]
+    [LoggerMessage(EventId = LogEvents.SentinelTilt, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Tilt}", EventName = nameof(LogEvents.SentinelTilt))]
     private partial void LogTilt(string sentinel, string tilt);
 
-    [LoggerMessage(EventId = 116, Level = LogLevel.Information, Message = "Sentinel {Sentinel} {Announcement}")]
+    [LoggerMessage(EventId = LogEvents.SentinelAnnouncement, Level = LogLevel.Information, Message = "Sentinel {Sentinel} {Announcement}", EventName = nameof(LogEvents.SentinelAnnouncement))]
     private partial void LogAnnouncement(string sentinel, string announcement);
 
-    [LoggerMessage(EventId = 115, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has down-after-milliseconds {Reported}, sentinel.downAfter says {Configured}: the smaller one bounds the leases; make them equal{Left}")]
+    [LoggerMessage(EventId = LogEvents.SentinelDownAfter, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has down-after-milliseconds {Reported}, sentinel.downAfter says {Configured}: the smaller one bounds the leases; make them equal{Left}", EventName = nameof(LogEvents.SentinelDownAfter))]
     private partial void LogDownAfter(string sentinel, double reported, double configured, string left);
 }

@@ -3,6 +3,7 @@
 // to such a node, new sessions wait instead.
 
 using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Routing;
 
@@ -83,6 +84,6 @@ public sealed partial class Router
         }
     }
 
-    [LoggerMessage(EventId = 119, Level = LogLevel.Information, Message = "{Node} is {State}")]
+    [LoggerMessage(EventId = LogEvents.Maintenance, Level = LogLevel.Information, Message = "{Node} is {State}", EventName = nameof(LogEvents.Maintenance))]
     private partial void LogMaintenance(string node, string state);
 }

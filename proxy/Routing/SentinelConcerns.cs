@@ -46,10 +46,10 @@ internal sealed class SentinelConcerns
         }
 
         var concerns = new List<string>();
-        Add(said.Named < 0 ? $"names {said.NamedAddress} as the master, which is none of redis.nodes" : null);
-        Add(said.UnknownSentinels is { } others ? $"knows Sentinels that are none of sentinel.nodes: {others}"
+        Add(said.Named < 0 ? $"names {said.NamedAddress} as the master, which is not in redis.nodes" : null);
+        Add(said.UnknownSentinels is { } others ? $"knows Sentinels that are not in sentinel.nodes: {others}"
             : said.OtherSentinels >= sentinels ? $"knows {said.OtherSentinels} other Sentinels, and sentinel.nodes has {sentinels - 1} {Which}" : null);
-        Add(said.UnknownReplicas is { } replicas ? $"knows replicas that are none of redis.nodes: {replicas}"
+        Add(said.UnknownReplicas is { } replicas ? $"knows replicas that are not in redis.nodes: {replicas}"
             : said.Named >= 0 && said.Replicas >= nodes ? $"knows {said.Replicas} replicas, and redis.nodes has {nodes - 1} beside the master {Which}" : null);
         Add(_jump);
         return concerns;

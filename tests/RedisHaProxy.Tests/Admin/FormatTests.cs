@@ -159,10 +159,10 @@ public sealed partial class FormatTests
         var moment = Scene.Reasons.Moment;
         var hints = Explanation.Hints(moment);
 
-        Assert.StartsWith("This proxy cannot see what the Sentinels see: since 03:03:35Z most of them find redis3 well", hints[1], StringComparison.Ordinal);
+        Assert.StartsWith("This proxy cannot see what the Sentinels see: since 03:03:35Z most of them see redis3 as healthy", hints[1], StringComparison.Ordinal);
         Assert.EndsWith(NeededRights.Node, hints[1], StringComparison.Ordinal);
         Assert.Contains("; so does 10.0.0.2:26379. If you added servers", hints[2], StringComparison.Ordinal);
-        Assert.StartsWith("redis2 (10.0.0.2:6379) follows 6.6.6.6:6379, which is none of redis.nodes", hints[4], StringComparison.Ordinal);
+        Assert.StartsWith("redis2 (10.0.0.2:6379) follows 6.6.6.6:6379, which is not in redis.nodes", hints[4], StringComparison.Ordinal);
         Assert.Contains(hints, h => h.StartsWith("redis3 ", StringComparison.Ordinal) && h.EndsWith(NeededRights.Node, StringComparison.Ordinal));
         Assert.Contains(hints, h => h.StartsWith("The events of Sentinel 10.0.0.2:26379 are not heard", StringComparison.Ordinal) && h.EndsWith(NeededRights.Sentinel, StringComparison.Ordinal));
 

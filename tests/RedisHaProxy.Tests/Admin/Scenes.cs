@@ -233,8 +233,8 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
             ],
             Sentinels =
             [
-                Sentinel(0) with { Concerns = ["names 6.6.6.6:6379 as the master, which is none of redis.nodes", "has epoch 1099511627777, which no failovers led to"], Vote = new SentinelVote(SentinelVote.Foreign, true, false), VoteText = "an unknown address (6.6.6.6:6379)", Answer = Said(0, 1099511627777) },
-                Sentinel(1) with { Events = ServerHealth.NotPermitted, EventsError = "NOPERM this user has no permissions to access one of the channels", Concerns = ["names 6.6.6.6:6379 as the master, which is none of redis.nodes"] },
+                Sentinel(0) with { Concerns = ["names 6.6.6.6:6379 as the master, which is not in redis.nodes", "has epoch 1099511627777, which no failovers led to"], Vote = new SentinelVote(SentinelVote.Foreign, true, false), VoteText = "an unknown address (6.6.6.6:6379)", Answer = Said(0, 1099511627777) },
+                Sentinel(1) with { Events = ServerHealth.NotPermitted, EventsError = "NOPERM this user has no permissions to access one of the channels", Concerns = ["names 6.6.6.6:6379 as the master, which is not in redis.nodes"] },
                 Sentinel(2) with { Health = ServerHealth.WrongPassword, Error = "WRONGPASS invalid username-password pair", Vote = SentinelVote.None, VoteText = "nobody", Answer = null, Events = ServerHealth.Disconnected, EventsError = "reset" },
             ],
             Decision = Decision(RoutingAction.Route, 0, RuleId.R1),

@@ -15,7 +15,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("'chek'", "chek")]
     [InlineData("Required argument missing", "check")]
     [InlineData("exclude each other", "sessions", "--end", "1", "--source", "127.0.0.1")]
-    [InlineData("'nowhere' is no address", "sessions", "--source", "nowhere")]
+    [InlineData("'nowhere' is not a valid address", "sessions", "--source", "nowhere")]
     [InlineData("'--colour'", "check", "x.json", "--colour")]
     public async Task A_wrong_command_line_ends_with_exit_code_2_and_says_where_help_is(string expected, params string[] arguments)
     {

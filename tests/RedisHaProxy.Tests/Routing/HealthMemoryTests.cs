@@ -15,23 +15,23 @@ public sealed class HealthMemoryTests
     public void A_reason_outlives_the_bare_ends_that_follow_it_but_not_for_ever()
     {
         var memory = new HealthMemory();
-        Assert.True(memory.BecomesUnwell(ServerHealth.ProtectedMode, "DENIED", _time));
+        Assert.True(memory.BecomesDown(ServerHealth.ProtectedMode, "DENIED", _time));
         for (int i = 0; i < 29; i++)
         {
             _time.Advance(TimeSpan.FromSeconds(1));
-            Assert.False(memory.BecomesUnwell(i % 2 == 0 ? ServerHealth.Disconnected : ServerHealth.ClosesAtOnce, "Connection reset by peer", _time));
+            Assert.False(memory.BecomesDown(i % 2 == 0 ? ServerHealth.Disconnected : ServerHealth.ClosesAtOnce, "Connection reset by peer", _time));
             Assert.Equal((ServerHealth.ProtectedMode, "DENIED"), memory.Shown(ServerHealth.Disconnected, "Connection reset by peer"));
         }
 
         // Said again, it lives on; another reason, or another fact, replaces it at once.
-        Assert.False(memory.BecomesUnwell(ServerHealth.ProtectedMode, "DENIED", _time));
+        Assert.False(memory.BecomesDown(ServerHealth.ProtectedMode, "DENIED", _time));
         _time.Advance(TimeSpan.FromSeconds(29));
-        Assert.False(memory.BecomesUnwell(ServerHealth.Disconnected, "reset", _time));
-        Assert.True(memory.BecomesUnwell(ServerHealth.WrongPassword, "WRONGPASS", _time));
-        Assert.True(memory.BecomesUnwell(ServerHealth.Refused, "refused", _time));
-        Assert.True(memory.BecomesUnwell(ServerHealth.WrongPassword, "WRONGPASS", _time));
+        Assert.False(memory.BecomesDown(ServerHealth.Disconnected, "reset", _time));
+        Assert.True(memory.BecomesDown(ServerHealth.WrongPassword, "WRONGPASS", _time));
+        Assert.True(memory.BecomesDown(ServerHealth.Refused, "refused", _time));
+        Assert.True(memory.BecomesDown(ServerHealth.WrongPassword, "WRONGPASS", _time));
         _time.Advance(HealthMemory.ReasonLife);
-        Assert.True(memory.BecomesUnwell(ServerHealth.ClosesAtOnce, "reset", _time));
+        Assert.True(memory.BecomesDown(ServerHealth.ClosesAtOnce, "reset", _time));
         Assert.Equal((ServerHealth.ClosesAtOnce, "reset"), memory.Shown(ServerHealth.ClosesAtOnce, "reset"));
     }
 
@@ -39,13 +39,13 @@ public sealed class HealthMemoryTests
     public void A_lost_connection_alone_is_no_change_and_silence_gives_way_to_its_cause()
     {
         var memory = new HealthMemory();
-        Assert.True(memory.BecomesWell(_time, out _));
-        Assert.False(memory.BecomesUnwell(ServerHealth.Disconnected, "reset", _time));
-        Assert.False(memory.BecomesUnwell(ServerHealth.ServerError, "ERR max number of clients reached", _time));
+        Assert.True(memory.BecomesUp(_time, out _));
+        Assert.False(memory.BecomesDown(ServerHealth.Disconnected, "reset", _time));
+        Assert.False(memory.BecomesDown(ServerHealth.ServerError, "ERR max number of clients reached", _time));
         Assert.True(memory.BecomesSilent(_time));
-        Assert.False(memory.BecomesUnwell(ServerHealth.Disconnected, "no answer within 2 s", _time));
+        Assert.False(memory.BecomesDown(ServerHealth.Disconnected, "no answer within 2 s", _time));
         Assert.Equal(ServerHealth.Silent, memory.Shown(ServerHealth.Disconnected, "no answer within 2 s").Health);
-        Assert.True(memory.BecomesUnwell(ServerHealth.ServerError, "ERR max number of clients reached", _time));
+        Assert.True(memory.BecomesDown(ServerHealth.ServerError, "ERR max number of clients reached", _time));
         Assert.Equal((ServerHealth.ServerError, "ERR max number of clients reached"), memory.Shown(ServerHealth.Disconnected, "reset"));
         Assert.Equal(1, memory.Falls);
     }
@@ -54,8 +54,8 @@ public sealed class HealthMemoryTests
     public void A_clock_that_is_set_back_makes_no_time_negative()
     {
         var memory = new HealthMemory { Since = _time.GetUtcNow().AddHours(1) };
-        Assert.True(memory.BecomesWell(_time, out TimeSpan unwell));
-        Assert.Equal(TimeSpan.Zero, unwell);
+        Assert.True(memory.BecomesUp(_time, out TimeSpan downFor));
+        Assert.Equal(TimeSpan.Zero, downFor);
     }
 
     [Fact]

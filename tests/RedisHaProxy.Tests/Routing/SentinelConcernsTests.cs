@@ -26,7 +26,7 @@ public sealed class SentinelConcernsTests
     {
         Assert.Empty(Of(Good));
         Assert.Empty(Of(null));
-        Assert.Equal("names 6.6.6.6:6379 as the master, which is none of redis.nodes", Assert.Single(Of(Good with { Named = SentinelVote.Foreign, NamedAddress = "6.6.6.6:6379", Replicas = 9 })));
+        Assert.Equal("names 6.6.6.6:6379 as the master, which is not in redis.nodes", Assert.Single(Of(Good with { Named = SentinelVote.Foreign, NamedAddress = "6.6.6.6:6379", Replicas = 9 })));
         Assert.Contains("6.6.6.6:26379", Assert.Single(Of(Good with { UnknownSentinels = "6.6.6.6:26379" })), StringComparison.Ordinal);
         Assert.Contains("6.6.6.6:6379", Assert.Single(Of(Good with { UnknownReplicas = "6.6.6.6:6379" })), StringComparison.Ordinal);
         Assert.StartsWith("knows 3 other Sentinels, and sentinel.nodes has 2", Assert.Single(Of(Good with { OtherSentinels = 3 })), StringComparison.Ordinal);
