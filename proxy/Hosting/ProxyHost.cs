@@ -11,7 +11,7 @@ using RedisHaProxy.Routing;
 namespace RedisHaProxy.Hosting;
 
 /// <summary>Runs a proxy.</summary>
-internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
+internal sealed partial class ProxyHost : IAsyncDisposable
 {
     // signal(7), on all architectures that .NET runs on under Linux.
     private const int SIGXFSZ = 25;
@@ -159,14 +159,18 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
         _adminEnds.Dispose();
     }
 
-    int IReloadTarget.MostConnections => _forwarder.MostConnections;
+    /// <summary>The greatest limits.connections that can be set without a restart.</summary>
+    public int MostConnections => _forwarder.MostConnections;
 
-    Task<IReadOnlyList<string>> IReloadTarget.PrepareAsync(ProxyConfiguration next) => _router.PrepareAsync(next);
+    /// <summary>Tries settings without putting them into force; <see cref="ApplyAsync"/> or <see cref="Abandon"/> follows.</summary>
+    /// <returns>Why they must not be put into force; empty when they may.</returns>
+    public Task<IReadOnlyList<string>> PrepareAsync(ProxyConfiguration next) => _router.PrepareAsync(next);
 
-    void IReloadTarget.Abandon() => _router.Abandon();
+    /// <summary>Forgets what was prepared.</summary>
+    public void Abandon() => _router.Abandon();
 
-    // The data plane first: the router may order sessions to a new node at once.
-    async Task IReloadTarget.ApplyAsync(ProxyConfiguration next)
+    /// <summary>Puts the settings into force that were prepared. The data plane first: the router may order sessions to a new node at once.</summary>
+    public async Task ApplyAsync(ProxyConfiguration next)
     {
         await _forwarder.ReconfigureAsync(next);
         _router.Commit();
@@ -242,7 +246,7 @@ internal sealed partial class ProxyHost : IReloadTarget, IAsyncDisposable
     private void AnnounceStopping(int sessions, TimeSpan left) =>
         _notifier.Stopping($"Stopping: {sessions} sessions left, at most {left.TotalSeconds:0} s", left + TimeSpan.FromSeconds(15));
 
-    // By monitoring's clock: the service manager's watchdog is fed by its thread as well, and not when that is stuck.
+    // By monitoring's clock: its timers fire on its thread, so that the service manager's watchdog is not fed when that is stuck.
     private async Task BeatAsync(CancellationToken cancellationToken)
     {
         string last = "";

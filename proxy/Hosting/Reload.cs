@@ -7,29 +7,12 @@ using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Hosting;
 
-/// <summary>What a reload changes.</summary>
-internal interface IReloadTarget
-{
-    /// <summary>The greatest limits.connections that can be set without a restart.</summary>
-    int MostConnections { get; }
-
-    /// <summary>Tries settings without putting them into force; <see cref="ApplyAsync"/> or <see cref="Abandon"/> follows.</summary>
-    /// <returns>Why they must not be put into force; empty when they may.</returns>
-    Task<IReadOnlyList<string>> PrepareAsync(ProxyConfiguration next);
-
-    /// <summary>Puts the settings into force that were prepared.</summary>
-    Task ApplyAsync(ProxyConfiguration next);
-
-    /// <summary>Forgets them.</summary>
-    void Abandon();
-}
-
 /// <summary>Reloads the configuration file.</summary>
 /// <param name="file">Its path.</param>
 /// <param name="initial">The settings that hold now.</param>
-/// <param name="target">The running parts.</param>
+/// <param name="host">Has the running parts.</param>
 /// <param name="log">Every reload is a line.</param>
-internal sealed partial class Reload(string file, ProxyConfiguration initial, IReloadTarget target, ILogger<Reload> log) : IDisposable
+internal sealed partial class Reload(string file, ProxyConfiguration initial, ProxyHost host, ILogger<Reload> log) : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
     private ProxyConfiguration _current = initial;
@@ -59,16 +42,16 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, IR
                 return new ReloadAnswer(false, $"nothing was changed, the file is not good:\n{problems}");
             }
 
-            var changes = ConfigurationChanges.Between(_current, read, target.MostConnections);
-            if (await target.PrepareAsync(changes.InForce) is { Count: > 0 } refusals)
+            var changes = ConfigurationChanges.Between(_current, read, host.MostConnections);
+            if (await host.PrepareAsync(changes.InForce) is { Count: > 0 } refusals)
             {
-                target.Abandon();
+                host.Abandon();
                 string reasons = string.Join('\n', refusals);
                 LogRefused(log, reasons);
                 return new ReloadAnswer(false, $"nothing was changed:\n{reasons}");
             }
 
-            await target.ApplyAsync(changes.InForce);
+            await host.ApplyAsync(changes.InForce);
             Volatile.Write(ref _current, changes.InForce);
             string message = (changes.Applied.Count, changes.NeedRestart.Count) switch
             {

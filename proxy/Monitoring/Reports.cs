@@ -152,7 +152,7 @@ public readonly record struct PromotionNotice
     public string? Address { get; init; }
 }
 
-/// <summary>Takes the probes' reports. Called from any thread; must not block.</summary>
+/// <summary>Takes the probes' reports. Called on monitoring's thread; must not block.</summary>
 public interface IReportSink
 {
     /// <summary>News of a data node.</summary>

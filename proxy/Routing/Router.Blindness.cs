@@ -10,9 +10,9 @@ public sealed partial class Router
 {
     private void NoteBlindness(TimeSpan now)
     {
-        int node = Blindness.NodeOf(_decision.Situation, _decision, ShownHealth, i => InMaintenance(_configuration.Redis.Nodes[i].Name));
+        int node = Blindness.NodeOf(_decision.Situation, _decision, ShownHealth, i => _maintenance.Has(_watch.Names.Node(i)));
         _blindness.Take(node, now);
-        bool isBlind = _blindness.Lasts(now) > Blindness.Limit(_timing.DownAfter);
+        bool isBlind = _blindness.Lasts(now) > Blindness.Limit(_watch.Timing.DownAfter);
         if (isBlind == _isBlind)
         {
             return;
@@ -22,7 +22,7 @@ public sealed partial class Router
         if (isBlind)
         {
             ServerHealth health = ShownHealth(node);
-            LogBlind(_names.Node(node), _blindness.Lasts(now).TotalSeconds, health.Text(), health.Advice("redis"));
+            LogBlind(_watch.Names.Node(node), _blindness.Lasts(now).TotalSeconds, health.Text(), health.Advice("redis"));
         }
         else
         {
@@ -30,15 +30,15 @@ public sealed partial class Router
         }
     }
 
-    private ServerHealth ShownHealth(int node) => _nodeHealth[node].Shown(_state.Node(node).Health, null).Health;
+    private ServerHealth ShownHealth(int node) => _watch.NodeHealth[node].Shown(_watch.State.Node(node).Health, null).Health;
 
     private BlindStatus? BlindAt(TimeSpan now, DateTimeOffset time) => _blindness.Node < 0 ? null : new BlindStatus
     {
-        Node = _names.Node(_blindness.Node),
+        Node = _watch.Names.Node(_blindness.Node),
         Health = ShownHealth(_blindness.Node),
         Since = time - _blindness.Lasts(now),
         Lasts = _blindness.Lasts(now),
-        DownAfter = _timing.DownAfter,
+        DownAfter = _watch.Timing.DownAfter,
     };
 
     [LoggerMessage(EventId = LogEvents.Blind, Level = LogLevel.Error,

@@ -23,13 +23,44 @@ internal enum MaintenanceResult
     IsRouted,
 }
 
+/// <summary>The nodes in maintenance, by name: a node that a reload moves to another address is still the operator's patient.</summary>
+internal sealed class Maintenance
+{
+    private readonly Dictionary<string, DateTimeOffset> _since = new(StringComparer.Ordinal);
+
+    /// <summary>Since when; null when it is not.</summary>
+    public DateTimeOffset? Since(string node) => _since.TryGetValue(node, out DateTimeOffset since) ? since : null;
+
+    public bool Has(string node) => _since.ContainsKey(node);
+
+    /// <summary>Takes a node out at this moment; null takes it back.</summary>
+    public void Set(string node, DateTimeOffset? since)
+    {
+        _since.Remove(node);
+        if (since is { } moment)
+        {
+            _since.Add(node, moment);
+        }
+    }
+
+    /// <summary>Forgets nodes that are not there any more.</summary>
+    public void Forget(IReadOnlyList<RedisNode> nodes)
+    {
+        foreach (string name in _since.Keys.Except(nodes.Select(n => n.Name)).ToList())
+        {
+            _since.Remove(name);
+        }
+    }
+
+    /// <summary>Why the decision is not carried out; null when it is.</summary>
+    public string? Withheld(RoutingDecision decision, EvidenceNames names) =>
+        decision.Node >= 0 && names.Node(decision.Node) is var node && Has(node) ? $"{node} is in maintenance" : null;
+}
+
 public sealed partial class Router
 {
     /// <summary>The reason of the gate's orders, in place of a rule, while a decision is withheld.</summary>
     internal const string MaintenanceReason = "maintenance";
-
-    // By name, with the moment: a node that a reload moves to another address is still the operator's patient.
-    private readonly Dictionary<string, DateTimeOffset> _maintenance = new(StringComparer.Ordinal);
 
     /// <summary>Takes a node out, or back.</summary>
     /// <param name="node">Its name.</param>
@@ -44,43 +75,22 @@ public sealed partial class Router
                 return MaintenanceResult.UnknownNode;
             }
 
-            if (_maintenance.ContainsKey(node) == on)
+            if (_maintenance.Has(node) == on)
             {
                 return MaintenanceResult.Unchanged;
             }
 
-            bool routed = _gate.Current.Order.Target?.Name == node || (_decision.Node >= 0 && _names.Node(_decision.Node) == node);
+            bool routed = _gate.Current.Order.Target?.Name == node || (_decision.Node >= 0 && _watch.Names.Node(_decision.Node) == node);
             if (on && routed && !force)
             {
                 return MaintenanceResult.IsRouted;
             }
 
-            if (on)
-            {
-                _maintenance.Add(node, _clock.Time.GetUtcNow());
-            }
-            else
-            {
-                _maintenance.Remove(node);
-            }
+            _maintenance.Set(node, on ? _clock.Time.GetUtcNow() : null);
 
             LogMaintenance(node, on ? "in maintenance: it gets no sessions" : "back from maintenance");
             GiveToGate(_decision);
             return MaintenanceResult.Done;
-        }
-    }
-
-    private bool InMaintenance(string node) => _maintenance.ContainsKey(node);
-
-    /// <summary>Why the decision is not carried out; null when it is.</summary>
-    private string? Withheld(RoutingDecision decision) =>
-        decision.Node >= 0 && _names.Node(decision.Node) is var node && InMaintenance(node) ? $"{node} is in maintenance" : null;
-
-    private void ForgetMaintenanceOfRemoved()
-    {
-        foreach (string name in _maintenance.Keys.Except(_configuration.Redis.Nodes.Select(n => n.Name)).ToList())
-        {
-            _maintenance.Remove(name);
         }
     }
 

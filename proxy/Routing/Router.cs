@@ -5,7 +5,6 @@
 // the gate's signal there is no queue. A decision takes a few microseconds and about 90 of them are made a second. What time alone changes
 // is known beforehand: a timer of the same thread is set to the first such moment, and does not fire while answers keep coming.
 
-using System.Net;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
@@ -44,22 +43,16 @@ public sealed partial class Router : IDisposable
     private readonly ObservationLog? _recording;
     private readonly Lock _lock = new();
 
-    // What a reload replaces, in one step and under the lock (Router.Watch.cs).
+    // What a reload replaces, in one step and under the lock (Router.Reload.cs).
     private ProxyConfiguration _configuration;
     private Watch _watch;
-    private IReadOnlyList<IPEndPoint> _sentinels;
-    private RoutingTiming _timing;
-    private EvidenceNames _names;
-    private RoutingState _state;
-    private HealthMemory[] _nodeHealth;
-    private HealthMemory[] _sentinelHealth;
-    private HealthMemory[] _subscriptions;
 
     private readonly Blindness _blindness = new();
     private volatile bool _isBlind;
 
-    // A deployment that goes back and forth: more than a failover takes.
-    private readonly RepeatedLines _decisionLines = new(burst: 20);
+    private readonly HealthLog _healthLog;
+    private readonly DecisionLog _decisionLog;
+    private readonly Maintenance _maintenance = new();
 
     private RoutingDecision _decision;
     private DateTimeOffset _decisionSince;
@@ -83,7 +76,9 @@ public sealed partial class Router : IDisposable
         _clock = new MonotonicClock(_reactor.Clock, _reactor.Clock.Origin);
         _tick = _clock.Time.CreateTimer(static router => ((Router)router!).Tick(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _logger = loggers.CreateLogger("RedisHaProxy.Routing");
-        Use(new Watch(this, configuration, before: null));
+        _watch = new Watch(this, _reactor, _clock, configuration, before: null);
+        _healthLog = new HealthLog(_clock, _logger, _maintenance.Has);
+        _decisionLog = new DecisionLog(_clock, _logger);
         _policy = new GatePolicy(configuration);
         _timeline = new GateTimeline(_clock, _logger);
         _gate = new Gate(forwarder.Apply, _clock, oneTarget: true, _timeline.Add);
@@ -93,9 +88,9 @@ public sealed partial class Router : IDisposable
             _readGate = new Gate(forwarder.ApplyReadOnly, _clock, oneTarget: false);
         }
 
-        _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
+        _decision = RoutingRule.Decide(_watch.State.At(TimeSpan.Zero));
         _decisionSince = time.GetUtcNow();
-        _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _timing, time, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
+        _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _watch.Timing, time, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
     }
 
     /// <summary>The time, and timers that fire on monitoring's thread, together with what it does anyway: for other regular work that is short.</summary>
@@ -145,23 +140,24 @@ public sealed partial class Router : IDisposable
         {
             TimeSpan now = _clock.Now;
             DateTimeOffset time = _clock.Time.GetUtcNow();
-            Situation situation = _state.At(now);
+            Situation situation = _watch.State.At(now);
             (GateOrder order, TimeSpan orderAt) = _gate.Current;
-            TimeSpan? lease = _decision.Node >= 0 ? _state.LeaseUntil(_decision.Node, situation) : null;
+            var reader = new SnapshotReader(_watch, situation, now, time);
+            TimeSpan? lease = _decision.Node >= 0 ? _watch.State.LeaseUntil(_decision.Node, situation) : null;
             return new RoutingSnapshot
             {
                 At = now,
                 Time = time,
-                HasHeardAll = _state.HasHeardAll,
-                Nodes = [.. _configuration.Redis.Nodes.Select((node, i) => NodeAt(i, node, situation, now))],
-                Sentinels = [.. _sentinels.Select((endPoint, i) => SentinelAt(i, endPoint, situation, now))],
+                HasHeardAll = _watch.State.HasHeardAll,
+                Nodes = [.. _watch.Nodes.Select((node, i) => reader.Node(i, _maintenance.Since(node.Name)))],
+                Sentinels = [.. _watch.Sentinels.Select((_, i) => reader.Sentinel(i))],
                 Decision = _decision,
-                Evidence = _names.Describe(_decision.Situation),
+                Evidence = _watch.Names.Describe(_decision.Situation),
                 DecisionSince = _decisionSince,
-                Withheld = Withheld(_decision),
+                Withheld = _maintenance.Withheld(_decision, _watch.Names),
                 Blind = BlindAt(now, time),
                 LeaseLeft = lease - now,
-                Support = _names.Support(situation),
+                Support = _watch.Names.Support(situation),
                 Leases = situation.Claimant is >= 0 and var claimant ? (situation.Leases(claimant), situation.LeasesNeeded) : null,
                 Gate = order,
                 GateSince = time - (now - orderAt),
@@ -181,7 +177,7 @@ public sealed partial class Router : IDisposable
         _reactor.Dispose();
     }
 
-    private void Hint()
+    internal void Hint()
     {
         lock (_lock)
         {
@@ -212,13 +208,14 @@ public sealed partial class Router : IDisposable
     private void Evaluate(TimeSpan now, bool isTick)
     {
         _evaluatedAt = now;
-        NoteSilence(now);
-        RoutingDecision decision = RoutingRule.Decide(_state.At(now));
+        _decisionLog.NoteDue(_watch, _decision, now);
+        _healthLog.NoteSilence(_watch, now);
+        RoutingDecision decision = RoutingRule.Decide(_watch.State.At(now));
         if (!decision.IsSameAs(_decision))
         {
             _decisionSince = _clock.Time.GetUtcNow();
             _recording?.Write(now, decision, isTick);
-            NoteDecision(decision);
+            _decisionLog.Note(_watch, _decision, decision);
         }
 
         _decision = decision;
@@ -226,7 +223,7 @@ public sealed partial class Router : IDisposable
         if (!_firstRoundOver)
         {
             // Half of the answers are no situation: Sentinels that have not been heard yet are not Sentinels without an opinion.
-            _firstRoundOver = _state.HasHeardAll || now >= FirstRound;
+            _firstRoundOver = _watch.State.HasHeardAll || now >= FirstRound;
         }
 
         GiveToGate(decision);
@@ -236,11 +233,11 @@ public sealed partial class Router : IDisposable
     {
         if (_firstRoundOver)
         {
-            bool withheld = Withheld(decision) is not null;
+            bool withheld = _maintenance.Withheld(decision, _watch.Names) is not null;
             _gate.Want(_policy.Wish(decision, withheld, _clock.Now), () => ReasonOf(decision));
             if (_readPolicy is not null)
             {
-                _readGate!.Want(_readPolicy.Wish(_configuration, _state, decision, withheld, InMaintenance, _clock.Now), () => ReasonOf(decision));
+                _readGate!.Want(_readPolicy.Wish(_configuration, _watch.State, decision, withheld, _maintenance.Has, _clock.Now), () => ReasonOf(decision));
             }
         }
 
@@ -249,9 +246,9 @@ public sealed partial class Router : IDisposable
 
     private GateReason ReasonOf(RoutingDecision decision)
     {
-        string evidence = _names.Describe(decision.Situation);
-        TimeSpan? promotionSeenAt = decision.Node >= 0 && _state.Node(decision.Node).PromotedRunId is not null ? _state.Node(decision.Node).PromotionSeenAt : null;
-        return Withheld(decision) is { } withheld
+        string evidence = _watch.Names.Describe(decision.Situation);
+        TimeSpan? promotionSeenAt = decision.Node >= 0 && _watch.State.Node(decision.Node).PromotedRunId is not null ? _watch.State.Node(decision.Node).PromotionSeenAt : null;
+        return _maintenance.Withheld(decision, _watch.Names) is { } withheld
             ? new GateReason(MaintenanceReason, $"{withheld}; rule {decision.RuleName} would route to it: {evidence}", promotionSeenAt)
             : new GateReason(decision.RuleName, evidence, promotionSeenAt);
     }
@@ -260,60 +257,10 @@ public sealed partial class Router : IDisposable
     private void TickAtNextChange()
     {
         TimeSpan next = _evaluatedAt + LongestTick;
-        next = _state.NextChange(_evaluatedAt) is var evidence && evidence < next ? evidence : next;
+        next = _watch.State.NextChange(_evaluatedAt) is var evidence && evidence < next ? evidence : next;
         next = _policy.NextChange(_evaluatedAt) is var gate && gate < next ? gate : next;
         next = FirstRound > _evaluatedAt && FirstRound < next ? FirstRound : next;
         TimeSpan left = next - _clock.Now;
         _tick.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
-    }
-
-    private NodeStatus NodeAt(int index, RedisNode node, Situation situation, TimeSpan now)
-    {
-        NodeTrack track = _state.Node(index);
-        NodeReport? answer = track.HasAnswer ? track.Answer : null;
-        long? lag = null;
-        if (answer is { IsMaster: false, Master: >= 0 } replica && _state.Node(replica.Master) is { HasAnswer: true, Answer.IsMaster: true } master)
-        {
-            lag = Math.Max(0, master.Answer.Offset - replica.Offset);
-        }
-
-        return new NodeStatus
-        {
-            Node = node,
-            Health = _nodeHealth[index].Shown(track.Health, track.Error).Health,
-            Since = _nodeHealth[index].Since,
-            State = situation.Nodes[index],
-            StateText = _names.Describe(situation.Nodes[index])
-                + (situation.Nodes[index] is { Role: NodeRole.Follows, Master: < 0 } ? $" ({answer?.MasterAddress})" : ""),
-            Answer = answer,
-            Age = now - answer?.SentAt,
-            Latency = answer?.At - answer?.SentAt,
-            LagBytes = lag,
-            Error = _nodeHealth[index].Shown(track.Health, track.Error).Error,
-            Falls = _nodeHealth[index].Falls,
-            Downtime = _nodeHealth[index].DowntimeAt(_clock.Time.GetUtcNow()),
-            MaintenanceSince = _maintenance.TryGetValue(node.Name, out DateTimeOffset since) ? since : null,
-        };
-    }
-
-    private SentinelStatus SentinelAt(int index, IPEndPoint endPoint, Situation situation, TimeSpan now)
-    {
-        SentinelTrack track = _state.Sentinel(index);
-        SentinelReport? answer = track.HasAnswer ? track.Answer : null;
-        return new SentinelStatus
-        {
-            Address = endPoint.ToString(),
-            Health = _sentinelHealth[index].Shown(track.Health, track.Error).Health,
-            Since = _sentinelHealth[index].Since,
-            Vote = situation.Votes[index],
-            Promotes = _clock.Now >= track.PromotesUntil ? null : track.Promotes >= 0 ? _names.Node(track.Promotes) : track.PromotesAddress,
-            VoteText = $"{_names.Node(situation.Votes[index].Node)}{(situation.Votes[index].Node == SentinelVote.Foreign ? $" ({answer?.NamedAddress})" : "")}",
-            Concerns = _sentinelHealth[index].Concerns.Of(answer, _nodeHealth.Length, _sentinels.Count),
-            Answer = answer,
-            Age = now - answer?.SentAt,
-            Error = _sentinelHealth[index].Shown(track.Health, track.Error).Error,
-            Events = _subscriptions[index].Health,
-            EventsError = _subscriptions[index].Error,
-        };
     }
 }

@@ -1,4 +1,4 @@
-// The router's log lines: one per health transition, role change, vote change and decision.
+// The lines of HealthLog.
 
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
@@ -6,14 +6,8 @@ using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
 
-public sealed partial class Router
+internal sealed partial class HealthLog
 {
-    [LoggerMessage(EventId = LogEvents.Decision, Level = LogLevel.Information, Message = "Rule {Rule}: {Action}. {Evidence}", EventName = nameof(LogEvents.Decision))]
-    private partial void LogDecision(string rule, string action, string evidence);
-
-    [LoggerMessage(EventId = LogEvents.Evidence, Level = LogLevel.Debug, Message = "Rule {Rule}, as before: {Node}. {Evidence}", EventName = nameof(LogEvents.Evidence))]
-    private partial void LogOtherEvidence(string rule, string node, string evidence);
-
     [LoggerMessage(EventId = LogEvents.NodeUp, Level = LogLevel.Information, Message = "{Node} answers: {Role}, after {DownMs:0} ms{Left}", EventName = nameof(LogEvents.NodeUp))]
     private partial void LogNodeUp(string node, string role, double downMs, string left);
 
@@ -28,9 +22,6 @@ public sealed partial class Router
 
     [LoggerMessage(EventId = LogEvents.NodeComplaint, Level = LogLevel.Warning, Message = "{Node} answers and complains: {Error}{Left}", EventName = nameof(LogEvents.NodeComplaint))]
     private partial void LogComplaint(string node, string error, string left);
-
-    [LoggerMessage(EventId = LogEvents.BareFailover, Level = LogLevel.Warning, Message = "Somebody made {Node} master by FAILOVER while Sentinels still name {Named}: they will promote another node in about 30 s. Run SENTINEL FAILOVER now to let them agree on {Node}", EventName = nameof(LogEvents.BareFailover))]
-    private partial void LogRawFailover(string node, string named);
 
     [LoggerMessage(EventId = LogEvents.SentinelUp, Level = LogLevel.Information, Message = "Sentinel {Sentinel} answers: names {Node}, epoch {Epoch}, after {DownMs:0} ms{Left}", EventName = nameof(LogEvents.SentinelUp))]
     private partial void LogSentinelUp(string sentinel, string node, long epoch, double downMs, string left);
@@ -58,4 +49,10 @@ public sealed partial class Router
 
     [LoggerMessage(EventId = LogEvents.SentinelDownAfter, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has down-after-milliseconds {Reported}, sentinel.downAfter says {Configured}: the smaller one bounds the leases; make them equal{Left}", EventName = nameof(LogEvents.SentinelDownAfter))]
     private partial void LogDownAfter(string sentinel, double reported, double configured, string left);
+
+    [LoggerMessage(EventId = LogEvents.SmallQuorum, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has quorum {Quorum} of {Sentinels} Sentinels, less than the majority ({Majority}): few of them can begin a failover from a healthy master, and it takes more leases to exclude one. Set it on each Sentinel: {Command}", EventName = nameof(LogEvents.SmallQuorum))]
+    private partial void LogSmallQuorum(string sentinel, int quorum, int sentinels, int majority, string command);
+
+    [LoggerMessage(EventId = LogEvents.FewSentinels, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} knows of {Reported} Sentinels, itself included; sentinel.nodes lists {Listed}: it may not be able to elect the leader of a failover. See whether it reaches the master, and whether all of them watch the same one", EventName = nameof(LogEvents.FewSentinels))]
+    private partial void LogFewSentinels(string sentinel, int reported, int listed);
 }
