@@ -120,7 +120,9 @@ internal sealed partial class AdminConnections(TimeProvider time, ILogger<AdminC
         }
     }
 
-    [LoggerMessage(LogEvents.AdminConnectionClosed, LogLevel.Warning, "Administration: an idle connection of {Source} was closed for a new one; {MostOfSource} from one address and {Most} in total stay open ({Left} more since the last such line)", EventName = nameof(LogEvents.AdminConnectionClosed))]
+    [LoggerMessage(LogEvents.AdminConnectionClosed, LogLevel.Warning,
+        "Administration: an idle connection of {Source} was closed for a new one; {MostOfSource} from one address and {Most} in total stay open ({Left} more "
+            + "since the last such line)", EventName = nameof(LogEvents.AdminConnectionClosed))]
     private static partial void LogClosed(ILogger log, IPAddress source, int mostOfSource, int most, long left);
 }
 

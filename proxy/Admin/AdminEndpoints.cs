@@ -8,7 +8,8 @@ using RedisHaProxy.Forwarding;
 namespace RedisHaProxy.Admin;
 
 /// <summary>Answers the admin server's requests.</summary>
-internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, StatsEvents events, ControlEndpoints control, Func<bool> blind)
+internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, StatsEvents events,
+    ControlEndpoints control, Func<bool> blind)
 {
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
@@ -72,7 +73,8 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
         // The nonce is 122 bits of the kernel's random numbers, as Guid takes them; RandomNumberGenerator would load OpenSSL for it, 5 MB of resident memory.
         string nonce = Guid.NewGuid().ToString("N");
         var headers = context.Response.Headers;
-        headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+        headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; "
+            + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         headers["Referrer-Policy"] = "no-referrer";
         return context.AnswerAsync(HttpStatusCode.OK, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(StatsPage.Write(status.Now(), nonce)));
     }

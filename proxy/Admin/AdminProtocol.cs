@@ -86,9 +86,11 @@ internal sealed partial class AdminProtocol(bool https, TimeProvider time, ILogg
         }
     }
 
-    [LoggerMessage(EventId = LogEvents.AdminHandshake, Level = LogLevel.Warning, Message = "Administration: the TLS handshake with {Client} failed: {Cause} ({Left} more before it)", EventName = nameof(LogEvents.AdminHandshake))]
+    [LoggerMessage(EventId = LogEvents.AdminHandshake, Level = LogLevel.Warning,
+        Message = "Administration: the TLS handshake with {Client} failed: {Cause} ({Left} more before it)", EventName = nameof(LogEvents.AdminHandshake))]
     private partial void LogFailed(string client, string cause, long left);
 
-    [LoggerMessage(EventId = LogEvents.AdminProtocol, Level = LogLevel.Warning, Message = "Administration: {Client} speaks {What} ({Left} more before it)", EventName = nameof(LogEvents.AdminProtocol))]
+    [LoggerMessage(EventId = LogEvents.AdminProtocol, Level = LogLevel.Warning, Message = "Administration: {Client} speaks {What} ({Left} more before it)",
+        EventName = nameof(LogEvents.AdminProtocol))]
     private partial void LogOther(string client, string what, long left);
 }

@@ -45,7 +45,9 @@ internal sealed class BasicAuthentication(TimeProvider timeProvider)
     /// <param name="password">The password.</param>
     /// <param name="former">A password that is accepted as well; null for none.</param>
     public void Require(string? user, string? password, string? former = null) =>
-        _expected = user is null || password is null ? null : [.. new[] { password, former ?? password }.Select(each => Block(Encoding.UTF8.GetBytes($"{user}:{each}")))];
+        _expected = user is null || password is null
+            ? null
+            : [.. new[] { password, former ?? password }.Select(each => Block(Encoding.UTF8.GetBytes($"{user}:{each}")))];
 
     /// <summary>Judges the header of one request.</summary>
     /// <param name="header">The Authorization header; null when there is none.</param>

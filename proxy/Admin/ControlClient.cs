@@ -55,7 +55,8 @@ internal sealed class ControlClient : IDisposable
                 return body;
             }
 
-            throw new ControlException(response.Content.Headers.ContentType?.MediaType == "application/json" ? Read(body, AdminJson.Default.ControlAnswer).Message : body.TrimEnd());
+            throw new ControlException(response.Content.Headers.ContentType?.MediaType == "application/json"
+                ? Read(body, AdminJson.Default.ControlAnswer).Message : body.TrimEnd());
         }
         catch (HttpRequestException e) when (e.InnerException is SocketException socket)
         {

@@ -66,8 +66,10 @@ internal sealed partial class ControlEndpoints(
 
     private Task DrainAsync(HttpContext context) =>
         lifecycle.Enter(LifecyclePhase.Draining)
-            ? SaidAsync(context, $"draining: /healthz fails from now on, so that the load balancer sends new sessions elsewhere; {status.Now().Data.Sessions} sessions go on. 'ready' takes it back")
-            : SaidAsync(context, $"nothing changed: the proxy is {Phase()} already", lifecycle.Phase == LifecyclePhase.Draining ? HttpStatusCode.OK : HttpStatusCode.Conflict);
+            ? SaidAsync(context, $"draining: /healthz fails from now on, so that the load balancer sends new sessions elsewhere; "
+                + $"{status.Now().Data.Sessions} sessions go on. 'ready' takes it back")
+            : SaidAsync(context, $"nothing changed: the proxy is {Phase()} already",
+                lifecycle.Phase == LifecyclePhase.Draining ? HttpStatusCode.OK : HttpStatusCode.Conflict);
 
     private Task ReadyAsync(HttpContext context) =>
         lifecycle.Phase == LifecyclePhase.Serving ? SaidAsync(context, "nothing changed: the proxy is serving already")
@@ -80,12 +82,14 @@ internal sealed partial class ControlEndpoints(
         string node = context.Request.Query["node"].ToString();
         return maintenance(node, on, context.Request.Query["force"] == "true") switch
         {
-            MaintenanceResult.Done when on => SaidAsync(context, $"{node} is in maintenance: it gets no sessions, whatever its role, until 'ready {node}' or a restart of this proxy. Other proxies do not know of it"),
+            MaintenanceResult.Done when on => SaidAsync(context, $"{node} is in maintenance: it gets no sessions, whatever its role, until 'ready {node}' or "
+                + "a restart of this proxy. Other proxies do not know of it"),
             MaintenanceResult.Done => SaidAsync(context, $"{node} is back from maintenance"),
             MaintenanceResult.Unchanged => SaidAsync(context, $"nothing changed: {node} is {(on ? "" : "not ")}in maintenance{(on ? " already" : "")}"),
             MaintenanceResult.IsRouted => SaidAsync(
                 context,
-                $"refused: sessions go to {node} ({nodes.FirstOrDefault(n => n.Name == node)?.Traffic.Sessions ?? 0} now). Make another node master first: on a Sentinel, SENTINEL FAILOVER with the master's name; "
+                $"refused: sessions go to {node} ({nodes.FirstOrDefault(n => n.Name == node)?.Traffic.Sessions ?? 0} now). Make another node master first: "
+                    + "on a Sentinel, SENTINEL FAILOVER with the master's name; "
                 + "or repeat with --force: its sessions end, and new ones wait for another master",
                 HttpStatusCode.Conflict),
             _ => SaidAsync(context, $"there is no node '{node}'; configured are {string.Join(", ", nodes.Select(n => n.Name))}", HttpStatusCode.NotFound),
@@ -119,7 +123,8 @@ internal sealed partial class ControlEndpoints(
         }
 
         int ended = await sessions.EndSessionsAsync(filter);
-        await SaidAsync(context, ended == 0 ? "no session matches" : ended == 1 ? "1 session ended" : $"{ended} sessions ended", ended == 0 ? HttpStatusCode.NotFound : HttpStatusCode.OK);
+        string said = ended == 0 ? "no session matches" : ended == 1 ? "1 session ended" : $"{ended} sessions ended";
+        await SaidAsync(context, said, ended == 0 ? HttpStatusCode.NotFound : HttpStatusCode.OK);
     }
 
     private string Phase() => lifecycle.Phase.ToString().ToLowerInvariant();
@@ -127,6 +132,7 @@ internal sealed partial class ControlEndpoints(
     private static Task SaidAsync(HttpContext context, string message, HttpStatusCode code = HttpStatusCode.OK) =>
         context.AnswerJsonAsync(new ControlAnswer(message), AdminJson.Default.ControlAnswer, code);
 
-    [LoggerMessage(LogEvents.Order, LogLevel.Information, "Order '{Order}{Arguments}' by process {ProcessId} of user {UserId}", EventName = nameof(LogEvents.Order))]
+    [LoggerMessage(LogEvents.Order, LogLevel.Information, "Order '{Order}{Arguments}' by process {ProcessId} of user {UserId}",
+        EventName = nameof(LogEvents.Order))]
     private static partial void LogOrder(ILogger log, string order, string arguments, int processId, int userId);
 }

@@ -20,7 +20,8 @@ internal static class Explanation
         return (moment.Gate.Mode, moment.Gate.Target?.Name, moment.Control.Withheld) switch
         {
             (not GateMode.Open, _, { } why) =>
-                $"{(moment.Gate.Mode == GateMode.Park ? "New sessions wait" : "Sessions are refused")}: {why}. Rule {rule} would route to it: {moment.RuleMeaning}.",
+                $"{(moment.Gate.Mode == GateMode.Park ? "New sessions wait" : "Sessions are refused")}: {why}. "
+                + $"Rule {rule} would route to it: {moment.RuleMeaning}.",
             (GateMode.Open, { } target, _) => $"Sessions go to {target} by rule {rule}: {moment.RuleMeaning}.",
             (GateMode.Park, { } target, _) => $"New sessions wait, sessions to {target} go on. Rule {rule}: {moment.RuleMeaning}.",
             (GateMode.Park, null, _) => $"New sessions wait for a master. Rule {rule}: {moment.RuleMeaning}.",
@@ -82,7 +83,8 @@ internal static class Explanation
 
         if (claimants.Count == 0)
         {
-            yield return "No node claims to be master: wait for the Sentinels' failover; if it does not come, look whether a majority of the Sentinels runs and sees a good replica.";
+            yield return "No node claims to be master: wait for the Sentinels' failover; if it does not come, look whether a majority of the Sentinels runs "
+                + "and sees a good replica.";
         }
 
         foreach (var node in moment.Nodes.Where(n => !n.Up && !n.InMaintenance))
@@ -101,12 +103,14 @@ internal static class Explanation
     {
         foreach (var sentinel in moment.Sentinels.Where(s => !s.IsUp))
         {
-            yield return $"Sentinel {sentinel.Address}: {sentinel.Health.Text()} since {Clock(sentinel.Since)}{Error(sentinel.Health, sentinel.Error)}.{sentinel.Health.Advice("sentinel")}";
+            yield return $"Sentinel {sentinel.Address}: {sentinel.Health.Text()} since "
+                + $"{Clock(sentinel.Since)}{Error(sentinel.Health, sentinel.Error)}.{sentinel.Health.Advice("sentinel")}";
         }
 
         foreach (var unheard in moment.Sentinels.Where(s => EventsError(s) is not null).GroupBy(EventsError, s => s.Address))
         {
-            yield return $"The events of Sentinel {string.Join(" and ", unheard)} are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: {unheard.Key}";
+            yield return $"The events of Sentinel {string.Join(" and ", unheard)} are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses "
+                + $"writes: {unheard.Key}";
         }
 
         foreach (var sentinel in moment.Sentinels.Where(s => s is { IsUp: true, Answer.Tilt: true }))
@@ -149,7 +153,8 @@ internal static class Explanation
 
         if (moment.Control.Recording is { Problem: { } problem } recording)
         {
-            yield return $"Nothing is recorded to {recording.File} since {Clock(recording.Since)}: {problem}. It is tried again every minute or sooner; sessions do not depend on it.";
+            yield return $"Nothing is recorded to {recording.File} since {Clock(recording.Since)}: {problem}. It is tried again every minute or sooner; "
+                + "sessions do not depend on it.";
         }
 
         if (moment.Phase is LifecyclePhase.Draining or LifecyclePhase.Stopping)

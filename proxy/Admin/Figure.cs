@@ -77,13 +77,15 @@ internal abstract record Figure(string Name, string Help)
 
     /// <summary>HELP of the metric.</summary>
     public string MetricHelp(bool isTime) => Metric?.Help
-        ?? (Help.StartsWith("Whether ", StringComparison.Ordinal) ? "1 when " + Help["Whether ".Length..] : isTime ? Help.TrimEnd('.') + ", in seconds since 1970." : Help);
+        ?? (Help.StartsWith("Whether ", StringComparison.Ordinal) ? "1 when " + Help["Whether ".Length..]
+            : isTime ? Help.TrimEnd('.') + ", in seconds since 1970." : Help);
 
     /// <summary>A value of it for people.</summary>
     public string Write(object? value) => value switch
     {
         null => "-",
-        IReadOnlyDictionary<string, long> map => string.Join(", ", map.Where(e => e.Value > 0).Select(e => $"{e.Key} {Whole(e.Value)}").DefaultIfEmpty("none yet")),
+        IReadOnlyDictionary<string, long> map =>
+            string.Join(", ", map.Where(e => e.Value > 0).Select(e => $"{e.Key} {Whole(e.Value)}").DefaultIfEmpty("none yet")),
         string text => text,
         bool yes => yes ? "yes" : "no",
         TimeSpan span => Quantities.Milliseconds(span.TotalMilliseconds),

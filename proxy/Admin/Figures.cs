@@ -32,7 +32,8 @@ internal sealed record Figures
             Metric = Metric.Gauge("event_loop_stall_seconds"),
         },
         new("listen", "The addresses for clients.", m => m.Listen),
-        Figure<Moment>.One("blind", "What most Sentinels see and this proxy cannot use; null when there is nothing, as on a normal day and in a failover.", Blind, m => m.Blind) with
+        Figure<Moment>.One("blind", "What most Sentinels see and this proxy cannot use; null when there is nothing, as on a normal day and in a failover.",
+            Blind, m => m.Blind) with
         {
             Metric = Metric.Gauge("blind", "1 when /healthz fails because most Sentinels see a healthy master that this proxy cannot use."),
             Sample = m => m.BlindFails,
@@ -43,12 +44,14 @@ internal sealed record Figures
     [
         new("mode", "`open` (sessions go to the target), `park` (new ones wait), `closed` (new ones are refused).", m => m.GateMode)
         {
-            Metric = new("gauge", "gate", "mode", ["open", "park", "closed"], "1 for the mode of the gate: open, park (new sessions wait) or closed (they are refused)."),
+            Metric = new("gauge", "gate", "mode", ["open", "park", "closed"],
+                "1 for the mode of the gate: open, park (new sessions wait) or closed (they are refused)."),
         },
         new("target", "Name of the node whose sessions may live.", m => m.Gate.Target?.Name),
         new("since", "When the gate last changed.", m => m.Control.GateSince) { Metric = Metric.Gauge("gate_changed_time_seconds") },
         new("generation", "Orders of the gate since the start.", m => m.Gate.Generation) { Metric = Metric.Counter("gate_orders_total") },
-        new("rule", "The row of the routing table that decides.", m => m.Control.Decision.RuleName) { Metric = Metric.Gauge("rule_info") with { Label = "rule" } },
+        new("rule", "The row of the routing table that decides.",
+            m => m.Control.Decision.RuleName) { Metric = Metric.Gauge("rule_info") with { Label = "rule" } },
         new("ruleMeaning", "The row in words.", m => m.RuleMeaning),
         new("ruleSince", "Since when it decides so.", m => m.Control.DecisionSince),
         new("evidence", "What was observed, in words.", m => m.Control.Evidence),
@@ -85,9 +88,12 @@ internal sealed record Figures
             Text = new("bytes", "{bytesOutPerSecond}/s out"),
         },
         ListenerEnds<Moment>(m => m.Data, ""),
-        new("recordsDropped", "Ended sessions that are missing in the log, because they came too fast.", m => m.Data.RecordsDropped) { Metric = Metric.Counter("session_records_dropped_total") },
-        new("handshakes", "TLS handshakes with clients that became a session.", m => m.Data.Handshakes?.Succeeded) { Metric = Metric.Counter("tls_handshakes_total") },
-        new("handshakeFailures", "TLS handshakes with clients that failed.", m => m.Data.Handshakes?.Failed) { Metric = Metric.Counter("tls_handshake_failures_total") },
+        new("recordsDropped", "Ended sessions that are missing in the log, because they came too fast.",
+            m => m.Data.RecordsDropped) { Metric = Metric.Counter("session_records_dropped_total") },
+        new("handshakes", "TLS handshakes with clients that became a session.",
+            m => m.Data.Handshakes?.Succeeded) { Metric = Metric.Counter("tls_handshakes_total") },
+        new("handshakeFailures", "TLS handshakes with clients that failed.",
+            m => m.Data.Handshakes?.Failed) { Metric = Metric.Counter("tls_handshake_failures_total") },
     ];
 
     public IReadOnlyList<Figure<NodeMoment>> Nodes { get; init; } =
@@ -115,9 +121,14 @@ internal sealed record Figures
         new("remedy", "What an operator can do about the health, or null.", n => Remedy(n.Status.Health, "redis")),
         new("checkAgeMs", "Age of the last answer.", n => n.Status.Age) { Metric = Metric.Gauge("node_check_age_seconds") },
         new("checkLatencyMs", "Duration of the last answered check.", n => n.Status.Latency) { Metric = Metric.Gauge("node_check_duration_seconds") },
-        new("linkUp", "Whether the link to the master is up; replicas only.", n => n.LinkUp) { Metric = Metric.Gauge("node_replication_link_up", "Replicas only: 1 when the link to the master is up.") },
+        new("linkUp", "Whether the link to the master is up; replicas only.",
+            n => n.LinkUp) { Metric = Metric.Gauge("node_replication_link_up", "Replicas only: 1 when the link to the master is up.") },
         new("follows", "Replicas only: the master's address as the replica reports it.", n => n.Follows),
-        new("lagBytes", "Replicas only: bytes behind the master.", n => n.Status.LagBytes) { Metric = Metric.Gauge("node_replication_lag_bytes"), Unit = Unit.Bytes },
+        new("lagBytes", "Replicas only: bytes behind the master.", n => n.Status.LagBytes)
+        {
+            Metric = Metric.Gauge("node_replication_lag_bytes"),
+            Unit = Unit.Bytes,
+        },
         new("offset", "Replication offset.", n => n.Status.Answer?.Offset),
         new("replicas", "Masters only: how many replicas are connected.", n => n.Replicas),
         new("runId", "Changes with each start of the server.", n => n.Status.Answer?.RunId),
@@ -137,7 +148,8 @@ internal sealed record Figures
             Metric = Metric.Gauge("sentinel_events_heard", "1 when all published events of the Sentinel are heard; absent while it does not answer."),
         },
         new("eventsError", "Why they are not, and what to do.", s => Explanation.EventsError(s)),
-        new("concerns", "Things that the Sentinel says and that should be looked into: foreign addresses, an epoch that jumps.", s => s.Concerns) { Metric = Metric.Gauge("sentinel_concerns") },
+        new("concerns", "Things that the Sentinel says and that should be looked into: foreign addresses, an epoch that jumps.",
+            s => s.Concerns) { Metric = Metric.Gauge("sentinel_concerns") },
         new("vote", "The node that the Sentinel names, `nobody`, or `an unknown address` with the address.", s => s.VoteText)
         {
             Metric = Metric.Gauge("sentinel_vote_info", "The node that the Sentinel names, where the vote counts.") with { Label = "node" },
@@ -145,7 +157,8 @@ internal sealed record Figures
         },
         new("voteCounts", "Whether the vote is fresh and the Sentinel not in TILT.", s => s.Vote.Fresh),
         new("epoch", "config-epoch of the master that the Sentinel names.", s => s.Answer?.ConfigEpoch) { Metric = Metric.Gauge("sentinel_config_epoch") },
-        new("markedDown", "Whether the Sentinel has marked the master down.", s => s.Answer?.MarkedDown ?? false) { Metric = Metric.Gauge("sentinel_sees_master_down") },
+        new("markedDown", "Whether the Sentinel has marked the master down.",
+            s => s.Answer?.MarkedDown ?? false) { Metric = Metric.Gauge("sentinel_sees_master_down") },
         new("failoverInProgress", "Whether it knows of a failover that is under way.", s => s.Answer?.FailoverInProgress ?? false),
         new("tilt", "Whether the Sentinel is in TILT.", s => s.Answer?.Tilt ?? false) { Metric = Metric.Gauge("sentinel_tilt") },
         new("checkAgeMs", "Age of its last answer.", s => s.Age),
@@ -171,24 +184,30 @@ internal sealed record Figures
         new("target", "Whether new sessions of the read-only listener go to the node.", n => n.Target) { Metric = Metric.Gauge("read_only_node_target") },
         new("state", "`fit` (new sessions may come), `keeps` (its sessions live on) or `unfit`.", n => n.State),
         new("reason", "Why, in words.", n => n.Reason) { Csv = "last_chk" },
-        new("ageMs", "Replicas only: how old the node's data is at most, where it can be said.", n => n.Age) { Metric = Metric.Gauge("read_only_node_data_age_seconds") },
+        new("ageMs", "Replicas only: how old the node's data is at most, where it can be said.",
+            n => n.Age) { Metric = Metric.Gauge("read_only_node_data_age_seconds") },
         .. Traffic<ReadNodeMoment>(n => n.Traffic, "read_only_"),
     ];
 
     public IReadOnlyList<Figure<RecordingStatus>> Recording { get; init; } =
     [
         new("file", "The newer of the recording's two files; `recording` is null without one.", r => r.File),
-        new("writing", "Whether it is being written.", r => r.Problem is null) { Metric = Metric.Gauge("recording", "1 while recording.file is written, 0 while that fails.") },
+        new("writing", "Whether it is being written.", r => r.Problem is null)
+        {
+            Metric = Metric.Gauge("recording", "1 while recording.file is written, 0 while that fails."),
+        },
         new("since", "Since when that is so.", r => r.Since),
         new("problem", "Why it is not written.", r => r.Problem),
-        new("dropped", "Lines that are missing in the recording, because the disk was full, too slow or out of reach.", r => r.Dropped) { Metric = Metric.Counter("recording_dropped_lines_total") },
+        new("dropped", "Lines that are missing in the recording, because the disk was full, too slow or out of reach.",
+            r => r.Dropped) { Metric = Metric.Counter("recording_dropped_lines_total") },
     ];
 
     public IReadOnlyList<Figure<CertificateMoment>> Certificates { get; init; } =
     [
         new("use", "To whom the proxy shows the certificate: `clients`, `admin`, `redis` or `sentinel`.", c => c.Use),
         new("subject", "Its subject.", c => c.Identity.Certificate.Subject),
-        new("notAfter", "The last moment at which a certificate of the proxy is valid.", c => c.Identity.NotAfter) { Metric = Metric.Gauge("certificate_not_after_timestamp_seconds") },
+        new("notAfter", "The last moment at which a certificate of the proxy is valid.",
+            c => c.Identity.NotAfter) { Metric = Metric.Gauge("certificate_not_after_timestamp_seconds") },
     ];
 
     /// <summary>The document of /stats.json.</summary>
@@ -242,7 +261,12 @@ internal sealed record Figures
             Tile = new(title, "{current}", "peak {max}, limit {limit}"),
             Text = new("sessions", "{current} now (peak {max}, limit {limit})"),
         };
-        yield return new("max", $"Peak of open {sessions} since the start.", x => of(x).SessionsMax) { Metric = Metric.Gauge($"{prefix}sessions_max"), Csv = "smax", BackendCsv = "smax" };
+        yield return new("max", $"Peak of open {sessions} since the start.", x => of(x).SessionsMax)
+        {
+            Metric = Metric.Gauge($"{prefix}sessions_max"),
+            Csv = "smax",
+            BackendCsv = "smax",
+        };
         yield return new("limit", "limits.connections.", x => limit(x)) { Metric = Metric.Gauge($"{prefix}sessions_limit"), Csv = "slim", BackendCsv = "slim" };
         yield return new("total", $"{Capital(sessions)} accepted, refused ones included.", x => of(x).SessionsTotal)
         {
@@ -251,7 +275,8 @@ internal sealed record Figures
             BackendCsv = "stot",
             Text = new("sessions", "{total} total"),
         };
-        yield return new("parked", prefix.Length == 0 ? "Sessions waiting for a master." : "Sessions of the read-only listener that wait for a replica.", x => of(x).Parked)
+        yield return new("parked", prefix.Length == 0 ? "Sessions waiting for a master."
+            : "Sessions of the read-only listener that wait for a replica.", x => of(x).Parked)
         {
             Metric = Metric.Gauge($"{prefix}sessions_parked"),
             BackendCsv = "qcur",
@@ -284,7 +309,8 @@ internal sealed record Figures
     }
 
     private static Figure<T> ListenerEnds<T>(Func<T, ForwarderSnapshot> of, string prefix) =>
-        new("ends", prefix.Length == 0 ? "Ended client sessions by termination code." : "Ended sessions of the read-only listener by termination code.", x => EndCode.Counts(of(x).Ends))
+        new("ends", prefix.Length == 0 ? "Ended client sessions by termination code."
+            : "Ended sessions of the read-only listener by termination code.", x => EndCode.Counts(of(x).Ends))
         {
             Metric = Metric.Counter($"{prefix}sessions_ended_total", "code"),
             Text = prefix.Length == 0 ? new("ended", "{ends}") : null,
@@ -294,7 +320,13 @@ internal sealed record Figures
     {
         string sessions = prefix.Length == 0 ? "Sessions" : "Sessions of the read-only listener";
         string clients = prefix.Length == 0 ? "clients" : "clients of the read-only listener";
-        yield return new("sessions", $"{sessions} connected to the node.", x => of(x).Sessions) { Metric = Metric.Gauge($"{prefix}node_sessions"), Csv = "scur", Column = ">now", TextColumn = ">sess" };
+        yield return new("sessions", $"{sessions} connected to the node.", x => of(x).Sessions)
+        {
+            Metric = Metric.Gauge($"{prefix}node_sessions"),
+            Csv = "scur",
+            Column = ">now",
+            TextColumn = ">sess",
+        };
         yield return new("sessionsMax", "Peak since the start.", x => of(x).SessionsMax) { Csv = "smax", Column = ">peak" };
         yield return new("sessionsTotal", $"{sessions} that were connected to the node.", x => of(x).SessionsTotal)
         {
@@ -302,14 +334,27 @@ internal sealed record Figures
             Csv = "stot lbtot",
             Column = ">total",
         };
-        yield return new("connectFailures", prefix.Length == 0 ? "Connects to the node that failed." : "Connects of the read-only listener to the node that failed.", x => of(x).ConnectFailures)
+        yield return new("connectFailures", prefix.Length == 0 ? "Connects to the node that failed."
+            : "Connects of the read-only listener to the node that failed.", x => of(x).ConnectFailures)
         {
             Metric = Metric.Counter($"{prefix}node_connect_failures_total"),
             Csv = "econ",
             Column = ">failed connects",
         };
-        yield return new("bytesIn", $"Bytes from {clients} to the node.", x => of(x).BytesIn) { Metric = Metric.Counter($"{prefix}node_sent_bytes_total"), Csv = "bin", Column = ">bytes in", Unit = Unit.Bytes };
-        yield return new("bytesOut", $"Bytes from the node to {clients}.", x => of(x).BytesOut) { Metric = Metric.Counter($"{prefix}node_received_bytes_total"), Csv = "bout", Column = ">bytes out", Unit = Unit.Bytes };
+        yield return new("bytesIn", $"Bytes from {clients} to the node.", x => of(x).BytesIn)
+        {
+            Metric = Metric.Counter($"{prefix}node_sent_bytes_total"),
+            Csv = "bin",
+            Column = ">bytes in",
+            Unit = Unit.Bytes,
+        };
+        yield return new("bytesOut", $"Bytes from the node to {clients}.", x => of(x).BytesOut)
+        {
+            Metric = Metric.Counter($"{prefix}node_received_bytes_total"),
+            Csv = "bout",
+            Column = ">bytes out",
+            Unit = Unit.Bytes,
+        };
     }
 
     private static string? Remedy(ServerHealth health, string section) => health.Remedy(section) is { Length: > 0 } remedy ? remedy : null;

@@ -52,7 +52,8 @@ internal static class HaproxyCsv
                 ("last_chk", node.Status.Error ?? node.Status.StateText));
         }
 
-        yield return Backend("redis", 2, moment.Gate.Mode == GateMode.Open, moment.Gate.Mode == GateMode.Open ? 1 : 0, moment.Data, nodes.Select(n => n.Traffic),
+        bool open = moment.Gate.Mode == GateMode.Open;
+        yield return Backend("redis", 2, open, open ? 1 : 0, moment.Data, nodes.Select(n => n.Traffic),
             BackendCells(figures.Sessions, moment), ("lastchg", Seconds(moment.Time - moment.Control.GateSince)));
         if (moment.Reads is not { } reads)
         {
@@ -62,7 +63,8 @@ internal static class HaproxyCsv
         yield return Frontend("redis-readonly", 3, listening, reads.Data, Cells(figures.ReadListener, reads));
         foreach (var (node, i) in reads.Nodes.Select((node, i) => (node, i)))
         {
-            yield return Server("redis-readonly", 3, i + 1, node.Node.Name, node.Target ? "UP" : node.State == "unfit" ? "DOWN" : "NOLB", node.Target, Cells(figures.ReadNodes, node));
+            string state = node.Target ? "UP" : node.State == "unfit" ? "DOWN" : "NOLB";
+            yield return Server("redis-readonly", 3, i + 1, node.Node.Name, state, node.Target, Cells(figures.ReadNodes, node));
         }
 
         yield return Backend("redis-readonly", 3, reads.Data.Order.Mode == GateMode.Open, reads.Targets.Count, reads.Data, reads.Nodes.Select(n => n.Traffic),
@@ -70,11 +72,13 @@ internal static class HaproxyCsv
     }
 
     private static Dictionary<string, string> Frontend(
-        string service, int id, string state, ForwarderSnapshot data, Dictionary<string, string> cells, params ReadOnlySpan<(string Column, string Value)> further) =>
+        string service, int id, string state, ForwarderSnapshot data, Dictionary<string, string> cells,
+            params ReadOnlySpan<(string Column, string Value)> further) =>
         Row(service, "FRONTEND", id, 0, type: 0, state, cells, [("dreq", "0"), ("dresp", "0"), ("ereq", N(data.Ended(SessionEnd.ProxyHeader))), .. further]);
 
     private static Dictionary<string, string> Server(
-        string service, int id, int server, string name, string state, bool active, Dictionary<string, string> cells, params ReadOnlySpan<(string Column, string Value)> further) =>
+        string service, int id, int server, string name, string state, bool active, Dictionary<string, string> cells,
+            params ReadOnlySpan<(string Column, string Value)> further) =>
         Row(service, name, id, server, type: 2, state, cells,
             [
                 ("qcur", "0"), ("qmax", "0"), ("dresp", "0"), ("eresp", "0"), ("wretr", "0"), ("wredis", "0"),
@@ -82,7 +86,8 @@ internal static class HaproxyCsv
             ]);
 
     private static Dictionary<string, string> Backend(
-        string service, int id, bool open, int active, ForwarderSnapshot data, IEnumerable<NodeSnapshot> nodes, Dictionary<string, string> cells, params ReadOnlySpan<(string Column, string Value)> further) =>
+        string service, int id, bool open, int active, ForwarderSnapshot data, IEnumerable<NodeSnapshot> nodes, Dictionary<string, string> cells,
+            params ReadOnlySpan<(string Column, string Value)> further) =>
         Row(service, "BACKEND", id, 0, type: 1, open ? "UP" : "DOWN", cells,
             [
                 ("scur", N(data.Sessions - data.Parked)), ("dreq", N(data.Ended(SessionEnd.Limit))), ("dresp", "0"),
@@ -93,10 +98,12 @@ internal static class HaproxyCsv
             ]);
 
     private static Dictionary<string, string> Row(
-        string service, string name, int id, int server, int type, string state, Dictionary<string, string> cells, ReadOnlySpan<(string Column, string Value)> further)
+        string service, string name, int id, int server, int type, string state, Dictionary<string, string> cells,
+            ReadOnlySpan<(string Column, string Value)> further)
     {
         foreach (var (column, value) in (ReadOnlySpan<(string, string)>)[
-            ("pxname", service), ("svname", name), ("status", state), ("pid", "1"), ("iid", N(id)), ("sid", N(server)), ("type", N(type)), ("mode", "tcp"), .. further])
+            ("pxname", service), ("svname", name), ("status", state), ("pid", "1"), ("iid", N(id)), ("sid", N(server)), ("type", N(type)), ("mode", "tcp"),
+                .. further])
         {
             cells[column] = value;
         }

@@ -19,7 +19,8 @@ internal static class Html
     public static string Time(DateTimeOffset time, bool milliseconds = false)
     {
         string format = (time.UtcDateTime.Date == DateTime.UtcNow.Date ? "HH:mm:ss" : "yyyy-MM-dd HH:mm:ss") + (milliseconds ? ".fff" : "");
-        return $"<time datetime=\"{time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture)}\">{time.ToString(format, CultureInfo.InvariantCulture)}</time>";
+        string full = time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        return $"<time datetime=\"{full}\">{time.ToString(format, CultureInfo.InvariantCulture)}</time>";
     }
 
     /// <summary>A state by word and colour, never by colour alone.</summary>
@@ -34,7 +35,8 @@ internal static class Html
     public static string Table(string id, string caption, IReadOnlyList<string> columns, IEnumerable<HtmlRow> rows)
     {
         var html = new StringBuilder(2048);
-        html.Append(CultureInfo.InvariantCulture, $"<div class=\"card wide\" id=\"{id}-table\" tabindex=\"0\" role=\"region\" aria-label=\"{Text(caption)}\"><table><caption>{Text(caption)}</caption><thead><tr>");
+        html.Append(CultureInfo.InvariantCulture, $"<div class=\"card wide\" id=\"{id}-table\" tabindex=\"0\" role=\"region\" "
+            + $"aria-label=\"{Text(caption)}\"><table><caption>{Text(caption)}</caption><thead><tr>");
         foreach (string column in columns)
         {
             html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\"{Number(column)}>{Text(column.TrimStart('>'))}</th>");

@@ -55,7 +55,8 @@ internal static class MetricsText
                 continue;
             }
 
-            var values = items.Select(item => (Labels: label is null ? [] : new[] { label(item) }, Value: figure.Sample(item))).Where(v => v.Value is not null).ToList();
+            var values = items.Select(item => (Labels: label is null ? [] : new[] { label(item) }, Value: figure.Sample(item)))
+                .Where(v => v.Value is not null).ToList();
             if (values.Count == 0 && label is null)
             {
                 continue;

@@ -120,7 +120,8 @@ internal sealed record ReadMoment(ReadOnlyConfiguration Settings, ForwarderSnaps
         Data.Order.Mode != GateMode.Open ? [] : Order.Take.Count > 0 ? Order.Take : Order.LastResort is { } master ? [master] : [];
 
     public IReadOnlyList<ReadNodeMoment> Nodes =>
-        [.. Control.Nodes.Select((n, i) => new ReadNodeMoment(n.Node, Control.Replicas.ElementAtOrDefault(i), Data.TrafficOf(n.Node), Targets.Contains(n.Node)))];
+        [.. Control.Nodes.Select((n, i) =>
+            new ReadNodeMoment(n.Node, Control.Replicas.ElementAtOrDefault(i), Data.TrafficOf(n.Node), Targets.Contains(n.Node)))];
 
     /// <summary>Where sessions go, in a sentence.</summary>
     public string Summary => this switch

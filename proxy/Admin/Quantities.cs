@@ -36,6 +36,7 @@ internal static class Quantities
             unit++;
         }
 
-        return string.Create(CultureInfo.InvariantCulture, $"{(unit == 0 ? bytes.ToString("0", CultureInfo.InvariantCulture) : bytes.ToString(bytes < 10 ? "0.0" : "0", CultureInfo.InvariantCulture))} {units[unit]}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{bytes.ToString(unit > 0 && bytes < 10 ? "0.0" : "0", CultureInfo.InvariantCulture)} {units[unit]}");
     }
 }

@@ -99,7 +99,8 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
         }
         else
         {
-            LogUnrouted(log, record.Id, record.Client.ToString(), record.Node?.Name ?? "-", EndCode.Of(record.End), record.EndedAfterMilliseconds, record.BytesIn);
+            LogUnrouted(log, record.Id, record.Client.ToString(), record.Node?.Name ?? "-", EndCode.Of(record.End), record.EndedAfterMilliseconds,
+                record.BytesIn);
         }
     }
 
@@ -132,18 +133,25 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
         }
     }
 
-    [LoggerMessage(LogEvents.SessionEnd, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; routed after {RouteMs} ms by port {LocalPort}, lasted {SessionMs} ms, {BytesIn} bytes in, {BytesOut} out", EventName = nameof(LogEvents.SessionEnd))]
-    private static partial void LogEnd(ILogger log, long session, string client, string node, string code, long routeMs, int localPort, long sessionMs, long bytesIn, long bytesOut);
+    [LoggerMessage(LogEvents.SessionEnd, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; routed after {RouteMs} ms by port "
+        + "{LocalPort}, lasted {SessionMs} ms, {BytesIn} bytes in, {BytesOut} out", EventName = nameof(LogEvents.SessionEnd))]
+    private static partial void LogEnd(ILogger log, long session, string client, string node, string code, long routeMs, int localPort, long sessionMs,
+        long bytesIn, long bytesOut);
 
-    [LoggerMessage(LogEvents.ClientRefused, LogLevel.Warning, "Client {Client} was refused: limits.connections is reached, or limits.perSource by its address ({Left} more since the last such line)", EventName = nameof(LogEvents.ClientRefused))]
+    [LoggerMessage(LogEvents.ClientRefused, LogLevel.Warning, "Client {Client} was refused: limits.connections is reached, or limits.perSource by its "
+        + "address ({Left} more since the last such line)", EventName = nameof(LogEvents.ClientRefused))]
     private static partial void LogRefused(ILogger log, string client, long left);
 
-    [LoggerMessage(LogEvents.SessionEndUnrouted, LogLevel.Information, "session {Session} from {Client} to {Node} ended: {Code}; never routed, lasted {SessionMs} ms, {BytesIn} bytes in", EventName = nameof(LogEvents.SessionEndUnrouted))]
+    [LoggerMessage(LogEvents.SessionEndUnrouted, LogLevel.Information,
+        "session {Session} from {Client} to {Node} ended: {Code}; never routed, lasted {SessionMs} ms, {BytesIn} bytes in",
+            EventName = nameof(LogEvents.SessionEndUnrouted))]
     private static partial void LogUnrouted(ILogger log, long session, string client, string node, string code, long sessionMs, long bytesIn);
 
     [LoggerMessage(LogEvents.HealthCheck, LogLevel.Debug, "session {Session} from {Client} was a health check", EventName = nameof(LogEvents.HealthCheck))]
     private static partial void LogCheck(ILogger log, long session, string client);
 
-    [LoggerMessage(LogEvents.SessionEndsLeftOut, LogLevel.Information, "{Sessions} more sessions ended in that second; their lines were left out, their numbers are in the metrics", EventName = nameof(LogEvents.SessionEndsLeftOut))]
+    [LoggerMessage(LogEvents.SessionEndsLeftOut, LogLevel.Information,
+        "{Sessions} more sessions ended in that second; their lines were left out, their numbers are in the metrics",
+            EventName = nameof(LogEvents.SessionEndsLeftOut))]
     private static partial void LogLeft(ILogger log, long sessions);
 }

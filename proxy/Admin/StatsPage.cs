@@ -19,12 +19,23 @@ internal static class StatsPage
 {
     private const int OrdersShown = 12;
 
+    private const string Links = "<a href=\"/stats;csv\">CSV</a><a href=\"/stats.json\">JSON</a><a href=\"/metrics\">metrics</a>"
+        + "<a href=\"/explain\">explain</a><a href=\"/timeline\">timeline</a>";
+
     private static readonly string Style = Resource("stats.css");
     private static readonly string Script = Resource("stats.js");
 
     /// <summary>The title: in a browser's tab the master is seen without opening it.</summary>
-    public static string Title(Moment moment) =>
-        $"{(moment.Gate.Mode == GateMode.Open ? $"{moment.Gate.Target?.Name} is master" : moment.Gate.Mode == GateMode.Park ? "waiting for a master" : "NO MASTER")} - {moment.Host}";
+    public static string Title(Moment moment)
+    {
+        string what = moment.Gate.Mode switch
+        {
+            GateMode.Open => $"{moment.Gate.Target?.Name} is master",
+            GateMode.Park => "waiting for a master",
+            _ => "NO MASTER",
+        };
+        return $"{what} - {moment.Host}";
+    }
 
     /// <summary>The whole page.</summary>
     /// <param name="moment">What is shown.</param>
@@ -47,14 +58,15 @@ internal static class StatsPage
             <body>
             <p id="lost" role="alert" hidden></p>
             <header><h1>redis-ha-proxy on {Html.Text(moment.Host)}</h1>
-            <nav aria-label="Other forms"><a href="/stats;csv">CSV</a><a href="/stats.json">JSON</a><a href="/metrics">metrics</a><a href="/explain">explain</a><a href="/timeline">timeline</a></nav></header>
+            <nav aria-label="Other forms">{Links}</nav></header>
             <main>
 
             """);
         foreach (var section in Sections(moment))
         {
             // The headline is announced when it changes; everything else is read on demand.
-            html.Append(CultureInfo.InvariantCulture, $"<section id=\"{section.Id}\"{(section.Id == "headline" ? " role=\"status\"" : "")}>{section.Html}</section>\n");
+            string role = section.Id == "headline" ? " role=\"status\"" : "";
+            html.Append(CultureInfo.InvariantCulture, $"<section id=\"{section.Id}\"{role}>{section.Html}</section>\n");
         }
 
         html.Append(CultureInfo.InvariantCulture, $"</main>\n<script nonce=\"{nonce}\">\n{Script}</script>\n</body>\n</html>\n");
@@ -66,7 +78,8 @@ internal static class StatsPage
     [
         new("headline", Headline(moment)),
         new("hints", Hints(moment)),
-        new("picture", "<div class=\"card wide\" id=\"picture-card\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">" + StatsPicture.Write(moment) + "</div>"),
+        new("picture",
+            $"<div class=\"card wide\" id=\"picture-card\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">{StatsPicture.Write(moment)}</div>"),
         new("nodes", Nodes(moment)),
         new("traffic", Traffic(moment)),
         new("sentinels", Sentinels(moment)),
@@ -99,7 +112,8 @@ internal static class StatsPage
         var hints = Explanation.Hints(moment);
         return hints.Count == 0
             ? ""
-            : $"<div class=\"card\"><h2 class=\"warn\">What deserves attention</h2><ul class=\"hints\">{string.Concat(hints.Select(h => $"<li>{Html.Text(h)}</li>"))}</ul></div>";
+            : "<div class=\"card\"><h2 class=\"warn\">What deserves attention</h2>"
+            + $"<ul class=\"hints\">{string.Concat(hints.Select(h => $"<li>{Html.Text(h)}</li>"))}</ul></div>";
     }
 
     private static string Nodes(Moment moment) => Html.Table(
@@ -108,7 +122,8 @@ internal static class StatsPage
         [
             Html.Text(n.Name) + (n.InMaintenance ? " <span class=\"warn\">MAINT</span>" : n.Routed ? " <span class=\"good\">&larr; sessions</span>" : ""),
             Html.Text(n.Address),
-            n.Role == "master" ? $"<span class=\"good\">master</span> ({n.Replicas?.ToString(CultureInfo.InvariantCulture) ?? "?"} replicas)" : Html.Text(n.Role),
+            n.Role == "master" ? $"<span class=\"good\">master</span> ({n.Replicas?.ToString(CultureInfo.InvariantCulture) ?? "?"} replicas)"
+                : Html.Text(n.Role),
             n.LinkUp is { } up ? Html.State(up, "up", "down") : "",
             n.Status.LagBytes is { } lag ? Html.Text(Quantities.Bytes(lag)) : "",
             n.Status.Answer?.Offset is { } offset and >= 0 ? N(offset) : "",
@@ -130,7 +145,8 @@ internal static class StatsPage
                 Html.Text(s.Address),
                 s.Vote.Fresh ? Html.Text(s.VoteText) : "<span class=\"soft\">no vote that counts</span>",
                 s.Answer?.ConfigEpoch.ToString(CultureInfo.InvariantCulture) ?? "",
-                s.Answer is not { } said ? "" : said.Tilt ? "<span class=\"warn\">TILT</span>" : said.FailoverInProgress ? "<span class=\"warn\">failing over</span>"
+                s.Answer is not { } said ? "" : said.Tilt ? "<span class=\"warn\">TILT</span>"
+                    : said.FailoverInProgress ? "<span class=\"warn\">failing over</span>"
                     : said.MarkedDown ? "<span class=\"bad\">down</span>" : "up",
                 Html.State(s.IsUp, "up", s.Health.Text()) + Html.Text(Explanation.Error(s.Health, s.Error))
                     + (s.EventsHeard == false ? ", <span class=\"bad\">events not heard</span>" : ""),
@@ -140,7 +156,8 @@ internal static class StatsPage
     private static string Sessions(Moment moment) =>
         $"<div class=\"card\"><h2>Sessions</h2><dl class=\"tiles\">{Tiles(moment.Figures.Sessions, moment)}</dl></div>"
         + Html.Table("ends", "Ended sessions by code", ["code", ">sessions", "meaning"],
-            Enum.GetValues<SessionEnd>().Select(end => new HtmlRow("", [EndCode.Of(end), N(moment.Data.Ended(end)), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
+            Enum.GetValues<SessionEnd>().Select(end =>
+                new HtmlRow("", [EndCode.Of(end), N(moment.Data.Ended(end)), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
 
     private static string ReadOnly(Figures figures, ReadMoment reads) =>
         $"<div class=\"card\"><h2>Read-only listener</h2><p>{Html.Text(reads.Summary)}</p><dl class=\"tiles\">{Tiles(figures.ReadListener, reads)}</dl>"
@@ -154,11 +171,14 @@ internal static class StatsPage
 
     private static string Failovers(RoutingSnapshot control) => control.Switchovers.Count == 0
         ? "<div class=\"card\"><h2>Failovers</h2>No master has been routed to since the start.</div>"
-        : Html.Table("failovers", "Failovers, the newest first", ["opened", "from", "to", ">shut for", ">promotion to open", "shut by", "opened by", "old sessions"],
+        : Html.Table("failovers", "Failovers, the newest first",
+            ["opened", "from", "to", ">shut for", ">promotion to open", "shut by", "opened by", "old sessions"],
             control.Switchovers.Reverse().Select(s => new HtmlRow("",
             [
-                Html.Time(s.OpenTime, milliseconds: true), Html.Text(s.From ?? "(start)"), Html.Text(s.To), Html.Text(Quantities.Milliseconds(s.Shut.TotalMilliseconds)),
-                s.PromotionToOpen is { } p ? Html.Text(Quantities.Milliseconds(p.TotalMilliseconds)) : "", Html.Text("rule " + s.ShutRule), Html.Text("rule " + s.OpenRule),
+                Html.Time(s.OpenTime, milliseconds: true), Html.Text(s.From ?? "(start)"), Html.Text(s.To),
+                    Html.Text(Quantities.Milliseconds(s.Shut.TotalMilliseconds)),
+                s.PromotionToOpen is { } p ? Html.Text(Quantities.Milliseconds(p.TotalMilliseconds))
+                    : "", Html.Text("rule " + s.ShutRule), Html.Text("rule " + s.OpenRule),
                 s.From is null ? "" : s.SessionsKept ? "kept" : "ended",
             ])));
 
@@ -167,20 +187,24 @@ internal static class StatsPage
         control.Events.Reverse().Take(OrdersShown).Select(e => new HtmlRow("",
         [
             Html.Time(e.Time, milliseconds: true),
-            $"<span class=\"{(e.Mode switch { GateMode.Open => "good", GateMode.Park => "warn", _ => "bad" })}\">{Moment.Lower(e.Mode)}</span>", Html.Text(e.Target ?? "-"),
+            $"<span class=\"{(e.Mode switch { GateMode.Open => "good", GateMode.Park => "warn", _ => "bad" })}\">{Moment.Lower(e.Mode)}</span>",
+                Html.Text(e.Target ?? "-"),
             Html.Text(e.Rule), Html.Text(Quantities.Milliseconds(e.Took.TotalMilliseconds)), $"<span class=\"text\">{Html.Text(e.Evidence)}</span>",
         ])));
 
     private static string ProcessLine(Moment moment)
     {
         var (phase, health) = (Moment.Lower(moment.Phase), moment.Health);
-        return $"<footer class=\"soft\">{Html.State(health.Good, phase, health.Good || health.Reason == phase ? phase : $"{phase}: {health.Reason}")} since {Html.Time(moment.PhaseSince)}; "
-            + $"listening on {Html.Text(string.Join(", ", moment.Listen))}; process {moment.ProcessId}, version {Html.Text(moment.Version)}, started {Html.Time(moment.Started)}. Times are UTC.</footer>";
+        return $"<footer class=\"soft\">{Html.State(health.Good, phase, health.Good || health.Reason == phase ? phase : $"{phase}: {health.Reason}")} since "
+            + $"{Html.Time(moment.PhaseSince)}; "
+            + $"listening on {Html.Text(string.Join(", ", moment.Listen))}; process {moment.ProcessId}, version {Html.Text(moment.Version)}, started "
+                + $"{Html.Time(moment.Started)}. Times are UTC.</footer>";
     }
 
     // The columns that are more than a figure, then those of the table.
     private static string FigureTable<T>(
-        string id, string caption, IReadOnlyList<Figure<T>> figures, IEnumerable<T> items, IReadOnlyList<string> columns, Func<T, (string Class, IReadOnlyList<string> Cells)> first)
+        string id, string caption, IReadOnlyList<Figure<T>> figures, IEnumerable<T> items, IReadOnlyList<string> columns, Func<T,
+            (string Class, IReadOnlyList<string> Cells)> first)
     {
         var further = figures.Where(f => f.Column is not null).ToList();
         return Html.Table(id, caption, [.. columns, .. further.Select(f => f.Column!)], items.Select(item =>
@@ -191,7 +215,8 @@ internal static class StatsPage
     }
 
     private static string Tiles<T>(IReadOnlyList<Figure<T>> figures, T item) => string.Concat(
-        figures.Select(f => f.Tile).OfType<Tile>().Select(tile => Html.Tile(tile.Title, FigureText.Fill(tile.Value, figures, item), FigureText.Fill(tile.Further, figures, item))));
+        figures.Select(f => f.Tile).OfType<Tile>().Select(tile =>
+            Html.Tile(tile.Title, FigureText.Fill(tile.Value, figures, item), FigureText.Fill(tile.Further, figures, item))));
 
     private static string N(long number) => number.ToString(CultureInfo.InvariantCulture);
 

@@ -20,11 +20,13 @@ internal static class StatsPicture
         int height = Math.Max(2, moment.Nodes.Count) * RowHeight;
         int middle = height / 2;
         var svg = new StringBuilder(4096);
-        svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"picture\" viewBox=\"0 0 840 {height}\" role=\"img\" aria-label=\"{Html.Text(Explanation.Summary(moment))}\">");
+        svg.Append(CultureInfo.InvariantCulture, $"<svg class=\"picture\" viewBox=\"0 0 840 {height}\" role=\"img\" "
+            + $"aria-label=\"{Html.Text(Explanation.Summary(moment))}\">");
         Box(svg, "", 5, middle, 130, "clients", $"{moment.Data.Sessions} sessions");
         string flow = moment.GateMode switch { "open" => "flow", "park" => "waits", _ => "shut" };
         svg.Append(CultureInfo.InvariantCulture, $"<line class=\"{flow}\" x1=\"135\" y1=\"{middle}\" x2=\"220\" y2=\"{middle}\"/>");
-        Box(svg, moment.Health.Good ? "" : "down", 220, middle, 150, moment.Host, moment.Data.Parked > 0 ? $"{moment.Data.Parked} waiting" : $"gate {moment.GateMode}");
+        Box(svg, moment.Health.Good ? "" : "down", 220, middle, 150, moment.Host,
+            moment.Data.Parked > 0 ? $"{moment.Data.Parked} waiting" : $"gate {moment.GateMode}");
         for (int i = 0; i < moment.Nodes.Count; i++)
         {
             var node = moment.Nodes[i];
@@ -35,8 +37,15 @@ internal static class StatsPicture
             }
 
             Replication(svg, moment, node, y);
-            string second = node.InMaintenance ? $"MAINT, {node.Role}" : !node.Up ? node.Status.Health.Text() : node.Role == "replica" ? $"replica, {(node.LinkUp == true ? $"{Quantities.Bytes(node.Status.LagBytes ?? 0)} behind" : "link down")}" : node.Role;
-            Box(svg, node.InMaintenance ? "maintenance" : !node.Up ? "down" : node.Role == "master" ? "master" : "", NodeLeft, y, NodeWidth, $"{node.Name}  {node.Address}", second);
+            string link = node.LinkUp == true ? $"{Quantities.Bytes(node.Status.LagBytes ?? 0)} behind" : "link down";
+            (string kind, string second) = node switch
+            {
+                { InMaintenance: true } => ("maintenance", $"MAINT, {node.Role}"),
+                { Up: false } => ("down", node.Status.Health.Text()),
+                { Role: "replica" } => ("", $"replica, {link}"),
+                _ => (node.Role == "master" ? "master" : "", node.Role),
+            };
+            Box(svg, kind, NodeLeft, y, NodeWidth, $"{node.Name}  {node.Address}", second);
         }
 
         return svg.Append("</svg>").ToString();
@@ -51,13 +60,15 @@ internal static class StatsPicture
             {
                 int from = (j * RowHeight) + (RowHeight / 2);
                 int bend = NodeLeft + NodeWidth + 35 + (25 * Math.Abs(from - y) / RowHeight);
-                svg.Append(CultureInfo.InvariantCulture, $"<path class=\"link{(node.LinkUp == true ? "" : " broken")}\" d=\"M{NodeLeft + NodeWidth} {from} C {bend} {from}, {bend} {y}, {NodeLeft + NodeWidth} {y}\"/>");
+                svg.Append(CultureInfo.InvariantCulture, $"<path class=\"link{(node.LinkUp == true ? "" : " broken")}\" d=\"M{NodeLeft + NodeWidth} {from} C "
+                    + $"{bend} {from}, {bend} {y}, {NodeLeft + NodeWidth} {y}\"/>");
             }
         }
     }
 
     private static void Box(StringBuilder svg, string kind, int left, int middle, int width, string first, string second) =>
-        svg.Append(CultureInfo.InvariantCulture, $"<g class=\"{kind}\"><rect x=\"{left}\" y=\"{middle - (BoxHeight / 2)}\" width=\"{width}\" height=\"{BoxHeight}\" rx=\"8\"/>")
+        svg.Append(CultureInfo.InvariantCulture, $"<g class=\"{kind}\"><rect x=\"{left}\" y=\"{middle - (BoxHeight / 2)}\" width=\"{width}\" "
+            + $"height=\"{BoxHeight}\" rx=\"8\"/>")
             .Append(CultureInfo.InvariantCulture, $"<text x=\"{left + 12}\" y=\"{middle - 4}\">{Html.Text(first)}</text>")
             .Append(CultureInfo.InvariantCulture, $"<text class=\"small\" x=\"{left + 12}\" y=\"{middle + 16}\">{Html.Text(second)}</text></g>");
 }

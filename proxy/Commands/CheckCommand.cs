@@ -31,7 +31,8 @@ internal static class CheckCommand
 
             if (configuration.Recording is { } recording && RecordingFile.Try(recording.File) is { } problem)
             {
-                await error.WriteLineAsync($"{ProxyCommandLine.Name}: {path}: recording.file: {recording.File} cannot be written: {problem}. The proxy would serve all the same, and record nothing.");
+                await error.WriteLineAsync($"{ProxyCommandLine.Name}: {path}: recording.file: {recording.File} cannot be written: {problem}. The proxy would "
+                    + "serve all the same, and record nothing.");
                 return ExitCode.Failed;
             }
 
@@ -45,12 +46,14 @@ internal static class CheckCommand
         yield return ("clients", configuration.Listen.Count == 0 ? "over TLS only" : string.Join(", ", configuration.Listen));
         if (configuration.Tls is { } tls)
         {
-            yield return ("tls", $"{string.Join(", ", tls.Listen)}, {Certificate(tls.Identity)}{(tls.ClientAuthorities is null ? "" : ", clients need a certificate")}");
+            yield return ("tls", $"{string.Join(", ", tls.Listen)}, "
+                + $"{Certificate(tls.Identity)}{(tls.ClientAuthorities is null ? "" : ", clients need a certificate")}");
         }
 
         if (configuration.ReadOnly is { } reads)
         {
-            yield return ("read-only", $"{string.Join(", ", reads.Listen)}, to replicas at most {Durations.Format(reads.MaxLag)} behind{(reads.Master ? ", or to the master" : "")}");
+            yield return ("read-only", $"{string.Join(", ", reads.Listen)}, to replicas at most {Durations.Format(reads.MaxLag)} "
+                + $"behind{(reads.Master ? ", or to the master" : "")}");
         }
 
         if (configuration.ProxyProtocol is { } header)
@@ -63,11 +66,13 @@ internal static class CheckCommand
             yield return (node == configuration.Redis.Nodes[0] ? "nodes" : "", $"{node.Name} {node.EndPoint}");
         }
 
-        yield return ("probe", $"every {Durations.Format(configuration.Redis.ProbeInterval)}, {User(configuration.Redis.Credentials)}{Peer(configuration.Redis.Tls)}");
+        yield return ("probe", $"every {Durations.Format(configuration.Redis.ProbeInterval)}, "
+            + $"{User(configuration.Redis.Credentials)}{Peer(configuration.Redis.Tls)}");
         if (configuration.Sentinel is { } sentinel)
         {
             yield return ("sentinels", $"{sentinel.Master} at {string.Join(", ", sentinel.Nodes)}");
-            yield return ("", $"every {Durations.Format(sentinel.PollInterval)}, down after {Durations.Format(sentinel.DownAfter)}, {User(sentinel.Credentials)}{Peer(sentinel.Tls)}");
+            yield return ("", $"every {Durations.Format(sentinel.PollInterval)}, down after {Durations.Format(sentinel.DownAfter)}, "
+                + $"{User(sentinel.Credentials)}{Peer(sentinel.Tls)}");
         }
         else
         {
@@ -82,7 +87,8 @@ internal static class CheckCommand
             ({ } listen, { } socket) => $"{Scheme(configuration)}://{listen} {Authentication(configuration)}, {socket}",
         });
         var timeouts = configuration.Timeouts;
-        yield return ("timeouts", $"connect {Durations.Format(timeouts.Connect)}, park {Durations.Format(timeouts.Park)}, idle {(timeouts.Idle == TimeSpan.Zero ? "none" : Durations.Format(timeouts.Idle))}, "
+        yield return ("timeouts", $"connect {Durations.Format(timeouts.Connect)}, park {Durations.Format(timeouts.Park)}, idle "
+            + $"{(timeouts.Idle == TimeSpan.Zero ? "none" : Durations.Format(timeouts.Idle))}, "
             + $"drain {Durations.Format(timeouts.DrainDelay)} + {Durations.Format(timeouts.Drain)}");
         if (configuration.Recording is { } recording)
         {
@@ -90,7 +96,8 @@ internal static class CheckCommand
         }
 
         var limits = configuration.Limits;
-        yield return ("limits", $"{limits.Connections} connections, {(limits.PerSource == 0 ? "any number" : limits.PerSource)} per source, {limits.Parked} parked");
+        yield return ("limits", $"{limits.Connections} connections, {(limits.PerSource == 0 ? "any number" : limits.PerSource)} per source, {limits.Parked} "
+            + "parked");
     }
 
     private static string User(RedisCredentials? credentials) =>
@@ -102,7 +109,8 @@ internal static class CheckCommand
     private static string Scheme(ProxyConfiguration configuration) => configuration.Admin!.Tls is null ? "http" : "https";
 
     private static string Peer(TlsPeerConfiguration? tls) =>
-        tls is null ? "" : $", over TLS{(tls.ServerName is null ? "" : $" as {tls.ServerName}")}{(tls.Identity is null ? "" : $" with {Certificate(tls.Identity)}")}";
+        tls is null ? "" : $", over TLS{(tls.ServerName is null ? "" : $" as {tls.ServerName}")}"
+            + $"{(tls.Identity is null ? "" : $" with {Certificate(tls.Identity)}")}";
 
     private static string Certificate(TlsIdentity identity) =>
         $"certificate for {CertificateText.Names(identity.Certificate)} until {CertificateText.Time(identity.NotAfter)}";

@@ -38,26 +38,31 @@ internal static class ConnectionCheck
         await output.WriteLineAsync("What the servers say:");
         foreach (var node in snapshot.Nodes)
         {
-            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {node.Health.Text()}, {node.StateText}{Explanation.Error(node.Health, node.Error)}");
+            await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {node.Health.Text()}, "
+                + $"{node.StateText}{Explanation.Error(node.Health, node.Error)}");
             await AdviseAsync(node.Health, "redis");
         }
 
         foreach (var sentinel in snapshot.Sentinels)
         {
-            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {sentinel.Health.Text()}, names {sentinel.VoteText}{Explanation.Error(sentinel.Health, sentinel.Error)}");
+            await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {sentinel.Health.Text()}, names "
+                + $"{sentinel.VoteText}{Explanation.Error(sentinel.Health, sentinel.Error)}");
             await AdviseAsync(sentinel.Health, "sentinel");
             if (sentinel is { Health: ServerHealth.Up, Events: not ServerHealth.Up })
             {
-                await output.WriteLineAsync($"             its events are not heard: {sentinel.Events.Text()}{Explanation.Error(sentinel.Events, sentinel.EventsError)}");
+                await output.WriteLineAsync($"             its events are not heard: "
+                    + $"{sentinel.Events.Text()}{Explanation.Error(sentinel.Events, sentinel.EventsError)}");
                 await AdviseAsync(sentinel.Events, "sentinel");
             }
         }
 
         bool routes = snapshot.Decision is { Action: RoutingAction.Route, Node: >= 0 };
         await output.WriteLineAsync(routes
-            ? $"Sessions would go to {snapshot.Nodes[snapshot.Decision.Node].Node.Name} by rule {snapshot.Decision.RuleName}: {RuleText.Of(snapshot.Decision.Rule).Meaning}."
+            ? $"Sessions would go to {snapshot.Nodes[snapshot.Decision.Node].Node.Name} by rule {snapshot.Decision.RuleName}: "
+                + $"{RuleText.Of(snapshot.Decision.Rule).Meaning}."
             : $"Sessions would go nowhere by rule {snapshot.Decision.RuleName}: {RuleText.Of(snapshot.Decision.Rule).Meaning}.");
-        return routes && snapshot.Nodes.All(n => n.Health == ServerHealth.Up) && snapshot.Sentinels.All(s => s is { Health: ServerHealth.Up, Events: ServerHealth.Up });
+        return routes && snapshot.Nodes.All(n => n.Health == ServerHealth.Up)
+            && snapshot.Sentinels.All(s => s is { Health: ServerHealth.Up, Events: ServerHealth.Up });
 
         async Task AdviseAsync(ServerHealth health, string section)
         {

@@ -62,10 +62,12 @@ internal static class ControlCommands
         var socket = SocketOption();
         var node = NodeArgument("The node's name in redis.nodes.", ArgumentArity.ExactlyOne, socket);
         var force = new Option<bool>("--force") { Description = "Also when sessions go to the node: they end, and new ones wait for another master." };
-        var command = new Command("maintenance", "Take a node out: it gets no sessions whatever its role, and its failures are no news. Until 'ready NODE' or a restart.") { node, force, socket };
+        var command = new Command("maintenance", "Take a node out: it gets no sessions whatever its role, and its failures are no news. Until 'ready NODE' "
+            + "or a restart.") { node, force, socket };
         command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
             await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(
-                $"control/maintenance?node={Uri.EscapeDataString(parsed.GetRequiredValue(node)!)}{(parsed.GetValue(force) ? "&force=true" : "")}", cancellationToken))));
+                $"control/maintenance?node={Uri.EscapeDataString(parsed.GetRequiredValue(node)!)}{(parsed.GetValue(force) ? "&force=true" : "")}",
+                    cancellationToken))));
         return command;
     }
 
@@ -89,7 +91,8 @@ internal static class ControlCommands
             try
             {
                 using var client = new ControlClient(context.ParseResult.GetValue(socket) ?? DefaultSocket);
-                return client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult().List("nodes").Select(n => new CompletionItem(n.Text("name")!));
+                var status = client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult();
+                return status.List("nodes").Select(n => new CompletionItem(n.Text("name")!));
             }
             catch (ControlException)
             {
@@ -126,7 +129,8 @@ internal static class ControlCommands
             }
             else if (parsed.GetValue(source) is { } address)
             {
-                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?source={Uri.EscapeDataString(address.ToString())}", cancellationToken));
+                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?source={Uri.EscapeDataString(address.ToString())}",
+                    cancellationToken));
             }
             else if (parsed.GetValue(json))
             {

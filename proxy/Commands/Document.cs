@@ -20,7 +20,8 @@ internal static class Document
 
     public static DateTimeOffset Time(this JsonElement element, string name) => element.Field(name)?.GetDateTimeOffset() ?? default;
 
-    public static IEnumerable<JsonElement> List(this JsonElement element, string name) => element.Field(name)?.EnumerateArray() ?? Enumerable.Empty<JsonElement>();
+    public static IEnumerable<JsonElement> List(this JsonElement element, string name) =>
+        element.Field(name)?.EnumerateArray() ?? Enumerable.Empty<JsonElement>();
 
     /// <summary>A value as the table of figures writes it.</summary>
     public static object? Value(this JsonElement element, string name) => element.Field(name) switch

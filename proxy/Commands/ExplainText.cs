@@ -29,7 +29,8 @@ internal static class ExplainText
         console.WriteLine("What the nodes say:");
         foreach (var node in explain.List("nodes"))
         {
-            console.WriteLine($"  {node.Text("name")} ({node.Text("address")}) {(node.Field("maintenanceSince") is null ? "" : "MAINT, ")}{node.Text("state")}; {node.Text("health")}{Age(node)}");
+            console.WriteLine($"  {node.Text("name")} ({node.Text("address")}) "
+                + $"{(node.Field("maintenanceSince") is null ? "" : "MAINT, ")}{node.Text("state")}; {node.Text("health")}{Age(node)}");
         }
 
         if (explain.List("sentinels").Any())
@@ -39,8 +40,10 @@ internal static class ExplainText
 
         foreach (var sentinel in explain.List("sentinels"))
         {
-            string vote = sentinel.Is("voteCounts") ? $"names {sentinel.Text("vote")} (epoch {sentinel.Field("epoch")?.GetRawText() ?? "-"})" : "has no vote that counts";
-            console.WriteLine($"  {sentinel.Text("address")} {vote}; {sentinel.Text("health")}{Age(sentinel)}{(sentinel.Is("markedDown") ? ", sees it down" : "")}{(sentinel.Is("tilt") ? ", TILT" : "")}");
+            string vote = sentinel.Is("voteCounts") ? $"names {sentinel.Text("vote")} (epoch {sentinel.Field("epoch")?.GetRawText() ?? "-"})"
+                : "has no vote that counts";
+            console.WriteLine($"  {sentinel.Text("address")} {vote}; "
+                + $"{sentinel.Text("health")}{Age(sentinel)}{(sentinel.Is("markedDown") ? ", sees it down" : "")}{(sentinel.Is("tilt") ? ", TILT" : "")}");
         }
 
         StatusText.WriteReads(console, explain, explain.Text("readOnlySummary"), Figures.All);
@@ -82,7 +85,8 @@ internal static class TimelineText
         console.WriteLine("Orders of the gate, the newest first:");
         foreach (var order in timeline.List("orders"))
         {
-            console.WriteLine($"  {Terminal.Exactly(order.Time("time"))}  {order.Text("mode"),-6} {order.Text("target") ?? "-",-10} rule {order.Text("rule"),-2}  {order.Text("evidence")}");
+            console.WriteLine($"  {Terminal.Exactly(order.Time("time"))}  {order.Text("mode"),-6} {order.Text("target") ?? "-",-10} rule "
+                + $"{order.Text("rule"),-2}  {order.Text("evidence")}");
         }
     }
 }

@@ -32,7 +32,8 @@ internal static class ReplayCommand
             {
                 string target = decision.Decision.Node >= 0 ? result.Names.Node(decision.Decision.Node) : "-";
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                    $"{decision.At.TotalSeconds,12:0.000} s  {decision.Decision.Action.ToString().ToLowerInvariant(),-6} {target,-10} rule {decision.Decision.RuleName,-2}  {result.Names.Describe(decision.Decision.Situation)}"));
+                    $"{decision.At.TotalSeconds,12:0.000} s  {decision.Decision.Action.ToString().ToLowerInvariant(),-6} {target,-10} rule "
+                        + $"{decision.Decision.RuleName,-2}  {result.Names.Describe(decision.Decision.Situation)}"));
             }
 
             foreach (string difference in result.Differences)
@@ -40,7 +41,8 @@ internal static class ReplayCommand
                 output.WriteLine($"different from the recording: {difference}");
             }
 
-            output.WriteLine($"{result.Reports} reports, {result.Decisions.Count} decisions, {(result.Differences.Count == 0 ? "all as recorded" : $"{result.Differences.Count} not as recorded")}");
+            output.WriteLine($"{result.Reports} reports, {result.Decisions.Count} decisions, "
+                + $"{(result.Differences.Count == 0 ? "all as recorded" : $"{result.Differences.Count} not as recorded")}");
             return result.Differences.Count == 0 ? ExitCode.Ok : ExitCode.Failed;
         });
         return command;

@@ -20,9 +20,11 @@ internal static class StatusText
         bool healthy = process.Is("healthy");
         console.MarkupLine($"[bold]{Markup.Escape(process.Text("host")!)}[/] {Coloured(healthy ? "green" : "red", phase)}"
             + $" for {Quantities.Span(now - process.Time("phaseSince"))}{(healthy || health == phase ? "" : $" ({Markup.Escape(health)})")}"
-            + $" on {Markup.Escape(string.Join(", ", process.List("listen").Select(l => l.GetString())))}, version {Markup.Escape(process.Text("version")!)}, by {process.Text("engine")}");
+            + $" on {Markup.Escape(string.Join(", ", process.List("listen").Select(l => l.GetString())))}, version "
+                + $"{Markup.Escape(process.Text("version")!)}, by {process.Text("engine")}");
         string mode = gate.Text("mode")!;
-        console.MarkupLine($"{Coloured(mode switch { "open" => "green", "park" => "yellow", _ => "red" }, mode == "open" ? $"master {gate.Text("target")}" : "no master")}"
+        string colour = mode switch { "open" => "green", "park" => "yellow", _ => "red" };
+        console.MarkupLine($"{Coloured(colour, mode == "open" ? $"master {gate.Text("target")}" : "no master")}"
             + $" since {Terminal.Clock(gate.Time("since"), now)} UTC ({Quantities.Span(now - gate.Time("since"))})");
         console.WriteLine(status.Text("summary")!);
         console.WriteLine();
@@ -54,7 +56,8 @@ internal static class StatusText
 
         foreach (var node in reads.List("nodes"))
         {
-            console.WriteLine($"  {node.Text("name")}: {node.Text("reason")}{(node.Number("ageMs") is { } age ? $", data at most {Quantities.Milliseconds(age)} old" : "")}, {node.Number("sessions")} sessions");
+            string old = node.Number("ageMs") is { } age ? $", data at most {Quantities.Milliseconds(age)} old" : "";
+            console.WriteLine($"  {node.Text("name")}: {node.Text("reason")}{old}, {node.Number("sessions")} sessions");
         }
     }
 
@@ -86,7 +89,8 @@ internal static class StatusText
                     maintenance ? $"MAINT, {role}" : role == "replica" && !node.Is("linkUp") ? "replica, link down" : role == "unknown" ? "-" : role,
                     new Style(maintenance ? Color.Yellow : role == "master" ? Color.Green : node.IsNot("linkUp") ? Color.Yellow : Color.Default)),
                 new Text(node.Number("lagBytes") is { } lag ? Quantities.Bytes(lag) : "-"),
-                new Text(up && node.Number("checkLatencyMs") is { } latency ? $"up, {Quantities.Milliseconds(latency)}" : node.Text("health")!, up ? Style.Plain : new Style(Color.Red)),
+                new Text(up && node.Number("checkLatencyMs") is { } latency ? $"up, {Quantities.Milliseconds(latency)}" : node.Text("health")!,
+                    up ? Style.Plain : new Style(Color.Red)),
                 new Text(Terminal.Clock(node.Time("since"), now)),
             ];
         });
@@ -101,7 +105,8 @@ internal static class StatusText
         {
             WriteTable(console, figures.Sentinels, status.List("sentinels"), ["sentinel", "votes for", ">epoch", "~sees master", "~check", "since"], sentinel =>
             {
-                string sees = sentinel.Is("tilt") ? "TILT" : sentinel.Is("failoverInProgress") ? "failover" : sentinel.Is("markedDown") ? "down" : sentinel.Field("epoch") is null ? "-" : "up";
+                string sees = sentinel.Is("tilt") ? "TILT" : sentinel.Is("failoverInProgress") ? "failover" : sentinel.Is("markedDown") ? "down"
+                    : sentinel.Field("epoch") is null ? "-" : "up";
                 return
                 [
                     new Text("  " + sentinel.Text("address")),
@@ -121,7 +126,8 @@ internal static class StatusText
 
     // The columns that are more than a figure, then those of the table of figures.
     private static void WriteTable(
-        IAnsiConsole console, IReadOnlyList<Figure> figures, IEnumerable<JsonElement> items, IReadOnlyList<string> columns, Func<JsonElement, IReadOnlyList<Text>> first)
+        IAnsiConsole console, IReadOnlyList<Figure> figures, IEnumerable<JsonElement> items, IReadOnlyList<string> columns,
+        Func<JsonElement, IReadOnlyList<Text>> first)
     {
         var further = figures.Where(f => f.TextColumn is not null).ToList();
         var table = Terminal.Table([.. columns, .. further.Select(f => f.TextColumn!)]);

@@ -22,7 +22,8 @@ internal static class WatchdogCommand
         var command = new Command("watchdog", "Kill a process that is stuck.") { process, wait };
         command.Hidden = true;
         command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(process), Console.OpenStandardInput(), TimeSpan.FromMilliseconds(parsed.GetValue(wait)), parsed.InvocationConfiguration.Error));
+            parsed.GetRequiredValue(process), Console.OpenStandardInput(), TimeSpan.FromMilliseconds(parsed.GetValue(wait)),
+                parsed.InvocationConfiguration.Error));
         return command;
     }
 

@@ -68,7 +68,8 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         if (configuration.Admin is { Listen: not null } or { Socket: not null })
         {
             var status = new StatusSource(() => _reload.Current, _lifecycle, _forwarder, _router.Snapshot, _rates);
-            var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.RunAsync, _router.SetMaintenance, loggers.CreateLogger<ControlEndpoints>());
+            var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.RunAsync, _router.SetMaintenance,
+                loggers.CreateLogger<ControlEndpoints>());
             var events = new StatsEvents(status, timeProvider, _adminEnds.Token);
             var endpoints = new AdminEndpoints(_lifecycle, _forwarder, _authentication, status, events, control, () => _router.IsBlind);
             _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, timeProvider, loggers);
@@ -112,7 +113,13 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         var routing = _router.RunAsync(routingEnds.Token);
         var ending = routing.ContinueWith(_ => _stop.TrySetResult(StopReason.Failure), TaskScheduler.Default);
         _lifecycle.Enter(LifecyclePhase.Serving);
-        LogServing(_log, string.Join(", ", [.. _configuration.Listen.Select(l => l.ToString()), .. (_configuration.Tls?.Listen ?? []).Select(l => $"{l} (TLS)"), .. (_configuration.ReadOnly?.Listen ?? []).Select(l => $"{l} (read-only)")]), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
+        string[] clients =
+        [
+            .. _configuration.Listen.Select(l => l.ToString()),
+            .. (_configuration.Tls?.Listen ?? []).Select(l => $"{l} (TLS)"),
+            .. (_configuration.ReadOnly?.Listen ?? []).Select(l => $"{l} (read-only)"),
+        ];
+        LogServing(_log, string.Join(", ", clients), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
         _notifier.Ready(StatusText());
 
         StopReason reason;
@@ -283,18 +290,22 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     [LoggerMessage(LogEvents.Serving, LogLevel.Information, "Serving clients on {Clients}; administration on {Admin}", EventName = nameof(LogEvents.Serving))]
     private static partial void LogServing(ILogger log, string clients, string admin);
 
-    [LoggerMessage(LogEvents.Draining, LogLevel.Information, "Stopping: health checks fail from now on; {Sessions} sessions; new ones are taken for {Delay}, open ones may go on for {Limit} after that", EventName = nameof(LogEvents.Draining))]
+    [LoggerMessage(LogEvents.Draining, LogLevel.Information, "Stopping: health checks fail from now on; {Sessions} sessions; new ones are taken for {Delay}, "
+        + "open ones may go on for {Limit} after that", EventName = nameof(LogEvents.Draining))]
     private static partial void LogDraining(ILogger log, int sessions, string delay, string limit);
 
-    [LoggerMessage(LogEvents.ListenersClosed, LogLevel.Information, "Stopping: the listeners are closed; {Sessions} sessions go on", EventName = nameof(LogEvents.ListenersClosed))]
+    [LoggerMessage(LogEvents.ListenersClosed, LogLevel.Information, "Stopping: the listeners are closed; {Sessions} sessions go on",
+        EventName = nameof(LogEvents.ListenersClosed))]
     private static partial void LogClosed(ILogger log, int sessions);
 
     [LoggerMessage(LogEvents.Stopped, LogLevel.Information, "Stopped; {Ended} sessions were ended", EventName = nameof(LogEvents.Stopped))]
     private static partial void LogStopped(ILogger log, int ended);
 
-    [LoggerMessage(LogEvents.RoutingFailed, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends", EventName = nameof(LogEvents.RoutingFailed))]
+    [LoggerMessage(LogEvents.RoutingFailed, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends",
+        EventName = nameof(LogEvents.RoutingFailed))]
     private static partial void LogRoutingFailed(ILogger log, Exception? exception);
 
-    [LoggerMessage(LogEvents.LoopStuck, LogLevel.Error, "An event loop has not run for {Stalled} ms; the process ends without it", EventName = nameof(LogEvents.LoopStuck))]
+    [LoggerMessage(LogEvents.LoopStuck, LogLevel.Error, "An event loop has not run for {Stalled} ms; the process ends without it",
+        EventName = nameof(LogEvents.LoopStuck))]
     private static partial void LogStuck(ILogger log, long stalled);
 }

@@ -72,7 +72,8 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, Pr
     [LoggerMessage(LogEvents.Reloaded, LogLevel.Information, "Reload: {Result}", EventName = nameof(LogEvents.Reloaded))]
     private static partial void LogReloaded(ILogger log, string result);
 
-    [LoggerMessage(LogEvents.ReloadInvalid, LogLevel.Error, "Reload: nothing was changed, the file is not good: {Problems}", EventName = nameof(LogEvents.ReloadInvalid))]
+    [LoggerMessage(LogEvents.ReloadInvalid, LogLevel.Error, "Reload: nothing was changed, the file is not good: {Problems}",
+        EventName = nameof(LogEvents.ReloadInvalid))]
     private static partial void LogBad(ILogger log, string problems);
 
     [LoggerMessage(LogEvents.ReloadRefused, LogLevel.Error, "Reload: nothing was changed: {Reasons}", EventName = nameof(LogEvents.ReloadRefused))]

@@ -25,7 +25,8 @@ internal sealed partial class DecisionLog(MonotonicClock clock, ILogger logger)
         }
 
         NoteChange(watch, decision);
-        if (decision.Rule == RuleId.R4 && !Enumerable.Range(0, watch.Sentinels.Count).Any(i => watch.State.Sentinel(i) is { HasAnswer: true, Answer.FailoverInProgress: true }))
+        if (decision.Rule == RuleId.R4
+            && !Enumerable.Range(0, watch.Sentinels.Count).Any(i => watch.State.Sentinel(i) is { HasAnswer: true, Answer.FailoverInProgress: true }))
         {
             LogRawFailover(watch.Names.Node(decision.Node), watch.Names.Node(decision.Situation.Named));
         }
@@ -55,12 +56,16 @@ internal sealed partial class DecisionLog(MonotonicClock clock, ILogger logger)
         }
     }
 
-    [LoggerMessage(EventId = LogEvents.Decision, Level = LogLevel.Information, Message = "Rule {Rule}: {Action}. {Evidence}", EventName = nameof(LogEvents.Decision))]
+    [LoggerMessage(EventId = LogEvents.Decision, Level = LogLevel.Information, Message = "Rule {Rule}: {Action}. {Evidence}",
+        EventName = nameof(LogEvents.Decision))]
     private partial void LogDecision(string rule, string action, string evidence);
 
-    [LoggerMessage(EventId = LogEvents.Evidence, Level = LogLevel.Debug, Message = "Rule {Rule}, as before: {Node}. {Evidence}", EventName = nameof(LogEvents.Evidence))]
+    [LoggerMessage(EventId = LogEvents.Evidence, Level = LogLevel.Debug, Message = "Rule {Rule}, as before: {Node}. {Evidence}",
+        EventName = nameof(LogEvents.Evidence))]
     private partial void LogOtherEvidence(string rule, string node, string evidence);
 
-    [LoggerMessage(EventId = LogEvents.BareFailover, Level = LogLevel.Warning, Message = "Somebody made {Node} master by FAILOVER while Sentinels still name {Named}: they will promote another node in about 30 s. Run SENTINEL FAILOVER now to let them agree on {Node}", EventName = nameof(LogEvents.BareFailover))]
+    [LoggerMessage(EventId = LogEvents.BareFailover, Level = LogLevel.Warning,
+        Message = "Somebody made {Node} master by FAILOVER while Sentinels still name {Named}: they will promote another node in about 30 s. Run SENTINEL "
+            + "FAILOVER now to let them agree on {Node}", EventName = nameof(LogEvents.BareFailover))]
     private partial void LogRawFailover(string node, string named);
 }

@@ -83,9 +83,12 @@ internal sealed partial class GateTimeline(MonotonicClock clock, ILogger logger)
 
     private sealed record Interruption(RedisNode? From, TimeSpan At, DateTimeOffset Time, string Rule, bool SessionsKept);
 
-    [LoggerMessage(EventId = LogEvents.GateOpen, Level = LogLevel.Information, Message = "Gate open to {Target} by rule {Rule}; shut for {Shut:0} ms since {From}. {Evidence}", EventName = nameof(LogEvents.GateOpen))]
+    [LoggerMessage(EventId = LogEvents.GateOpen, Level = LogLevel.Information,
+        Message = "Gate open to {Target} by rule {Rule}; shut for {Shut:0} ms since {From}. {Evidence}", EventName = nameof(LogEvents.GateOpen))]
     private partial void LogOpened(string target, string rule, double shut, string from, string evidence);
 
-    [LoggerMessage(EventId = LogEvents.GateShut, Level = LogLevel.Warning, Message = "Gate shut ({Mode}, sessions kept to: {Target}) by rule {Rule}; carried out in {Took:0.0} ms. {Evidence}", EventName = nameof(LogEvents.GateShut))]
+    [LoggerMessage(EventId = LogEvents.GateShut, Level = LogLevel.Warning,
+        Message = "Gate shut ({Mode}, sessions kept to: {Target}) by rule {Rule}; carried out in {Took:0.0} ms. {Evidence}",
+            EventName = nameof(LogEvents.GateShut))]
     private partial void LogShut(GateMode mode, string target, string rule, double took, string evidence);
 }

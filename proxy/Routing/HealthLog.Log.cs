@@ -8,51 +8,72 @@ namespace RedisHaProxy.Routing;
 
 internal sealed partial class HealthLog
 {
-    [LoggerMessage(EventId = LogEvents.NodeUp, Level = LogLevel.Information, Message = "{Node} answers: {Role}, after {DownMs:0} ms{Left}", EventName = nameof(LogEvents.NodeUp))]
+    [LoggerMessage(EventId = LogEvents.NodeUp, Level = LogLevel.Information, Message = "{Node} answers: {Role}, after {DownMs:0} ms{Left}",
+        EventName = nameof(LogEvents.NodeUp))]
     private partial void LogNodeUp(string node, string role, double downMs, string left);
 
-    [LoggerMessage(EventId = LogEvents.NodeDown, Level = LogLevel.Warning, Message = "{Node} is {Health}: {Error}.{Advice}{Left}", EventName = nameof(LogEvents.NodeDown))]
+    [LoggerMessage(EventId = LogEvents.NodeDown, Level = LogLevel.Warning, Message = "{Node} is {Health}: {Error}.{Advice}{Left}",
+        EventName = nameof(LogEvents.NodeDown))]
     private partial void LogNodeDown(string node, ServerHealth health, string error, string advice, string left);
 
-    [LoggerMessage(EventId = LogEvents.NodeRole, Level = LogLevel.Information, Message = "{Node} was {Before}, is now {After}{Promotion}", EventName = nameof(LogEvents.NodeRole))]
+    [LoggerMessage(EventId = LogEvents.NodeRole, Level = LogLevel.Information, Message = "{Node} was {Before}, is now {After}{Promotion}",
+        EventName = nameof(LogEvents.NodeRole))]
     private partial void LogRoleChanged(string node, string before, string after, string promotion);
 
-    [LoggerMessage(EventId = LogEvents.NodeFollowsStranger, Level = LogLevel.Warning, Message = "{Node} follows {Address}, which is not among redis.nodes: it supports nobody's claim. Nodes must announce the addresses that are configured here{Left}", EventName = nameof(LogEvents.NodeFollowsStranger))]
+    [LoggerMessage(EventId = LogEvents.NodeFollowsStranger, Level = LogLevel.Warning,
+        Message = "{Node} follows {Address}, which is not among redis.nodes: it supports nobody's claim. Nodes must announce the addresses that are "
+            + "configured here{Left}", EventName = nameof(LogEvents.NodeFollowsStranger))]
     private partial void LogForeignMaster(string node, string address, string left);
 
-    [LoggerMessage(EventId = LogEvents.NodeComplaint, Level = LogLevel.Warning, Message = "{Node} answers and complains: {Error}{Left}", EventName = nameof(LogEvents.NodeComplaint))]
+    [LoggerMessage(EventId = LogEvents.NodeComplaint, Level = LogLevel.Warning, Message = "{Node} answers and complains: {Error}{Left}",
+        EventName = nameof(LogEvents.NodeComplaint))]
     private partial void LogComplaint(string node, string error, string left);
 
-    [LoggerMessage(EventId = LogEvents.SentinelUp, Level = LogLevel.Information, Message = "Sentinel {Sentinel} answers: names {Node}, epoch {Epoch}, after {DownMs:0} ms{Left}", EventName = nameof(LogEvents.SentinelUp))]
+    [LoggerMessage(EventId = LogEvents.SentinelUp, Level = LogLevel.Information,
+        Message = "Sentinel {Sentinel} answers: names {Node}, epoch {Epoch}, after {DownMs:0} ms{Left}", EventName = nameof(LogEvents.SentinelUp))]
     private partial void LogSentinelUp(string sentinel, string node, long epoch, double downMs, string left);
 
-    [LoggerMessage(EventId = LogEvents.SentinelDown, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} is {Health}: {Error}.{Advice}{Left}", EventName = nameof(LogEvents.SentinelDown))]
+    [LoggerMessage(EventId = LogEvents.SentinelDown, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} is {Health}: {Error}.{Advice}{Left}",
+        EventName = nameof(LogEvents.SentinelDown))]
     private partial void LogSentinelDown(string sentinel, ServerHealth health, string error, string advice, string left);
 
-    [LoggerMessage(EventId = LogEvents.SentinelEventsLost, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} answers, and its events are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: {Health}: {Error}.{Advice}{Left}", EventName = nameof(LogEvents.SentinelEventsLost))]
+    [LoggerMessage(EventId = LogEvents.SentinelEventsLost, Level = LogLevel.Warning,
+        Message = "Sentinel {Sentinel} answers, and its events are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: {Health}: "
+            + "{Error}.{Advice}{Left}", EventName = nameof(LogEvents.SentinelEventsLost))]
     private partial void LogNotSubscribed(string sentinel, string health, string error, string advice, string left);
 
-    [LoggerMessage(EventId = LogEvents.SentinelEventsHeard, Level = LogLevel.Information, Message = "The events of Sentinel {Sentinel} are heard again{Left}", EventName = nameof(LogEvents.SentinelEventsHeard))]
+    [LoggerMessage(EventId = LogEvents.SentinelEventsHeard, Level = LogLevel.Information, Message = "The events of Sentinel {Sentinel} are heard again{Left}",
+        EventName = nameof(LogEvents.SentinelEventsHeard))]
     private partial void LogSubscribed(string sentinel, string left);
 
-    [LoggerMessage(EventId = LogEvents.SentinelVote, Level = LogLevel.Information, Message = "Sentinel {Sentinel} now names {Node}, epoch {Epoch}{Left}", EventName = nameof(LogEvents.SentinelVote))]
+    [LoggerMessage(EventId = LogEvents.SentinelVote, Level = LogLevel.Information, Message = "Sentinel {Sentinel} now names {Node}, epoch {Epoch}{Left}",
+        EventName = nameof(LogEvents.SentinelVote))]
     private partial void LogVoteChanged(string sentinel, string node, long epoch, string left);
 
-    [LoggerMessage(EventId = LogEvents.SentinelConcerns, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Concerns}. {Remedy}{Left}", EventName = nameof(LogEvents.SentinelConcerns))]
+    [LoggerMessage(EventId = LogEvents.SentinelConcerns, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Concerns}. {Remedy}{Left}",
+        EventName = nameof(LogEvents.SentinelConcerns))]
     private partial void LogConcerns(string sentinel, string concerns, string remedy, string left);
 
-    [LoggerMessage(EventId = LogEvents.SentinelTilt, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Tilt}", EventName = nameof(LogEvents.SentinelTilt))]
+    [LoggerMessage(EventId = LogEvents.SentinelTilt, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {Tilt}",
+        EventName = nameof(LogEvents.SentinelTilt))]
     private partial void LogTilt(string sentinel, string tilt);
 
-    [LoggerMessage(EventId = LogEvents.SentinelAnnouncement, Level = LogLevel.Information, Message = "Sentinel {Sentinel} {Announcement}", EventName = nameof(LogEvents.SentinelAnnouncement))]
+    [LoggerMessage(EventId = LogEvents.SentinelAnnouncement, Level = LogLevel.Information, Message = "Sentinel {Sentinel} {Announcement}",
+        EventName = nameof(LogEvents.SentinelAnnouncement))]
     private partial void LogAnnouncement(string sentinel, string announcement);
 
-    [LoggerMessage(EventId = LogEvents.SentinelDownAfter, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has down-after-milliseconds {Reported}, sentinel.downAfter says {Configured}: the smaller one bounds the leases; make them equal{Left}", EventName = nameof(LogEvents.SentinelDownAfter))]
+    [LoggerMessage(EventId = LogEvents.SentinelDownAfter, Level = LogLevel.Warning,
+        Message = "Sentinel {Sentinel} has down-after-milliseconds {Reported}, sentinel.downAfter says {Configured}: the smaller one bounds the leases; make "
+            + "them equal{Left}", EventName = nameof(LogEvents.SentinelDownAfter))]
     private partial void LogDownAfter(string sentinel, double reported, double configured, string left);
 
-    [LoggerMessage(EventId = LogEvents.SmallQuorum, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} has quorum {Quorum} of {Sentinels} Sentinels, less than the majority ({Majority}): few of them can begin a failover from a healthy master, and it takes more leases to exclude one. Set it on each Sentinel: {Command}", EventName = nameof(LogEvents.SmallQuorum))]
+    [LoggerMessage(EventId = LogEvents.SmallQuorum, Level = LogLevel.Warning,
+        Message = "Sentinel {Sentinel} has quorum {Quorum} of {Sentinels} Sentinels, less than the majority ({Majority}): few of them can begin a failover "
+            + "from a healthy master, and it takes more leases to exclude one. Set it on each Sentinel: {Command}", EventName = nameof(LogEvents.SmallQuorum))]
     private partial void LogSmallQuorum(string sentinel, int quorum, int sentinels, int majority, string command);
 
-    [LoggerMessage(EventId = LogEvents.FewSentinels, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} knows of {Reported} Sentinels, itself included; sentinel.nodes lists {Listed}: it may not be able to elect the leader of a failover. See whether it reaches the master, and whether all of them watch the same one", EventName = nameof(LogEvents.FewSentinels))]
+    [LoggerMessage(EventId = LogEvents.FewSentinels, Level = LogLevel.Warning,
+        Message = "Sentinel {Sentinel} knows of {Reported} Sentinels, itself included; sentinel.nodes lists {Listed}: it may not be able to elect the leader "
+            + "of a failover. See whether it reaches the master, and whether all of them watch the same one", EventName = nameof(LogEvents.FewSentinels))]
     private partial void LogFewSentinels(string sentinel, int reported, int listed);
 }

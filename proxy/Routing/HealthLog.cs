@@ -2,7 +2,6 @@
 // deployment that makes failovers worse: each with what to do where a person is needed. Lines about a node in maintenance are left out.
 
 using Microsoft.Extensions.Logging;
-using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
 
 // Everything here runs once per transition: what a line's arguments cost does not matter.
@@ -52,7 +51,8 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
             bool promotion = report.IsMaster && after.PromotedRunId is not null && after.PromotionSeenAt == report.At;
             if (memory.Events.Lets((int)Line.Role, clock.Now, out int left))
             {
-                LogRoleChanged(name, RoleText(watch, before.Answer), RoleText(watch, report), $"{(promotion ? ": a promotion" : "")}{RepeatedLines.Describe(left)}");
+                LogRoleChanged(name, RoleText(watch, before.Answer), RoleText(watch, report),
+                    $"{(promotion ? ": a promotion" : "")}{RepeatedLines.Describe(left)}");
             }
 
             watch.Probes.AskEverybody();
@@ -107,8 +107,8 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         }
 
         // The same, as nearly always, is not looked at again.
-        var basis = (report.Named, report.NamedAddress, report.ConfigEpoch, report.OtherSentinels, report.Replicas, report.UnknownSentinels, report.UnknownReplicas,
-            watch.NodeHealth.Length, watch.Sentinels.Count);
+        var basis = (report.Named, report.NamedAddress, report.ConfigEpoch, report.OtherSentinels, report.Replicas, report.UnknownSentinels,
+            report.UnknownReplicas, watch.NodeHealth.Length, watch.Sentinels.Count);
         if (basis != memory.ConcernsBasis)
         {
             memory.ConcernsBasis = basis;
@@ -182,7 +182,8 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         else if (report.Health != ServerHealth.Disconnected && watch.State.Sentinel(report.Sentinel).Health == ServerHealth.Up
             && memory.BecomesDown(report.Health, report.Error, clock.Time) && memory.States.Lets((int)report.Health, clock.Now, out int left))
         {
-            LogNotSubscribed(name, report.Health.Text(), (report.Error ?? "").TrimEnd('.', ' '), report.Health.Advice("sentinel"), RepeatedLines.Describe(left));
+            LogNotSubscribed(name, report.Health.Text(), (report.Error ?? "").TrimEnd('.', ' '), report.Health.Advice("sentinel"),
+                RepeatedLines.Describe(left));
         }
     }
 
@@ -294,7 +295,8 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         if (report.Named >= 0 && report.Quorum > 0 && report.Quorum < majority && memory.WarnedQuorum != report.Quorum)
         {
             memory.WarnedQuorum = report.Quorum;
-            LogSmallQuorum(watch.Sentinels[report.Sentinel].ToString(), report.Quorum, report.OtherSentinels + 1, majority, $"SENTINEL SET {watch.SentinelMaster} quorum {majority}");
+            LogSmallQuorum(watch.Sentinels[report.Sentinel].ToString(), report.Quorum, report.OtherSentinels + 1, majority,
+                $"SENTINEL SET {watch.SentinelMaster} quorum {majority}");
         }
 
         if (report.OtherSentinels != memory.Others || report.Named < 0)

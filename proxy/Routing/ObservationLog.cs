@@ -26,7 +26,8 @@ internal sealed partial class ObservationLog
 
     private readonly RecordingConfiguration _configuration;
     private readonly ILogger _logger;
-    private readonly Channel<RecordedLine> _lines = Channel.CreateBounded<RecordedLine>(new BoundedChannelOptions(4096) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
+    private readonly Channel<RecordedLine> _lines = Channel.CreateBounded<RecordedLine>(
+        new BoundedChannelOptions(4096) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
     private readonly TimeProvider _time;
     private byte[] _header;
     private long _dropped;
@@ -322,9 +323,12 @@ internal sealed partial class ObservationLog
 
     private sealed record Failure(string Problem, DateTimeOffset Since, long DroppedBefore);
 
-    [LoggerMessage(EventId = LogEvents.RecordingStopped, Level = LogLevel.Warning, Message = "Recording to {File} has stopped: {Problem}. Routing goes on; the recording is tried again until it can be written", EventName = nameof(LogEvents.RecordingStopped))]
+    [LoggerMessage(EventId = LogEvents.RecordingStopped, Level = LogLevel.Warning,
+        Message = "Recording to {File} has stopped: {Problem}. Routing goes on; the recording is tried again until it can be written",
+            EventName = nameof(LogEvents.RecordingStopped))]
     private partial void LogStopped(string file, string problem);
 
-    [LoggerMessage(EventId = LogEvents.RecordingResumed, Level = LogLevel.Information, Message = "Recording to {File} goes on; {Lines} lines are missing", EventName = nameof(LogEvents.RecordingResumed))]
+    [LoggerMessage(EventId = LogEvents.RecordingResumed, Level = LogLevel.Information, Message = "Recording to {File} goes on; {Lines} lines are missing",
+        EventName = nameof(LogEvents.RecordingResumed))]
     private partial void LogResumed(string file, long lines);
 }

@@ -12,7 +12,9 @@ internal sealed class Patience(ProxyConfiguration configuration)
     private TimeSpan _since;
     private bool _served;
 
-    /// <summary>When it ends; <see cref="TimeSpan.MaxValue"/> while somebody serves, and where sessions do not wait at all (they are refused one by one).</summary>
+    /// <summary>
+    /// When it ends; <see cref="TimeSpan.MaxValue"/> while somebody serves, and where sessions do not wait at all (they are refused one by one).
+    /// </summary>
     public TimeSpan EndsAt => _served || _limit == TimeSpan.MaxValue ? TimeSpan.MaxValue : _since + _limit;
 
     /// <summary>Takes the time-outs of another configuration.</summary>

@@ -53,7 +53,8 @@ internal sealed partial class ReadPolicy
     /// <param name="withheld">It must not be carried out: its node is in maintenance. Replicas of it serve reads all the same.</param>
     /// <param name="inMaintenance">Whether an operator has taken a node out.</param>
     /// <param name="now">The moment.</param>
-    public GateOrder Wish(ProxyConfiguration configuration, RoutingState state, RoutingDecision decision, bool withheld, Func<string, bool> inMaintenance, TimeSpan now)
+    public GateOrder Wish(ProxyConfiguration configuration, RoutingState state, RoutingDecision decision, bool withheld, Func<string, bool> inMaintenance,
+        TimeSpan now)
     {
         IReadOnlyList<RedisNode> nodes = configuration.Redis.Nodes;
         int routed = decision.Action == RoutingAction.Route ? decision.Node : -1;
@@ -128,6 +129,7 @@ internal sealed partial class ReadPolicy
         LogReads(where, reasons);
     }
 
-    [LoggerMessage(EventId = LogEvents.ReadOnlyTargets, Level = LogLevel.Information, Message = "Read-only sessions: {Where} ({Nodes})", EventName = nameof(LogEvents.ReadOnlyTargets))]
+    [LoggerMessage(EventId = LogEvents.ReadOnlyTargets, Level = LogLevel.Information, Message = "Read-only sessions: {Where} ({Nodes})",
+        EventName = nameof(LogEvents.ReadOnlyTargets))]
     private partial void LogReads(string where, string nodes);
 }

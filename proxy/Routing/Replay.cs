@@ -58,7 +58,8 @@ public static class Replay
             {
                 // The recording process was killed in the middle of a line.
             }
-            catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or IndexOutOfRangeException)
+            catch (Exception e) when (
+                e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or IndexOutOfRangeException)
             {
                 throw new InvalidDataException($"line {number} is not a line of a recording: {e.Message}", e);
             }
@@ -76,7 +77,8 @@ public static class Replay
                 ? new ReplayRun(header)
                 : throw new FormatException("\"recording\" is not 1; a newer version wrote it");
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (
+                e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
             throw new InvalidDataException($"line 1 is not the head of a recording: {e.Message}", e);
         }
@@ -213,7 +215,8 @@ public static class Replay
 
         private static TimeSpan Time(JsonElement line, string name) => TimeSpan.FromTicks(line.GetProperty(name).GetInt64());
 
-        private static TimeSpan? OptionalTime(JsonElement line, string name) => line.TryGetProperty(name, out JsonElement value) ? TimeSpan.FromTicks(value.GetInt64()) : null;
+        private static TimeSpan? OptionalTime(JsonElement line, string name) =>
+            line.TryGetProperty(name, out JsonElement value) ? TimeSpan.FromTicks(value.GetInt64()) : null;
 
         private static string? Text(JsonElement line, string name) => line.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
 

@@ -42,10 +42,12 @@ public sealed partial class Router
     };
 
     [LoggerMessage(EventId = LogEvents.Blind, Level = LogLevel.Error,
-        Message = "This proxy cannot see what the Sentinels see: for {Seconds:0} s most of them have seen {Node} as healthy, which this proxy cannot use: {Health}. /healthz fails from now on.{Advice}", EventName = nameof(LogEvents.Blind))]
+        Message = "This proxy cannot see what the Sentinels see: for {Seconds:0} s most of them have seen {Node} as healthy, which this proxy cannot use: "
+            + "{Health}. /healthz fails from now on.{Advice}", EventName = nameof(LogEvents.Blind))]
     private partial void LogBlind(string node, double seconds, string health, string advice);
 
-    [LoggerMessage(EventId = LogEvents.BlindNoMore, Level = LogLevel.Information, Message = "This proxy sees again what the Sentinels see, or they see the same: /healthz succeeds", EventName = nameof(LogEvents.BlindNoMore))]
+    [LoggerMessage(EventId = LogEvents.BlindNoMore, Level = LogLevel.Information,
+        Message = "This proxy sees again what the Sentinels see, or they see the same: /healthz succeeds", EventName = nameof(LogEvents.BlindNoMore))]
     private partial void LogBlindNoMore();
 }
 

@@ -90,7 +90,8 @@ public sealed partial class Router : IDisposable
 
         _decision = RoutingRule.Decide(_watch.State.At(TimeSpan.Zero));
         _decisionSince = time.GetUtcNow();
-        _recording = configuration.Recording is { } recording ? new ObservationLog(recording, configuration, _watch.Timing, time, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
+        _recording = configuration.Recording is { } recording
+            ? new ObservationLog(recording, configuration, _watch.Timing, time, loggers.CreateLogger("RedisHaProxy.Recording")) : null;
     }
 
     /// <summary>The time, and timers that fire on monitoring's thread, together with what it does anyway: for other regular work that is short.</summary>
@@ -247,7 +248,7 @@ public sealed partial class Router : IDisposable
     private GateReason ReasonOf(RoutingDecision decision)
     {
         string evidence = _watch.Names.Describe(decision.Situation);
-        TimeSpan? promotionSeenAt = decision.Node >= 0 && _watch.State.Node(decision.Node).PromotedRunId is not null ? _watch.State.Node(decision.Node).PromotionSeenAt : null;
+        TimeSpan? promotionSeenAt = decision.Node >= 0 && _watch.State.Node(decision.Node) is { PromotedRunId: not null } track ? track.PromotionSeenAt : null;
         return _maintenance.Withheld(decision, _watch.Names) is { } withheld
             ? new GateReason(MaintenanceReason, $"{withheld}; rule {decision.RuleName} would route to it: {evidence}", promotionSeenAt)
             : new GateReason(decision.RuleName, evidence, promotionSeenAt);

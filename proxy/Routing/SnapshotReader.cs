@@ -47,7 +47,8 @@ internal readonly struct SnapshotReader(Watch watch, Situation situation, TimeSp
             Since = watch.SentinelHealth[index].Since,
             Vote = situation.Votes[index],
             Promotes = now >= track.PromotesUntil ? null : track.Promotes >= 0 ? watch.Names.Node(track.Promotes) : track.PromotesAddress,
-            VoteText = $"{watch.Names.Node(situation.Votes[index].Node)}{(situation.Votes[index].Node == SentinelVote.Foreign ? $" ({answer?.NamedAddress})" : "")}",
+            VoteText = watch.Names.Node(situation.Votes[index].Node)
+                + (situation.Votes[index].Node == SentinelVote.Foreign ? $" ({answer?.NamedAddress})" : ""),
             Concerns = watch.SentinelHealth[index].Concerns.Of(answer, watch.NodeHealth.Length, watch.Sentinels.Count),
             Answer = answer,
             Age = now - answer?.SentAt,

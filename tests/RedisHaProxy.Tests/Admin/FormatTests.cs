@@ -116,7 +116,7 @@ public sealed partial class FormatTests
 
         var lines = text.Split('\n');
         Assert.All(lines, line => Assert.True(line.TrimEnd().Length <= 80, line));
-        string master = lines.Single(l => l.Contains("> redis1", StringComparison.Ordinal));
+        string master = lines.Single(l => l.Contains(" redis1  172", StringComparison.Ordinal));
         Assert.Contains("172.131.235.131:6379", master, StringComparison.Ordinal);
         Assert.Contains("master", master, StringComparison.Ordinal);
         Assert.Contains("! redis3", text, StringComparison.Ordinal);
