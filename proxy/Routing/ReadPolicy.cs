@@ -10,7 +10,7 @@ namespace RedisHaProxy.Routing;
 /// <param name="Fitness">What sessions may do with it.</param>
 /// <param name="Reason">Why, in words.</param>
 /// <param name="Age">The age of its data, at most; null when it cannot be said.</param>
-public readonly record struct ReplicaStatus(ReadFitness Fitness, string Reason, TimeSpan? Age);
+internal readonly record struct ReplicaStatus(ReadFitness Fitness, string Reason, TimeSpan? Age);
 
 /// <summary>Finds the replicas for read-only sessions.</summary>
 internal sealed partial class ReadPolicy

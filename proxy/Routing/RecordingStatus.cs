@@ -3,7 +3,7 @@
 namespace RedisHaProxy.Routing;
 
 /// <summary>The recording at one moment.</summary>
-public sealed record RecordingStatus
+internal sealed record RecordingStatus
 {
     /// <summary>The newer of its two files.</summary>
     public required string File { get; init; }

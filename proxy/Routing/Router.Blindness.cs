@@ -6,7 +6,7 @@ using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
 
-public sealed partial class Router
+internal sealed partial class Router
 {
     private void NoteBlindness(TimeSpan now)
     {
@@ -52,18 +52,15 @@ public sealed partial class Router
 }
 
 /// <summary>A node that most Sentinels see as healthy and this proxy cannot use.</summary>
-public sealed record BlindStatus
+internal sealed record BlindStatus
 {
-    /// <summary>Its name.</summary>
     public required string Node { get; init; }
 
-    /// <summary>Why not.</summary>
     public required ServerHealth Health { get; init; }
 
     /// <summary>Since when, by the wall clock.</summary>
     public required DateTimeOffset Since { get; init; }
 
-    /// <summary>For how long.</summary>
     public required TimeSpan Lasts { get; init; }
 
     /// <summary>down-after: up to that it may be a failover that has not begun.</summary>

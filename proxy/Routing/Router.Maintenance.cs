@@ -10,7 +10,6 @@ namespace RedisHaProxy.Routing;
 /// <summary>What came of an order about maintenance.</summary>
 internal enum MaintenanceResult
 {
-    /// <summary>Done.</summary>
     Done,
 
     /// <summary>It was so already.</summary>
@@ -57,7 +56,7 @@ internal sealed class Maintenance
         decision.Node >= 0 && names.Node(decision.Node) is var node && Has(node) ? $"{node} is in maintenance" : null;
 }
 
-public sealed partial class Router
+internal sealed partial class Router
 {
     /// <summary>The reason of the gate's orders, in place of a rule, while a decision is withheld.</summary>
     internal const string MaintenanceReason = "maintenance";

@@ -11,7 +11,7 @@ using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
 
-public sealed partial class Router
+internal sealed partial class Router
 {
     /// <summary>How often a change that is being prepared is looked at.</summary>
     private static readonly TimeSpan PreparationStep = TimeSpan.FromMilliseconds(10);

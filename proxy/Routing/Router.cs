@@ -14,7 +14,7 @@ using RedisHaProxy.Reactor;
 namespace RedisHaProxy.Routing;
 
 /// <summary>Finds the one true master and tells the forwarder.</summary>
-public sealed partial class Router : IDisposable
+internal sealed partial class Router : IDisposable
 {
     /// <summary>
     /// Longest time without looking at what time has changed. The bounds of <see cref="RoutingTiming"/> and of the gate are looked at when they

@@ -7,9 +7,8 @@ using RedisHaProxy.Monitoring;
 namespace RedisHaProxy.Routing;
 
 /// <summary>One data node.</summary>
-public sealed record NodeStatus
+internal sealed record NodeStatus
 {
-    /// <summary>The configured node.</summary>
     public required RedisNode Node { get; init; }
 
     /// <summary>How the conversation with it goes.</summary>
@@ -21,7 +20,6 @@ public sealed record NodeStatus
     /// <summary>What it is for the rule.</summary>
     public required NodeState State { get; init; }
 
-    /// <summary>The same in words.</summary>
     public required string StateText { get; init; }
 
     /// <summary>Its last answer; null before the first, and when it is void (process not running, or loading).</summary>
@@ -50,7 +48,7 @@ public sealed record NodeStatus
 }
 
 /// <summary>One Sentinel.</summary>
-public sealed record SentinelStatus
+internal sealed record SentinelStatus
 {
     /// <summary>Its address, as configured.</summary>
     public required string Address { get; init; }
@@ -91,7 +89,6 @@ public sealed record SentinelStatus
     /// <summary>Why not all of its events are heard.</summary>
     public string? EventsError { get; init; }
 
-    /// <summary>It answers.</summary>
     public bool IsUp => Health == ServerHealth.Up;
 
     /// <summary>Whether all of its events are heard; null while that is not known.</summary>
@@ -99,7 +96,7 @@ public sealed record SentinelStatus
 }
 
 /// <summary>The control plane at one moment.</summary>
-public sealed record RoutingSnapshot
+internal sealed record RoutingSnapshot
 {
     /// <summary>The moment, since the router's start.</summary>
     public required TimeSpan At { get; init; }
@@ -116,10 +113,8 @@ public sealed record RoutingSnapshot
     /// <summary>The Sentinels, in configuration order.</summary>
     public required IReadOnlyList<SentinelStatus> Sentinels { get; init; }
 
-    /// <summary>The rule's answer.</summary>
     public required RoutingDecision Decision { get; init; }
 
-    /// <summary>Its evidence in words.</summary>
     public required string Evidence { get; init; }
 
     /// <summary>When this decision was first made, by the wall clock.</summary>
@@ -140,7 +135,6 @@ public sealed record RoutingSnapshot
     /// <summary>How many Sentinels' leases that claim has, and how many it takes to exclude a failover; null without a claim.</summary>
     public (int Held, int Needed)? Leases { get; init; }
 
-    /// <summary>The gate's newest order.</summary>
     public required GateOrder Gate { get; init; }
 
     /// <summary>When it was given, by the wall clock.</summary>

@@ -5,9 +5,8 @@ using RedisHaProxy.Forwarding;
 namespace RedisHaProxy.Routing;
 
 /// <summary>One order that the data plane has carried out.</summary>
-public sealed record GateEvent
+internal sealed record GateEvent
 {
-    /// <summary>The order's generation.</summary>
     public required long Generation { get; init; }
 
     /// <summary>When it was given, since the router's start.</summary>
@@ -22,10 +21,8 @@ public sealed record GateEvent
     /// <summary>Name of the node whose sessions may live; null for none.</summary>
     public required string? Target { get; init; }
 
-    /// <summary>The rule that caused it.</summary>
     public required string Rule { get; init; }
 
-    /// <summary>The evidence in words.</summary>
     public required string Evidence { get; init; }
 
     /// <summary>How long the data plane took to carry it out.</summary>
@@ -33,7 +30,7 @@ public sealed record GateEvent
 }
 
 /// <summary>One interruption: from the moment the gate left a master to the moment it opened to the same or another one.</summary>
-public sealed record Switchover
+internal sealed record Switchover
 {
     /// <summary>Name of the node that was routed to before; null at the start.</summary>
     public required string? From { get; init; }
@@ -44,16 +41,13 @@ public sealed record Switchover
     /// <summary>When the gate shut, by the wall clock.</summary>
     public required DateTimeOffset ShutTime { get; init; }
 
-    /// <summary>The rule that shut it.</summary>
     public required string ShutRule { get; init; }
 
     /// <summary>When it opened, by the wall clock.</summary>
     public required DateTimeOffset OpenTime { get; init; }
 
-    /// <summary>The rule that opened it.</summary>
     public required string OpenRule { get; init; }
 
-    /// <summary>How long it was shut.</summary>
     public required TimeSpan Shut { get; init; }
 
     /// <summary>From the answer in which the proxy saw the promotion to the open gate; null when it saw none.</summary>
