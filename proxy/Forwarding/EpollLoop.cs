@@ -10,7 +10,6 @@
 // Sockets are registered once, edge-triggered, for everything: an edge is remembered in the endpoint's flags, so no event is
 // lost when it comes while its session is parked, connecting or held back.
 
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
@@ -25,7 +24,7 @@ internal sealed unsafe class EpollLoop : SessionLoop
     private const int WakeToken = -1;
 
     private readonly int _epoll;
-    private WaitPolicy _waits;
+    private int _found; // events
     private readonly byte* _events = (byte*)NativeMemory.Alloc((nuint)(EventsPerWait * LibC.EventSize));
 
     public EpollLoop(
@@ -39,7 +38,6 @@ internal sealed unsafe class EpollLoop : SessionLoop
         TimeProvider timeProvider)
         : base(index, loopCount, configuration, nodes, limits, journal, logger, timeProvider)
     {
-        _waits = WaitPolicy.Of(configuration, Environment.ProcessorCount);
         _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
         if (_epoll < 0 || LibC.EPollControl(_epoll, LibC.EPollAdd, WakeDescriptor, LibC.PollIn, unchecked((uint)WakeToken)) < 0)
         {
@@ -49,13 +47,11 @@ internal sealed unsafe class EpollLoop : SessionLoop
 
     protected override void Run()
     {
-        int count = 0;
         while (!Stopping)
         {
-            count = Wait(count);
-
+            Wait(eventsBefore: _found);
             BeginRound();
-            for (int i = 0; i < count; i++)
+            for (int i = 0; i < _found; i++)
             {
                 Dispatch(LibC.EventData(_events, i), LibC.EventMask(_events, i));
             }
@@ -64,49 +60,30 @@ internal sealed unsafe class EpollLoop : SessionLoop
         }
     }
 
-    private int Wait(int eventsBefore)
+    private void Wait(int eventsBefore)
     {
         int longest = WaitMilliseconds();
         if (longest == 0)
         {
-            return WaitAtMost(0);
+            Look(0);
         }
-
-        WaitKind kind = _waits.Choose(eventsBefore, messages: 0, isShort: false); // epoll has no wait for several
-        long began = Stopwatch.GetTimestamp();
-        if (kind == WaitKind.Poll)
+        else
         {
-            int found;
-            long now;
-            do
-            {
-                found = WaitAtMost(0);
-                now = Stopwatch.GetTimestamp();
-            }
-            while (found == 0 && now - began < _waits.PollTicks);
-            _waits.Polled(now - began, found > 0);
-            if (found > 0)
-            {
-                return found;
-            }
+            Wait(_waits.Choose(eventsBefore, messages: 0, isShort: false), longest); // epoll has no wait for several: it never gathers
         }
-
-        int count = WaitAtMost(longest);
-        if (kind == WaitKind.Sleep)
-        {
-            _waits.Slept(Stopwatch.GetTimestamp() - began);
-        }
-
-        return count;
     }
 
-    private int WaitAtMost(int milliseconds)
+    protected override bool Look(int milliseconds)
     {
-        int count = LibC.EPollWait(_epoll, _events, EventsPerWait, milliseconds);
-        int errno = count < 0 ? LibC.Errno : 0;
-        return errno is 0 or LibC.EINTR
-            ? Math.Max(count, 0)
-            : throw new InvalidOperationException($"epoll_wait failed with errno {errno}");
+        _found = LibC.EPollWait(_epoll, _events, EventsPerWait, milliseconds);
+        int errno = _found < 0 ? LibC.Errno : 0;
+        if (errno is not (0 or LibC.EINTR))
+        {
+            throw new InvalidOperationException($"epoll_wait failed with errno {errno}");
+        }
+
+        _found = Math.Max(_found, 0);
+        return _found > 0;
     }
 
     // The token of an event is the endpoint's index below its generation; listeners and the wake-up have generation 0.

@@ -10,9 +10,6 @@ using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Forwarding;
 
-/// <summary>The engine that the configuration asks for is not to be had; the message names key, value and reason.</summary>
-public sealed class EngineUnavailableException(string message, Exception cause) : Exception(message, cause);
-
 /// <summary>The process may not open enough files to serve anybody; the message says how many it needs.</summary>
 public sealed class TooFewFilesException(string message) : Exception(message);
 
@@ -39,8 +36,8 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
     /// <param name="configuration">A valid configuration.</param>
-    /// <param name="loggerFactory">Where exhaustion of descriptors and the like is reported.</param>
-    /// <param name="timeProvider">Wall clock of session records. Time-outs run on the loops' own clock, because their waits do.</param>
+    /// <param name="loggerFactory">Takes what the loops, the choice of the engine and TLS have to say.</param>
+    /// <param name="timeProvider">Wall clock of session records, and the time of TLS handshakes. Time-outs of sessions run on the loops' own clock, because their waits do.</param>
     /// <param name="loops">
     /// Event loops; 0 chooses: one up to two cores, half the cores above, at most four. Redis itself uses one core for
     /// commands, and a loop moves more than one Redis can answer.
@@ -78,7 +75,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         _limits = new SharedLimits(configuration.Limits, _nodes.Length, capacity);
         int count = loops > 0 ? loops : Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
         _limits.RefusalsPerLoop = RefusalsPerLoop(files, configuration.Limits, count);
-        Journal = new SessionJournal(count, timeProvider);
+        Journal = new SessionJournal(count);
         SessionLoop NewLoop(UringSupport? uring, int index)
         {
             // Numbers of loops, and so ids of sessions, are unique over both listeners.
@@ -88,7 +85,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
                 : new EpollLoop(number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider) { ReadOnly = readOnly };
         }
 
-        _loops = NewLoops(configuration.Engine, count, findUring, NewLoop, once, out _sayEngine);
+        _loops = EngineChoice.NewLoops(configuration.Engine, count, findUring, NewLoop, once, out _sayEngine);
         Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
         if (!readOnly && configuration.Tls is { } tls)
         {
@@ -242,30 +239,30 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             Node = node.Node,
             Sessions = _limits.NodeSessions(index),
             SessionsMax = _limits.NodeSessionsMax(index),
-            SessionsTotal = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].SessionsTotal)),
-            ConnectFailures = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].ConnectFailures)),
-            BytesIn = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].BytesIn)),
-            BytesOut = _loops.Sum(loop => Volatile.Read(ref loop.NodeCounters[index].BytesOut)),
+            SessionsTotal = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Nodes[index].SessionsTotal)),
+            ConnectFailures = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Nodes[index].ConnectFailures)),
+            BytesIn = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Nodes[index].BytesIn)),
+            BytesOut = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Nodes[index].BytesOut)),
         })];
         return new ForwarderSnapshot
         {
             Sessions = _limits.Sessions,
             SessionsMax = _limits.SessionsMax,
-            SessionsTotal = _loops.Sum(loop => loop.Accepted) + (_tls?.Refused ?? 0),
+            SessionsTotal = _loops.Sum(loop => Volatile.Read(ref loop.Counters.Accepted)) + (_tls?.Refused ?? 0),
             Engine = Engine,
             SessionsLimit = _limits.Limits.Connections,
             Parked = _limits.Parked,
             BytesIn = nodes.Sum(node => node.BytesIn),
             BytesOut = nodes.Sum(node => node.BytesOut),
             Ends = [.. Enum.GetValues<SessionEnd>().Select(end =>
-                _loops.Sum(loop => Volatile.Read(ref loop.Ends[(int)end])) + (end == SessionEnd.Limit ? _tls?.Refused ?? 0 : 0))],
+                _loops.Sum(loop => Volatile.Read(ref loop.Counters.Ends[(int)end])) + (end == SessionEnd.Limit ? _tls?.Refused ?? 0 : 0))],
             Order = Volatile.Read(ref _applied),
             StalledMilliseconds = _started ? Math.Max(0, Environment.TickCount64 - _loops.Min(loop => loop.Progress)) : 0,
             Nodes = nodes,
             RecordsDropped = Journal.Dropped,
-            ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, _loops.Select(loop => loop.ConnectTimes)),
-            RouteTimes = DurationHistogram.Read(DurationHistogram.RouteBounds, _loops.Select(loop => loop.RouteTimes)),
-            SessionTimes = DurationHistogram.Read(DurationHistogram.SessionBounds, _loops.Select(loop => loop.SessionTimes)),
+            ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, _loops.Select(loop => loop.Counters.ConnectTimes)),
+            RouteTimes = DurationHistogram.Read(DurationHistogram.RouteBounds, _loops.Select(loop => loop.Counters.RouteTimes)),
+            SessionTimes = DurationHistogram.Read(DurationHistogram.SessionBounds, _loops.Select(loop => loop.Counters.SessionTimes)),
             Handshakes = _tls?.Handshakes,
         };
     }
@@ -324,49 +321,6 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         }
     }
 
-    /// <summary>Makes the loops of the engine asked for. When io_uring is one's own choice and the kernel refuses it, there is epoll.</summary>
-    private static SessionLoop[] NewLoops(
-        ForwardingEngine engine, int count, Func<UringSupport> findUring, Func<UringSupport?, int, SessionLoop> newLoop, ILogger logger, out Action say)
-    {
-        var loops = new List<SessionLoop>(count);
-        if (engine != ForwardingEngine.Epoll)
-        {
-            try
-            {
-                UringSupport support = findUring();
-                while (loops.Count < count)
-                {
-                    loops.Add(newLoop(support, loops.Count));
-                }
-
-                say = () => LogUring(logger);
-                return [.. loops];
-            }
-            catch (IoUringUnavailableException e)
-            {
-                loops.ForEach(loop => loop.CleanUp());
-                loops.Clear();
-                if (engine == ForwardingEngine.IoUring)
-                {
-                    throw new EngineUnavailableException($"\"engine\" is \"io_uring\", which this system does not give: {e.Message}", e);
-                }
-
-                say = () => LogEpollInstead(logger, e.Message);
-            }
-        }
-        else
-        {
-            say = () => LogEpoll(logger);
-        }
-
-        while (loops.Count < count)
-        {
-            loops.Add(newLoop(null, loops.Count));
-        }
-
-        return [.. loops];
-    }
-
     private int IndexOf(RedisNode node)
     {
         int index = Array.FindIndex(_nodes, known => known.Node == node);
@@ -394,13 +348,4 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     [LoggerMessage(LogEvents.ConnectionsLowered, LogLevel.Warning, "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: raise LimitNOFILE, or lower the setting.", EventName = nameof(LogEvents.ConnectionsLowered))]
     private static partial void LogLowered(ILogger logger, int wanted, int fits, long files, long needed);
-
-    [LoggerMessage(LogEvents.EngineUring, LogLevel.Information, "Engine: io_uring", EventName = nameof(LogEvents.EngineUring))]
-    private static partial void LogUring(ILogger logger);
-
-    [LoggerMessage(LogEvents.EngineEpollInstead, LogLevel.Information, "Engine: epoll, because io_uring is not to be had: {Reason}", EventName = nameof(LogEvents.EngineEpollInstead))]
-    private static partial void LogEpollInstead(ILogger logger, string reason);
-
-    [LoggerMessage(LogEvents.EngineEpoll, LogLevel.Information, "Engine: epoll, as configured", EventName = nameof(LogEvents.EngineEpoll))]
-    private static partial void LogEpoll(ILogger logger);
 }

@@ -1,8 +1,6 @@
 // The way of ended sessions from the event loops to whoever logs them: one bounded ring per loop, written by the loop without
 // lock, allocation or system call, read by one reader at its own pace. What does not fit is dropped and counted, never waited for.
 
-using System.Runtime.CompilerServices;
-
 namespace RedisHaProxy.Forwarding;
 
 /// <summary>Ended sessions, for one reader.</summary>
@@ -11,20 +9,15 @@ public sealed class SessionJournal
     /// <summary>Records a loop can be ahead of the reader.</summary>
     internal const int Capacity = 4096;
 
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
-
     private readonly SessionRing[] _rings;
-    private readonly TimeProvider _timeProvider;
 
-    internal SessionJournal(int loops, TimeProvider timeProvider)
+    internal SessionJournal(int loops)
     {
         _rings = new SessionRing[loops];
         for (int i = 0; i < loops; i++)
         {
             _rings[i] = new SessionRing(Capacity);
         }
-
-        _timeProvider = timeProvider;
     }
 
     /// <summary>Records dropped since start because the reader was too slow.</summary>
@@ -43,23 +36,6 @@ public sealed class SessionJournal
 
         record = default;
         return false;
-    }
-
-    /// <summary>
-    /// Every record from now on, until cancelled: looks ten times a second, because waking a reader from the loop would cost
-    /// the loop a system call per session.
-    /// </summary>
-    public async IAsyncEnumerable<SessionRecord> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        while (!cancellationToken.IsCancellationRequested)
-        {
-            while (TryRead(out SessionRecord record))
-            {
-                yield return record;
-            }
-
-            await Task.Delay(PollInterval, _timeProvider, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
     }
 
     internal SessionRing Ring(int loop) => _rings[loop];

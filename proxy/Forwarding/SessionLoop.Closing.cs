@@ -64,8 +64,8 @@ internal abstract unsafe partial class SessionLoop
         int session = to >> 1;
         Decide(session, Cause(to, errno));
         _sessions[session].Broken = true;
-        ReturnOwed(ref sink);
-        ClosePipe(ref sink);
+        _blocks.Forget(ref sink);
+        _pipes.Close(ref sink);
         source.Flags = (source.Flags | EndpointFlags.ReadClosed) & ~EndpointFlags.Readable;
         sink.Flags |= EndpointFlags.WriteClosed | EndpointFlags.Readable | EndpointFlags.Hung;
         if (sink.Has(EndpointFlags.ReadClosed))

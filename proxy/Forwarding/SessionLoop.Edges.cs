@@ -6,13 +6,13 @@ namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
 {
-    private ISocketEdge?[]? _edges; // by endpoint; null as long as nobody brings one
+    private TlsEdge?[]? _edges; // by endpoint; null as long as nobody brings one
 
     /// <summary>Connects to nodes in place of this loop; null where the loop does it. Set before the start.</summary>
-    internal INodeDialer? Dialer { get; set; }
+    internal TlsDialer? Dialer { get; set; }
 
     /// <summary>Takes a client that was accepted, and counted against the limits, elsewhere.</summary>
-    public void Admit(int descriptor, ClientAddress client, ISocketEdge edge)
+    public void Admit(int descriptor, ClientAddress client, TlsEdge edge)
     {
         if (_stopping)
         {
@@ -26,7 +26,7 @@ internal abstract unsafe partial class SessionLoop
     }
 
     /// <summary>A dialled connection stands, from <paramref name="localPort"/> of this machine; <paramref name="descriptor"/> is the loop's end of it.</summary>
-    public void EdgeConnected(ISocketEdge edge, int descriptor, ushort localPort)
+    public void EdgeConnected(TlsEdge edge, int descriptor, ushort localPort)
     {
         if (!Holds(edge))
         {
@@ -39,7 +39,7 @@ internal abstract unsafe partial class SessionLoop
     }
 
     /// <summary>The connection could not be made, or its network side was reset.</summary>
-    public void EdgeFailed(ISocketEdge edge, int errno)
+    public void EdgeFailed(TlsEdge edge, int errno)
     {
         if (!Holds(edge))
         {
@@ -58,11 +58,11 @@ internal abstract unsafe partial class SessionLoop
         }
     }
 
-    private bool Holds(ISocketEdge edge) => _edges is not null && _edges[edge.Endpoint] == edge;
+    private bool Holds(TlsEdge edge) => _edges is not null && _edges[edge.Endpoint] == edge;
 
-    private void SetEdge(int endpoint, ISocketEdge edge)
+    private void SetEdge(int endpoint, TlsEdge edge)
     {
-        _edges ??= new ISocketEdge?[_endpoints.Length];
+        _edges ??= new TlsEdge?[_endpoints.Length];
         _edges[endpoint] = edge;
         edge.Endpoint = endpoint;
     }

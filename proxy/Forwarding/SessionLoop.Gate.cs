@@ -13,28 +13,11 @@ namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
 {
-    /// <summary>
-    /// Connects of one loop under way at once. A larger storm would overflow the accept backlog of Redis (tcp-backlog 511),
-    /// which drops the SYN and so costs the client a second.
-    /// </summary>
-    private const int ConnectWindow = 128;
-
-    /// <summary>How long all wait after the node has refused one: it has just died, and an order will say so, or it is just starting.</summary>
-    private const int ConnectRetryMilliseconds = 200;
-
     private readonly SessionQueue _parked;
+    private readonly NodeChoice _choice;
     private GateOrder _order = GateOrder.Start;
-    private int _connecting;
-    private long _connectPausedUntil; // all nodes of the order are paused until then
 
-    // By node, as long as the order's: those being connected, and until when none is to be tried again.
-    private int[] _connectingTo = [];
-    private long[] _pausedUntil = [];
-    private int _turn;
-
-    private bool MayConnect => _order.Mode == GateMode.Open && _connecting < ConnectWindow && !ConnectPaused;
-
-    private bool ConnectPaused => _connectPausedUntil > _now;
+    private bool MayConnect => _order.Mode == GateMode.Open && _choice.MayConnect(_now);
 
     /// <summary>
     /// Carries an order out: sessions to other nodes are reset; those being connected to a node that the order does not open
@@ -43,14 +26,7 @@ internal abstract unsafe partial class SessionLoop
     public void Apply(GateOrder order)
     {
         _order = order;
-        _connectPausedUntil = 0;
-        if (_pausedUntil.Length < order.Kept.Length)
-        {
-            Array.Resize(ref _pausedUntil, order.Kept.Length);
-            Array.Resize(ref _connectingTo, order.Kept.Length);
-        }
-
-        Array.Clear(_pausedUntil);
+        _choice.Use(order.Taken, order.Kept.Length);
         for (int index = 0; index < _usedSessions; index++)
         {
             ref Session session = ref _sessions[index];
@@ -71,6 +47,23 @@ internal abstract unsafe partial class SessionLoop
         }
     }
 
+    /// <summary>The client is known: to the master, if there is one.</summary>
+    private void Route(int index)
+    {
+        if (_order.Mode == GateMode.Closed)
+        {
+            Refuse(index, SessionEnd.NoMaster, Refusal.NoNode);
+        }
+        else if (MayConnect && _parked.Count == 0)
+        {
+            Connect(index);
+        }
+        else
+        {
+            Park(index);
+        }
+    }
+
     /// <summary>Lets the session wait for a master, or for its turn.</summary>
     private void Park(int index)
     {
@@ -84,7 +77,7 @@ internal abstract unsafe partial class SessionLoop
         // Waiting for a master is bounded by timeouts.park and limits.parked, waiting for one's turn at an open gate only by the
         // time that a connect may take. A session that one of several nodes has refused waits for its turn at another.
         bool failed = session.FailedGeneration == _order.Generation && _order.Taken.Length == 1;
-        bool forMaster = _order.Mode != GateMode.Open || ConnectPaused || failed;
+        bool forMaster = _order.Mode != GateMode.Open || _choice.IsPaused(_now) || failed;
         if (forMaster && session.WaitUntil == 0)
         {
             session.WaitUntil = _now + _parkMilliseconds;
@@ -140,12 +133,10 @@ internal abstract unsafe partial class SessionLoop
     private void Connect(int index)
     {
         ref Session session = ref _sessions[index];
-        int target = PickNode();
+        int target = _choice.Begin(_now);
         session.State = SessionState.Connecting;
         session.Node = (short)target;
         session.ConnectTicks = Stopwatch.GetTimestamp();
-        _connecting++;
-        _connectingTo[target]++;
         NodeTarget node = _nodes[target];
         if (Dialer is not null)
         {
@@ -178,48 +169,6 @@ internal abstract unsafe partial class SessionLoop
         {
             ArmConnectTimer(index);
         }
-    }
-
-    /// <summary>
-    /// Which node of the order a session goes to: that with the fewest sessions, in turn where they are equal; none whose connect
-    /// has just failed as long as there is another.
-    /// </summary>
-    private int PickNode()
-    {
-        int[] nodes = _order.Taken;
-        int turn = _turn++ & int.MaxValue;
-        int picked = -1;
-        int fewest = int.MaxValue;
-        for (int i = 0; i < nodes.Length; i++)
-        {
-            int node = nodes[(turn + i) % nodes.Length];
-            int sessions = _limits.NodeSessions(node) + _connectingTo[node];
-            if (sessions < fewest && _pausedUntil[node] <= _now)
-            {
-                (picked, fewest) = (node, sessions);
-            }
-        }
-
-        return picked >= 0 ? picked : nodes[0];
-    }
-
-    private void LeaveConnecting(int index)
-    {
-        _connecting--;
-        _connectingTo[_sessions[index].Node]--;
-    }
-
-    /// <summary>Tries no more to connect to a node for a while; when there is no other, all wait.</summary>
-    private void PauseNode(int node)
-    {
-        _pausedUntil[node] = _now + ConnectRetryMilliseconds;
-        long first = long.MaxValue;
-        foreach (int each in _order.Taken)
-        {
-            first = Math.Min(first, _pausedUntil[each]);
-        }
-
-        _connectPausedUntil = first == long.MaxValue ? _pausedUntil[node] : first;
     }
 
     private void ArmConnectTimer(int index)
@@ -261,14 +210,14 @@ internal abstract unsafe partial class SessionLoop
     {
         ref Session session = ref _sessions[index];
         session.LocalPort = localPort;
-        LeaveConnecting(index);
+        _choice.End(session.Node);
         session.State = SessionState.Open;
         session.ConnectedAt = session.ActiveAt = _now;
         long now = Stopwatch.GetTimestamp();
-        ConnectTimes.Add(now - session.ConnectTicks);
-        RouteTimes.Add(now - session.AcceptedTicks);
+        Counters.ConnectTimes.Add(now - session.ConnectTicks);
+        Counters.RouteTimes.Add(now - session.AcceptedTicks);
         _limits.EnterNode(session.Node);
-        _nodeCounters[session.Node].SessionsTotal++;
+        Counters.Nodes[session.Node].SessionsTotal++;
         ArmOpenTimer(index);
         Opened(index);
     }
@@ -283,13 +232,13 @@ internal abstract unsafe partial class SessionLoop
     private void OnConnectFailed(int index, int errno)
     {
         ref Session session = ref _sessions[index];
-        LeaveConnecting(index);
-        _nodeCounters[session.Node].ConnectFailures++;
+        _choice.End(session.Node);
+        Counters.Nodes[session.Node].ConnectFailures++;
         session.State = SessionState.None;
         session.FailedGeneration = _order.Generation;
         if (errno != LibC.ETIMEDOUT || _order.Taken.Length > 1)
         {
-            PauseNode(session.Node);
+            _choice.Pause(session.Node, _now);
         }
 
         if (errno is LibC.EMFILE or LibC.ENFILE or LibC.ENOBUFS or LibC.ENOMEM or LibC.EADDRNOTAVAIL)
@@ -302,7 +251,7 @@ internal abstract unsafe partial class SessionLoop
 
     private void CancelConnect(int index)
     {
-        LeaveConnecting(index);
+        _choice.End(_sessions[index].Node);
         CloseEndpoint((2 * index) + 1, reset: true);
         _sessions[index].State = SessionState.None;
     }

@@ -7,38 +7,29 @@ namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
 {
-    /// <summary>Capacity asked for a pipe, and so the most that can be between two sockets (the kernel may grant less).</summary>
-    internal const int PipeSize = 256 * 1024;
-
     private const int SmallSplice = 16 * 1024;
 
     /// <summary>Splices below <see cref="SmallSplice"/> in a row after which a stream goes back to copying.</summary>
     private const int SmallSplicesAllowed = 8;
 
-    /// <summary>Pipes of a loop in all; further bulk streams copy. And how many of them are kept open for reuse.</summary>
-    private const int MaxPipes = 256;
-    private const int PooledPipes = 16;
-
-    private readonly (int Read, int Write)[] _freePipes = new (int, int)[PooledPipes];
-    private int _freePipeCount;
-    private int _pipeCount;
+    private readonly PipePool _pipes = new();
 
     /// <summary>One splice from an endpoint towards its peer, whose pipe is empty. True when there may be more to move.</summary>
     private bool SpliceFrom(int from)
     {
         ref Endpoint source = ref _endpoints[from];
         ref Endpoint sink = ref _endpoints[from ^ 1];
-        if (!sink.Has(EndpointFlags.HasPipe) && !TryBorrowPipe(ref sink))
+        if (!sink.Has(EndpointFlags.HasPipe) && !_pipes.TryBorrow(ref sink))
         {
             LeaveBulk(ref source);
             return true;
         }
 
-        nint length = LibC.Splice(source.Descriptor, null, sink.PipeWrite, null, PipeSize, LibC.SpliceMove | LibC.SpliceNonBlocking);
+        nint length = LibC.Splice(source.Descriptor, null, sink.PipeWrite, null, PipePool.PipeSize, LibC.SpliceMove | LibC.SpliceNonBlocking);
         if (length <= 0)
         {
             int errno = length < 0 ? LibC.Errno : 0;
-            ReturnPipe(ref sink);
+            _pipes.Return(ref sink);
             if (errno == LibC.EINVAL)
             {
                 LeaveBulk(ref source); // a socket that cannot be spliced
@@ -85,7 +76,7 @@ internal abstract unsafe partial class SessionLoop
             sink.PipeLength -= (int)sent;
         }
 
-        ReturnPipe(ref sink);
+        _pipes.Return(ref sink);
         return true;
     }
 
@@ -99,54 +90,5 @@ internal abstract unsafe partial class SessionLoop
     {
         source.Flags &= ~EndpointFlags.Bulk;
         source.Streak = 0;
-    }
-
-    private bool TryBorrowPipe(ref Endpoint sink)
-    {
-        if (_freePipeCount > 0)
-        {
-            (sink.PipeRead, sink.PipeWrite) = _freePipes[--_freePipeCount];
-        }
-        else
-        {
-            int* descriptors = stackalloc int[2];
-            if (_pipeCount == MaxPipes || LibC.Pipe(descriptors, LibC.OpenNonBlocking | LibC.OpenCloseOnExec) < 0)
-            {
-                return false;
-            }
-
-            _pipeCount++;
-            _ = LibC.Fcntl(descriptors[1], LibC.FcntlSetPipeSize, PipeSize); // above the user's quota the default size stays
-            (sink.PipeRead, sink.PipeWrite) = (descriptors[0], descriptors[1]);
-        }
-
-        sink.Flags |= EndpointFlags.HasPipe;
-        return true;
-    }
-
-    private void ReturnPipe(ref Endpoint sink)
-    {
-        if (sink.Has(EndpointFlags.HasPipe) && _freePipeCount < PooledPipes)
-        {
-            _freePipes[_freePipeCount++] = (sink.PipeRead, sink.PipeWrite);
-            sink.Flags &= ~EndpointFlags.HasPipe;
-        }
-        else
-        {
-            ClosePipe(ref sink);
-        }
-    }
-
-    /// <summary>Closes the endpoint's pipe with what is in it.</summary>
-    private void ClosePipe(ref Endpoint sink)
-    {
-        if (sink.Has(EndpointFlags.HasPipe))
-        {
-            LibC.Close(sink.PipeRead);
-            LibC.Close(sink.PipeWrite);
-            sink.Flags &= ~EndpointFlags.HasPipe;
-            sink.PipeLength = 0;
-            _pipeCount--;
-        }
     }
 }

@@ -20,7 +20,7 @@ namespace RedisHaProxy.Forwarding;
 /// <summary>Listens for clients over TLS.</summary>
 internal sealed partial class TlsAcceptor : IAsyncDisposable
 {
-    /// <summary>Handshakes under way at once. One costs about a millisecond of a core, and the probes' answers wait behind them.</summary>
+    /// <summary>Handshakes under way at once. Each takes about a millisecond of a core on the thread pool, and what else runs there waits: the admin server, probes over TLS.</summary>
     internal const int MaxHandshakes = 256;
 
     /// <summary>How long a handshake may take when others wait for its place.</summary>

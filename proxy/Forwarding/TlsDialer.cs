@@ -11,13 +11,16 @@ using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Forwarding;
 
-/// <summary>An <see cref="INodeDialer"/> that does the TLS handshake.</summary>
-internal sealed partial class TlsDialer(TlsClient client, ILogger<TlsDialer> log, TimeProvider time) : INodeDialer
+/// <summary>Connects sessions to nodes in place of a loop.</summary>
+internal sealed partial class TlsDialer(TlsClient client, ILogger<TlsDialer> log, TimeProvider time)
 {
     private readonly SampledLog _sample = new(lines: 3, TimeSpan.FromSeconds(10), time);
 
-    /// <inheritdoc/>
-    public ISocketEdge Dial(SessionLoop loop, RedisNode node)
+    /// <summary>
+    /// Begins to connect, and returns at once. The outcome is posted to the loop, as <see cref="SessionLoop.EdgeConnected"/> or
+    /// <see cref="SessionLoop.EdgeFailed"/>.
+    /// </summary>
+    public TlsEdge Dial(SessionLoop loop, RedisNode node)
     {
         var edge = new TlsEdge(loop);
         ThreadPool.UnsafeQueueUserWorkItem(_ => _ = ConnectAsync(loop, node, edge), null);

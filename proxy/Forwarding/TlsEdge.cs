@@ -1,4 +1,5 @@
-// One TLS connection, and the loop's socket pair behind it: bytes are decrypted into the pair and encrypted out of it.
+// One TLS connection, and the loop's socket pair behind it: bytes are decrypted into the pair and encrypted out of it. A loop without
+// edges knows nothing of them but one null check when a socket is opened or closed.
 //
 // Back-pressure is the await on either write: what a side does not take is not read from the other, so a direction that is held
 // back costs one record (16 KB), the kernel's buffer of the pair (about 200 KB), and what the loop and TCP keep. A connection
@@ -16,8 +17,8 @@ using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 
-/// <summary>Moves bytes between a TLS stream and a loop.</summary>
-internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge
+/// <summary>The far side of one socket of a loop: moves bytes between a TLS stream and the loop.</summary>
+internal sealed class TlsEdge(SessionLoop loop)
 {
     /// <summary>The most plain bytes of a TLS record (RFC 8446, 5.1).</summary>
     private const int RecordSize = 16 * 1024;
@@ -29,13 +30,16 @@ internal sealed class TlsEdge(SessionLoop loop) : ISocketEdge
     private Socket? _network;
     private volatile bool _reset;
 
-    /// <inheritdoc/>
+    /// <summary>The endpoint that it belongs to; the loop's thread sets and reads it.</summary>
     public int Endpoint { get; set; }
 
     /// <summary>Completes when the loop has closed its end.</summary>
     public Task Ended => _closed.Task;
 
-    /// <inheritdoc/>
+    /// <summary>
+    /// The loop is about to close its end. After a reset, not a byte more reaches the network when this call returns; otherwise
+    /// what the loop has written is still delivered. Called by the loop's thread, once, and never blocks it.
+    /// </summary>
     public void Closed(bool reset)
     {
         if (reset)

@@ -73,7 +73,7 @@ internal sealed unsafe partial class UringLoop
         Count(from, length);
         if (sink.IsOwed)
         {
-            OweCopy(ref sink, new ReadOnlySpan<byte>(_ring.Buffer(number), length));
+            _blocks.OweCopy(ref sink, new ReadOnlySpan<byte>(_ring.Buffer(number), length));
             return false;
         }
 

@@ -83,7 +83,7 @@ internal sealed unsafe partial class UringLoop
         }
 
         int sent = Math.Max(completion.Result, 0);
-        OweCopy(ref _endpoints[to], new ReadOnlySpan<byte>(_ring.Buffer(_sends[i].Buffer) + sent, _sends[i].Length - sent));
+        _blocks.OweCopy(ref _endpoints[to], new ReadOnlySpan<byte>(_ring.Buffer(_sends[i].Buffer) + sent, _sends[i].Length - sent));
         Settle(to >> 1);
     }
 

@@ -13,9 +13,9 @@
 // as the ring. A completion names its endpoint and the endpoint's generation; of a socket closed before, it is not heeded.
 // What is wanted of the kernel for a session is said in one place, Settle, from the flags alone.
 //
-// Parts: this file (rounds, readiness, listeners, the end), .Receiving (what receives bring, what is under way), .Sending.
+// Parts: this file (rounds, completions, the end), .Watching (sockets of sessions that are not open, listeners, closing), .Receiving
+// (what receives bring, what is under way), .Sending.
 
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Linux;
@@ -54,10 +54,7 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     private const long NanosecondsOfMillisecond = 1_000_000;
 
     private readonly IoUring _ring = null!; // until the constructor ends
-    private WaitPolicy _waits;
     private readonly uint _limit;
-    private bool[] _listening = [];
-    private bool _accepting;
     private bool _enabled;
     private int _underWay;
 
@@ -75,7 +72,6 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     {
         try
         {
-            _waits = WaitPolicy.Of(configuration, Environment.ProcessorCount);
             _limit = support.LimitsReceives ? ReceiveLimit : 0;
             _ring = support.LimitsReceives
                 ? new IoUring(Submissions, Completions, LimitedBuffers, LimitedBufferBytes)
@@ -125,12 +121,7 @@ internal sealed unsafe partial class UringLoop : SessionLoop
         int completions = 0;
         while (!Stopping)
         {
-            int errno = Wait(completions, _messages, pressure.IsShort);
-            if (errno is not (0 or LibC.EINTR or LibC.ETIME or LibC.EBUSY or LibC.EAGAIN))
-            {
-                throw new InvalidOperationException($"io_uring_enter failed with errno {errno}");
-            }
-
+            Wait(completions, _messages, pressure.IsShort);
             completions = (int)_ring.WaitingCompletions;
             _messages = 0;
             BeginRound();
@@ -149,44 +140,30 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     }
 
     // What is submitted is handed over in every case. A round may come without completions.
-    private int Wait(int completionsBefore, int messagesBefore, bool isShort)
+    private void Wait(int completionsBefore, int messagesBefore, bool isShort)
     {
-        long longest = WaitMilliseconds() * NanosecondsOfMillisecond;
+        int longest = WaitMilliseconds();
         if (longest == 0)
         {
-            return _ring.SubmitAndWait(0);
+            Look(0);
+            return;
         }
 
         WaitKind kind = _waits.Choose(completionsBefore, messagesBefore, isShort);
-        if (kind == WaitKind.Gather && (_ring.SubmitAndWait(_waits.GatherNanoseconds, WaitPolicy.EnoughToGather(ActiveSessions)) is not (0 or LibC.ETIME) || _ring.WaitingCompletions > 0))
+        bool found = kind == WaitKind.Gather
+            && (_ring.SubmitAndWait(_waits.GatherNanoseconds, WaitPolicy.EnoughToGather(ActiveSessions)) is not (0 or LibC.ETIME) || _ring.WaitingCompletions > 0);
+        if (!found)
         {
-            return 0;
+            Wait(kind, longest);
         }
+    }
 
-        long began = Stopwatch.GetTimestamp();
-        if (kind == WaitKind.Poll)
-        {
-            long now;
-            do
-            {
-                _ = _ring.SubmitAndWait(0);
-                now = Stopwatch.GetTimestamp();
-            }
-            while (_ring.WaitingCompletions == 0 && now - began < _waits.PollTicks);
-            _waits.Polled(now - began, found: _ring.WaitingCompletions > 0);
-            if (_ring.WaitingCompletions > 0)
-            {
-                return 0;
-            }
-        }
-
-        int errno = _ring.SubmitAndWait(longest);
-        if (kind == WaitKind.Sleep)
-        {
-            _waits.Slept(Stopwatch.GetTimestamp() - began);
-        }
-
-        return errno;
+    protected override bool Look(int milliseconds)
+    {
+        int errno = _ring.SubmitAndWait(milliseconds * NanosecondsOfMillisecond);
+        return errno is 0 or LibC.EINTR or LibC.ETIME or LibC.EBUSY or LibC.EAGAIN
+            ? _ring.WaitingCompletions > 0
+            : throw new InvalidOperationException($"io_uring_enter failed with errno {errno}");
     }
 
     private void Dispatch(in IoUring.Completion completion)
@@ -293,101 +270,6 @@ internal sealed unsafe partial class UringLoop : SessionLoop
         }
 
         Settle(session);
-    }
-
-    protected override bool TryWatch(int endpoint)
-    {
-        ref Endpoint watched = ref _endpoints[endpoint];
-        watched.UnderWay |= UnderWay.Watch;
-        ulong token = Token(Kind.Watch, watched.Generation, endpoint);
-        if ((endpoint & 1) == 0)
-        {
-            PollMany(watched.Descriptor, LibC.PollIn | LibC.PollReadHangUp, token);
-        }
-        else
-        {
-            Poll(watched.Descriptor, LibC.PollOut, token); // whether it is connected, once
-        }
-
-        return true;
-    }
-
-    private void StopWatching(ref Endpoint endpoint, int index)
-    {
-        if ((endpoint.UnderWay & UnderWay.Watch) != 0)
-        {
-            endpoint.UnderWay &= ~UnderWay.Watch;
-            Cancel(Token(Kind.Watch, endpoint.Generation, index));
-        }
-    }
-
-    // What is under way for the socket holds it open, so closing it would tell the peer nothing. A reset is sent at once, by
-    // connect(2) to nowhere, which is what close does with SO_LINGER of zero; it ends what is under way, as shutdown does, all but
-    // a multishot poll. The descriptor is closed after the submissions that name it were handed over.
-    protected override void Close(int index, bool reset)
-    {
-        ref Endpoint endpoint = ref _endpoints[index];
-        StopWatching(ref endpoint, index);
-        bool ended = reset && LibC.Disconnect(endpoint.Descriptor);
-        if (!ended && endpoint.UnderWay != UnderWay.None)
-        {
-            LibC.Shutdown(endpoint.Descriptor, LibC.ShutdownBoth);
-        }
-
-        endpoint.UnderWay = UnderWay.None;
-        _ring.Submit(IoUring.OpClose, endpoint.Descriptor, 0).Flags = IoUring.SkipSuccess;
-    }
-
-    private void OnClient(int listener)
-    {
-        _listening[listener] = false;
-        if (_accepting)
-        {
-            Accept(listener);
-            Listen();
-        }
-    }
-
-    protected override void WatchListeners(bool begin)
-    {
-        _accepting = begin;
-        if (begin)
-        {
-            Listen();
-            return;
-        }
-
-        // What is under way would hold a listener open. These are rare: done at once.
-        for (int i = 0; i < _listening.Length; i++)
-        {
-            if (_listening[i])
-            {
-                Cancel(Token(Kind.Listener, 0, i));
-            }
-        }
-
-        if (_enabled)
-        {
-            _ring.SubmitAndWait(0);
-        }
-    }
-
-    // Once each: a poll looks whether clients wait already, whom the last turn has left.
-    private void Listen()
-    {
-        if (_listening.Length < ListenDescriptors.Length)
-        {
-            _listening = new bool[ListenDescriptors.Length];
-        }
-
-        for (int i = 0; i < ListenDescriptors.Length; i++)
-        {
-            if (!_listening[i])
-            {
-                _listening[i] = true;
-                Poll(ListenDescriptors[i], LibC.PollIn, Token(Kind.Listener, 0, i));
-            }
-        }
     }
 
     protected override void Free()

@@ -147,12 +147,12 @@ internal static unsafe partial class LibC
         return Connect(socket, nowhere, 16) == 0;
     }
 
-    /// <summary>Waits until the descriptor is readable, or for the time, which may be less than a millisecond. Nothing is said of what ended it.</summary>
-    internal static void WaitReadable(int descriptor, TimeSpan atMost)
+    /// <summary>Waits until the descriptor is readable, or for the time, which may be less than a millisecond. False when it is not readable then.</summary>
+    internal static bool WaitReadable(int descriptor, TimeSpan atMost)
     {
         var entry = new PollEntry { Descriptor = descriptor, Events = (short)PollIn };
         var time = new TimeSpecification { Seconds = atMost.Ticks / TimeSpan.TicksPerSecond, Nanoseconds = atMost.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
-        _ = PPoll(&entry, 1, &time, null);
+        return PPoll(&entry, 1, &time, null) > 0;
     }
 
     // No C library has functions for io_uring; syscall(2) takes the numbers, which are the same on every processor.

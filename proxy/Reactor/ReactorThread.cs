@@ -217,7 +217,7 @@ internal sealed unsafe class ReactorThread : IDisposable
             _gathers = false;
             if (TrySleep(out _) != 0)
             {
-                LibC.WaitReadable(_wake, GatherTime);
+                _ = LibC.WaitReadable(_wake, GatherTime);
                 Interlocked.Increment(ref _wakeUps);
             }
         }

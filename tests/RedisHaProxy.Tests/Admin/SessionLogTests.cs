@@ -65,7 +65,7 @@ public sealed class SessionLogTests
     [Fact]
     public async Task The_journal_is_looked_at_ten_times_a_second_and_once_more_at_the_end()
     {
-        var journal = new SessionJournal(loops: 2, _time);
+        var journal = new SessionJournal(loops: 2);
         using var ends = new CancellationTokenSource();
         Task running = _log.RunAsync(journal, ends.Token);
         for (int round = 1; round <= 3; round++)

@@ -11,7 +11,7 @@ public abstract class BackPressureTests(ForwardingEngine engine)
     private const int Megabyte = 1024 * 1024;
 
     // What a session may hold in this process per direction: a block, or a pipe of at most this capacity.
-    private const int HeldPerDirection = SessionLoop.PipeSize;
+    private const int HeldPerDirection = PipePool.PipeSize;
 
     [SkippableFact]
     public async Task A_reader_with_100_MB_pending_costs_a_bounded_amount_and_gets_every_byte()

@@ -22,7 +22,7 @@ public sealed class EngineTests
         Assert.Equal(ForwardingEngine.Epoll, forwarder.Engine);
         Assert.All(forwarder.Loops, loop => Assert.IsType<EpollLoop>(loop));
         forwarder.Start();
-        Assert.Equal(["Engine: epoll, because io_uring is not to be had: io_uring_setup failed: Operation not permitted"], log.Written);
+        Assert.Equal(["Engine: epoll, because io_uring is not available: io_uring_setup failed: Operation not permitted"], log.Written);
     }
 
     [Fact]
@@ -30,7 +30,7 @@ public sealed class EngineTests
     {
         using var log = new Lines();
         var error = Assert.Throws<EngineUnavailableException>(() => New(ForwardingEngine.IoUring, log, Refused));
-        Assert.Equal("\"engine\" is \"io_uring\", which this system does not give: io_uring_setup failed: Operation not permitted", error.Message);
+        Assert.Equal("\"engine\" is \"io_uring\", which this kernel does not allow: io_uring_setup failed: Operation not permitted", error.Message);
         Assert.Empty(log.Written);
     }
 

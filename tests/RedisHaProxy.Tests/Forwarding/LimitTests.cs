@@ -253,29 +253,6 @@ public abstract class LimitTests(ForwardingEngine engine)
     }
 
     [SkippableFact]
-    public async Task The_journal_can_be_read_as_a_stream()
-    {
-        await using var server = PlainServer.Echo();
-        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
-        using var stop = new CancellationTokenSource(Bound.Wait);
-        (await forwarder.ConnectAsync()).Dispose();
-        int count = 0;
-        await foreach (SessionRecord record in forwarder.Forwarder.Journal.ReadAllAsync(stop.Token))
-        {
-            Assert.Equal(SessionEnd.ClientClosed, record.End);
-            if (++count == 1)
-            {
-                (await forwarder.ConnectAsync()).Dispose();
-                continue;
-            }
-
-            await stop.CancelAsync();
-        }
-
-        Assert.Equal(2, count);
-    }
-
-    [SkippableFact]
     public async Task A_stalled_loop_shows()
     {
         await using var server = PlainServer.Echo();

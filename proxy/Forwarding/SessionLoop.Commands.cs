@@ -1,37 +1,25 @@
-// What other threads ask of a loop: orders, listings, ending sessions, the end. They leave a command and ring (eventfd);
-// the loop carries commands out in their order between two waits. Also the loop's birth and death.
+// What other threads ask of a loop: orders, listings, ending sessions, the end. The loop carries their commands out between two
+// waits. Also the loop's birth and death.
 
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
-using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
 {
-    private readonly Queue<Action<SessionLoop>> _inbox = new();
-    private readonly Lock _inboxLock = new();
-    private readonly int _wake = LibC.EventDescriptor(0, LibC.OpenNonBlocking | LibC.OpenCloseOnExec);
+    private readonly Inbox<SessionLoop> _inbox = new();
     private readonly Thread _thread;
     private readonly ILogger _logger;
     private readonly TimeProvider _timeProvider;
     private NodeTarget[] _nodes; // grows with reloads; a node keeps its index
-    private NodeCounters[] _nodeCounters;
-    private readonly long[] _ends = new long[Enum.GetValues<SessionEnd>().Length];
     private readonly SharedLimits _limits;
     private readonly SessionRing _journal;
     private readonly int _loopCount;
-    private readonly byte[] _refusal;
-    private readonly bool _refusalIsDefault;
     private long _connectMilliseconds;
     private long _parkMilliseconds;
     private long _idleMilliseconds;
-    private Socket[] _listeners = [];
-    private int[] _listenDescriptors = [];
-    private long _accepted;
-    private bool _ended;
 
     protected SessionLoop(
         int index,
@@ -46,11 +34,12 @@ internal abstract unsafe partial class SessionLoop
         _index = index;
         _loopCount = loopCount;
         _nodes = nodes;
-        _nodeCounters = new NodeCounters[nodes.Length];
+        Counters = new LoopCounters(nodes.Length);
         _limits = limits;
         _journal = journal;
         _logger = logger;
         _timeProvider = timeProvider;
+        _waits = WaitPolicy.Of(configuration, Environment.ProcessorCount);
         SetTimeouts(configuration.Timeouts);
         _refusalIsDefault = configuration.Limits.Refusal == LimitConfiguration.DefaultRefusal;
         _refusal = System.Text.Encoding.ASCII.GetBytes($"-{configuration.Limits.Refusal}\r\n");
@@ -66,12 +55,8 @@ internal abstract unsafe partial class SessionLoop
         _timers = new TimerWheel(_sessions, _now);
         _parked = new SessionQueue(_sessions);
         _refused = new RefusedClients(_sessions);
-        _buffer = RentBlock();
-        if (_wake < 0)
-        {
-            throw new InvalidOperationException("cannot create the event descriptor of an event loop: the limit of open files is too low");
-        }
-
+        _choice = new NodeChoice(limits);
+        _buffer = _blocks.Rent();
         _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{index}" };
     }
 
@@ -80,28 +65,11 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>Whether its sessions are those of the read-only listener. Set before the start.</summary>
     internal bool ReadOnly { get; set; }
 
-    /// <summary>Per-node counters; the loop writes them, anybody may read.</summary>
-    public NodeCounters[] NodeCounters => _nodeCounters;
-
-    /// <summary>Ended sessions by <see cref="SessionEnd"/>.</summary>
-    public long[] Ends => _ends;
+    /// <summary>What the loop counts; anybody may read.</summary>
+    public LoopCounters Counters { get; }
 
     /// <summary>Readable (eventfd) when a command waits; <see cref="ReadInbox"/> is to follow.</summary>
-    protected int WakeDescriptor => _wake;
-
-    /// <summary>The listeners' sockets; empty before the start and after accepting has ended.</summary>
-    protected int[] ListenDescriptors => _listenDescriptors;
-
-    public long Accepted => Volatile.Read(ref _accepted);
-
-    /// <summary>From the beginning of a connect to a node to the open connection.</summary>
-    public DurationHistogram ConnectTimes { get; } = new(DurationHistogram.ConnectBounds);
-
-    /// <summary>From a session's accept to the open connection with its node.</summary>
-    public DurationHistogram RouteTimes { get; } = new(DurationHistogram.RouteBounds);
-
-    /// <summary>From a session's accept to its end.</summary>
-    public DurationHistogram SessionTimes { get; } = new(DurationHistogram.SessionBounds);
+    protected int WakeDescriptor => _inbox.Descriptor;
 
     /// <summary>Takes the listeners over and starts the thread.</summary>
     public void Start(Socket[] listeners)
@@ -115,17 +83,10 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>Has the loop carry out a command; at once on this thread when the loop has ended.</summary>
     public void Post(Action<SessionLoop> command)
     {
-        lock (_inboxLock)
+        if (!_inbox.Post(command))
         {
-            if (!_ended)
-            {
-                _inbox.Enqueue(command);
-                Ring();
-                return;
-            }
+            command(this);
         }
-
-        command(this);
     }
 
     /// <summary>
@@ -136,7 +97,7 @@ internal abstract unsafe partial class SessionLoop
     /// <param name="timeouts">Connect, park and idle.</param>
     public void Reconfigure(NodeTarget[] nodes, TimeoutConfiguration timeouts)
     {
-        Array.Resize(ref _nodeCounters, nodes.Length);
+        Counters.GrowTo(nodes.Length);
         _nodes = nodes;
         long idle = _idleMilliseconds;
         SetTimeouts(timeouts);
@@ -147,35 +108,6 @@ internal abstract unsafe partial class SessionLoop
                 ArmOpenTimer(index);
             }
         }
-    }
-
-    /// <summary>Accepts who has already come, then closes the listeners.</summary>
-    public void StopAccepting()
-    {
-        _acceptPaused = false;
-        for (int i = 0; i < _listeners.Length; i++)
-        {
-            // A bound, because new clients could come as fast as they are accepted.
-            for (int turns = 0; turns < 128 && Accept(i); turns++)
-            {
-            }
-
-        }
-
-        CloseListeners();
-        _acceptPaused = false;
-    }
-
-    private void CloseListeners()
-    {
-        WatchListeners(begin: false);
-        foreach (Socket listener in _listeners)
-        {
-            listener.Dispose();
-        }
-
-        _listeners = [];
-        _listenDescriptors = [];
     }
 
     /// <summary>Lets the loop end after this round: it resets what sessions there are.</summary>
@@ -249,39 +181,11 @@ internal abstract unsafe partial class SessionLoop
             }
         }
 
-        while (_freePipeCount > 0)
-        {
-            (int read, int write) = _freePipes[--_freePipeCount];
-            LibC.Close(read);
-            LibC.Close(write);
-        }
-
-        while (_freeBlockCount > 0)
-        {
-            NativeMemory.AlignedFree(_freeBlocks[--_freeBlockCount]);
-        }
-
-        NativeMemory.AlignedFree(_buffer);
+        _pipes.Free();
+        _blocks.Return(_buffer);
+        _blocks.Free();
         Free();
-        lock (_inboxLock)
-        {
-            _ended = true;
-            LibC.Close(_wake);
-        }
-
-        RunInbox();
-    }
-
-    /// <summary>Bytes read from one side and not yet taken by the other, over all sessions of this loop.</summary>
-    public long HeldBytes()
-    {
-        long held = 0;
-        for (int index = 0; index < 2 * _usedSessions; index++)
-        {
-            held += OwedBytes(in _endpoints[index]) + _endpoints[index].PipeLength;
-        }
-
-        return held;
+        _inbox.Close(this);
     }
 
     private void SetTimeouts(TimeoutConfiguration timeouts)
@@ -308,41 +212,7 @@ internal abstract unsafe partial class SessionLoop
         CleanUp();
     }
 
-    protected void ReadInbox()
-    {
-        long rings;
-        LibC.Read(_wake, &rings, sizeof(long));
-        RunInbox();
-    }
-
-    private void RunInbox()
-    {
-        while (true)
-        {
-            Action<SessionLoop>? command;
-            lock (_inboxLock)
-            {
-                if (!_inbox.TryDequeue(out command))
-                {
-                    return;
-                }
-            }
-
-            command(this);
-        }
-    }
-
-    private void Ring()
-    {
-        long one = 1;
-        LibC.Write(_wake, &one, sizeof(long));
-    }
-
-    [LoggerMessage(LogEvents.FilesExhausted, LogLevel.Warning, "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise LimitNOFILE or lower limits.connections.", EventName = nameof(LogEvents.FilesExhausted))]
-    private static partial void LogExhausted(ILogger logger, int loop, int errno, string message);
-
-    [LoggerMessage(LogEvents.FilesAvailable, LogLevel.Information, "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.", EventName = nameof(LogEvents.FilesAvailable))]
-    private static partial void LogRecovered(ILogger logger, int loop);
+    protected void ReadInbox() => _inbox.Run(this);
 
     [LoggerMessage(LogEvents.LoopFailed, LogLevel.Critical, "Event loop {Loop} died of a defect; the process ends.", EventName = nameof(LogEvents.LoopFailed))]
     private static partial void LogDied(ILogger logger, Exception exception, int loop);
