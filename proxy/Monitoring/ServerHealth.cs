@@ -85,7 +85,8 @@ public static class ServerHealthExtensions
     /// <param name="health">The state.</param>
     /// <param name="section">The section of the configuration that names the server: redis or sentinel.</param>
     public static string Remedy(this ServerHealth health, string section) =>
-        ((section == "sentinel" ? Table[(int)health].SentinelRemedy : null) ?? Table[(int)health].Remedy).Replace("{section}", section, StringComparison.Ordinal);
+        ((section == "sentinel" ? Table[(int)health].SentinelRemedy : null) ?? Table[(int)health].Remedy)
+            .Replace("{section}", section, StringComparison.Ordinal);
 
     /// <summary>The remedy as a sentence that follows another one; empty without one.</summary>
     public static string Advice(this ServerHealth health, string section) => health.Remedy(section) is { Length: > 0 } remedy ? $" {remedy}" : "";
@@ -98,13 +99,13 @@ public static class ServerHealthExtensions
     /// other states the last answer stands until it is too old: a lost connection alone says nothing of the process behind it
     /// (a promotion kills all connections), a silent one may just be slow, and one that refuses our login serves its clients.
     /// </summary>
-    public static bool VoidsAnswers(this ServerHealth health) => Table[(int)health].Kind.HasFlag(Kind.Voids);
+    public static bool VoidsAnswers(this ServerHealth health) => Table[(int)health].Voids;
 
     /// <summary>The server is alive and speaks the protocol; it only does not let our probe's account ask.</summary>
-    public static bool RefusesProbe(this ServerHealth health) => Table[(int)health].Kind.HasFlag(Kind.RefusesProbe);
+    public static bool RefusesProbe(this ServerHealth health) => Table[(int)health].RefusesProbe;
 
     /// <summary>Nothing will change until a person acts: credentials, rights, configuration, certificates.</summary>
-    public static bool NeedsOperator(this ServerHealth health) => Table[(int)health].Kind.HasFlag(Kind.NeedsOperator);
+    public static bool NeedsOperator(this ServerHealth health) => Table[(int)health].NeedsOperator;
 
     /// <summary>It says why the server does not answer: the reset or end of the next connection says less, and does not replace it.</summary>
     public static bool IsReason(this ServerHealth health) => health.NeedsOperator() || health == ServerHealth.ServerError;
@@ -116,42 +117,44 @@ public static class ServerHealthExtensions
     {
         (ServerHealth Health, Meaning Meaning)[] rows =
         [
-            (ServerHealth.Unknown, new("not asked yet", Kind.None)),
-            (ServerHealth.Up, new("up", Kind.None, HaproxyCode: "L7OK")),
-            (ServerHealth.Disconnected, new("reconnecting", Kind.None)),
-            (ServerHealth.ClosesAtOnce, new("closes every connection", Kind.None,
+            (ServerHealth.Unknown, new("not asked yet")),
+            (ServerHealth.Up, new("up") { HaproxyCode = "L7OK" }),
+            (ServerHealth.Disconnected, new("reconnecting")),
+            (ServerHealth.ClosesAtOnce, new("closes every connection",
                 "See that server's own log, and what stands between (a firewall, a proxy without a server behind it).")),
-            (ServerHealth.Silent, new("silent", Kind.None, HaproxyCode: "L7TOUT")),
-            (ServerHealth.ConnectTimeout, new("no answer to connect", Kind.None, HaproxyCode: "L4TOUT")),
-            (ServerHealth.Busy, new("busy with a script", Kind.None, "SCRIPT KILL ends a script that has not written yet.")),
-            (ServerHealth.ServerError, new("answers with an error", Kind.None)),
-            (ServerHealth.Refused, new("connection refused", Kind.Voids, HaproxyCode: "L4CON")),
-            (ServerHealth.Unreachable, new("unreachable", Kind.Voids, "Check routes and security rules.", HaproxyCode: "L4CON")),
-            (ServerHealth.Loading, new("loading its data", Kind.Voids)),
-            (ServerHealth.PasswordRequired, new("wants a password", Kind.RefusesProbe | Kind.NeedsOperator,
-                "Set {section}.passwordFile (and {section}.user).")),
-            (ServerHealth.WrongPassword, new("refuses the password", Kind.RefusesProbe | Kind.NeedsOperator,
-                "Check {section}.user and {section}.passwordFile against ACL LIST on that server.")),
-            (ServerHealth.NotPermitted, new("forbids a command", Kind.RefusesProbe | Kind.NeedsOperator,
+            (ServerHealth.Silent, new("silent") { HaproxyCode = "L7TOUT" }),
+            (ServerHealth.ConnectTimeout, new("no answer to connect") { HaproxyCode = "L4TOUT" }),
+            (ServerHealth.Busy, new("busy with a script", "SCRIPT KILL ends a script that has not written yet.")),
+            (ServerHealth.ServerError, new("answers with an error")),
+            (ServerHealth.Refused, new("connection refused") { Voids = true, HaproxyCode = "L4CON" }),
+            (ServerHealth.Unreachable, new("unreachable", "Check routes and security rules.") { Voids = true, HaproxyCode = "L4CON" }),
+            (ServerHealth.Loading, new("loading its data") { Voids = true }),
+            (ServerHealth.PasswordRequired, new("wants a password",
+                "Set {section}.passwordFile (and {section}.user).") { RefusesProbe = true, NeedsOperator = true }),
+            (ServerHealth.WrongPassword, new("refuses the password",
+                "Check {section}.user and {section}.passwordFile against ACL LIST on that server.") { RefusesProbe = true, NeedsOperator = true }),
+            (ServerHealth.NotPermitted, new("forbids a command",
                 $"Let the user run its commands: ACL SETUSER <redis.user> {NeededRights.Node}",
-                $"Let the user run its commands: ACL SETUSER <sentinel.user> {NeededRights.Sentinel}")),
-            (ServerHealth.UnknownCommand, new("does not know a command", Kind.NeedsOperator,
+                $"Let the user run its commands: ACL SETUSER <sentinel.user> {NeededRights.Sentinel}") { RefusesProbe = true, NeedsOperator = true }),
+            (ServerHealth.UnknownCommand, new("does not know a command",
                 "Check that the address is that of a Redis server, and that its file has no rename-command for what the probe asks.",
-                "Check that the address is that of a Sentinel, and that its file has no rename-command for what the proxy asks.")),
-            (ServerHealth.ProtectedMode, new("is in protected mode", Kind.NeedsOperator,
+                "Check that the address is that of a Sentinel, and that its file has no rename-command for what the proxy asks.") { NeedsOperator = true }),
+            (ServerHealth.ProtectedMode, new("is in protected mode",
                 "Redis' own ways out: give its default user a password (requirepass), and set it here as {section}.passwordFile; "
-                + "or, where only trusted machines reach it, CONFIG SET protected-mode no on that machine, and in its file.")),
-            (ServerHealth.UnknownMaster, new("does not know the master's name", Kind.Voids | Kind.NeedsOperator,
-                "Check sentinel.master against the names in SENTINEL MASTERS.")),
-            (ServerHealth.ProtocolError, new("does not speak Redis", Kind.Voids | Kind.NeedsOperator,
-                "Check that the address is right and that nothing stands between.")),
-            (ServerHealth.SpeaksTls, new("is a TLS port", Kind.Voids | Kind.NeedsOperator, "Set {section}.tls, or give its port without TLS.")),
-            (ServerHealth.SpeaksPlain, new("is a port without TLS", Kind.Voids | Kind.NeedsOperator, "Give its TLS port (tls-port), or remove {section}.tls.")),
-            (ServerHealth.CertificateRefused, new("certificate not accepted", Kind.Voids | Kind.NeedsOperator,
+                + "or, where only trusted machines reach it, CONFIG SET protected-mode no on that machine, and in its file.") { NeedsOperator = true }),
+            (ServerHealth.UnknownMaster, new("does not know the master's name",
+                "Check sentinel.master against the names in SENTINEL MASTERS.") { Voids = true, NeedsOperator = true }),
+            (ServerHealth.ProtocolError, new("does not speak Redis",
+                "Check that the address is right and that nothing stands between.") { Voids = true, NeedsOperator = true }),
+            (ServerHealth.SpeaksTls, new("is a TLS port", "Set {section}.tls, or give its port without TLS.") { Voids = true, NeedsOperator = true }),
+            (ServerHealth.SpeaksPlain, new("is a port without TLS",
+                "Give its TLS port (tls-port), or remove {section}.tls.") { Voids = true, NeedsOperator = true }),
+            (ServerHealth.CertificateRefused, new("certificate not accepted",
                 "Give that server a certificate for this address (or for {section}.tls.serverName) that an authority of {section}.tls.caFile has signed, "
-                + "or correct these keys and reload.")),
-            (ServerHealth.TlsFailed, new("TLS fails", Kind.Voids | Kind.NeedsOperator,
-                "Check whether it wants a client's certificate (tls-auth-clients) and accepts this one: {section}.tls.certificateFile and keyFile.")),
+                + "or correct these keys and reload.") { Voids = true, NeedsOperator = true }),
+            (ServerHealth.TlsFailed, new("TLS fails",
+                "Check whether it wants a client's certificate (tls-auth-clients) and accepts this one: "
+                + "{section}.tls.certificateFile and keyFile.") { Voids = true, NeedsOperator = true }),
         ];
         var table = new Meaning[rows.Length];
         foreach ((ServerHealth health, Meaning meaning) in rows)
@@ -162,15 +165,16 @@ public static class ServerHealthExtensions
         return table;
     }
 
-    [Flags]
-    private enum Kind : byte
+    // Remedies of both sections, or one of Sentinels' own beside it.
+    private sealed record Meaning(string Text, string Remedy = "", string? SentinelRemedy = null)
     {
-        None = 0,
-        Voids = 1,
-        RefusesProbe = 2,
-        NeedsOperator = 4,
-    }
+        public bool Voids { get; init; }
 
-    // Remedies of both sections, or one of Sentinels' own beside it. Where nothing else is said, an answer came that was not good (layer 7).
-    private sealed record Meaning(string Text, Kind Kind, string Remedy = "", string? SentinelRemedy = null, string HaproxyCode = "L7RSP");
+        public bool RefusesProbe { get; init; }
+
+        public bool NeedsOperator { get; init; }
+
+        /// <summary>An answer came that was not good (layer 7), where nothing else is said.</summary>
+        public string HaproxyCode { get; init; } = "L7RSP";
+    }
 }

@@ -57,6 +57,5 @@ internal sealed record RuleText(RuleId Rule, string Claimants, string Condition,
             "several nodes claim to be master, and the evidence decides for none"),
     ];
 
-    /// <summary>The row.</summary>
-    public static RuleText Of(RuleId rule) => All[(int)rule];
+    public static RuleText Of(RuleId rule) => All.First(row => row.Rule == rule);
 }

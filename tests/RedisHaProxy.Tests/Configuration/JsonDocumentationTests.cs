@@ -1,11 +1,12 @@
 // docs/stats-json.md has every figure of the table, with its metric and its meaning, and no other.
 
+using System.Text.RegularExpressions;
 using RedisHaProxy.Admin;
 using RedisHaProxy.Tests.Admin;
 
 namespace RedisHaProxy.Tests.Configuration;
 
-public sealed class JsonDocumentationTests
+public sealed partial class JsonDocumentationTests
 {
     [Fact]
     public void Every_figure_is_documented_as_the_table_has_it()
@@ -16,6 +17,21 @@ public sealed class JsonDocumentationTests
 
         Assert.Equal(expected.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }
+
+    [Fact]
+    public void Every_metric_that_a_page_names_is_served()
+    {
+        var served = PrometheusText.Parse(MetricsText.Write(Scene.Reasons.Moment)).Keys;
+        var named = Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.md").Append(Path.Combine(Repository.Root, "README.md"))
+            .SelectMany(page => MetricName().Matches(File.ReadAllText(page)).Select(m => m.Value)).Distinct().ToList();
+
+        Assert.NotEmpty(named);
+        Assert.All(named, name => Assert.Contains(name, served));
+    }
+
+    // Not the beginning of several names, which a page writes with an ellipsis.
+    [GeneratedRegex("redis_ha_proxy_[a-z_]*[a-z](?![a-z_])")]
+    private static partial Regex MetricName();
 
     /// <summary>A line of the page.</summary>
     internal static string Line(string path, Figure figure) =>
