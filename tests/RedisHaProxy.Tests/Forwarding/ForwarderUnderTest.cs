@@ -86,7 +86,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     public Task OrderAsync(GateMode mode, int? node = null) => Order(mode, node).WaitAsync(Bound.Wait);
 
     /// <summary>The same, without waiting for it.</summary>
-    public Task Order(GateMode mode, int? node = null) => Forwarder.ApplyAsync(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation));
+    public Task Order(GateMode mode, int? node = null) => Forwarder.Apply(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation));
 
     public async Task<Socket> ConnectAsync()
     {

@@ -6,14 +6,17 @@ namespace RedisHaProxy.Tests.Forwarding;
 
 internal static class Orders
 {
-    public static Task ApplyAsync(this IForwarder forwarder, GateOrder order) => WaitAsync(forwarder.Apply, order);
+    public static Task ApplyAsync(this IForwarder forwarder, GateOrder order) => Apply(forwarder, order).WaitAsync(Bound.Wait);
 
-    public static Task ApplyReadOnlyAsync(this IForwarder forwarder, GateOrder order) => WaitAsync(forwarder.ApplyReadOnly, order);
+    public static Task ApplyReadOnlyAsync(this IForwarder forwarder, GateOrder order) => TaskOf(forwarder.ApplyReadOnly, order).WaitAsync(Bound.Wait);
 
-    private static Task WaitAsync(Action<GateOrder, Action> apply, GateOrder order)
+    /// <summary>Completes when all loops have carried the order out; nobody waits for it yet.</summary>
+    public static Task Apply(this IForwarder forwarder, GateOrder order) => TaskOf(forwarder.Apply, order);
+
+    private static Task TaskOf(Action<GateOrder, Action> apply, GateOrder order)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         apply(order, done.SetResult);
-        return done.Task.WaitAsync(Bound.Wait);
+        return done.Task;
     }
 }
