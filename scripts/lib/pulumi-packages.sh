@@ -37,7 +37,7 @@ choose_pulumi_packages() {
       {
         echo "error: cannot find out whether Pulumi's packages can be restored:"
         grep -m 3 -oE 'error .*' "$log" || tail -n 3 "$log"
-        echo "All of it is in $log. Mend the connection or NuGet's configuration, or set PulumiPackages=stand-in to go on without them."
+        echo "All of it is in $log. Repair the connection or NuGet's configuration, or set PulumiPackages=stand-in to go on without them."
       } >&2
       return 1
     fi
@@ -59,7 +59,7 @@ PROPS
   fi
 
   if ((stand_in)); then
-    echo "Pulumi packages: not to be had from this machine's NuGet sources; using the stand-in, tests/PulumiStandIn (PulumiPackages.props holds the choice)" >&2
+    echo "Pulumi packages: not available from this machine's NuGet sources; using the stand-in, tests/PulumiStandIn (PulumiPackages.props holds the choice)" >&2
   fi
 }
 

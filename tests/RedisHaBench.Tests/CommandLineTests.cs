@@ -14,7 +14,7 @@ public sealed class CommandLineTests
     [InlineData("--scenario: there is no 'nothing'", "--scenario", "nothing")]
     [InlineData("--contender: there is no 'nginx'", "--contender", "nginx")]
     [InlineData("--proxy: there is no file /nowhere/redis-ha-proxy", "--proxy", "/nowhere/redis-ha-proxy")]
-    [InlineData("--document: /nowhere.md is no file with the lines <!-- results -->", "--document", "/nowhere.md")]
+    [InlineData("--document: /nowhere.md is not a file with the lines <!-- results -->", "--document", "/nowhere.md")]
     [InlineData("--bogus", "--bogus")]
     public async Task Wrong_usage_is_told(string message, params string[] arguments)
     {

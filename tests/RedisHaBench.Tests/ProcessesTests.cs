@@ -53,13 +53,13 @@ public sealed class ProcessesTests
         var island = await deployment.Network!.AddAsync("client", IPAddress.Parse("10.79.0.50"));
         Assert.Equal("PONG", Ping(replica, island));
 
-        deployment.Network.Cut(master.EndPoint.Address, IPAddress.Parse("10.79.0.50"));
+        await deployment.Network.CutAsync(master.EndPoint.Address, IPAddress.Parse("10.79.0.50"));
 
         Assert.Equal("PONG", Ping(master, island)); // within the island
         Assert.Throws<IOException>(() => Ping(replica, island)); // out of it
         Assert.Equal("PONG", replica.Call("PING").Text); // from the node's own namespace
 
-        deployment.Network.Heal();
+        await deployment.Network.HealAsync();
         Assert.Equal("PONG", Ping(replica, island));
     }
 

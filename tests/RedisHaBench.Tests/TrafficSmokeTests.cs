@@ -70,7 +70,7 @@ public sealed class TrafficSmokeTests
     [InlineData("--load: there is no 'c7'", "--load", "c7")]
     [InlineData("--contender: there is no 'nginx'", "--contender", "nginx")]
     [InlineData("--proxy: there is no file /nowhere/redis-ha-proxy", "--proxy", "/nowhere/redis-ha-proxy")]
-    [InlineData("--document: /nowhere.md is no file with the lines <!-- results -->", "--document", "/nowhere.md")]
+    [InlineData("--document: /nowhere.md is not a file with the lines <!-- results -->", "--document", "/nowhere.md")]
     [InlineData("--form: there is no 'interpreted'", "forms", "--form", "interpreted")]
     public async Task Wrong_usage_is_told_in_one_line(string message, params string[] arguments)
     {

@@ -1,6 +1,8 @@
 // The command line, without a lab.
 
+using RedisHaLab.Commands;
 using RedisHaLab.Host;
+using RedisHaProcesses;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -8,32 +10,67 @@ namespace RedisHaLab.Tests;
 
 public sealed class CommandLineTests
 {
+    private static readonly string Script = Path.Combine(Repository.Root, "scripts", "lab");
+
     private readonly LabProgram _lab;
 
     public CommandLineTests(ITestOutputHelper output) => _lab = new LabProgram("t-none", output);
 
+    public static TheoryData<string> AllVerbs { get; } = [.. Verbs.All.Keys];
+
     [Theory]
-    [InlineData("up")]
-    [InlineData("down")]
-    [InlineData("status")]
-    [InlineData("verify")]
-    [InlineData("load")]
-    [InlineData("exec")]
-    [InlineData("client")]
-    [InlineData("ssh")]
-    [InlineData("stats")]
-    [InlineData("operator")]
-    [InlineData("kill")]
-    [InlineData("start")]
-    [InlineData("cut")]
-    [InlineData("heal")]
-    [InlineData("logs")]
+    [MemberData(nameof(AllVerbs))]
     public async Task Every_command_has_help(string verb)
     {
         var help = await _lab.RunAsync(verb, "--help");
         Assert.Equal(0, help.ExitCode);
         Assert.Contains("--name", help.Output, StringComparison.Ordinal);
-        Assert.Contains(verb, (await _lab.RunAsync("--help")).Output, StringComparison.Ordinal);
+        Assert.Contains(Verbs.All[verb], string.Join(' ', help.Output.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_list_of_commands_is_the_same_in_the_program_the_script_and_the_document()
+    {
+        var commands = (await _lab.RunAsync("--help")).Output.Split("Commands:")[1].Split('\n')
+            .Where(line => line.StartsWith("  ", StringComparison.Ordinal) && line[2] != ' ').Select(line => line.Trim().Split(' ')[0]);
+        Assert.Equal(Verbs.All.Keys.Order(), commands.Order());
+        var help = await Shell.RunAsync(Script, ["--help"]);
+        Assert.Equal(0, help.ExitCode);
+        var document = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "lab.md"));
+        Assert.All(Verbs.All, verb =>
+        {
+            Assert.Contains($"  {verb.Key} ", help.Output, StringComparison.Ordinal);
+            Assert.Contains(verb.Value, help.Output, StringComparison.Ordinal);
+            Assert.Contains($"`{verb.Key}", document, StringComparison.Ordinal);
+        });
+    }
+
+    [Theory]
+    [InlineData("lab", "--help")]
+    [InlineData("lab", "kill", "--help")]
+    [InlineData("lab", "help")]
+    [InlineData("test", "--help")]
+    [InlineData("bench", "--help")]
+    [InlineData("failover-bench", "--help")]
+    [InlineData("tunnel", "--help")]
+    [InlineData("switchover", "--help")]
+    public async Task Help_comes_without_a_build(string script, params string[] arguments)
+    {
+        var help = await Shell.RunAsync(Path.Combine(Repository.Root, "scripts", script), arguments, timeout: TimeSpan.FromSeconds(20));
+        Assert.Equal((0, ""), (help.ExitCode, help.Error));
+        Assert.NotEmpty(help.Output);
+    }
+
+    [Fact]
+    public async Task A_mistyped_command_names_the_one_that_was_meant()
+    {
+        var program = await _lab.RunAsync("verfy");
+        Assert.Equal(LabException.Unusable, program.ExitCode);
+        Assert.Contains("verify", program.Error, StringComparison.Ordinal);
+        var script = await Shell.RunAsync(Script, ["verfy"], timeout: TimeSpan.FromSeconds(20));
+        Assert.Equal(LabException.Unusable, script.ExitCode);
+        Assert.Contains("verify", script.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("building", script.Error, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -5,8 +5,9 @@ using System.Text.Json;
 using RedisHaLab.Host;
 using RedisHaLab.Network;
 using RedisHaLab.State;
-using Xunit.Abstractions;
+using RedisHaProcesses;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace RedisHaLab.Tests;
 
@@ -68,7 +69,7 @@ public sealed class EndToEndTests
         Assert.Equal(before, await HostTrace.TakeAsync(paths.Name));
     }
 
-    private static async Task CheckSecretsAsync(LabPaths paths, CommandResult up)
+    private static async Task CheckSecretsAsync(LabPaths paths, ShellResult up)
     {
         var password = (await File.ReadAllTextAsync(paths.PasswordFile)).Trim();
         Assert.True(password.Length >= 20);
@@ -137,7 +138,7 @@ public sealed class EndToEndTests
         await HostCommand.RequireAsync(["ip", "netns", "delete", paths.Namespace(VcnNetwork.ClientRole)]);
         Assert.Equal(0, (await lab.RunAsync("up")).ExitCode);
         Assert.Equal(password, await File.ReadAllTextAsync(paths.PasswordFile));
-        var ready = await Wait.UntilAsync(async () => (await lab.RunAsync("status", "--json")).ExitCode == 0, TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(1));
+        var ready = await Eventually.HoldsWithinAsync(async () => (await lab.RunAsync("status", "--json")).ExitCode == 0, TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(1));
         Assert.True(ready, "all machines are ready again");
     }
 }

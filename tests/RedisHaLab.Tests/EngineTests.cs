@@ -6,8 +6,9 @@ using RedisHaLab.Instance;
 using RedisHaLab.Machines;
 using RedisHaLab.Network;
 using RedisHaLab.State;
-using Xunit.Abstractions;
+using RedisHaProcesses;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace RedisHaLab.Tests;
 
@@ -113,14 +114,14 @@ public sealed class EngineTests
         var before = lab.Machine(SmallLab.Server).Leader!.Pid;
         await lab.RebootMachineAsync(SmallLab.Server);
         Assert.NotEqual(before, lab.Machine(SmallLab.Server).Leader!.Pid);
-        var up = await Wait.UntilAsync(() => lab.Machine(SmallLab.Server).Phase() == MachinePhase.Ready, TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(200));
+        var up = await Eventually.HoldsWithinAsync(() => lab.Machine(SmallLab.Server).Phase() == MachinePhase.Ready, TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(200));
         Assert.True(up, Lab.Report(lab.Machine(SmallLab.Server)));
         Assert.Equal(0, (await SmallLab.ShellAsync(lab, SmallLab.Server, "test -e /root/was-stopped")).ExitCode);
         await OpenServerAsync(lab);
     }
 
     // The image's firewall rejects what nobody opened, at each boot.
-    private static Task<CommandResult> OpenServerAsync(Lab lab) =>
+    private static Task<ShellResult> OpenServerAsync(Lab lab) =>
         SmallLab.ShellAsync(lab, SmallLab.Server, "iptables -I INPUT 1 -p tcp --dport 8080 -j ACCEPT");
 
     private static async Task CheckPowerCutAsync(Lab lab)
@@ -129,7 +130,7 @@ public sealed class EngineTests
         Assert.Equal(MachinePhase.Off, lab.Machine(SmallLab.Server).Phase());
         Assert.Equal("silence", await SmallLab.ConnectAsync(lab, SmallLab.Caller, "10.99.0.11", 8080, 1));
         await lab.StartMachineAsync(SmallLab.Server);
-        var back = await Wait.UntilAsync(
+        var back = await Eventually.HoldsWithinAsync(
             async () => await SmallLab.ConnectAsync(lab, SmallLab.Caller, "10.99.0.11", 22, 1) == "silence" && lab.Machine(SmallLab.Server).Phase() == MachinePhase.Ready,
             TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(200));
         Assert.True(back, Lab.Report(lab.Machine(SmallLab.Server)));

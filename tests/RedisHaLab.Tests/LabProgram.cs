@@ -2,6 +2,7 @@
 
 using System.Diagnostics;
 using RedisHaLab.Host;
+using RedisHaProcesses;
 using Xunit.Abstractions;
 
 namespace RedisHaLab.Tests;
@@ -21,7 +22,7 @@ internal sealed class LabProgram
     }
 
     /// <summary>Runs a command to its end.</summary>
-    public async Task<CommandResult> RunAsync(params string[] arguments)
+    public async Task<ShellResult> RunAsync(params string[] arguments)
     {
         var clock = Stopwatch.StartNew();
         var result = await HostCommand.RunAsync([Program, "--name", _name, .. arguments], timeout: TimeSpan.FromMinutes(15));

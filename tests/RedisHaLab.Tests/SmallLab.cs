@@ -1,13 +1,13 @@
 // A lab of two machines without Pulumi and without Redis: what the engine itself promises is tested on it.
 
-using System.Net.Sockets;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
-using RedisHaLab.Services;
 using RedisHaLab.State;
+using RedisHaProcesses;
 using Xunit;
 
 namespace RedisHaLab.Tests;
@@ -75,14 +75,14 @@ internal static class SmallLab
     }
 
     /// <summary>Runs a shell line inside a machine.</summary>
-    public static Task<CommandResult> ShellAsync(Lab lab, string machine, string line) =>
+    public static Task<ShellResult> ShellAsync(Lab lab, string machine, string line) =>
         HostCommand.RunAsync(lab.Machine(machine).Inside(["sh", "-c", line]), timeout: TimeSpan.FromSeconds(30));
 
     /// <summary>Waits until the caller reaches the server's port.</summary>
     public static async Task AnswersAsync(Lab lab)
     {
         var last = "";
-        var answers = await Wait.UntilAsync(
+        var answers = await Eventually.HoldsWithinAsync(
             async () => (last = await ConnectAsync(lab, Caller, "10.99.0.11", 8080, 1)) == "connected", TimeSpan.FromSeconds(20), TimeSpan.FromMilliseconds(100));
         Assert.True(answers, $"the caller does not reach the server: {last}");
     }
@@ -92,7 +92,7 @@ internal static class SmallLab
     {
         try
         {
-            using var socket = await NamespaceSockets.ConnectAsync(lab.Paths.Namespace(role), IPEndPoint.Parse($"{address}:{port}"), TimeSpan.FromSeconds(seconds));
+            using var socket = await NetworkNamespace.Named(lab.Paths.Namespace(role)).ConnectAsync(IPEndPoint.Parse($"{address}:{port}"), TimeSpan.FromSeconds(seconds));
             return "connected";
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)

@@ -70,8 +70,11 @@ public sealed partial class ChildProcess : IDisposable
     /// <param name="arguments">Its arguments. Never a secret: any user can read them.</param>
     /// <param name="logFile">Takes its output.</param>
     /// <param name="network">Network namespace to run in; null is our own.</param>
+    /// <param name="environment">Variables beside those of this process.</param>
     /// <exception cref="InvalidOperationException">The program is not installed.</exception>
-    public static ChildProcess Start(string name, string program, IEnumerable<string> arguments, string logFile, NetworkNamespace? network = null)
+    public static ChildProcess Start(
+        string name, string program, IEnumerable<string> arguments, string logFile, NetworkNamespace? network = null,
+        IReadOnlyDictionary<string, string>? environment = null)
     {
         var path = Installed.Path(program)
             ?? throw new InvalidOperationException($"{program} is not installed (looked in PATH, /usr/sbin and /sbin)");
@@ -85,6 +88,11 @@ public sealed partial class ChildProcess : IDisposable
         foreach (var argument in wrapper.Concat(arguments))
         {
             start.ArgumentList.Add(argument);
+        }
+
+        foreach (var (variable, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[variable] = value;
         }
 
         var started = new TaskCompletionSource<Process>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -125,6 +133,17 @@ public sealed partial class ChildProcess : IDisposable
         {
             throw new TimeoutException($"{Name} (process {Id.ToString(CultureInfo.InvariantCulture)}) is still there 10 s after SIGKILL");
         }
+    }
+
+    /// <summary>Kills it with all that it started, and waits until the kernel has taken it away.</summary>
+    public void KillTree()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        Kill();
     }
 
     /// <summary>The last lines of its output, for messages.</summary>

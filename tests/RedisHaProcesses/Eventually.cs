@@ -5,9 +5,38 @@ using System.Net.Sockets;
 
 namespace RedisHaProcesses;
 
-/// <summary>Bounded waits for things that real processes do in their own time.</summary>
+/// <summary>Bounded waits for things that real processes do in their own time; never for a fixed time.</summary>
 public static class Eventually
 {
+    /// <summary>The pause between two looks where the caller names none.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Asks <paramref name="condition"/> until it holds; false when it does not within <paramref name="patience"/>. Exceptions pass.</summary>
+    /// <param name="condition">Returns true when satisfied.</param>
+    /// <param name="patience">The bound.</param>
+    /// <param name="every">The pause between two looks; 10 ms when null.</param>
+    /// <param name="cancellationToken">Ends the wait early.</param>
+    public static async Task<bool> HoldsWithinAsync(Func<Task<bool>> condition, TimeSpan patience, TimeSpan? every = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(condition);
+        var start = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(start) >= patience)
+            {
+                return false;
+            }
+
+            await Task.Delay(every ?? Pause, cancellationToken);
+        }
+
+        return true;
+    }
+
+    /// <summary>The same for a condition that needs no waiting itself.</summary>
+    public static Task<bool> HoldsWithinAsync(Func<bool> condition, TimeSpan patience, TimeSpan? every = null, CancellationToken cancellationToken = default)
+        => HoldsWithinAsync(() => Task.FromResult(condition()), patience, every, cancellationToken);
+
     /// <summary>Polls <paramref name="condition"/> until it holds.</summary>
     /// <param name="condition">Returns true when satisfied; an exception of the network or an error reply counts as "not yet".</param>
     /// <param name="what">What is waited for, for the error; may describe the last thing seen.</param>
@@ -18,31 +47,27 @@ public static class Eventually
     public static async Task HoldsAsync(
         Func<Task<bool>> condition, Func<string> what, TimeSpan? within = null, TimeSpan? every = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(condition);
         ArgumentNullException.ThrowIfNull(what);
         var bound = within ?? TimeSpan.FromSeconds(20);
-        var start = Stopwatch.GetTimestamp();
-        Exception? last;
-        do
+        Exception? last = null;
+        if (!await HoldsWithinAsync(LookAsync, bound, every, cancellationToken))
+        {
+            throw new TimeoutException($"Not within {bound.TotalSeconds:0.#} s: {Describe(what)}{(last is null ? "" : $" ({last.Message})")}", last);
+        }
+
+        async Task<bool> LookAsync()
         {
             try
             {
-                if (await condition())
-                {
-                    return;
-                }
-
                 last = null;
+                return await condition();
             }
             catch (Exception e) when (IsNotYet(e))
             {
                 last = e;
+                return false;
             }
-
-            await Task.Delay(every ?? TimeSpan.FromMilliseconds(10), cancellationToken);
         }
-        while (Stopwatch.GetElapsedTime(start) < bound);
-        throw new TimeoutException($"Not within {bound.TotalSeconds:0.#} s: {Describe(what)}{(last is null ? "" : $" ({last.Message})")}", last);
     }
 
     /// <summary>The same for a condition that needs no waiting itself.</summary>

@@ -6,13 +6,16 @@ namespace RedisHaProcesses;
 public static class Installed
 {
     private static readonly string[] Directories =
-        [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/sbin", "/sbin", "/usr/local/sbin"];
+        [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
     /// <summary>Full path of a program, or null when it is not installed. A name with a slash is taken as it is.</summary>
     public static string? Path(string program)
         => program.Contains('/', StringComparison.Ordinal)
             ? (File.Exists(program) ? program : null)
             : Directories.Select(d => System.IO.Path.Combine(d, program)).FirstOrDefault(File.Exists);
+
+    /// <summary>Whether all of the named programs are installed.</summary>
+    public static bool Has(params IEnumerable<string> programs) => programs.All(program => Path(program) is not null);
 
     /// <summary>Why the named programs cannot be run here, in one line that says what to install; null when all can.</summary>
     public static string? Missing(params IEnumerable<string> programs)

@@ -30,8 +30,8 @@ public sealed record RedisDeploymentOptions
     public IReadOnlyList<string> Settings { get; init; } = [];
 
     /// <summary>
-    /// Configure nodes and Sentinels as the product does: AOF, an account with least rights for each purpose, min-replicas. Otherwise nothing is
-    /// on disk, and there is at most one password.
+    /// Configure nodes and Sentinels as the product does, by the program's own files, apart from <see cref="RedisDeployment.Overrides"/>: tests
+    /// log in as the operator then, and clients have the clients' rights. Otherwise nothing is on disk, and there is at most one password.
     /// </summary>
     public bool AsProduct { get; init; }
 
@@ -53,6 +53,7 @@ public sealed class RedisDeployment : IAsyncDisposable
 
     private readonly List<RedisProcess> _nodes = [];
     private readonly List<RedisProcess> _sentinels = [];
+    private readonly List<ProductNode> _product = [];
 
     private RedisDeployment(RedisDeploymentOptions options) => Options = options;
 
@@ -64,6 +65,9 @@ public sealed class RedisDeployment : IAsyncDisposable
 
     /// <summary>Holds all files; processes started beside the deployment keep theirs here too.</summary>
     public WorkDirectory Work { get; } = new();
+
+    /// <summary>What differs from the product's files, with <see cref="RedisDeploymentOptions.AsProduct"/>.</summary>
+    public static IReadOnlyList<ProductOverride> Overrides => ProductNode.Overrides;
 
     /// <summary>The data nodes; the first one started as master.</summary>
     public IReadOnlyList<RedisProcess> Nodes => _nodes;
@@ -110,9 +114,18 @@ public sealed class RedisDeployment : IAsyncDisposable
     /// <param name="replicaOf">The master to follow; null starts it as a master, as a boot without guard would.</param>
     /// <param name="more">Further redis.conf lines.</param>
     public void StartNode(RedisProcess node, RedisProcess? replicaOf, params IEnumerable<string> more)
-        => node.Start(Options.AsProduct
-            ? RedisConfigurations.ProductServer(Options, Accounts, replicaOf?.EndPoint, Options.Settings.Concat(more))
-            : RedisConfigurations.PlainServer(replicaOf?.EndPoint, Options.Password, Options.Settings.Concat(more)));
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        var settings = Options.Settings.Concat(more);
+        if (Options.AsProduct)
+        {
+            node.StartWith(_product[_nodes.IndexOf(node)].Server(node, replicaOf?.EndPoint, settings));
+        }
+        else
+        {
+            node.Start(RedisConfigurations.PlainServer(replicaOf?.EndPoint, Options.Password, settings));
+        }
+    }
 
     /// <summary>The only running node that says it is master; null when there is none or more than one.</summary>
     public RedisProcess? OnlyMaster()
@@ -188,26 +201,27 @@ public sealed class RedisDeployment : IAsyncDisposable
     private async Task StartProcessesAsync(CancellationToken cancellationToken)
     {
         Network = Options.Namespaces ? await RoutedNetwork.CreateAsync(Work) : null;
-        for (var i = 0; i < Math.Max(Options.Nodes, Options.Sentinels); i++)
+        var count = Math.Max(Options.Nodes, Options.Sentinels);
+        var addresses = Addresses(count);
+        var machines = new NetworkNamespace?[count];
+        for (var i = 0; i < count; i++)
         {
-            var address = Network is null ? IPAddress.Loopback : new IPAddress([10, 79, 0, (byte)(i + 1)]);
-            var machine = Network is null ? null : await Network.AddAsync($"redis{Text(i + 1)}", address);
-            if (i < Options.Nodes)
-            {
-                // Ports differ in namespaces as well: CONFIG GET port tells a client behind a proxy which node it talks to.
-                _nodes.Add(new(
-                    $"redis{Text(i + 1)}", "redis-server", new(address, machine is null ? FreePorts.Take() : 6379 + i),
-                    Options.AsProduct ? Accounts.Client : Options.Password, machine, Work));
-            }
-
-            if (i < Options.Sentinels)
-            {
-                _sentinels.Add(new(
-                    $"sentinel{Text(i + 1)}", "redis-sentinel", new(address, machine is null ? FreePorts.Take() : 26379),
-                    Options.AsProduct ? Accounts.Sentinel : Options.Password, machine, Work));
-            }
+            machines[i] = Network is null ? null : await Network.AddAsync(NodeName(i), addresses[i]);
         }
 
+        if (Options.AsProduct)
+        {
+            var version = await RedisProcess.InstalledVersionAsync();
+            (string, IPAddress)[] all = [.. addresses.Select((address, i) => (NodeName(i), address))];
+            _product.AddRange(all.Select((_, i) => new ProductNode(Options, Accounts, all, i, version)));
+        }
+
+        var (user, password) = Options.AsProduct ? ("operator", Accounts.Operator) : (null, Options.Password);
+        // Ports differ in namespaces as well: CLIENT INFO tells a client behind a proxy which of them it talks to.
+        _nodes.AddRange(Enumerable.Range(0, Options.Nodes).Select(i => new RedisProcess(
+            NodeName(i), "redis-server", new(addresses[i], Network is null ? FreePorts.Take() : 6379 + i), user, password, machines[i], Work)));
+        _sentinels.AddRange(Enumerable.Range(0, Options.Sentinels).Select(i => new RedisProcess(
+            $"sentinel{Text(i + 1)}", "redis-sentinel", new(addresses[i], Network is null ? FreePorts.Take() : 26379), user, password, machines[i], Work)));
         foreach (var node in _nodes)
         {
             StartNode(node, node == _nodes[0] ? null : _nodes[0]);
@@ -220,13 +234,34 @@ public sealed class RedisDeployment : IAsyncDisposable
 
         // Sentinels that first see the replicas in sync learn them at once; otherwise 10 s later.
         await ConvergedAsync(cancellationToken: cancellationToken);
-        foreach (var sentinel in _sentinels)
+        foreach (var (i, sentinel) in _sentinels.Index())
         {
-            sentinel.Start(RedisConfigurations.Sentinel(Options, Options.AsProduct ? Accounts : null, _nodes[0].EndPoint, sentinel.EndPoint.Address));
+            if (Options.AsProduct)
+            {
+                sentinel.StartWith(_product[i].Sentinel(sentinel, _nodes[0].EndPoint));
+            }
+            else
+            {
+                sentinel.Start(RedisConfigurations.PlainSentinel(Options, _nodes[0].EndPoint));
+            }
         }
 
         await SettledOnAsync(_nodes[0], cancellationToken: cancellationToken);
     }
+
+    // Every node of the product has an address of its own: it is in the configuration, and a Sentinel's identifier is made of it.
+    private IPAddress[] Addresses(int count)
+    {
+        var network = Random.Shared.Next(1, 250);
+        return [.. Enumerable.Range(1, count).Select(number => Options switch
+        {
+            { Namespaces: true } => new IPAddress([10, 79, 0, (byte)number]),
+            { AsProduct: true } => new IPAddress([127, 79, (byte)network, (byte)number]),
+            _ => IPAddress.Loopback,
+        })];
+    }
+
+    private static string NodeName(int index) => $"redis{Text(index + 1)}";
 
     private bool Linked(bool sameOffset)
     {

@@ -1,6 +1,5 @@
 // One real redis-server or redis-sentinel process, with its files in a directory of its own.
 
-using System.Globalization;
 using System.Net;
 
 namespace RedisHaProcesses;
@@ -16,16 +15,17 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     private readonly bool _ownsWork;
     private ChildProcess? _process;
 
-    internal RedisProcess(string name, string program, IPEndPoint endPoint, string? password, NetworkNamespace? network, WorkDirectory? work = null)
+    internal RedisProcess(string name, string program, IPEndPoint endPoint, string? user, string? password, NetworkNamespace? network, WorkDirectory? work = null)
     {
         Name = name;
         EndPoint = endPoint;
+        User = user;
         Password = password;
         Network = network;
         _program = program;
         _work = work ?? new WorkDirectory();
         _ownsWork = work is null;
-        Directory = _work.MakeDirectory(name);
+        Folder = _work.MakeDirectory(name);
     }
 
     /// <summary>Why these processes cannot run here, or null when redis-server and redis-sentinel are installed.</summary>
@@ -39,14 +39,17 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     /// <summary>Address and port.</summary>
     public IPEndPoint EndPoint { get; }
 
-    /// <summary>The default user's password, or null.</summary>
+    /// <summary>The user as whom tests log in: the operator of a product's node; null for the default user.</summary>
+    public string? User { get; }
+
+    /// <summary>The password of <see cref="User"/>, or null.</summary>
     public string? Password { get; }
 
     /// <summary>Its network namespace; null is ours.</summary>
     public NetworkNamespace? Network { get; }
 
     /// <summary>The process's working directory: configuration, log, data.</summary>
-    public string Directory { get; }
+    public string Folder { get; }
 
     /// <summary>Process id of the server itself while it runs; 0 otherwise.</summary>
     public int Pid => Runs ? _process!.Id : 0;
@@ -57,6 +60,16 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     /// <summary>A port that nobody listens on now, and that no other test of this process was given.</summary>
     public static int FreePort() => FreePorts.Take();
 
+    /// <summary>The version of the installed redis-server, such as 7.0.15.</summary>
+    public static async Task<Version> InstalledVersionAsync()
+    {
+        var said = (await Shell.RunAsync("redis-server", ["--version"])).Output;
+        var start = said.IndexOf("v=", StringComparison.Ordinal) + 2;
+        return start >= 2 && Version.TryParse(said[start..].Split(' ')[0], out var version)
+            ? version
+            : throw new InvalidOperationException($"redis-server --version says: {said}");
+    }
+
     /// <summary>Starts a redis-server of its own on loopback and waits until it answers.</summary>
     /// <param name="settings">Further redis.conf lines.</param>
     /// <param name="replicaOf">The master to follow; null starts a master.</param>
@@ -64,7 +77,7 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     /// <param name="port">A fixed port, as <see cref="FreePort"/> gives; null chooses one.</param>
     public static async Task<RedisProcess> StartServerAsync(IEnumerable<string>? settings = null, IPEndPoint? replicaOf = null, string? password = null, int? port = null)
     {
-        var process = new RedisProcess("redis", "redis-server", new(IPAddress.Loopback, port ?? FreePort()), password, null);
+        var process = new RedisProcess("redis", "redis-server", new(IPAddress.Loopback, port ?? FreePort()), null, password, null);
         return await StartedAsync(process, RedisConfigurations.PlainServer(replicaOf, password, settings ?? []));
     }
 
@@ -74,30 +87,28 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     /// <param name="port">A fixed port; null chooses one.</param>
     public static async Task<RedisProcess> StartSentinelAsync(IEnumerable<string> settings, string? password = null, int? port = null)
     {
-        var process = new RedisProcess("sentinel", "redis-sentinel", new(IPAddress.Loopback, port ?? FreePort()), password, null);
+        var process = new RedisProcess("sentinel", "redis-sentinel", new(IPAddress.Loopback, port ?? FreePort()), null, password, null);
         return await StartedAsync(process, RedisConfigurations.WithSentinelPassword(settings, password));
     }
 
-    /// <summary>Writes the configuration anew and starts the program; it must not run.</summary>
-    public void Start(IEnumerable<string> settings)
+    /// <summary>Writes the configuration again, the settings after what every plain process has, and starts the program; it must not run.</summary>
+    public void Start(IEnumerable<string> settings) => StartWith(RedisConfigurations.Common(EndPoint, Network is not null, Folder).Concat(settings));
+
+    /// <summary>Writes the whole configuration and starts the program; it must not run.</summary>
+    internal void StartWith(IEnumerable<string> configuration)
     {
-        string[] common =
-        [
-            string.Create(CultureInfo.InvariantCulture, $"port {EndPoint.Port}"),
-            $"bind {EndPoint.Address}{(Network is null ? "" : " 127.0.0.1")}",
-            "protected-mode no",
-            "daemonize no",
-            $"dir {Directory}",
-        ];
-        _work.Write($"{Name}/redis.conf", string.Join('\n', common.Concat(settings)) + "\n");
+        Write("redis.conf", configuration);
         Run();
     }
 
-    /// <summary>Opens a connection, authenticated with <see cref="Password"/>, from the node's own namespace: a cut does not matter.</summary>
+    /// <summary>Writes a file into its directory.</summary>
+    internal void Write(string file, IEnumerable<string> lines) => _work.Write($"{Name}/{file}", string.Join('\n', lines) + "\n");
+
+    /// <summary>Opens a connection, logged in as <see cref="User"/>, from the node's own namespace: a cut does not matter.</summary>
     public RespConnection Connect(TimeSpan? timeout = null)
         => Password is null
             ? RespConnection.Connect(EndPoint, timeout ?? TimeSpan.FromSeconds(2), Network)
-            : RespConnection.Connect(EndPoint, timeout ?? TimeSpan.FromSeconds(2), null, Password, Network);
+            : RespConnection.Connect(EndPoint, timeout ?? TimeSpan.FromSeconds(2), User, Password, Network);
 
     /// <summary>Runs one command on a connection of its own.</summary>
     /// <exception cref="RespErrorException">An error reply.</exception>
@@ -110,7 +121,7 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     /// <summary>INFO of a section.</summary>
     public Dictionary<string, string> Info(string section) => Call("INFO", section).ToInfo();
 
-    /// <summary>Opens a connection, authenticated with <see cref="Password"/>.</summary>
+    /// <summary>Opens a connection, logged in as <see cref="User"/>.</summary>
     public Task<RespConnection> ConnectAsync() => Task.Run(() => Connect(TimeSpan.FromSeconds(5)));
 
     /// <summary>Runs one command on a connection of its own.</summary>
@@ -206,7 +217,7 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
         }
 
         _process?.Dispose();
-        _process = ChildProcess.Start(Name, _program, [Path.Combine(Directory, "redis.conf")], Path.Combine(Directory, "log"), Network);
+        _process = ChildProcess.Start(Name, _program, [Path.Combine(Folder, "redis.conf")], Path.Combine(Folder, "log"), Network);
     }
 
     private ChildProcess Running() => Runs ? _process! : throw new InvalidOperationException($"{Name} does not run");

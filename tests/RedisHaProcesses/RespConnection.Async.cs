@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 
 namespace RedisHaProcesses;
 
@@ -11,10 +12,15 @@ public sealed partial class RespConnection
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     /// <summary>Connects, and authenticates when a password is given.</summary>
-    public static Task<RespConnection> ConnectAsync(IPEndPoint endPoint, string? password = null, string? user = null, TimeSpan? within = null)
+    public static Task<RespConnection> ConnectAsync(
+        IPEndPoint endPoint, string? password = null, string? user = null, TimeSpan? within = null, NetworkNamespace? network = null)
         => Task.Run(() => password is null
-            ? Connect(endPoint, within ?? TimeSpan.FromSeconds(5))
-            : Connect(endPoint, within ?? TimeSpan.FromSeconds(5), user, password));
+            ? Connect(endPoint, within ?? TimeSpan.FromSeconds(5), network)
+            : Connect(endPoint, within ?? TimeSpan.FromSeconds(5), user, password, network));
+
+    /// <summary>Sends one command and returns its reply, an error reply among them.</summary>
+    /// <exception cref="IOException">The connection ended, or the timeout passed.</exception>
+    public Task<RespReply> AskAsync(params string[] command) => Task.Run(() => Ask(command));
 
     /// <summary>Sends one command and returns its reply: string, long, null or object?[]; waits at most 10 s.</summary>
     /// <exception cref="RespErrorException">The server answered with an error.</exception>
@@ -53,6 +59,31 @@ public sealed partial class RespConnection
         }
     });
 
+    /// <summary>Waits without a word until the other side resets the connection; false when it has not within <paramref name="patience"/>.</summary>
+    /// <exception cref="IOException">It ended in another way, or something was said.</exception>
+    public Task<bool> IsResetWithinAsync(TimeSpan patience) => Task.Run(() =>
+    {
+        var usual = _socket.ReceiveTimeout;
+        _socket.ReceiveTimeout = Math.Max(1, (int)patience.TotalMilliseconds);
+        try
+        {
+            var count = _socket.Receive(stackalloc byte[1]);
+            throw new IOException(count > 0 ? "an idle connection was sent something" : "closed by the peer");
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.WouldBlock or SocketError.TimedOut)
+        {
+            return false;
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionReset)
+        {
+            return true;
+        }
+        finally
+        {
+            _socket.ReceiveTimeout = usual;
+        }
+    });
+
     /// <summary>A reply that is a flat list of names and values (SENTINEL MASTER, CONFIG GET) as a dictionary.</summary>
     public static Dictionary<string, string> Pairs(object? reply)
     {
@@ -67,5 +98,5 @@ public sealed partial class RespConnection
     }
 
     /// <summary>The lines of INFO as a dictionary.</summary>
-    public static Dictionary<string, string> Info(object? reply) => new RespReply('$', (string)reply!, null).ToInfo();
+    public static Dictionary<string, string> Info(object? reply) => new RespReply('$', (string)reply!, []).ToInfo();
 }

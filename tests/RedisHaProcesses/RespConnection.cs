@@ -39,19 +39,7 @@ public sealed partial class RespConnection : IDisposable
     /// <exception cref="IOException">Refused, unreachable or timed out.</exception>
     public static RespConnection Connect(IPEndPoint endPoint, TimeSpan timeout, NetworkNamespace? network = null)
     {
-        Socket socket;
-        if (network is null)
-        {
-            socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        }
-        else
-        {
-            using (network.Enter())
-            {
-                socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            }
-        }
-
+        var socket = network?.Socket() ?? new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         try
         {
             socket.NoDelay = true;
@@ -118,9 +106,16 @@ public sealed partial class RespConnection : IDisposable
     /// <exception cref="IOException">The connection is gone, or the timeout passed.</exception>
     public RespReply Call(params ReadOnlySpan<string> words)
     {
-        Send(Encode(words));
-        var reply = Read();
+        var reply = Ask(words);
         return reply.IsError ? throw new RespErrorException(reply.Text) : reply;
+    }
+
+    /// <summary>Sends a command and reads its reply, an error reply among them.</summary>
+    /// <exception cref="IOException">The connection is gone, or the timeout passed.</exception>
+    public RespReply Ask(params ReadOnlySpan<string> words)
+    {
+        Send(Encode(words));
+        return Read();
     }
 
     /// <summary>
@@ -160,16 +155,16 @@ public sealed partial class RespConnection : IDisposable
         switch (type)
         {
             case '+' or '-' or ':':
-                return new RespReply(type, Encoding.UTF8.GetString(line[1..]), null);
+                return new RespReply(type, Encoding.UTF8.GetString(line[1..]), []);
             case '$' or '*' when Utf8Parser.TryParse(line[1..], out int length, out var read) && read == line.Length - 1:
                 if (length < 0)
                 {
-                    return new RespReply(type, "", null) { IsNil = true };
+                    return new RespReply(type, "", []) { IsNil = true };
                 }
 
                 if (type == '$')
                 {
-                    return new RespReply(type, ReadBulk(length), null);
+                    return new RespReply(type, ReadBulk(length), []);
                 }
 
                 var items = new RespReply[length];

@@ -27,11 +27,11 @@ public sealed class RoutedNetwork : IDisposable
         try
         {
             // Writing "all" also sets every interface that comes later.
-            Shell.Run(
-                router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
-                "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0");
-            Shell.RunWithInput(
+            await Shell.RunInAsync(router, ["sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
+                "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0"]);
+            await Shell.RunInAsync(
                 router,
+                ["nft", "-f", "-"],
                 """
                 table ip cut {
                   set island { type ipv4_addr; }
@@ -41,8 +41,7 @@ public sealed class RoutedNetwork : IDisposable
                     ip saddr != @island ip daddr @island drop;
                   }
                 }
-                """,
-                "nft", "-f", "-");
+                """);
             return new RoutedNetwork(directory, router);
         }
         catch
@@ -60,23 +59,23 @@ public sealed class RoutedNetwork : IDisposable
         var machine = await NetworkNamespace.CreateAsync(name, _directory);
         _machines.Add(machine);
         var port = $"v-{name}";
-        Shell.Run(_router, "ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", machine.Holder);
-        Shell.Run(_router, "ip", "link", "set", port, "up");
-        Shell.Run(_router, "ip", "addr", "add", "169.254.0.1/32", "dev", port);
-        Shell.Run(_router, "ip", "route", "add", $"{address}/32", "dev", port);
-        Shell.Run(machine, "ip", "addr", "add", $"{address}/32", "dev", "eth0");
-        Shell.Run(machine, "ip", "link", "set", "eth0", "up");
-        Shell.Run(machine, "ip", "route", "add", "169.254.0.1/32", "dev", "eth0");
-        Shell.Run(machine, "ip", "route", "add", "default", "via", "169.254.0.1", "src", address.ToString());
+        await Shell.RunInAsync(_router, ["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", machine.Holder]);
+        await Shell.RunInAsync(_router, ["ip", "link", "set", port, "up"]);
+        await Shell.RunInAsync(_router, ["ip", "addr", "add", "169.254.0.1/32", "dev", port]);
+        await Shell.RunInAsync(_router, ["ip", "route", "add", $"{address}/32", "dev", port]);
+        await Shell.RunInAsync(machine, ["ip", "addr", "add", $"{address}/32", "dev", "eth0"]);
+        await Shell.RunInAsync(machine, ["ip", "link", "set", "eth0", "up"]);
+        await Shell.RunInAsync(machine, ["ip", "route", "add", "169.254.0.1/32", "dev", "eth0"]);
+        await Shell.RunInAsync(machine, ["ip", "route", "add", "default", "via", "169.254.0.1", "src", address.ToString()]);
         return machine;
     }
 
     /// <summary>Cuts the machines with these addresses off from all others, at once.</summary>
-    public void Cut(params IEnumerable<IPAddress> island)
-        => Shell.Run(_router, "nft", "add", "element", "ip", "cut", "island", $"{{ {string.Join(", ", island)} }}");
+    public Task CutAsync(params IEnumerable<IPAddress> island)
+        => Shell.RunInAsync(_router, ["nft", "add", "element", "ip", "cut", "island", $"{{ {string.Join(", ", island)} }}"]);
 
     /// <summary>Ends every cut.</summary>
-    public void Heal() => Shell.Run(_router, "nft", "flush", "set", "ip", "cut", "island");
+    public Task HealAsync() => Shell.RunInAsync(_router, ["nft", "flush", "set", "ip", "cut", "island"]);
 
     /// <summary>Ends the namespaces. The processes in them must have ended.</summary>
     public void Dispose()

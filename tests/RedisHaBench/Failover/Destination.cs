@@ -7,8 +7,9 @@ using RedisHaProcesses;
 namespace RedisHaBench.Failover;
 
 /// <summary>
-/// The proxy under test as a client sees it. A session starts with AUTH and CONFIG GET port in one packet: a TCP proxy keeps a session on
-/// one node, and the nodes' ports differ, so the reply says which node this session writes to.
+/// The proxy under test as a client sees it, with a client's rights. A session starts with AUTH and CLIENT INFO in one packet: a TCP proxy
+/// keeps a session on one node, the reply names the address at which the node took the connection (laddr), and the nodes' ports differ, so
+/// it says which node this session writes to.
 /// </summary>
 internal sealed class Destination
 {
@@ -18,7 +19,7 @@ internal sealed class Destination
     {
         EndPoint = endPoint;
         Network = network;
-        Hello = [.. RespConnection.Encode("AUTH", deployment.Accounts.Client), .. RespConnection.Encode("CONFIG", "GET", "port")];
+        Hello = [.. RespConnection.Encode("AUTH", deployment.Accounts.Client), .. RespConnection.Encode("CLIENT", "INFO")];
         Array.Fill(_nodeByPort, (sbyte)-1);
         for (var i = 0; i < deployment.Nodes.Count; i++)
         {
@@ -52,16 +53,15 @@ internal sealed class Destination
             return -1;
         }
 
-        if (!line.SequenceEqual("*2"u8))
+        if (line.Length == 0 || line[0] != '$')
         {
             throw Unexpected(line);
         }
 
-        connection.ReadLine(); // $4
-        connection.ReadLine(); // port
-        connection.ReadLine(); // length of the number
+        // id=7 addr=127.0.0.1:51000 laddr=127.79.3.1:10002 fd=8 ...
         line = connection.ReadLine();
-        return System.Buffers.Text.Utf8Parser.TryParse(line, out ushort port, out _) && _nodeByPort[port] >= 0
+        var address = line[(line.IndexOf(" laddr="u8) + " laddr="u8.Length)..];
+        return System.Buffers.Text.Utf8Parser.TryParse(address[(address.IndexOf((byte)':') + 1)..], out ushort port, out _) && _nodeByPort[port] >= 0
             ? _nodeByPort[port]
             : throw Unexpected(line);
     }

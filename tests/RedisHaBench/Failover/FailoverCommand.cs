@@ -57,7 +57,7 @@ internal static class FailoverCommand
             var section = FailoverReport.SectionOf(parse.GetValue(minReplicas));
             if (parse.GetValue(document) is { } file && !MarkdownSection.IsIn(file, section))
             {
-                Console.Error.WriteLine($"--document: {file} is no file with the lines <!-- {section} --> and <!-- /{section} -->");
+                Console.Error.WriteLine($"--document: {file} is not a file with the lines <!-- {section} --> and <!-- /{section} -->");
                 return 2;
             }
 

@@ -111,7 +111,11 @@ internal static class FailoverRun
         var written = writers.Select(w => w.Join()).ToArray();
         var waits = waiting.SelectMany(w => w.Join()).ToArray();
         var nodes = probes.Select(p => p.Join()).ToArray();
-        scenario.Heal?.Invoke(deployment);
+        if (scenario.Heal is { } heal)
+        {
+            await heal(deployment);
+        }
+
         await deployment.ConvergedAsync(TimeSpan.FromSeconds(60), cancellationToken);
         return new RunRecord
         {
@@ -163,7 +167,7 @@ internal static class FailoverRun
                 using var connection = n.Item.Connect(TimeSpan.FromSeconds(10));
                 return (IReadOnlyDictionary<string, HashSet<int>>)writers.ToDictionary(
                     w => w.Name,
-                    w => connection.Call("HKEYS", w.Name).Items!.Select(i => int.Parse(i.Text, CultureInfo.InvariantCulture)).ToHashSet(),
+                    w => connection.Call("HKEYS", w.Name).Items.Select(i => int.Parse(i.Text, CultureInfo.InvariantCulture)).ToHashSet(),
                     StringComparer.Ordinal);
             });
 }

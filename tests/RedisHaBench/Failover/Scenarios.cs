@@ -53,7 +53,7 @@ internal sealed record Scenario
     public Func<RedisDeployment, Task>? Prepare { get; init; }
 
     /// <summary>Undoes what is left of it after the clients have stopped, so that the nodes can converge.</summary>
-    public Action<RedisDeployment>? Heal { get; init; }
+    public Func<RedisDeployment, Task>? Heal { get; init; }
 
     /// <summary>Bar on <see cref="Measurements.Recovery"/>.</summary>
     public TimeSpan? RecoveryBar { get; init; }
@@ -239,13 +239,13 @@ internal static class Scenarios
             Act = async stage =>
             {
                 stage.Mark("cut");
-                stage.Deployment.Network!.Cut(stage.Master.EndPoint.Address, FailoverRun.ProxyAddress);
+                await stage.Deployment.Network!.CutAsync(stage.Master.EndPoint.Address, FailoverRun.ProxyAddress);
                 await stage.PromotedAsync(PromotionTimeout, stage.Master);
                 await Task.Delay(TimeSpan.FromSeconds(4));
-                stage.Deployment.Network.Heal();
+                await stage.Deployment.Network.HealAsync();
                 stage.Mark(Analysis.Recovered);
             },
-            Heal = deployment => deployment.Network!.Heal(),
+            Heal = deployment => deployment.Network!.HealAsync(),
         },
     ];
 

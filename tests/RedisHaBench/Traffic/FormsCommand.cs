@@ -49,7 +49,7 @@ internal static class FormsCommand
         form.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), names));
         document.Validators.Add(r => OptionRules.Check(
             r.GetValueOrDefault<string?>() is not { } file || MarkdownSection.IsIn(file, Section), r,
-            $"--document: {r.GetValueOrDefault<string?>()} is no file with the lines <!-- {Section} --> and <!-- /{Section} -->"));
+            $"--document: {r.GetValueOrDefault<string?>()} is not a file with the lines <!-- {Section} --> and <!-- /{Section} -->"));
         var command = new Command("forms", "Publishes the proxy in each form that .NET knows, and compares size, start and memory.") { form, document };
         command.SetAction((parse, cancellationToken) => Interruptible.RunAsync("bench forms", async () =>
         {

@@ -41,7 +41,7 @@ internal static class LoadRun
         List<string> words =
         [
             Installed.Path("redis-benchmark")!, "-h", contender.EndPoint.Address.ToString(), "-p", Text(contender.EndPoint.Port),
-            "-a", deployment.Accounts.Client, "-c", Text(load.Clients), "-P", Text(load.Pipeline), "-n", Text(requests),
+            "--user", Stage.BenchmarkUser, "-a", deployment.Accounts.Client, "-c", Text(load.Clients), "-P", Text(load.Pipeline), "-n", Text(requests),
         ];
         if (!load.BothWays)
         {

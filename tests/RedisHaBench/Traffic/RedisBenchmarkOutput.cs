@@ -39,7 +39,7 @@ internal sealed partial record RedisBenchmarkOutput
         var summary = Summary().Match(text);
         if (!completed.Success || !throughput.Success || !summary.Success)
         {
-            throw new FormatException($"this is no report of redis-benchmark: '{text[..Math.Min(text.Length, 200)].Trim()}'");
+            throw new FormatException($"this is not a report of redis-benchmark: '{text[..Math.Min(text.Length, 200)].Trim()}'");
         }
 
         var begin = text.IndexOf("Latency by percentile distribution:", StringComparison.Ordinal);

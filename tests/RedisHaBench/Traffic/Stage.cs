@@ -101,6 +101,12 @@ internal sealed class RunningContender : IDisposable
 /// <summary>A deployment for the traffic bench.</summary>
 internal static class Stage
 {
+    /// <summary>
+    /// The user of redis-benchmark, with the clients' password: it asks for CONFIG GET first and ends when it may not (redis-benchmark.c,
+    /// getRedisConfig), which clients may not. So this user has the clients' rights and CONFIG GET.
+    /// </summary>
+    public const string BenchmarkUser = "redis-benchmark";
+
     /// <summary>Starts three nodes and three Sentinels as the product configures them, with the values that loads read.</summary>
     public static async Task<RedisDeployment> StartDeploymentAsync(CancellationToken cancellationToken)
     {
@@ -110,12 +116,16 @@ internal static class Stage
                 AsProduct = true,
                 DownAfterMilliseconds = 5000,
                 FailoverTimeoutMilliseconds = 60_000,
-                // A storm of connections through HAProxy would overflow the default backlog of 511, and wait for TCP's retries.
-                Settings = ["tcp-backlog 4096", "maxclients 15000"],
             },
             cancellationToken);
         try
         {
+            foreach (var node in deployment.Nodes)
+            {
+                var rights = node.Call("ACL", "GETUSER", "default").ToDictionary()["commands"];
+                node.Call(["ACL", "SETUSER", BenchmarkUser, "on", $">{deployment.Accounts.Client}", "~*", "&*", .. rights.Split(' '), "+config|get"]);
+            }
+
             foreach (var load in Loads.All.Where(l => !l.FanOut).DistinctBy(l => l.Key))
             {
                 deployment.Nodes[0].Call("SET", load.Key, Value(load));

@@ -34,7 +34,7 @@ internal static class TrafficCommand
         proxy.Validators.Add(r => OptionRules.Check(r.GetValueOrDefault<string?>() is not { } file || File.Exists(file), r, $"--proxy: there is no file {r.GetValueOrDefault<string?>()}"));
         document.Validators.Add(r => OptionRules.Check(
             r.GetValueOrDefault<string?>() is not { } file || MarkdownSection.IsIn(file, TrafficReport.Section), r,
-            $"--document: {r.GetValueOrDefault<string?>()} is no file with the lines <!-- {TrafficReport.Section} --> and <!-- /{TrafficReport.Section} -->"));
+            $"--document: {r.GetValueOrDefault<string?>()} is not a file with the lines <!-- {TrafficReport.Section} --> and <!-- /{TrafficReport.Section} -->"));
 
         var command = new Command("traffic", "What the proxy that ships costs under load, against HAProxy as well tuned as it can be and against no proxy, on a real Redis deployment on this machine. Exits 1 when the default engine misses a bar.")
         {

@@ -424,7 +424,7 @@ public sealed class ApplyTests
     [InlineData("ol", "sshd.service")]
     public async Task Exactly_the_listed_keys_open_a_node(string distribution, string unit)
     {
-        Skip.IfNot(Shell.Has("ssh-keygen"), "ssh-keygen is not installed");
+        Skip.IfNot(Installed.Has("ssh-keygen"), "ssh-keygen is not installed");
         using var machine = new Machine(distribution);
         machine.WithoutStandIn("ssh-keygen");
         machine.StandIn("systemctl", $"case $1 in cat) [ \"$2\" = {unit} ] ;; is-active) exit 3 ;; esac");

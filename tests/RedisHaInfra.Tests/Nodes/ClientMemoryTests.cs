@@ -14,7 +14,7 @@ public sealed class ClientMemoryTests
     [InlineData(false)]
     public async Task Seven_hundred_unread_answers_of_1_MB_stop_nobody_from_writing(bool bounded)
     {
-        Skip.IfNot(Shell.Has("redis-server") && Shell.Has("redis-cli"), "redis-server and redis-cli are not installed");
+        Skip.IfNot(Installed.Has("redis-server", "redis-cli"), "redis-server and redis-cli are not installed");
         // A small node, with the payload's own bounds; and without them, so that the test is known to test something.
         string[] bounds = [.. PayloadInputs.FileOf(NodePayload.ApplyScript(PayloadInputs.Redis()), "settings.conf").Split('\n')
             .Select(line => line.Replace("@7.0 ", string.Empty, StringComparison.Ordinal))

@@ -17,7 +17,7 @@ public sealed partial class ClusterTests
 
         // First bootstrap: the first node promotes itself only when both others say that they never held data.
         Task first = cluster.StartRedisAsync(1);
-        await LoopbackCluster.UntilAsync(() => Task.FromResult(cluster.BootRule(1).StartsWith("F4 waiting", StringComparison.Ordinal)), "redis1 does not wait for the others");
+        await Eventually.HoldsAsync(() => cluster.BootRule(1).StartsWith("F4 waiting", StringComparison.Ordinal), () => "redis1 waits for the others: " + cluster.BootRule(1));
         await cluster.StartRedisAsync(2);
         Assert.Equal("0", (await cluster.OperatorAsync(2, 6379, "CONFIG", "GET", "replica-priority")).Split('\n')[1]);
         Assert.False(first.IsCompleted);
@@ -31,7 +31,7 @@ public sealed partial class ClusterTests
         Assert.Equal("2", await cluster.OperatorAsync(1, 6379, "WAIT", "2", "5000"));
 
         // A killed process comes back as master at once, with its data.
-        await LoopbackCluster.UntilAsync(async () => (await cluster.OperatorAsync(1, 6379, "INFO", "persistence")).Contains("aof_pending_bio_fsync:0", StringComparison.Ordinal), "the append-only file is not written");
+        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(1, 6379, "INFO", "persistence")).Contains("aof_pending_bio_fsync:0", StringComparison.Ordinal), () => "the append-only file is written");
         cluster.PowerCut(1);
         await cluster.StartRedisAsync(1);
         Assert.StartsWith("M1 master", cluster.BootRule(1), StringComparison.Ordinal);
@@ -42,7 +42,7 @@ public sealed partial class ClusterTests
         cluster.PowerCut(1);
         cluster.Wipe(1);
         Task wiped = cluster.StartRedisAsync(1);
-        await LoopbackCluster.UntilAsync(() => Task.FromResult(cluster.BootRule(1).StartsWith("F2 waiting", StringComparison.Ordinal)), "redis1 does not wait: " + cluster.BootRule(1));
+        await Eventually.HoldsAsync(() => cluster.BootRule(1).StartsWith("F2 waiting", StringComparison.Ordinal), () => "redis1 waits: " + cluster.BootRule(1));
         await wiped;
         Assert.Contains("replica of", cluster.BootRule(1), StringComparison.Ordinal);
         int master = await cluster.SettledAsync();
@@ -68,8 +68,8 @@ public sealed partial class ClusterTests
         // FAILOVER TO: the Sentinels still name the old master when the new one restarts, and it must stay master.
         int target = master == 2 ? 3 : 2;
         Assert.Equal("OK", await cluster.OperatorAsync(master, 6379, "FAILOVER", "TO", cluster.Address(target), "6379", "TIMEOUT", "1000"));
-        await LoopbackCluster.UntilAsync(async () => (await cluster.OperatorAsync(target, 6379, "ROLE")).StartsWith("master", StringComparison.Ordinal)
-            && (await cluster.OperatorAsync(master, 6379, "INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal), "FAILOVER TO has not happened");
+        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(target, 6379, "ROLE")).StartsWith("master", StringComparison.Ordinal)
+            && (await cluster.OperatorAsync(master, 6379, "INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal), () => "FAILOVER TO happens");
         cluster.PowerCut(target);
         await cluster.StartRedisAsync(target);
         Assert.StartsWith("M3 master", cluster.BootRule(target), StringComparison.Ordinal);
@@ -137,5 +137,5 @@ public sealed partial class ClusterTests
     private static partial Regex RefusalForm();
 
     private static void SkipWithoutRedis() =>
-        Skip.IfNot(Shell.Has("redis-server") && Shell.Has("redis-sentinel") && Shell.Has("redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
+        Skip.IfNot(Installed.Has("redis-server", "redis-sentinel", "redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
 }

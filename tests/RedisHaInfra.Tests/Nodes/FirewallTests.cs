@@ -86,7 +86,7 @@ public sealed class FirewallTests
     public async Task Clients_of_a_server_of_the_account_get_their_answers()
     {
         SkipWithoutNamespaces();
-        Skip.IfNot(Shell.Has("redis-server") && Shell.Has("redis-cli"), "redis-server and redis-cli are not installed");
+        Skip.IfNot(Installed.Has("redis-server", "redis-cli"), "redis-server and redis-cli are not installed");
         using Machine machine = await AppliedAsync(NodePayload.ApplyScript(PayloadInputs.Redis(1, "10.9.0")));
         machine.WithoutStandIn("redis-server", "redis-cli");
         ShellResult result = await InNamespaceAsync(machine, """
@@ -141,5 +141,5 @@ public sealed class FirewallTests
     }
 
     private static void SkipWithoutNamespaces() =>
-        Skip.IfNot(Environment.UserName == "root" && Shell.Has("nft") && Shell.Has("unshare") && Shell.Has("ip"), "needs root, nftables and iproute2");
+        Skip.IfNot(Environment.UserName == "root" && Installed.Has("nft", "unshare", "ip"), "needs root, nftables and iproute2");
 }

@@ -50,7 +50,7 @@ public sealed class HostKeyTests
     [SkippableFact]
     public async Task OpenSSH_reads_the_private_key_and_finds_the_same_public_one()
     {
-        Skip.IfNot(OperatingSystem.IsLinux() && Shell.Has("ssh-keygen"), "ssh-keygen is not installed");
+        Skip.IfNot(OperatingSystem.IsLinux() && Installed.Has("ssh-keygen"), "ssh-keygen is not installed");
         string path = Path.GetTempFileName();
         try
         {

@@ -234,7 +234,7 @@ public sealed class HostileAccountTests
                     Directory.Delete(path, recursive: true);
                 }
                 File.Delete(path);
-                File.CreateSymbolicLink(path, isFolder ? victims.Folder : victims.File);
+                File.CreateSymbolicLink(path, isFolder ? victims.Folder : victims.Script);
                 planted++;
             }
         }
@@ -246,7 +246,7 @@ public sealed class HostileAccountTests
     {
         public string Folder => folder;
 
-        public string File => Path.Combine(folder, "node.sh");
+        public string Script => Path.Combine(folder, "node.sh");
 
         public static Victims Create(Machine machine)
         {
@@ -254,7 +254,7 @@ public sealed class HostileAccountTests
             Directory.CreateDirectory(folder);
             foreach (string name in Names.Append("node.sh"))
             {
-                System.IO.File.WriteAllText(Path.Combine(folder, name), "# root's\n");
+                File.WriteAllText(Path.Combine(folder, name), "# root's\n");
             }
             return new Victims(folder, State(folder));
         }

@@ -9,8 +9,8 @@ namespace RedisHaInfra.Tests.Nodes;
 
 internal sealed class LoopbackCluster : IAsyncDisposable
 {
-    private readonly Dictionary<string, Process> _processes = [];
-    private readonly System.Collections.Concurrent.ConcurrentDictionary<string, System.Collections.Concurrent.ConcurrentQueue<string>> _output = [];
+    private readonly Dictionary<string, ChildProcess> _processes = [];
+    private readonly WorkDirectory _logs = new();
     private readonly List<Task> _rules = [];
     private readonly CancellationTokenSource _stop = new();
 
@@ -76,7 +76,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         Directory.CreateDirectory(folder);
         File.Copy(Path.Combine(machine.Root, "etc/redis-ha/redis.conf"), Path.Combine(folder, "redis.conf"), overwrite: true);
         Start($"redis {number}", "redis-server", [Path.Combine(folder, "redis.conf")]);
-        await UntilAsync(async () => await OperatorAsync(number, 6379, "PING") == "PONG", $"redis-server {number} does not answer");
+        await Eventually.HoldsAsync(async () => await OperatorAsync(number, 6379, "PING") == "PONG", () => $"redis-server {number} does not answer");
         Directory.Delete(folder, recursive: true);
         string scripts = Path.Combine(machine.Root, "usr/local/libexec/redis-ha");
         string steps = string.Join(" && ", ((string[])["joined.sh copied", "mark.sh member", "joined.sh admitted", "mark.sh promotable", "joined.sh founders"]).Select(step => $"bash {scripts}/{step}"));
@@ -98,17 +98,16 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     public bool Runs(int number) => !_processes[$"redis {number}"].HasExited;
 
     /// <summary>What a process has written.</summary>
-    public string Output(string what) => string.Join('\n', _output[what]);
+    public string Output(string what) => _processes[what].LogTail(int.MaxValue);
 
     /// <summary>What the boot rule last said on a node.</summary>
     public string BootRule(int number) => Machines[number].InRoot("/run/redis-ha/boot-rule").TrimEnd('\n');
 
     public void Kill(string what)
     {
-        if (_processes.Remove(what, out Process? process))
+        if (_processes.Remove(what, out ChildProcess? process))
         {
-            process.Kill(entireProcessTree: true);
-            process.WaitForExit();
+            process.KillTree();
             process.Dispose();
         }
     }
@@ -180,20 +179,6 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         throw new TimeoutException($"The cluster has not settled: {seen}");
     }
 
-    /// <summary>Waits for a condition.</summary>
-    public static async Task UntilAsync(Func<Task<bool>> condition, string what, int seconds = 20)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!await condition())
-        {
-            if (clock.Elapsed > TimeSpan.FromSeconds(seconds))
-            {
-                throw new TimeoutException(what);
-            }
-            await Task.Delay(50);
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -203,6 +188,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
             Kill(what);
         }
         _stop.Dispose();
+        _logs.Dispose();
         foreach (Machine machine in Machines.Values)
         {
             machine.Dispose();
@@ -212,13 +198,6 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     private void Start(string what, string program, string[] arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         Kill(what);
-        Process process = Shell.Start(program, arguments, environment);
-        // A full pipe would stop them.
-        System.Collections.Concurrent.ConcurrentQueue<string> output = _output.GetOrAdd(what, _ => []);
-        process.OutputDataReceived += (_, line) => output.Enqueue(line.Data ?? string.Empty);
-        process.ErrorDataReceived += (_, _) => { };
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
-        _processes[what] = process;
+        _processes[what] = ChildProcess.Start(what, program, arguments, Path.Combine(_logs.Path, $"{what}.log"), environment: environment);
     }
 }

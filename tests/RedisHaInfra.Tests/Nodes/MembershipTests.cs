@@ -10,7 +10,7 @@ public sealed class MembershipTests
     [SkippableFact]
     public async Task A_new_node_waits_for_the_proxies_and_one_that_leaves_is_forgotten()
     {
-        Skip.IfNot(Shell.Has("redis-server") && Shell.Has("redis-sentinel") && Shell.Has("redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
+        Skip.IfNot(Installed.Has("redis-server", "redis-sentinel", "redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
         await using LoopbackCluster cluster = await LoopbackCluster.CreateAsync();
 
         // Before the first bootstrap there is nothing to say; after it every founder is promotable without being asked.
@@ -23,7 +23,7 @@ public sealed class MembershipTests
         await cluster.AddAsync(4, nodes: 4);
         await cluster.StartRedisAsync(4);
         await FollowsAsync(cluster, 4);
-        await LoopbackCluster.UntilAsync(() => Task.FromResult(cluster.Machines[4].Exists("root/var/lib/redis/redis-ha.member")), "redis4 is no member");
+        await Eventually.HoldsAsync(() => cluster.Machines[4].Exists("root/var/lib/redis/redis-ha.member"), () => "redis4 is a member");
         cluster.PowerCut(4);
         await cluster.StartRedisAsync(4);
         await FollowsAsync(cluster, 4);
@@ -75,12 +75,12 @@ public sealed class MembershipTests
     {
         foreach (int number in numbers)
         {
-            await LoopbackCluster.UntilAsync(async () => await PriorityAsync(cluster, number) == "100" && cluster.Machines[number].Exists("root/var/lib/redis-ha/promotable"), $"redis{number} is not promotable");
+            await Eventually.HoldsAsync(async () => await PriorityAsync(cluster, number) == "100" && cluster.Machines[number].Exists("root/var/lib/redis-ha/promotable"), () => $"redis{number} is promotable");
         }
     }
 
     private static Task FollowsAsync(LoopbackCluster cluster, int number) =>
-        LoopbackCluster.UntilAsync(async () => (await cluster.OperatorAsync(number, 6379, "INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal), $"redis{number} does not follow");
+        Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(number, 6379, "INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal), () => $"redis{number} follows");
 
     private static async Task<string> PriorityAsync(LoopbackCluster cluster, int number) => (await cluster.OperatorAsync(number, 6379, "CONFIG", "GET", "replica-priority")).Split('\n')[1];
 }

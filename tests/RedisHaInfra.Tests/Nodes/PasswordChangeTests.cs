@@ -41,7 +41,7 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
         Start("redis-sentinel", sentinel);
         foreach (int port in new[] { 6379, 26379 })
         {
-            await LoopbackCluster.UntilAsync(() => AcceptsAsync(port, "operator", Old.Operator), $"port {port} does not answer");
+            await Eventually.HoldsAsync(() => AcceptsAsync(port, "operator", Old.Operator), () => $"port {port} answers");
         }
     }
 

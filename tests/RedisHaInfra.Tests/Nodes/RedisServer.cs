@@ -1,6 +1,5 @@
 // One redis-server on a loopback address of its own, with the users of a rendered payload.
 
-using System.Diagnostics;
 using System.Globalization;
 using RedisHaInfra.Nodes;
 
@@ -8,8 +7,8 @@ namespace RedisHaInfra.Tests.Nodes;
 
 internal sealed class RedisServer : IAsyncDisposable
 {
-    private readonly string _directory = Directory.CreateTempSubdirectory("redis-ha-server").FullName;
-    private Process? _process;
+    private readonly WorkDirectory _work = new();
+    private ChildProcess? _process;
 
     private RedisServer(string program, int version)
     {
@@ -38,17 +37,12 @@ internal sealed class RedisServer : IAsyncDisposable
         string version = (await Shell.RunAsync(program, ["--version"])).Output.Split("v=")[1].Split(' ')[0];
         string[] parts = version.Split('.');
         var server = new RedisServer(program, (int.Parse(parts[0], CultureInfo.InvariantCulture) * 100) + int.Parse(parts[1], CultureInfo.InvariantCulture));
-        string users = Path.Combine(server._directory, "users.acl");
-        await File.WriteAllTextAsync(users, server.ForThisVersion(PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "users.acl")));
-        server._process = Shell.Start(program,
+        string users = server._work.Write("users.acl", server.ForThisVersion(PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "users.acl")));
+        server._process = ChildProcess.Start("redis-server", program,
         [
-            "--bind", server.Address, "--port", "6379", "--dir", server._directory, "--aclfile", users, "--save", string.Empty, .. settings,
-        ]);
-        server._process.OutputDataReceived += (_, _) => { };
-        server._process.ErrorDataReceived += (_, _) => { };
-        server._process.BeginOutputReadLine();
-        server._process.BeginErrorReadLine();
-        await LoopbackCluster.UntilAsync(async () => (await server.OperatorAsync("PING")).Contains("PONG", StringComparison.Ordinal), $"{program} does not answer");
+            "--bind", server.Address, "--port", "6379", "--dir", server._work.Path, "--aclfile", users, "--save", string.Empty, .. settings,
+        ], Path.Combine(server._work.Path, "log"));
+        await Eventually.HoldsAsync(async () => (await server.OperatorAsync("PING")).Contains("PONG", StringComparison.Ordinal), () => $"{program} does not answer");
         return server;
     }
 
@@ -62,15 +56,11 @@ internal sealed class RedisServer : IAsyncDisposable
     public async Task<string[]> OperatorLinesAsync(IEnumerable<string> lines) =>
         (await AskAsync("operator", PayloadInputs.Passwords.Operator, string.Join('\n', lines) + "\n")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
-        if (_process is not null)
-        {
-            _process.Kill();
-            await _process.WaitForExitAsync();
-            _process.Dispose();
-        }
-        Directory.Delete(_directory, recursive: true);
+        _process?.Dispose();
+        _work.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     // The apply script's for_this_redis, which ApplyTests test.

@@ -13,7 +13,7 @@ public sealed class ScriptQualityTests
     [SkippableFact]
     public async Task Shellcheck_has_nothing_to_say_about_the_committed_scripts()
     {
-        Skip.IfNot(Shell.Has("shellcheck"), "shellcheck is not installed");
+        Skip.IfNot(Installed.Has("shellcheck"), "shellcheck is not installed");
         string directory = Directory.CreateTempSubdirectory("redis-ha-scripts").FullName;
         try
         {
@@ -39,7 +39,7 @@ public sealed class ScriptQualityTests
     [SkippableFact]
     public async Task Shellcheck_has_nothing_to_say_about_the_rendered_payloads()
     {
-        Skip.IfNot(Shell.Has("shellcheck"), "shellcheck is not installed");
+        Skip.IfNot(Installed.Has("shellcheck"), "shellcheck is not installed");
         foreach (string script in new[] { NodePayload.ApplyScript(PayloadInputs.Redis()), NodePayload.ApplyScript(PayloadInputs.Proxy()) })
         {
             ShellResult result = await Shell.RunAsync("shellcheck", ["-"], script);
@@ -62,7 +62,7 @@ public sealed class ScriptQualityTests
     [SkippableFact]
     public async Task Systemd_takes_the_units()
     {
-        Skip.IfNot(Shell.Has("systemd-analyze"), "systemd-analyze is not installed");
+        Skip.IfNot(Installed.Has("systemd-analyze"), "systemd-analyze is not installed");
         string directory = Directory.CreateTempSubdirectory("redis-ha-units").FullName;
         try
         {
@@ -96,7 +96,7 @@ public sealed class ScriptQualityTests
     [SkippableFact]
     public async Task No_unit_is_exposed_beyond_what_it_needs()
     {
-        Skip.IfNot(Shell.Has("systemd-analyze"), "systemd-analyze is not installed");
+        Skip.IfNot(Installed.Has("systemd-analyze"), "systemd-analyze is not installed");
         string directory = Directory.CreateTempSubdirectory("redis-ha-units").FullName;
         try
         {

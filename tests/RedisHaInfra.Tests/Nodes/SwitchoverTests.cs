@@ -10,7 +10,7 @@ public sealed class SwitchoverTests
     [SkippableFact]
     public async Task Another_node_becomes_master_and_whatever_goes_wrong_one_stays()
     {
-        Skip.IfNot(Shell.Has("redis-server") && Shell.Has("redis-sentinel") && Shell.Has("redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
+        Skip.IfNot(Installed.Has("redis-server", "redis-sentinel", "redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
         await using LoopbackCluster cluster = await LoopbackCluster.CreateAsync(minReplicasToWrite: 1);
         await Task.WhenAll(Enumerable.Range(1, 3).Select(cluster.StartRedisAsync));
         await cluster.SettledAsync(expected: 1);
@@ -74,7 +74,7 @@ public sealed class SwitchoverTests
     private static async Task IncompleteAsync(LoopbackCluster cluster)
     {
         cluster.PowerCut(3);
-        await LoopbackCluster.UntilAsync(async () => (await cluster.OperatorAsync(2, 6379, "INFO", "replication")).Contains("connected_slaves:1", StringComparison.Ordinal), "redis3 is not missed");
+        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(2, 6379, "INFO", "replication")).Contains("connected_slaves:1", StringComparison.Ordinal), () => "redis3 is missed");
         Assert.Equal("redis1 can be master instead of redis2", LastLine(await RunAsync(cluster, 1, "--dry-run")));
         ShellResult refused = await RunAsync(cluster, 1, "--complete", "--wait", "0");
         Assert.Equal((1, "redis-ha-switchover: not now: redis3 does not answer; nothing was changed\n"), (refused.ExitCode, refused.Error));

@@ -97,7 +97,7 @@ public sealed class WatchTests
     [SkippableFact]
     public async Task A_demoted_node_that_a_script_keeps_busy_is_back_as_a_replica_within_a_minute()
     {
-        Skip.IfNot(Shell.Has("redis-server") && Shell.Has("redis-sentinel") && Shell.Has("redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
+        Skip.IfNot(Installed.Has("redis-server", "redis-sentinel", "redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
         await using LoopbackCluster cluster = await LoopbackCluster.CreateAsync();
         await Task.WhenAll(Enumerable.Range(1, 3).Select(cluster.StartRedisAsync));
         await cluster.SettledAsync(expected: 1);
@@ -111,7 +111,7 @@ public sealed class WatchTests
         await Assert.ThrowsAsync<TimeoutException>(() => Shell.RunAsync("redis-cli",
             ["--no-auth-warning", "-h", cluster.Address(1), "EVAL", "redis.call('set', 'e', '1') while true do end", "0"],
             environment: new Dictionary<string, string> { ["REDISCLI_AUTH"] = PayloadInputs.Passwords.Client }, timeout: TimeSpan.FromSeconds(1)));
-        await LoopbackCluster.UntilAsync(() => Task.FromResult(!cluster.Runs(1)), "the watch has not killed redis1: " + cluster.Output("watch 1"), seconds: 60);
+        await Eventually.HoldsAsync(() => !cluster.Runs(1), () => "the watch kills redis1: " + cluster.Output("watch 1"), TimeSpan.FromSeconds(60));
         Assert.InRange(clock.Elapsed.TotalSeconds, 3, 60);
         Assert.Contains("that cannot be ended, while", cluster.Output("watch 1"), StringComparison.Ordinal);
         await cluster.StartRedisAsync(1);
@@ -176,7 +176,7 @@ public sealed class WatchTests
         int already = Rounds();
         try
         {
-            await LoopbackCluster.UntilAsync(
+            await Eventually.HoldsAsync(
                 () =>
                 {
                     string text = string.Join('\n', output);
@@ -185,9 +185,9 @@ public sealed class WatchTests
                         then();
                         then = null;
                     }
-                    return Task.FromResult(process.HasExited || stop.IsCancellationRequested || (until is null ? Rounds() - already >= rounds : until(text) || Rounds() - already >= (onFirst is null ? 12 : 40)));
+                    return process.HasExited || stop.IsCancellationRequested || (until is null ? Rounds() - already >= rounds : until(text) || Rounds() - already >= (onFirst is null ? 12 : 40));
                 },
-                "the watch does not go round: " + string.Join('\n', output), seconds: 40);
+                () => "the watch makes its rounds: " + string.Join('\n', output), TimeSpan.FromSeconds(40));
             Assert.False(process.HasExited, string.Join('\n', output));
         }
         finally

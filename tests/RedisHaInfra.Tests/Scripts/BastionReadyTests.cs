@@ -134,7 +134,7 @@ public sealed class BastionReadyTests : IDisposable
 
     private Task<ScriptRun> Ready(string keys, string other = "")
     {
-        Skip.IfNot(ScriptRun.HasBash && ScriptRun.Has("ssh-keygen"), "needs bash and ssh-keygen");
+        Skip.IfNot(ScriptRun.HasBash && Installed.Has("ssh-keygen"), "needs bash and ssh-keygen");
         File.Delete(Path.Combine(_root, "calls"));
         return ScriptRun.Of(Bastion.ReadyScript("opc", keys), ["opc", "1"], new()
         {

@@ -1,8 +1,6 @@
 // The end-to-end check against real Redis servers: only a master with a replica that takes a write will do.
 
-using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using RedisHaInfra.Components;
 
 namespace RedisHaInfra.Tests.Scripts;
@@ -11,25 +9,15 @@ public sealed class EndpointCheckTests : IDisposable
 {
     private const string Password = "Cli3nts-Passw0rd";
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("redis-ha-endpoint-").FullName;
-    private readonly List<Process> _servers = [];
+    private readonly List<RedisProcess> _servers = [];
 
-    public void Dispose()
-    {
-        foreach (Process server in _servers)
-        {
-            server.Kill();
-            server.WaitForExit();
-            server.Dispose();
-        }
-        Directory.Delete(_folder, recursive: true);
-    }
+    public void Dispose() => _servers.ForEach(server => server.Dispose());
 
     [SkippableFact]
     public async Task A_master_with_a_replica_is_what_it_waits_for()
     {
-        int master = Start();
-        Start("--replicaof", "127.0.0.1", $"{master}");
+        int master = await StartAsync();
+        await StartAsync(master);
 
         ScriptRun run = await Check(Password, master, seconds: 40);
 
@@ -40,7 +28,7 @@ public sealed class EndpointCheckTests : IDisposable
     [SkippableFact]
     public async Task A_master_alone_is_not_enough()
     {
-        ScriptRun run = await Check(Password, Start(), seconds: 2);
+        ScriptRun run = await Check(Password, await StartAsync(), seconds: 2);
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("ended at: ROLE (a master with at least one replica expected); the answer: *0", run.Errors, StringComparison.Ordinal);
@@ -49,8 +37,8 @@ public sealed class EndpointCheckTests : IDisposable
     [SkippableFact]
     public async Task A_master_that_refuses_writes_is_not_enough()
     {
-        int master = Start("--min-replicas-to-write", "2");
-        Start("--replicaof", "127.0.0.1", $"{master}");
+        int master = await StartAsync(null, "min-replicas-to-write 2");
+        await StartAsync(master);
 
         // The replica's first copy may take a few seconds; the write is refused before and after.
         ScriptRun run = await Check(Password, master, seconds: 12);
@@ -62,7 +50,7 @@ public sealed class EndpointCheckTests : IDisposable
     [SkippableFact]
     public async Task A_wrong_password_is_named_but_not_shown()
     {
-        ScriptRun run = await Check("An0ther-Passw0rd", Start(), seconds: 1);
+        ScriptRun run = await Check("An0ther-Passw0rd", await StartAsync(), seconds: 1);
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("ended at: AUTH; the answer: -WRONGPASS", run.Errors, StringComparison.Ordinal);
@@ -72,7 +60,7 @@ public sealed class EndpointCheckTests : IDisposable
     [SkippableFact]
     public async Task Nobody_at_the_address_is_said_so()
     {
-        ScriptRun run = await Check(Password, FreePort(), seconds: 1);
+        ScriptRun run = await Check(Password, FreePorts.Take(), seconds: 1);
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("ended at: connect; the answer: none", run.Errors, StringComparison.Ordinal);
@@ -84,27 +72,12 @@ public sealed class EndpointCheckTests : IDisposable
         return ScriptRun.Of(Rollout.EndpointScript(password, ["1", "2"]), ["127.0.0.1", $"{port}", $"{seconds}"]);
     }
 
-    private int Start(params string[] more)
+    /// <summary>Starts a server; its port.</summary>
+    private async Task<int> StartAsync(int? replicaOf = null, params string[] settings)
     {
-        Skip.IfNot(ScriptRun.Has("redis-server"), "needs redis-server on the path");
-        int port = FreePort();
-        var start = new ProcessStartInfo("redis-server") { RedirectStandardOutput = true };
-        foreach (string argument in (string[])["--port", $"{port}", "--bind", "127.0.0.1", "--dir", _folder, "--dbfilename", $"{port}.rdb", "--save", "",
-            "--requirepass", Password, "--masterauth", Password, "--repl-diskless-sync-delay", "0", .. more])
-        {
-            start.ArgumentList.Add(argument);
-        }
-        Process server = Process.Start(start)!;
-        server.OutputDataReceived += (_, _) => { };
-        server.BeginOutputReadLine();
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        RedisProcess server = await RedisProcess.StartServerAsync(settings, replicaOf is { } port ? new IPEndPoint(IPAddress.Loopback, port) : null, Password);
         _servers.Add(server);
-        return port;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        return server.EndPoint.Port;
     }
 }

@@ -18,7 +18,7 @@ public sealed class LetGoTests
     [SkippableFact]
     public async Task A_master_lets_go_when_all_others_are_in_step_and_not_before()
     {
-        Skip.IfNot(Nodes.Shell.Has("redis-server") && Nodes.Shell.Has("redis-sentinel") && Nodes.Shell.Has("redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
+        Skip.IfNot(Installed.Has("redis-server", "redis-sentinel", "redis-cli"), "redis-server, redis-sentinel and redis-cli are not installed");
         await using LoopbackCluster cluster = await LoopbackCluster.CreateAsync(minReplicasToWrite: 1);
         await Task.WhenAll(Enumerable.Range(1, 3).Select(cluster.StartRedisAsync));
         await cluster.SettledAsync(expected: 1);
@@ -48,7 +48,7 @@ public sealed class LetGoTests
 
         // One that is away: neither a replica nor the master may follow it.
         cluster.PowerCut(1);
-        await LoopbackCluster.UntilAsync(async () => (await cluster.OperatorAsync(3, 6379, "INFO", "replication")).Contains("connected_slaves:1", StringComparison.Ordinal), "redis1 is not missed");
+        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(3, 6379, "INFO", "replication")).Contains("connected_slaves:1", StringComparison.Ordinal), () => "redis1 is missed");
         foreach (int number in new[] { 2, 3 })
         {
             ShellResult refused = await RunAsync(cluster, number, "before", 16, string.Empty);
@@ -87,7 +87,7 @@ public sealed class LetGoTests
     [SkippableFact]
     public async Task Proxies_serve_when_each_has_answered_200_for_a_while()
     {
-        Skip.IfNot(ScriptRun.Has("curl"), "needs curl");
+        Skip.IfNot(Installed.Has("curl"), "needs curl");
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
@@ -133,7 +133,7 @@ public sealed class LetGoTests
             esac
             """);
         var planned = new PlannedMachine(new NodeAddress(name, "203.0.113.1"), new MachineSize("VM.Standard.E5.Flex", 1, memoryGb), new Placement("AD-1", "FAULT-DOMAIN-1"));
-        return Nodes.Shell.RunAsync("bash", ["-c", RollingUpdate.LetGoScript(step, 2, planned, target)], environment: machine.Environment, timeout: TimeSpan.FromSeconds(90));
+        return Shell.RunAsync("bash", ["-c", RollingUpdate.LetGoScript(step, 2, planned, target)], environment: machine.Environment, timeout: TimeSpan.FromSeconds(90));
     }
 
     private static void Command(Machine machine, string name, string text)

@@ -1,7 +1,5 @@
 // The scripts that the program sends are clean for shellcheck.
 
-using System.Diagnostics;
-
 namespace RedisHaInfra.Tests.Scripts;
 
 public sealed class ShellcheckTests
@@ -16,14 +14,9 @@ public sealed class ShellcheckTests
     [InlineData("let-go.sh")]
     public async Task A_script_is_clean(string script)
     {
-        Skip.IfNot(ScriptRun.Has("shellcheck"), "needs shellcheck on the path");
-        var start = new ProcessStartInfo("shellcheck") { RedirectStandardInput = true, RedirectStandardOutput = true, ArgumentList = { "--shell=bash", "-" } };
-        using Process process = Process.Start(start)!;
-        await process.StandardInput.WriteAsync(Components.Scripts.Read(script));
-        process.StandardInput.Close();
-        string report = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
+        Skip.IfNot(Installed.Has("shellcheck"), "needs shellcheck on the path");
+        ShellResult report = await Shell.RunAsync("shellcheck", ["--shell=bash", "-"], Components.Scripts.Read(script));
 
-        Assert.Equal(string.Empty, report);
+        Assert.Equal(string.Empty, report.Output);
     }
 }

@@ -2,7 +2,6 @@
 
 using RedisHaInfra.Components;
 using RedisHaInfra.Nodes;
-using RedisHaInfra.Tests.Nodes;
 
 namespace RedisHaInfra.Tests.Scripts;
 

@@ -1,11 +1,12 @@
 // The running cluster as its users and operators reach it: through the balancer, through one proxy, on a node.
 
-using System.Net.Sockets;
 using System.Net;
+using System.Net.Sockets;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Cluster;
 
@@ -53,18 +54,21 @@ internal sealed class ClusterView
 
     /// <summary>A client's session through the balancer.</summary>
     public Task<RespConnection> ClientAsync(TimeSpan? patience = null) =>
-        RespConnection.OpenAsync(Lab.Paths.Namespace(VcnNetwork.ClientRole), Endpoint, Password, patience ?? Patience);
+        SessionAsync(VcnNetwork.ClientRole, Endpoint, patience ?? Patience);
 
     /// <summary>A session by one of <see cref="Ways"/>.</summary>
     public Task<RespConnection> ByAsync((string Name, string Role, IPEndPoint Address) way) =>
-        RespConnection.OpenAsync(Lab.Paths.Namespace(way.Role), way.Address, Password, Patience);
+        SessionAsync(way.Role, way.Address, Patience);
 
     /// <summary>A client's session on a node itself, past proxies and balancer.</summary>
     public Task<RespConnection> OnNodeAsync(NodeRow node) =>
-        RespConnection.OpenAsync(Lab.Paths.Namespace(node.Name), new IPEndPoint(IPAddress.Parse(node.Address), Endpoint.Port), Password, Patience);
+        SessionAsync(node.Name, new IPEndPoint(IPAddress.Parse(node.Address), Endpoint.Port), Patience);
+
+    private Task<RespConnection> SessionAsync(string role, IPEndPoint address, TimeSpan patience) =>
+        RespConnection.ConnectAsync(address, Password, within: patience, network: NetworkNamespace.Named(Lab.Paths.Namespace(role)));
 
     /// <summary>Runs a shell line on a machine, as root.</summary>
-    public Task<CommandResult> ShellAsync(string machine, string line) =>
+    public Task<ShellResult> ShellAsync(string machine, string line) =>
         HostCommand.RunAsync(Lab.Machine(machine).Inside(["sh", "-c", line]), timeout: TimeSpan.FromSeconds(60));
 
     /// <summary>An operator's question to Redis or Sentinel on a node, by the node's own tool; the answer's lines.</summary>
@@ -79,7 +83,7 @@ internal sealed class ClusterView
     }
 
     /// <summary>The role of whoever answers on a session, and his replicas' addresses when he is the master.</summary>
-    public static async Task<string> RoleAsync(RespConnection session) => (await session.CallAsync("ROLE")).First;
+    public static async Task<string> RoleAsync(RespConnection session) => (await session.AskAsync("ROLE")).First;
 
     /// <summary>The node that says that it is the master; null when none or several do.</summary>
     public async Task<NodeRow?> MasterAsync()
@@ -89,7 +93,7 @@ internal sealed class ClusterView
         {
             try
             {
-                await using var session = await OnNodeAsync(node);
+                using var session = await OnNodeAsync(node);
                 if (await RoleAsync(session) == "master")
                 {
                     masters.Add(node);
@@ -97,7 +101,7 @@ internal sealed class ClusterView
             }
             catch (Exception e) when (IsRefusal(e))
             {
-                // A node that does not answer is no master.
+                // A node that does not answer is not a master.
             }
         }
 
@@ -105,19 +109,19 @@ internal sealed class ClusterView
     }
 
     /// <summary>Whether an exception is the network's or the server's refusal, and not an error of this program.</summary>
-    public static bool IsRefusal(Exception e) => e is IOException or SocketException or OperationCanceledException;
+    public static bool IsRefusal(Exception e) => e is IOException or SocketException or OperationCanceledException or RespErrorException;
 
     /// <summary>Waits until a master answers through the balancer and takes a write.</summary>
     public async Task<string?> WaitForWritesAsync(TimeSpan patience)
     {
         var last = "not tried";
-        var works = await Wait.UntilAsync(
+        var works = await Eventually.HoldsWithinAsync(
             async () =>
             {
                 try
                 {
-                    await using var session = await ClientAsync();
-                    var reply = await session.CallAsync("DEL", "redis-ha:lab:check");
+                    using var session = await ClientAsync();
+                    var reply = await session.AskAsync("DEL", "redis-ha:lab:check");
                     last = reply.ToString();
                     return !reply.IsError;
                 }

@@ -1,7 +1,9 @@
 // The command line: every verb with its options, and what an exception becomes for the user.
 
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using RedisHaLab.Host;
+using RedisHaLab.Instance;
 using RedisHaLab.Services;
 using RedisHaLab.State;
 
@@ -19,6 +21,9 @@ internal static class CommandLineProgram
 
     private static readonly Option<bool> JsonOption = new("--json") { Description = "Write the result as JSON" };
 
+    /// <summary>The argument that names a machine.</summary>
+    public static Argument<string> MachineArgument => new("machine") { Description = "A machine, such as redis1" };
+
     /// <summary>Parses and runs; returns the exit code.</summary>
     public static async Task<int> RunAsync(string[] arguments)
     {
@@ -26,16 +31,16 @@ internal static class CommandLineProgram
         {
             NameOption,
             UpCommand.Create(),
-            ChaosCommands.Exec(),
-            ChaosCommands.Client(),
-            ChaosCommands.Operator(),
+            InsideCommands.Exec(),
+            InsideCommands.Client(),
+            InsideCommands.Operator(),
             SshCommand.Create(),
             StatsCommand.Create(),
-            ChaosCommands.Kill(),
-            ChaosCommands.Start(),
-            ChaosCommands.Cut(),
-            ChaosCommands.Heal(),
-            ChaosCommands.Logs(),
+            FaultCommands.Kill(),
+            FaultCommands.Start(),
+            FaultCommands.Cut(),
+            FaultCommands.Heal(),
+            InsideCommands.Logs(),
             StatusCommand.Create(JsonOption),
             VerifyCommand.Create(JsonOption),
             LoadCommand.Create(JsonOption),
@@ -43,13 +48,12 @@ internal static class CommandLineProgram
             Serve(),
         };
         var parsed = root.Parse(arguments);
-        if (parsed.Errors.Count > 0)
+        if (parsed.Action is ParseErrorAction error)
         {
-            foreach (var error in parsed.Errors)
-            {
-                await Console.Error.WriteLineAsync(error.Message);
-            }
-
+            // The library's message and its "did you mean", on standard error; not its whole help.
+            error.ShowHelp = false;
+            error.ShowTypoCorrections = true;
+            await parsed.InvokeAsync(new InvocationConfiguration { Output = Console.Error, Error = Console.Error });
             await Console.Error.WriteLineAsync("`scripts/lab --help` shows the commands.");
             return LabException.Unusable;
         }
@@ -71,6 +75,12 @@ internal static class CommandLineProgram
             return e.ExitCode;
         }
     }
+
+    /// <summary>Opens a lab that exists.</summary>
+    /// <exception cref="LabException">It does not.</exception>
+    public static Lab Open(LabPaths paths) => StateStore.Exists(paths)
+        ? new Lab(paths, new Progress(Console.Error))
+        : throw new LabException($"There is no lab \"{paths.Name}\" here; bring it up with `scripts/lab up{(paths.Name == "lab" ? "" : " --name " + paths.Name)}`.", LabException.Unusable);
 
     private static Command Serve()
     {

@@ -15,7 +15,7 @@ internal static class DownCommand
     public static Command Create()
     {
         var cache = new Option<bool>("--cache") { Description = $"Remove the cached base root as well ({LabPaths.CacheDirectory})" };
-        var command = new Command("down", "Remove the lab: machines, networks, rules, disks") { cache };
+        var command = new Command("down", Verbs.All["down"]) { cache };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             var progress = new Progress(Console.Error);

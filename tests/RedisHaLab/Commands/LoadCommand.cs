@@ -27,11 +27,11 @@ internal static class LoadCommand
         var gap = new Option<int?>("--max-gap") { Description = "Fail when no write was acknowledged for longer than so many milliseconds" };
         var failed = new Option<int?>("--max-failed") { Description = "Fail when more commands than this failed even with one retry" };
         var words = new Argument<string[]>("command") { Description = "A change to make meanwhile, on this machine; put -- before it", Arity = ArgumentArity.ZeroOrMore };
-        var command = new Command("load", "Run clients through the balancer while something changes, and count what they lose") { seconds, gap, failed, json, words };
+        var command = new Command("load", Verbs.All["load"]) { seconds, gap, failed, json, words };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             // No exclusive lock: the change that is measured takes it.
-            using var lab = ChaosCommands.Open(paths);
+            using var lab = CommandLineProgram.Open(paths);
             var change = parsed.GetValue(words) ?? [];
             var duration = TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? (change.Length > 0 ? 5 : 30));
             var (report, code) = await RunAsync(lab, change, duration);

@@ -15,10 +15,10 @@ internal static class SshCommand
     {
         var machine = new Argument<string>("machine") { Description = "A machine, such as redis1" };
         var words = new Argument<string[]>("command") { Description = "What to run there; nothing for a shell", Arity = ArgumentArity.ZeroOrMore };
-        var command = new Command("ssh", "Log in to a machine as an operator does: from outside, through the bastion") { machine, words };
+        var command = new Command("ssh", Verbs.All["ssh"]) { machine, words };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
-            using var lab = ChaosCommands.Open(paths);
+            using var lab = CommandLineProgram.Open(paths);
             var name = lab.Machine(parsed.GetRequiredValue(machine)).Spec.Name;
             var config = OperatorKey.Config(paths);
             if (!File.Exists(config))

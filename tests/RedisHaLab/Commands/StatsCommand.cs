@@ -10,6 +10,7 @@ using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
 using RedisHaLab.Provider;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Commands;
 
@@ -21,14 +22,14 @@ internal static class StatsCommand
     {
         var machine = new Argument<string?>("proxy") { Description = "The proxy; the first one when not given", Arity = ArgumentArity.ZeroOrOne };
         var port = new Option<int>("--port") { Description = "Port on 127.0.0.1 of this machine", DefaultValueFactory = _ => 1936 };
-        var command = new Command("stats", "Serve a proxy's stats page on 127.0.0.1 of this machine, through the bastion, until interrupted") { machine, port };
+        var command = new Command("stats", Verbs.All["stats"]) { machine, port };
         command.SetAction((parsed, cancellation) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
-            using var lab = ChaosCommands.Open(paths);
+            using var lab = CommandLineProgram.Open(paths);
             var stack = lab.State.Stack ?? throw new LabException("`up` has not run to its end; run it again.");
             var name = parsed.GetValue(machine) ?? stack.Nodes.First(node => node.Role == "proxy").Name;
             var proxy = stack.Nodes.FirstOrDefault(node => node.Role == "proxy" && node.Name == name) ?? throw new LabException(
-                $"\"{name}\" is no proxy; the proxies are {string.Join(", ", stack.Nodes.Where(node => node.Role == "proxy").Select(node => node.Name))}.", LabException.Unusable);
+                $"\"{name}\" is not a proxy; the proxies are {string.Join(", ", stack.Nodes.Where(node => node.Role == "proxy").Select(node => node.Name))}.", LabException.Unusable);
             await ServeAsync(lab, $"{proxy.Address}:{new Uri(stack.StatsPage).Port}", parsed.GetValue(port), new Uri(stack.StatsPage).AbsolutePath, cancellation);
             return 0;
         }));
@@ -67,7 +68,7 @@ internal static class StatsCommand
     {
         var command = lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", OperatorKey.Config(lab.Paths), "-o", "BatchMode=yes", "-W", target, "bastion"]);
         using var owner = client;
-        using var tunnel = Process.Start(new ProcessStartInfo(HostCommand.Find(command[0])!, command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        using var tunnel = Process.Start(new ProcessStartInfo(Installed.Path(command[0])!, command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         try
         {
             var stream = client.GetStream();

@@ -28,10 +28,10 @@ internal static class StatusCommand
     /// <summary>status [--json].</summary>
     public static Command Create(Option<bool> json)
     {
-        var command = new Command("status", "Show machines and their roles, services and the load balancer's view; exit code 0 when all is up") { json };
+        var command = new Command("status", Verbs.All["status"]) { json };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
-            using var lab = ChaosCommands.Open(paths);
+            using var lab = CommandLineProgram.Open(paths);
             var status = await ReadAsync(lab);
             if (parsed.GetValue(json))
             {
@@ -75,8 +75,8 @@ internal static class StatusCommand
         {
             if (cluster.Redis.FirstOrDefault(node => node.Name == name) is { } redis)
             {
-                await using var session = await cluster.OnNodeAsync(redis);
-                var role = await session.CallAsync("ROLE");
+                using var session = await cluster.OnNodeAsync(redis);
+                var role = await session.AskAsync("ROLE");
                 string does = role.First switch
                 {
                     "master" => "master",

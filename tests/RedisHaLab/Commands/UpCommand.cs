@@ -20,7 +20,7 @@ internal static class UpCommand
     public static Command Create()
     {
         var set = new Option<string[]>("--set") { Description = "A setting of the stack, KEY=VALUE as in Pulumi.yaml; may be repeated", DefaultValueFactory = _ => [] };
-        var command = new Command("up", "Bring the whole system up, or repair it") { set };
+        var command = new Command("up", Verbs.All["up"]) { set };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             await Preflight.RequireKernelAsync();

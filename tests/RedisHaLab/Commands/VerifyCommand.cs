@@ -19,11 +19,11 @@ internal static class VerifyCommand
     /// <summary>verify [--json].</summary>
     public static Command Create(Option<bool> json)
     {
-        var command = new Command("verify", "Prove the running system: roles, failover, power cut, lost proxy, refusals") { json };
+        var command = new Command("verify", Verbs.All["verify"]) { json };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             using var exclusive = InstanceLock.Take(paths);
-            using var lab = ChaosCommands.Open(paths);
+            using var lab = CommandLineProgram.Open(paths);
             var checks = new CheckList(result => lab.Progress.Say($"{(result.Passed ? "ok    " : "FAILED")}  {result.Name}{(result.Passed ? "" : ": " + result.Detail)}"));
             await new Acceptance(new ClusterView(lab), checks).RunAsync();
             if (parsed.GetValue(json))
@@ -53,6 +53,6 @@ internal static class VerifyCommand
         }
 
         AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"{results.Count(result => result.Passed)} of {results.Count} hold");
+        AnsiConsole.WriteLine($"{results.Count(result => result.Passed)} of {results.Count} checks passed");
     }
 }

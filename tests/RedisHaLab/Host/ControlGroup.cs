@@ -1,6 +1,8 @@
 // Control groups of the lab's processes, in whichever hierarchies the host has mounted: version 2, version 1 with
 // systemd's own hierarchy, or both. A machine needs its own, or `systemctl stop` inside it fails with an I/O error.
 
+using RedisHaProcesses;
+
 namespace RedisHaLab.Host;
 
 /// <summary>A group by its path below each hierarchy's root.</summary>
@@ -34,7 +36,7 @@ internal static class ControlGroup
         foreach (var directory in Directories(path).OrderByDescending(directory => directory.Length))
         {
             existed = true;
-            var removed = await Wait.UntilAsync(() => TryRemove(directory), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(20));
+            var removed = await Eventually.HoldsWithinAsync(() => TryRemove(directory), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(20));
             if (!removed)
             {
                 throw new LabException($"The control group {directory} cannot be removed; processes in it: {string.Join(' ', ReadLines(Path.Combine(directory, "cgroup.procs")))}.");

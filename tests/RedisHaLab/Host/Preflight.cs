@@ -1,17 +1,16 @@
 // Whether this machine can run the lab at all: one line that says what is missing and what to do.
 
+using System.Reflection;
 using System.Runtime.InteropServices;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Host;
 
 /// <summary>Checks the machine before anything is made.</summary>
 internal static class Preflight
 {
-    private static readonly (string Program, string Package)[] Programs =
-    [
-        ("debootstrap", "debootstrap"), ("systemd-nspawn", "systemd-container"), ("ip", "iproute2"), ("nft", "nftables"), ("dnsmasq", "dnsmasq-base"),
-        ("conntrack", "conntrack"), ("nsenter", "util-linux"), ("ssh", "openssh-client"), ("ssh-keygen", "openssh-client"), ("sysctl", "procps"), ("redis-cli", "redis-tools"),
-    ];
+    // Each program that the lab runs, with the package that has it: packages.txt, which scripts/lab reads as well.
+    private static readonly (string Program, string Package)[] Programs = ReadPrograms();
 
     /// <summary>The packages that the host must have for the lab.</summary>
     public static IReadOnlyList<string> Packages => Programs.Select(program => program.Package).Distinct().ToList();
@@ -35,7 +34,7 @@ internal static class Preflight
     /// <exception cref="LabException">One is missing.</exception>
     public static async Task RequireKernelAsync()
     {
-        var missing = Programs.Where(program => HostCommand.Find(program.Program) is null).Select(program => program.Package).Distinct().ToList();
+        var missing = Programs.Where(program => Installed.Path(program.Program) is null).Select(program => program.Package).Distinct().ToList();
         if (missing.Count > 0)
         {
             throw new LabException($"Packages are missing: run `apt-get install {string.Join(' ', missing)}` (scripts/lab does it by itself unless told not to).", LabException.Unusable);
@@ -48,6 +47,13 @@ internal static class Preflight
 
         await TryOverlayAsync();
         await TryNetworkAsync();
+    }
+
+    private static (string Program, string Package)[] ReadPrograms()
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("packages.txt")!;
+        using var reader = new StreamReader(stream);
+        return [.. reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')).Select(pair => (pair[0], pair[1]))];
     }
 
     private static async Task TryOverlayAsync()
@@ -65,7 +71,7 @@ internal static class Preflight
                 "-o", $"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work", root]);
             if (mount.ExitCode != 0)
             {
-                throw new LabException($"overlayfs does not work over /var/lib ({HostCommand.Tail(mount.Error, 1)}): load the kernel module `overlay`, or give /var/lib/redis-ha-lab a file system of its own that is no overlay.", LabException.Unusable);
+                throw new LabException($"overlayfs does not work over /var/lib ({HostCommand.Tail(mount.Error, 1)}): load the kernel module `overlay`, or give /var/lib/redis-ha-lab a file system of its own that is not an overlay.", LabException.Unusable);
             }
         }
         finally

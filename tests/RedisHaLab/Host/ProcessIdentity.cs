@@ -3,6 +3,7 @@
 
 using System.Globalization;
 using System.Runtime.InteropServices;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Host;
 
@@ -62,7 +63,7 @@ internal sealed partial record ProcessIdentity(int Pid, long StartTicks)
     }
 
     /// <summary>Waits for the process's end; false when it still runs after <paramref name="patience"/>.</summary>
-    public Task<bool> WaitForEndAsync(TimeSpan patience) => Wait.UntilAsync(() => !IsAlive, patience, TimeSpan.FromMilliseconds(10));
+    public Task<bool> WaitForEndAsync(TimeSpan patience) => Eventually.HoldsWithinAsync(() => !IsAlive, patience, TimeSpan.FromMilliseconds(10));
 
     private static (char State, int Parent, long StartTicks)? ReadStat(int pid)
     {

@@ -34,7 +34,7 @@ internal sealed class Progress
         var task = step();
         while (await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(15))) != task)
         {
-            Say(string.Create(CultureInfo.InvariantCulture, $"{what}: still at it, {(_clock.Elapsed - begun).TotalSeconds:0} s so far"));
+            Say(string.Create(CultureInfo.InvariantCulture, $"{what}: still running, {(_clock.Elapsed - begun).TotalSeconds:0} s so far"));
         }
 
         await task;

@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using RedisHaLab.Cluster;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Load;
 
@@ -47,7 +48,7 @@ internal sealed class LoadClients : IAsyncDisposable
     public static async Task<LoadClients> StartAsync(ClusterView cluster)
     {
         var clients = new LoadClients(cluster);
-        var answered = await Host.Wait.UntilAsync(
+        var answered = await Eventually.HoldsWithinAsync(
             () => clients.Journal.Snapshot().Where(command => command.Failure is null).Select(command => command.Client).Distinct().Count() == Mix.Length,
             TimeSpan.FromSeconds(30),
             TimeSpan.FromMilliseconds(50));
@@ -65,7 +66,7 @@ internal sealed class LoadClients : IAsyncDisposable
     public async Task MoreAsync(int count)
     {
         var target = Journal.Count + count;
-        var done = await Host.Wait.UntilAsync(() => Journal.Count >= target, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(20));
+        var done = await Eventually.HoldsWithinAsync(() => Journal.Count >= target, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(20));
         CheckList.Require(done, $"{count} more commands expected within 30 s, {count - (target - Journal.Count)} seen");
     }
 
@@ -81,14 +82,14 @@ internal sealed class LoadClients : IAsyncDisposable
         }
 
         // Through the balancer: what the master has is what counts.
-        await using var session = await _cluster.ClientAsync(Patience);
+        using var session = await _cluster.ClientAsync(Patience);
         var kept = new HashSet<(int Client, long Value)>();
         foreach (var client in Enumerable.Range(0, Mix.Length).Where(number => Mix[number].Kind == LoadKind.Append))
         {
             for (var start = 0; ; start += ListPart)
             {
-                var part = await session.CallAsync("LRANGE", Key(client), Text(start), Text(start + ListPart - 1));
-                kept.UnionWith(part.Items.Select(item => (client, long.Parse(item.Text!, CultureInfo.InvariantCulture))));
+                var part = await session.AskAsync("LRANGE", Key(client), Text(start), Text(start + ListPart - 1));
+                kept.UnionWith(part.Items.Select(item => (client, long.Parse(item.Text, CultureInfo.InvariantCulture))));
                 if (part.Items.Count < ListPart)
                 {
                     break;
@@ -96,8 +97,8 @@ internal sealed class LoadClients : IAsyncDisposable
             }
         }
 
-        var counter = Number(await session.CallAsync("GET", CounterKey));
-        var register = Number(await session.CallAsync("GET", RegisterKey));
+        var counter = Number(await session.AskAsync("GET", CounterKey));
+        var register = Number(await session.AskAsync("GET", RegisterKey));
         return LoadReport.Of(Journal.Snapshot(), since, until, kept, counter, register);
     }
 
@@ -107,8 +108,8 @@ internal sealed class LoadClients : IAsyncDisposable
         _ending.Dispose();
         try
         {
-            await using var session = await _cluster.ClientAsync();
-            await session.CallAsync(["DEL", CounterKey, RegisterKey, .. Enumerable.Range(0, Mix.Length).Select(Key)]);
+            using var session = await _cluster.ClientAsync();
+            await session.AskAsync(["DEL", CounterKey, RegisterKey, .. Enumerable.Range(0, Mix.Length).Select(Key)]);
         }
         catch (Exception e) when (ClusterView.IsRefusal(e))
         {
@@ -138,7 +139,7 @@ internal sealed class LoadClients : IAsyncDisposable
                 var (failure, open) = await OnceAsync(client, kind, value, attempt > 0, keepsConnection ? session : null);
                 if (session is not null && session != open)
                 {
-                    await session.DisposeAsync();
+                    session.Dispose();
                 }
 
                 session = open;
@@ -153,10 +154,7 @@ internal sealed class LoadClients : IAsyncDisposable
             await Task.Delay(Pause);
         }
 
-        if (session is not null)
-        {
-            await session.DisposeAsync();
-        }
+        session?.Dispose();
     }
 
     // The session that is still good; none after a failure, since a second try is made on a new connection.
@@ -168,8 +166,8 @@ internal sealed class LoadClients : IAsyncDisposable
         try
         {
             session ??= await _cluster.ClientAsync(Patience);
-            var reply = await session.CallAsync(CommandOf(client, kind, value));
-            failure = reply.IsError ? reply.Text!.Split(' ')[0] : null;
+            var reply = await session.AskAsync(CommandOf(client, kind, value));
+            failure = reply.IsError ? reply.Text.Split(' ')[0] : null;
             answer = failure is null && kind is LoadKind.Count or LoadKind.Read ? Number(reply) : 0;
         }
         catch (Exception e) when (ClusterView.IsRefusal(e))
@@ -183,10 +181,7 @@ internal sealed class LoadClients : IAsyncDisposable
             return (null, session);
         }
 
-        if (session is not null)
-        {
-            await session.DisposeAsync();
-        }
+        session?.Dispose();
 
         return (failure, null);
     }
@@ -199,19 +194,19 @@ internal sealed class LoadClients : IAsyncDisposable
         _ => ["GET", RegisterKey],
     };
 
-    private static string NameOf(Exception e) => e switch
+    private static string NameOf(Exception e) => (e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode switch
     {
-        OperationCanceledException => "timeout",
-        SocketException { SocketErrorCode: SocketError.ConnectionRefused } => "refused",
-        SocketException { SocketErrorCode: SocketError.ConnectionReset } or IOException { InnerException: SocketException { SocketErrorCode: SocketError.ConnectionReset } } => "reset",
-        SocketException other => other.SocketErrorCode.ToString(),
-        IOException { InnerException: SocketException other } => other.SocketErrorCode.ToString(),
+        // The kernel's words for a connect (SO_SNDTIMEO) and a read (SO_RCVTIMEO) that took too long.
+        SocketError.TimedOut or SocketError.WouldBlock or SocketError.InProgress => "timeout",
+        SocketError.ConnectionRefused => "refused",
+        SocketError.ConnectionReset => "reset",
+        { } other => other.ToString(),
         // An answer to AUTH, such as NOAUTH or WRONGPASS.
-        _ when e.Message.Split(' ')[0] is { Length: > 2 } word && word.All(char.IsAsciiLetterUpper) => word,
-        _ => "closed",
+        null when e is RespErrorException => e.Message.Split(' ')[0],
+        null => "closed",
     };
 
-    private static long Number(RespReply reply) => reply.Text is null ? 0 : long.Parse(reply.Text, CultureInfo.InvariantCulture);
+    private static long Number(RespReply reply) => reply.IsNil ? 0 : long.Parse(reply.Text, CultureInfo.InvariantCulture);
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

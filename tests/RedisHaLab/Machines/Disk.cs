@@ -4,6 +4,7 @@
 using System.Globalization;
 using RedisHaLab.Host;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Machines;
 
@@ -55,7 +56,7 @@ internal static class Disk
         }
 
         // The last process of the machine may still be going; its mounts go with it.
-        var unmounted = await Wait.UntilAsync(
+        var unmounted = await Eventually.HoldsWithinAsync(
             async () => (await HostCommand.RunAsync(["umount", root])).ExitCode == 0, TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(50));
         if (!unmounted)
         {

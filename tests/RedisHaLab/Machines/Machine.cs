@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using RedisHaLab.Host;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Machines;
 
@@ -78,7 +79,7 @@ internal sealed class Machine
         var supervisor = await process.StartAsync();
         PidFile.Write(_paths, Spec.Name, supervisor);
         ProcessIdentity? leader = null;
-        await Wait.UntilAsync(() => (leader = FindLeader(supervisor)) is not null || !supervisor.IsAlive, TimeSpan.FromSeconds(20), TimeSpan.FromMilliseconds(10));
+        await Eventually.HoldsWithinAsync(() => (leader = FindLeader(supervisor)) is not null || !supervisor.IsAlive, TimeSpan.FromSeconds(20), TimeSpan.FromMilliseconds(10));
         if (leader is null)
         {
             throw new LabException($"{Spec.Name} did not start. Its console ({console}) ends with:{Environment.NewLine}{ConsoleTail(20)}");

@@ -6,14 +6,15 @@ using System.Security.Cryptography;
 using System.Text;
 using RedisHaLab.Host;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Machines;
 
 /// <summary>A finished root in the cache.</summary>
-/// <param name="Directory">The lower layer of every machine's disk.</param>
+/// <param name="RootDirectory">The lower layer of every machine's disk.</param>
 /// <param name="TweakDirectory">The layer above it, see <see cref="TweakLayer"/>.</param>
 /// <param name="PackagesDirectory">A flat package repository.</param>
-internal sealed record RootImage(string Directory, string TweakDirectory, string PackagesDirectory)
+internal sealed record RootImage(string RootDirectory, string TweakDirectory, string PackagesDirectory)
 {
     // What a cloud image of the distribution has and our payloads take for granted.
     private static readonly string[] Installed =
@@ -45,7 +46,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
 
     private static async Task BuildAsync(Distribution distribution, string key, Progress progress)
     {
-        System.IO.Directory.CreateDirectory(LabPaths.CacheDirectory);
+        Directory.CreateDirectory(LabPaths.CacheDirectory);
         var building = Path.Combine(LabPaths.CacheDirectory, key + ".building");
         // One command builds, the others wait for its root; the next of them builds, should it fail.
         using var exclusive = await ExclusiveAsync(building + ".lock", progress);
@@ -54,20 +55,20 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
             return;
         }
 
-        if (System.IO.Directory.Exists(building))
+        if (Directory.Exists(building))
         {
-            System.IO.Directory.Delete(building, recursive: true);
+            Directory.Delete(building, recursive: true);
         }
 
         var root = Path.Combine(building, "root");
-        System.IO.Directory.CreateDirectory(root);
+        Directory.CreateDirectory(root);
         progress.Say($"building the machines' base root from {distribution.Id} {distribution.CodeName} (once; about a minute and 600 MB in {LabPaths.CacheDirectory})");
         await progress.StepAsync("base root 1/4: debootstrap", () => DebootstrapAsync(distribution, root));
         await progress.StepAsync("base root 2/4: security updates", () => UpgradeAsync(root));
         await progress.StepAsync($"base root 3/4: {Installed.Length} packages of a cloud image", () => InstallAsync(root, [], Installed));
         await progress.StepAsync("base root 4/4: packages for the machines' own installs", () => OfferAsync(root, Path.Combine(building, "packages")));
         Finish(root);
-        System.IO.Directory.Move(building, Path.Combine(LabPaths.CacheDirectory, key));
+        Directory.Move(building, Path.Combine(LabPaths.CacheDirectory, key));
         RemoveUnused(key);
     }
 
@@ -80,17 +81,17 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
             .SelectMany(paths => StateStore.Read(paths).Machines)
             .SelectMany(machine => machine.Layers)
             .ToList();
-        foreach (var directory in System.IO.Directory.EnumerateDirectories(LabPaths.CacheDirectory))
+        foreach (var directory in Directory.EnumerateDirectories(LabPaths.CacheDirectory))
         {
             if (Path.GetFileName(directory) != key && !directory.EndsWith(".building", StringComparison.Ordinal)
                 && !layers.Any(layer => layer.StartsWith(directory + "/", StringComparison.Ordinal)))
             {
-                System.IO.Directory.Delete(directory, recursive: true);
+                Directory.Delete(directory, recursive: true);
             }
         }
     }
 
-    private static bool IsBuilt(string key) => System.IO.Directory.Exists(Path.Combine(LabPaths.CacheDirectory, key));
+    private static bool IsBuilt(string key) => Directory.Exists(Path.Combine(LabPaths.CacheDirectory, key));
 
     private static async Task<FileStream> ExclusiveAsync(string path, Progress progress)
     {
@@ -101,7 +102,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
 
         FileStream? held = null;
         await progress.StepAsync("another command is building the machines' base root; waiting for its end", async () =>
-            await Wait.UntilAsync(() => (held = TryLock(path)) is not null, BuildLimit, TimeSpan.FromMilliseconds(200)));
+            await Eventually.HoldsWithinAsync(() => (held = TryLock(path)) is not null, BuildLimit, TimeSpan.FromMilliseconds(200)));
         return held ?? throw new LabException($"Another command has been building the base root for {BuildLimit.TotalMinutes:0} minutes. Wait for its end, then try again.", LabException.Failed);
     }
 
@@ -127,7 +128,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
             timeout: BuildLimit,
             environment: distribution.FetchEnvironment());
         await File.WriteAllTextAsync(Path.Combine(root, "etc/apt/sources.list"), distribution.SourcesList());
-        foreach (var file in System.IO.Directory.EnumerateFiles(Path.Combine(root, "etc/apt/sources.list.d")))
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(root, "etc/apt/sources.list.d")))
         {
             File.Delete(file);
         }
@@ -135,7 +136,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
         await File.WriteAllLinesAsync(Path.Combine(root, "etc/apt/apt.conf.d/80-build"),
             distribution.AptSettings.Concat(["APT::Install-Recommends \"false\";", "Acquire::Languages \"none\";", "Dpkg::Options:: \"--force-unsafe-io\";"]));
         File.Copy("/etc/resolv.conf", Path.Combine(root, "etc/resolv.conf"), overwrite: true);
-        foreach (var file in System.IO.Directory.Exists("/usr/local/share/ca-certificates") ? System.IO.Directory.GetFiles("/usr/local/share/ca-certificates", "*.crt") : [])
+        foreach (var file in Directory.Exists("/usr/local/share/ca-certificates") ? Directory.GetFiles("/usr/local/share/ca-certificates", "*.crt") : [])
         {
             // A mirror behind a company's own certificate authority.
             File.Copy(file, Path.Combine(root, "usr/local/share/ca-certificates", Path.GetFileName(file)), overwrite: true);
@@ -162,9 +163,9 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
     {
         await InRootAsync(root, ["apt-get", "clean"]);
         await InstallAsync(root, ["--download-only"], Offered);
-        System.IO.Directory.CreateDirectory(repository);
+        Directory.CreateDirectory(repository);
         var index = new StringBuilder();
-        foreach (var file in System.IO.Directory.GetFiles(Path.Combine(root, "var/cache/apt/archives"), "*.deb").Order(StringComparer.Ordinal))
+        foreach (var file in Directory.GetFiles(Path.Combine(root, "var/cache/apt/archives"), "*.deb").Order(StringComparer.Ordinal))
         {
             // A name without apt's escapes: it becomes part of an address.
             var name = Path.GetFileName(file).Replace("%3a", "_", StringComparison.Ordinal);
@@ -190,7 +191,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
             File.Delete(Path.Combine(root, file));
         }
 
-        foreach (var list in System.IO.Directory.GetFiles(Path.Combine(root, "var/lib/apt/lists")))
+        foreach (var list in Directory.GetFiles(Path.Combine(root, "var/lib/apt/lists")))
         {
             File.Delete(list);
         }
@@ -200,7 +201,7 @@ internal sealed record RootImage(string Directory, string TweakDirectory, string
         var busId = Path.Combine(root, "var/lib/dbus/machine-id");
         File.Delete(busId);
         File.CreateSymbolicLink(busId, "/etc/machine-id");
-        foreach (var key in System.IO.Directory.GetFiles(Path.Combine(root, "etc/ssh"), "ssh_host_*"))
+        foreach (var key in Directory.GetFiles(Path.Combine(root, "etc/ssh"), "ssh_host_*"))
         {
             File.Delete(key);
         }

@@ -30,7 +30,7 @@ internal sealed class InstanceResources
         var interfaceInputs = inputs.Object("createVnicDetails") ?? throw new LabException("an instance of the lab needs createVnicDetails.");
         var name = interfaceInputs.Text("hostnameLabel");
         var subnet = _lab.State.Network.Subnets.FirstOrDefault(subnet => subnet.Id == interfaceInputs.Text("subnetId"))
-            ?? throw new LabException("its subnet is none of the lab.");
+            ?? throw new LabException("its subnet does not belong to the lab.");
         var address = interfaceInputs.Text("privateIp");
         var known = registration.Known is null ? null : _lab.State.Machines.FirstOrDefault(machine => machine.InstanceId == registration.Known.Id);
         // A wiped boot volume has nothing of the old machine; here another machine stands for it.

@@ -107,7 +107,7 @@ internal sealed class LabCloud : IMocks
     {
         if (!_makers.TryGetValue(type, out var make))
         {
-            throw new LabException($"the lab has no {type}; teach it in tests/RedisHaLab/Provider, or leave the resource out of the lab's settings.");
+            throw new LabException($"the lab has no {type}; add it in tests/RedisHaLab/Provider, or leave the resource out of the lab's settings.");
         }
 
         var key = $"{type}::{name}";

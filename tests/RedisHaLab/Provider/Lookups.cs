@@ -34,7 +34,7 @@ internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
         "pulumi:pulumi:readStackOutputs" => ImmutableDictionary<string, object>.Empty.Add("outputs", builtWith is null
             ? ImmutableDictionary<string, object>.Empty
             : ImmutableDictionary<string, object>.Empty.Add("builtWith", builtWith.ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value))),
-        _ => throw new LabException($"the program asks {token}, which the lab does not know; teach it in tests/RedisHaLab/Provider/Lookups.cs."),
+        _ => throw new LabException($"the program asks {token}, which the lab does not know; add it in tests/RedisHaLab/Provider/Lookups.cs."),
     };
 
     private static ImmutableDictionary<string, object> Item(params (string Name, string Value)[] values) =>

@@ -140,6 +140,6 @@ internal sealed class NetworkResources
         "internetgateway" => GatewayKind.Internet,
         "natgateway" => GatewayKind.Nat,
         "servicegateway" => GatewayKind.Service,
-        _ => throw new LabException(string.Create(CultureInfo.InvariantCulture, $"a route leads to {id}, which is no gateway of the lab.")),
+        _ => throw new LabException(string.Create(CultureInfo.InvariantCulture, $"a route leads to {id}, which is not a gateway of the lab.")),
     };
 }

@@ -31,7 +31,7 @@ internal sealed class ObjectStorageResources
         var id = $"n/{Lookups.ObjectNamespace}/b/{bucket}/o/{name}";
         var known = _lab.State.Objects.FirstOrDefault(item => item.Bucket == bucket && item.Name == name);
         // The program ignores changes of the source, as it does on OCI: another content has another name.
-        if (known is null || !File.Exists(Path.Combine(_lab.Paths.ObjectsDirectory, known.File)))
+        if (known is null || !File.Exists(Path.Combine(_lab.Paths.ObjectsDirectory, known.FileName)))
         {
             Directory.CreateDirectory(_lab.Paths.ObjectsDirectory, FileModes.SecretDirectory);
             var file = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));

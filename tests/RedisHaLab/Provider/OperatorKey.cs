@@ -12,7 +12,7 @@ namespace RedisHaLab.Provider;
 internal static class OperatorKey
 {
     /// <summary>The private key.</summary>
-    public static string File(LabPaths paths) => Path.Combine(paths.SshDirectory, "id_ed25519");
+    public static string PrivateKey(LabPaths paths) => Path.Combine(paths.SshDirectory, "id_ed25519");
 
     /// <summary>The ssh configuration.</summary>
     public static string Config(LabPaths paths) => Path.Combine(paths.SshDirectory, "config");
@@ -20,23 +20,23 @@ internal static class OperatorKey
     /// <summary>The public key; the pair is made first where there is none.</summary>
     public static async Task<string> EnsureAsync(LabPaths paths)
     {
-        var key = File(paths);
-        if (!System.IO.File.Exists(key + ".pub"))
+        var key = PrivateKey(paths);
+        if (!File.Exists(key + ".pub"))
         {
             paths.EnsureStateDirectory();
             Directory.CreateDirectory(paths.SshDirectory, FileModes.SecretDirectory);
-            System.IO.File.Delete(key);
+            File.Delete(key);
             await HostCommand.RequireAsync(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "operator@" + paths.Name, "-f", key]);
         }
 
-        return (await System.IO.File.ReadAllTextAsync(key + ".pub")).Trim();
+        return (await File.ReadAllTextAsync(key + ".pub")).Trim();
     }
 
     /// <summary>Writes the configuration for the present machines: each by its name, all but the bastion through it.</summary>
     public static void WriteConfig(Lab lab, StackResults stack)
     {
         var hosts = Path.Combine(lab.Paths.SshDirectory, "known_hosts");
-        System.IO.File.WriteAllText(hosts, stack.KnownHosts + "\n");
+        File.WriteAllText(hosts, stack.KnownHosts + "\n");
         var text = new StringBuilder();
         foreach (var node in stack.Nodes)
         {
@@ -51,7 +51,7 @@ internal static class OperatorKey
         text.Append(CultureInfo.InvariantCulture, $"""
             Host *
               User {stack.SshUser}
-              IdentityFile {File(lab.Paths)}
+              IdentityFile {PrivateKey(lab.Paths)}
               IdentitiesOnly yes
               UserKnownHostsFile {hosts}
               GlobalKnownHostsFile /dev/null
@@ -59,6 +59,6 @@ internal static class OperatorKey
               ConnectTimeout 10
 
             """);
-        System.IO.File.WriteAllText(Config(lab.Paths), text.ToString());
+        File.WriteAllText(Config(lab.Paths), text.ToString());
     }
 }

@@ -31,7 +31,7 @@ internal static class ProgramRun
         {
             ["compartmentId"] = "ocid1.compartment.oc1..lab",
             ["sshPublicKey"] = await OperatorKey.EnsureAsync(paths),
-            ["sshPrivateKeyPath"] = OperatorKey.File(paths),
+            ["sshPrivateKeyPath"] = OperatorKey.PrivateKey(paths),
             ["adminCidrs"] = JsonSerializer.Serialize(new[] { Addresses.Operator + "/32" }),
             ["redisMaxMemory"] = "512mb",
         };

@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Provider;
 
@@ -46,7 +47,7 @@ internal sealed class RemoteCommands
         }
 
         var text = known is not null && !isReplaced ? registration.Inputs.OptionalText("update") ?? registration.Inputs.OptionalText("create") : registration.Inputs.OptionalText("create");
-        var result = text is null ? new CommandResult(0, "", "") : await RunAsync(registration, text);
+        var result = text is null ? new ShellResult(0, "", "") : await RunAsync(registration, text);
         return new Made(isReplaced || known is null ? Registration.NewId("command") : known.Id, new Dictionary<string, object>
         {
             ["stdout"] = result.Output.TrimEnd('\n'),
@@ -54,7 +55,7 @@ internal sealed class RemoteCommands
         });
     }
 
-    private async Task<CommandResult> RunAsync(Registration registration, string text)
+    private async Task<ShellResult> RunAsync(Registration registration, string text)
     {
         var connection = registration.Inputs.Object("connection") ?? throw new LabException("a remote command needs a connection.");
         using var way = new SshWay(_lab, registration.Name, connection);

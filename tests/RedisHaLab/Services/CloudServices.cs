@@ -4,6 +4,7 @@
 
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,6 +13,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RedisHaLab.Network;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Services;
 
@@ -32,9 +34,9 @@ internal sealed class CloudServices
     {
         var sockets = new[]
         {
-            NamespaceSockets.Listen(_paths.Namespace(VcnNetwork.NetworkRole), IPEndPoint.Parse($"{Addresses.LinkLocalService}:80")),
-            NamespaceSockets.Listen(_paths.Namespace(VcnNetwork.OutsideRole), IPEndPoint.Parse($"{Addresses.ObjectStorage}:80")),
-            NamespaceSockets.Listen(_paths.Namespace(VcnNetwork.OutsideRole), IPEndPoint.Parse($"{Addresses.PackageMirror}:80")),
+            Listen(VcnNetwork.NetworkRole, $"{Addresses.LinkLocalService}:80"),
+            Listen(VcnNetwork.OutsideRole, $"{Addresses.ObjectStorage}:80"),
+            Listen(VcnNetwork.OutsideRole, $"{Addresses.PackageMirror}:80"),
         };
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
@@ -55,6 +57,15 @@ internal sealed class CloudServices
         await ending.CancelAsync();
         await health;
         GC.KeepAlive(sockets);
+    }
+
+    private Socket Listen(string role, string address)
+    {
+        var socket = NetworkNamespace.Named(_paths.Namespace(role)).Socket();
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        socket.Bind(IPEndPoint.Parse(address));
+        socket.Listen(512);
+        return socket;
     }
 
     // The address that was asked says which service is meant: each has its own.
@@ -86,7 +97,7 @@ internal sealed class CloudServices
         }
 
         context.Response.ContentType = stored.ContentType ?? "application/octet-stream";
-        await SendAsync(context, Path.Combine(_paths.ObjectsDirectory, stored.File));
+        await SendAsync(context, Path.Combine(_paths.ObjectsDirectory, stored.FileName));
     }
 
     private async Task PackageAsync(HttpContext context)

@@ -1,12 +1,13 @@
 // The load balancers' health checks: made from the balancer's own address, so that the security rules must allow them
 // as on OCI. A change of verdict rewrites the balancer's rules in one transaction.
 
-using System.Net.Sockets;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using RedisHaLab.Host;
 using RedisHaLab.Network;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Services;
 
@@ -138,7 +139,7 @@ internal sealed class HealthChecker
         try
         {
             using var limit = new CancellationTokenSource(check.Timeout);
-            using var socket = await NamespaceSockets.ConnectAsync(_paths.Namespace(balancer.VnicName), endpoint, check.Timeout);
+            using var socket = await NetworkNamespace.Named(_paths.Namespace(balancer.VnicName)).ConnectAsync(endpoint, check.Timeout);
             if (check.Protocol != "HTTP")
             {
                 return (true, "connected");

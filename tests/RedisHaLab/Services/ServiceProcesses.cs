@@ -2,12 +2,13 @@
 // serve`: Object Storage, package mirror, instance metadata, the balancers' health checks).
 
 using System.Globalization;
-using System.Net.Sockets;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using RedisHaLab.Host;
 using RedisHaLab.Network;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Services;
 
@@ -90,7 +91,7 @@ internal sealed class ServiceProcesses
         var program = Environment.ProcessPath ?? "dotnet";
         // Under a test runner or `dotnet run` the process is another program's; the assembly beside this one is ours.
         var assembly = Path.Combine(AppContext.BaseDirectory, "redis-ha-lab.dll");
-        return Path.GetFileNameWithoutExtension(program) == "redis-ha-lab" ? [program] : [HostCommand.Find("dotnet") ?? "dotnet", "exec", assembly];
+        return Path.GetFileNameWithoutExtension(program) == "redis-ha-lab" ? [program] : [Installed.Path("dotnet") ?? "dotnet", "exec", assembly];
     }
 
     private async Task EnsureAsync(string name, IReadOnlyList<string> command)
@@ -106,7 +107,7 @@ internal sealed class ServiceProcesses
 
     private async Task ReadyAsync(string role, string address, int port)
     {
-        var ready = await Wait.UntilAsync(() => AcceptsAsync(role, address, port), TimeSpan.FromSeconds(20), TimeSpan.FromMilliseconds(20));
+        var ready = await Eventually.HoldsWithinAsync(() => AcceptsAsync(role, address, port), TimeSpan.FromSeconds(20), TimeSpan.FromMilliseconds(20));
         if (!ready)
         {
             var log = _paths.LogFile(CloudServices);
@@ -123,7 +124,7 @@ internal sealed class ServiceProcesses
 
         try
         {
-            using var socket = await NamespaceSockets.ConnectAsync(_paths.Namespace(role), IPEndPoint.Parse($"{address}:{port}"), TimeSpan.FromSeconds(1));
+            using var socket = await NetworkNamespace.Named(_paths.Namespace(role)).ConnectAsync(IPEndPoint.Parse($"{address}:{port}"), TimeSpan.FromSeconds(1));
             return true;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)

@@ -9,6 +9,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using RedisHaLab.Host;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Services;
 
@@ -33,7 +34,7 @@ internal static partial class SessionReset
             return;
         }
 
-        using var socket = NamespaceSockets.Create(networkNamespace, SocketType.Raw);
+        using var socket = NetworkNamespace.Named(networkNamespace).Socket(SocketType.Raw);
         var source = IPAddress.Parse(balancer);
         socket.Bind(new IPEndPoint(source, 0));
         foreach (var (client, port) in listed)

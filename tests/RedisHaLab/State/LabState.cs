@@ -30,9 +30,9 @@ internal sealed record ResourceRecord
 /// <summary>An uploaded object.</summary>
 /// <param name="Bucket">Its bucket.</param>
 /// <param name="Name">Its name.</param>
-/// <param name="File">Its file below the objects' directory.</param>
+/// <param name="FileName">Its file below the objects' directory.</param>
 /// <param name="ContentType">Its content type.</param>
-internal sealed record StoredObject(string Bucket, string Name, string File, string? ContentType);
+internal sealed record StoredObject(string Bucket, string Name, string FileName, string? ContentType);
 
 /// <summary>A pre-authenticated request: whoever knows the token reads the object.</summary>
 internal sealed record ObjectPermit(string Token, string Bucket, string ObjectName, DateTimeOffset? Expires);

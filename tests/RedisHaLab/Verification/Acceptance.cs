@@ -6,7 +6,9 @@ using RedisHaLab.Cluster;
 using RedisHaLab.Instance;
 using RedisHaLab.Load;
 using RedisHaLab.Machines;
+using RedisHaLab.Network;
 using RedisHaLab.State;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Verification;
 
@@ -101,7 +103,7 @@ internal sealed class Acceptance
         var master = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
         foreach (var way in _cluster.Ways)
         {
-            await using var session = await _cluster.ByAsync(way);
+            using var session = await _cluster.ByAsync(way);
             var role = await ClusterView.RoleAsync(session);
             CheckList.Require(role == "master", $"ROLE through {way.Name} is {role}");
         }
@@ -111,10 +113,10 @@ internal sealed class Acceptance
 
     private async Task<string> WrongPasswordAsync()
     {
-        await using var session = await RespConnection.OpenAsync(Lab.Paths.Namespace(Network.VcnNetwork.ClientRole), _cluster.Endpoint, null, TimeSpan.FromSeconds(5));
-        var none = await session.CallAsync("SET", "redis-ha:lab:forbidden", "1");
+        using var session = await RespConnection.ConnectAsync(_cluster.Endpoint, network: NetworkNamespace.Named(Lab.Paths.Namespace(VcnNetwork.ClientRole)));
+        var none = await session.AskAsync("SET", "redis-ha:lab:forbidden", "1");
         CheckList.Require(none.IsError && none.Text!.StartsWith("NOAUTH", StringComparison.Ordinal), $"a write without a password was answered: {none}");
-        var wrong = await session.CallAsync("AUTH", _cluster.Password + "x");
+        var wrong = await session.AskAsync("AUTH", _cluster.Password + "x");
         CheckList.Require(wrong.IsError && wrong.Text!.StartsWith("WRONGPASS", StringComparison.Ordinal), $"a wrong password was answered: {wrong}");
         return "NOAUTH without, WRONGPASS with a wrong one";
     }
@@ -123,7 +125,7 @@ internal sealed class Acceptance
     private async Task<string> SentinelChannelAsync()
     {
         const string Channel = "__sentinel__:hello";
-        await using var client = await _cluster.ClientAsync();
+        using var client = await _cluster.ClientAsync();
         foreach (string[] command in new string[][]
         {
             ["PUBLISH", Channel, "forged"],
@@ -131,11 +133,11 @@ internal sealed class Acceptance
             ["EVAL", "return redis.call('PUBLISH', ARGV[1], 'forged')", "0", Channel],
         })
         {
-            var reply = await client.CallAsync(command);
+            var reply = await client.AskAsync(command);
             CheckList.Require(reply.IsError, $"{command[0]} on {Channel} was answered: {reply}");
         }
 
-        var other = await client.CallAsync("PUBLISH", "redis-ha:lab", "hello");
+        var other = await client.AskAsync("PUBLISH", "redis-ha:lab", "hello");
         CheckList.Require(!other.IsError, $"PUBLISH on another channel was answered: {other}");
         return "refused there by PUBLISH, SPUBLISH and EVAL, allowed on another channel";
     }
@@ -144,22 +146,22 @@ internal sealed class Acceptance
     {
         var master = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
         var (key, value) = ("redis-ha:lab:" + Guid.NewGuid().ToString("n"), Guid.NewGuid().ToString("n"));
-        await using var client = await _cluster.ClientAsync();
-        var written = await client.CallAsync("SET", key, value, "EX", "600");
+        using var client = await _cluster.ClientAsync();
+        var written = await client.AskAsync("SET", key, value, "EX", "600");
         CheckList.Require(!written.IsError, $"SET was answered: {written}");
         var readers = _cluster.Redis.Where(node => node != master).ToList();
         foreach (var node in readers)
         {
             await CheckList.EventuallyAsync(TimeSpan.FromSeconds(5), async () =>
             {
-                await using var session = await _cluster.OnNodeAsync(node);
-                var read = await session.CallAsync("GET", key);
+                using var session = await _cluster.OnNodeAsync(node);
+                var read = await session.AskAsync("GET", key);
                 CheckList.Require(read.Text == value, $"{node.Name} has {read}");
                 return "";
             });
         }
 
-        await client.CallAsync("DEL", key);
+        await client.AskAsync("DEL", key);
         return $"written to {master.Name}, read from {string.Join(" and ", readers.Select(node => node.Name))}";
     }
 
@@ -226,11 +228,11 @@ internal sealed class Acceptance
         var old = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
         await using var outage = await Outage.StartAsync(_cluster);
         var clock = System.Diagnostics.Stopwatch.StartNew();
-        await using (var client = await _cluster.ClientAsync(TimeSpan.FromSeconds(1)))
+        using (var client = await _cluster.ClientAsync(TimeSpan.FromSeconds(1)))
         {
             try
             {
-                var reply = await client.CallAsync("EVAL", "redis.call('SET', KEYS[1], '1', 'EX', '600') while true do end", "1", "redis-ha:lab:endless");
+                var reply = await client.AskAsync("EVAL", "redis.call('SET', KEYS[1], '1', 'EX', '600') while true do end", "1", "redis-ha:lab:endless");
                 throw new CheckFailedException($"the script was answered: {reply}");
             }
             catch (Exception e) when (ClusterView.IsRefusal(e))
@@ -284,7 +286,7 @@ internal sealed class Acceptance
             CheckList.Require(count > 0 && count < sessions.Count, $"{count} of {sessions.Count} sessions were reset within 12 s; some, and not all, expected");
             foreach (var session in sessions.Zip(wasReset).Where(pair => !pair.Second).Select(pair => pair.First))
             {
-                var reply = await session.CallAsync("PING");
+                var reply = await session.AskAsync("PING");
                 CheckList.Require(reply.Text == "PONG", $"a session that was not reset answered {reply}");
             }
 
@@ -294,7 +296,7 @@ internal sealed class Acceptance
         {
             foreach (var session in sessions)
             {
-                await session.DisposeAsync();
+                session.Dispose();
             }
 
             await Lab.StartMachineAsync(proxy.Name);

@@ -3,6 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using RedisHaLab.Cluster;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Verification;
 
@@ -54,7 +55,7 @@ internal sealed class Outage : IAsyncDisposable
     /// <summary>Waits for so many writes acknowledged that were sent after <paramref name="since"/>.</summary>
     public async Task WaitForWritesAsync(int count, TimeSpan patience, TimeSpan since = default)
     {
-        var done = await Host.Wait.UntilAsync(() => Count(since) >= count, patience, TimeSpan.FromMilliseconds(20));
+        var done = await Eventually.HoldsWithinAsync(() => Count(since) >= count, patience, TimeSpan.FromMilliseconds(20));
         CheckList.Require(done, string.Create(CultureInfo.InvariantCulture, $"no write through the balancer within {patience.TotalSeconds:0} s; last answer: {_lastError}"));
     }
 
@@ -74,8 +75,8 @@ internal sealed class Outage : IAsyncDisposable
     /// <summary>Acknowledged values that the cluster no longer has.</summary>
     public async Task<int> LostAsync()
     {
-        await using var session = await _cluster.ClientAsync();
-        var kept = (await session.CallAsync("LRANGE", _key, "0", "-1")).Items.Select(item => item.Text).ToHashSet();
+        using var session = await _cluster.ClientAsync();
+        var kept = (await session.AskAsync("LRANGE", _key, "0", "-1")).Items.Select(item => item.Text).ToHashSet();
         lock (_lock)
         {
             return _acknowledged.Count(write => !kept.Contains(write.Value.ToString(CultureInfo.InvariantCulture)));
@@ -90,8 +91,8 @@ internal sealed class Outage : IAsyncDisposable
         _ending.Dispose();
         try
         {
-            await using var session = await _cluster.ClientAsync();
-            await session.CallAsync("DEL", _key);
+            using var session = await _cluster.ClientAsync();
+            await session.AskAsync("DEL", _key);
         }
         catch (Exception e) when (ClusterView.IsRefusal(e))
         {
@@ -114,8 +115,8 @@ internal sealed class Outage : IAsyncDisposable
             try
             {
                 var sent = _clock.Elapsed;
-                await using var session = await _cluster.ClientAsync(Patience);
-                var reply = await session.CallAsync("RPUSH", _key, value.ToString(CultureInfo.InvariantCulture));
+                using var session = await _cluster.ClientAsync(Patience);
+                var reply = await session.AskAsync("RPUSH", _key, value.ToString(CultureInfo.InvariantCulture));
                 lock (_lock)
                 {
                     if (reply.IsError)

@@ -2,15 +2,14 @@
 
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
-using System.Net;
 using System.Text;
 using RedisHaLab.Cluster;
-using RedisHaLab.Host;
 using RedisHaLab.Network;
 using RedisHaLab.Provider;
-using RedisHaLab.Services;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Verification;
 
@@ -30,7 +29,7 @@ internal sealed class OutsideView
         var proxy = _cluster.Proxies[0];
         var forward = string.Create(CultureInfo.InvariantCulture, $"{page.Port}:{proxy.Address}:{page.Port}");
         var command = _cluster.Lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", OperatorKey.Config(_cluster.Lab.Paths), "-o", "ExitOnForwardFailure=yes", "-N", "-L", forward, "bastion"]);
-        using var tunnel = Process.Start(new ProcessStartInfo(HostCommand.Find(command[0])!, command.Skip(1)) { RedirectStandardError = true })!;
+        using var tunnel = Process.Start(new ProcessStartInfo(Installed.Path(command[0])!, command.Skip(1)) { RedirectStandardError = true })!;
         try
         {
             return await CheckList.EventuallyAsync(TimeSpan.FromSeconds(20), async () =>
@@ -84,7 +83,7 @@ internal sealed class OutsideView
     {
         try
         {
-            using var socket = await NamespaceSockets.ConnectAsync(Outside, new IPEndPoint(IPAddress.Parse(address), port), TimeSpan.FromSeconds(2));
+            using var socket = await NetworkNamespace.Named(Outside).ConnectAsync(new IPEndPoint(IPAddress.Parse(address), port), TimeSpan.FromSeconds(2));
             return true;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
@@ -99,7 +98,7 @@ internal sealed class OutsideView
         {
             UseProxy = false,
             ConnectCallback = async (context, _) => new NetworkStream(
-                await NamespaceSockets.ConnectAsync(Outside, new IPEndPoint(IPAddress.Loopback, context.DnsEndPoint.Port), TimeSpan.FromSeconds(2)), ownsSocket: true),
+                await NetworkNamespace.Named(Outside).ConnectAsync(new IPEndPoint(IPAddress.Loopback, context.DnsEndPoint.Port), TimeSpan.FromSeconds(2)), ownsSocket: true),
         };
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(5) };
         using var request = new HttpRequestMessage(HttpMethod.Get, page);

@@ -3,6 +3,7 @@
 
 using System.Globalization;
 using RedisHaLab.Cluster;
+using RedisHaProcesses;
 
 namespace RedisHaLab.Verification;
 
@@ -34,7 +35,7 @@ internal sealed class ReconnectingClients : IAsyncDisposable
     public async Task MoreAsync(int count)
     {
         var target = Done + count;
-        await Host.Wait.UntilAsync(() => Done >= target, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(20));
+        await Eventually.HoldsWithinAsync(() => Done >= target, TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(20));
         CheckList.Require(Done >= target, $"{count} more commands expected within 30 s, {count - (target - Done)} seen; {Failures()}");
     }
 
@@ -43,10 +44,10 @@ internal sealed class ReconnectingClients : IAsyncDisposable
     {
         await StopAsync();
         CheckList.Require(_failures.Count == 0, Failures());
-        await using var session = await _cluster.ClientAsync();
-        var counted = (await session.CallAsync("GET", _key)).Text;
+        using var session = await _cluster.ClientAsync();
+        var counted = (await session.AskAsync("GET", _key)).Text;
         CheckList.Require(counted == Done.ToString(CultureInfo.InvariantCulture), $"{Done} increments were acknowledged, the counter says {counted}");
-        return $"{Done} commands by {_clients.Length} clients that connect anew for each, none failed";
+        return $"{Done} commands by {_clients.Length} clients that connect again for each, none failed";
     }
 
     public async ValueTask DisposeAsync()
@@ -55,8 +56,8 @@ internal sealed class ReconnectingClients : IAsyncDisposable
         _ending.Dispose();
         try
         {
-            await using var session = await _cluster.ClientAsync();
-            await session.CallAsync("DEL", _key);
+            using var session = await _cluster.ClientAsync();
+            await session.AskAsync("DEL", _key);
         }
         catch (Exception e) when (ClusterView.IsRefusal(e))
         {
@@ -84,8 +85,8 @@ internal sealed class ReconnectingClients : IAsyncDisposable
         {
             try
             {
-                await using var session = await _cluster.ClientAsync(Patience);
-                var reply = await session.CallAsync("INCR", _key);
+                using var session = await _cluster.ClientAsync(Patience);
+                var reply = await session.AskAsync("INCR", _key);
                 if (reply.IsError)
                 {
                     Failed(reply.ToString());

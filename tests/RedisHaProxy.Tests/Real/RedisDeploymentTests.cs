@@ -12,7 +12,7 @@ public sealed class RedisDeploymentTests
         int[] pids;
         await using (RedisDeployment deployment = await RedisDeployment.StartAsync())
         {
-            directories = [.. deployment.Nodes.Concat(deployment.Sentinels).Select(p => p.Directory)];
+            directories = [.. deployment.Nodes.Concat(deployment.Sentinels).Select(p => p.Folder)];
             pids = [.. deployment.Nodes.Concat(deployment.Sentinels).Select(p => p.Pid)];
             Assert.True(await RedisDeployment.IsMasterAsync(deployment.Nodes[0]));
 
