@@ -65,6 +65,7 @@ public class RedisHaStack : Stack
         Tunnel = Output.Tuple(lines, Endpoint).Apply(known => known.Item1.Tunnel(known.Item2));
         RedisCli = Output.Create(Instructions.RedisCli);
         Shell = lines.Apply(known => known.Shell(settings.Network.Redis[0]));
+        SshConfig = lines.Apply(known => known.SshConfig([.. settings.Network.Redis, .. settings.Network.Proxies]));
         StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
         StatsPage = Output.Create(Instructions.StatsPage);
         BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text));
@@ -106,6 +107,10 @@ public class RedisHaStack : Stack
     /// <summary>A shell on the first Redis node.</summary>
     [Output("shell")]
     public Output<string> Shell { get; private set; }
+
+    /// <summary>ssh_config(5) by which every machine is reached by its name, through the bastion.</summary>
+    [Output("sshConfig")]
+    public Output<string> SshConfig { get; private set; }
 
     /// <summary>Opens a tunnel to the first proxy's stats page.</summary>
     [Output("statsTunnel")]

@@ -19,6 +19,22 @@ public sealed record Instructions(string User, string Bastion)
     /// <summary>A shell on a node.</summary>
     public string Shell(NodeAddress node) => $"ssh -J {User}@{Bastion} {User}@{node.Address}";
 
+    /// <summary>ssh_config(5) by which every machine is reached by its name, through the bastion. Host keys: <see cref="KnownHosts"/>.</summary>
+    /// <param name="machines">All machines but the bastion.</param>
+    public string SshConfig(IReadOnlyCollection<NodeAddress> machines) => $"""
+        Host bastion
+          HostName {Bastion}
+
+        {string.Join("\n\n", machines.Select(machine => $"Host {machine.Name}\n  HostName {machine.Address}\n  ProxyJump bastion"))}
+
+        Host bastion {string.Join(' ', machines.Select(machine => machine.Name))}
+          User {User}
+          HostKeyAlgorithms {HostKey.Algorithm}
+          StrictHostKeyChecking yes
+          GlobalKnownHostsFile /dev/null
+          ConnectTimeout 10
+        """;
+
     /// <summary>Lines of known_hosts(5): the address of a machine, for the bastion both, and its host key.</summary>
     /// <param name="bastion">The bastion's public address.</param>
     /// <param name="keys">The machines' keys, the bastion's first.</param>

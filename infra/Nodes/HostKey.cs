@@ -22,6 +22,9 @@ public sealed record HostKey(string PrivateKey, string PublicKey)
     private static readonly BigInteger Gx = Number("6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296");
     private static readonly BigInteger Gy = Number("4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5");
 
+    /// <summary>The key's type, as in known_hosts(5).</summary>
+    public const string Algorithm = "ecdsa-sha2-nistp256";
+
     /// <summary>The key of a machine.</summary>
     /// <param name="seed">The stack's seed, a secret of at least 32 random characters.</param>
     /// <param name="machine">The machine's name.</param>
@@ -107,7 +110,7 @@ public sealed record HostKey(string PrivateKey, string PublicKey)
         string lines = string.Join('\n', Convert.ToBase64String(body).Chunk(70).Select(line => new string(line)));
         return new HostKey(
             $"-----BEGIN OPENSSH {"PRIVATE"} KEY-----\n{lines}\n-----END OPENSSH {"PRIVATE"} KEY-----\n",
-            $"ecdsa-sha2-nistp256 {Convert.ToBase64String(publicBlob)}");
+            $"{Algorithm} {Convert.ToBase64String(publicBlob)}");
     }
 
     private static BigInteger Mod(BigInteger value)

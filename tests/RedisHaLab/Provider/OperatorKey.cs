@@ -1,7 +1,5 @@
 // The operator of the lab: a key pair, and the ssh_config by which he reaches every machine through the bastion.
 
-using System.Globalization;
-using System.Text;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.State;
@@ -32,33 +30,19 @@ internal static class OperatorKey
         return (await File.ReadAllTextAsync(key + ".pub")).Trim();
     }
 
-    /// <summary>Writes the configuration for the present machines: each by its name, all but the bastion through it.</summary>
+    /// <summary>Writes the configuration: the stack's own, with the operator's key and the stack's host keys.</summary>
     public static void WriteConfig(Lab lab, StackResults stack)
     {
         var hosts = Path.Combine(lab.Paths.SshDirectory, "known_hosts");
         File.WriteAllText(hosts, stack.KnownHosts + "\n");
-        var text = new StringBuilder();
-        foreach (var node in stack.Nodes)
-        {
-            var isBastion = node.Role == "bastion";
-            text.Append(CultureInfo.InvariantCulture, $"""
-                Host {node.Name}
-                  HostName {(isBastion ? stack.BastionAddress : node.Address)}
-                {(isBastion ? "" : "  ProxyJump bastion\n")}
-                """);
-        }
+        // The first value that ssh meets holds.
+        File.WriteAllText(Config(lab.Paths), $"""
+            IdentityFile {PrivateKey(lab.Paths)}
+            IdentitiesOnly yes
+            UserKnownHostsFile {hosts}
 
-        text.Append(CultureInfo.InvariantCulture, $"""
-            Host *
-              User {stack.SshUser}
-              IdentityFile {PrivateKey(lab.Paths)}
-              IdentitiesOnly yes
-              UserKnownHostsFile {hosts}
-              GlobalKnownHostsFile /dev/null
-              StrictHostKeyChecking yes
-              ConnectTimeout 10
+            {stack.SshConfig}
 
             """);
-        File.WriteAllText(Config(lab.Paths), text.ToString());
     }
 }

@@ -105,6 +105,7 @@ internal static class ProgramRun
             await OutputUtilities.GetValueAsync(stack.BastionAddress),
             await OutputUtilities.GetValueAsync(stack.KnownHosts),
             await OutputUtilities.GetValueAsync(stack.SshUser),
+            await OutputUtilities.GetValueAsync(stack.SshConfig),
             await OutputUtilities.GetValueAsync(stack.StatsTunnel),
             await OutputUtilities.GetValueAsync(stack.StatsPage),
             nodes.Select(node => new NodeRow(node["name"], node["role"], node["address"], node["availabilityDomain"], node["faultDomain"])).ToList(),

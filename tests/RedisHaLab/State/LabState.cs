@@ -50,12 +50,13 @@ internal sealed record NodeRow(string Name, string Role, string Address, string 
 /// <param name="BastionAddress">The bastion's public address.</param>
 /// <param name="KnownHosts">The machines' host keys.</param>
 /// <param name="SshUser">The machines' user.</param>
+/// <param name="SshConfig">ssh_config(5) for all machines.</param>
 /// <param name="StatsTunnel">The ssh line that opens a tunnel to a proxy's stats page.</param>
 /// <param name="StatsPage">The stats page through its tunnel.</param>
 /// <param name="Nodes">The node table.</param>
 /// <param name="BuiltWith">The settings that cannot change, for the next run to compare.</param>
 internal sealed record StackResults(
-    string Endpoint, string BastionAddress, string KnownHosts, string SshUser, string StatsTunnel, string StatsPage, IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith);
+    string Endpoint, string BastionAddress, string KnownHosts, string SshUser, string SshConfig, string StatsTunnel, string StatsPage, IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith);
 
 /// <summary>The state of an instance; immutable, replaced as a whole.</summary>
 internal sealed record LabState

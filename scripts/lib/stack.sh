@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# A deployment, a stack on OCI or the lab, for the scripts that work on one: which one, its machines, and the way to them. Sourced,
+# with the script's own name in "script".
+#
+# shellcheck disable=SC2034 # names set here are read by the scripts that source this
+#
+# After open_stack: "endpoint" ADDRESS:PORT, "machines" (names: bastion, redis1, ..., proxy1, ...), "title"; on_machine runs a command on one.
+
+stack='' lab='' identity=''
+# Where the lab keeps its state (docs/lab.md); another place for a test.
+lab_state=${REDIS_HA_LAB_STATE:-/var/lib/redis-ha-lab}
+
+stack_options='  --stack NAME      the stack on OCI; default: the selected one (pulumi stack select)
+  --lab [NAME]      the lab on this machine instead (as root)
+  --identity FILE   the private key; default: the choice of ssh'
+
+# bad TEXT: a mistake on the command line.
+bad() {
+  echo "${script:?}: $1; see scripts/$script --help" >&2
+  exit 2
+}
+
+fail() {
+  echo "${script:?}: $1" >&2
+  exit 1
+}
+
+# stack_option WORD...: takes an option that all scripts have from the head of the command line, and sets "taken" to the number of its
+# words; 0 when it is another one.
+stack_option() {
+  taken=0
+  case $1 in
+    --stack)
+      [ -n "${2:-}" ] || bad '--stack needs the name of a stack, such as production'
+      stack=$2 taken=2
+      ;;
+    --identity)
+      [ -r "${2:-}" ] || bad "--identity needs a private key that can be read, such as ~/.ssh/id_ed25519; it has \"${2:-}\""
+      identity=$(readlink -f "$2") taken=2
+      ;;
+    --lab)
+      lab=lab taken=1
+      case ${2:-} in [a-z]*) if [ -d "$lab_state/$2" ]; then lab=$2 taken=2; fi ;; esac
+      ;;
+  esac
+}
+
+# output NAME [OPTION...]: one of the stack's outputs. What pulumi says of a failure is shown as it is.
+output() {
+  (cd "$top" && pulumi stack output "$@" ${stack:+--stack "$stack"})
+}
+
+# open_stack: finds the deployment. Ends with a message where there is none.
+open_stack() {
+  top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+  if [ -n "$lab" ]; then
+    [ -z "$stack" ] || bad '--stack and --lab exclude each other'
+    [ "$(id -u)" -eq 0 ] || fail "the lab's machines are reached by root only: run it with sudo"
+    [ -f "$lab_state/$lab/ssh/config" ] || fail "there is no lab \"$lab\" that has come up on this machine: sudo scripts/lab up"
+    title="the lab \"$lab\""
+    ssh=(ip netns exec "redis-ha-lab.$lab.outside" ssh -F "$lab_state/$lab/ssh/config")
+    endpoint=$(sed -n 's/.*"Endpoint": *"\([0-9.:]*\)".*/\1/p' "$lab_state/$lab/state.json" | head -n 1)
+    machines=$(sed -n 's/^Host \([a-z][a-z0-9-]*\)$/\1/p' "$lab_state/$lab/ssh/config")
+    return 0
+  fi
+  command -v pulumi >/dev/null || fail 'needs pulumi on the PATH, which knows the stack. For the lab on this machine: --lab'
+  local config hosts
+  config=$(output sshConfig) || fail 'the stack has no output "sshConfig": run pulumi up first (what pulumi says is above)'
+  if ! endpoint=$(output endpoint) || ! hosts=$(output knownHosts); then
+    fail 'the stack is not complete: run pulumi up first'
+  fi
+  title="${stack:-the selected stack}"
+  # The stack is asked each time: nobody is trusted at first sight, and a machine's successor is known.
+  local directory=${XDG_CACHE_HOME:-$HOME/.cache}/redis-ha
+  (umask 077 && mkdir -p "$directory") || fail "cannot write to $directory"
+  local file
+  file=$directory/$(sed -n 's/^  HostName //p' <<<"$config" | head -n 1)
+  (
+    umask 077
+    printf '%s\n' "$hosts" >"$file.known_hosts.$$"
+    mv -f "$file.known_hosts.$$" "$file.known_hosts"
+    {
+      # The first value that ssh meets holds (ssh_config(5)).
+      echo "UserKnownHostsFile $file.known_hosts"
+      if [ -n "$identity" ]; then printf 'IdentityFile "%s"\nIdentitiesOnly yes\n' "$identity"; fi
+      printf '%s\n' "$config"
+    } >"$file.config.$$"
+    mv -f "$file.config.$$" "$file.config"
+  ) || fail "cannot write to $directory"
+  ssh=(ssh -F "$file.config")
+  machines=$(sed -n 's/^Host \([a-z][a-z0-9-]*\)$/\1/p' <<<"$config")
+}
+
+# machines_of PREFIX: those of a role, one a line.
+machines_of() {
+  grep "^$1[0-9]*$" <<<"$machines" || true
+}
+
+# address_of MACHINE: where ssh finds it.
+address_of() {
+  "${ssh[@]}" -G "$1" | sed -n 's/^hostname //p'
+}
+
+# on_machine MACHINE COMMAND...: its standard input is the command's. ssh ends with 255 when the machine is not reached.
+on_machine() {
+  local machine=$1
+  shift
+  "${ssh[@]}" -o BatchMode=yes -o ServerAliveInterval=15 "$machine" "$@"
+}
