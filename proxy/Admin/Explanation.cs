@@ -81,16 +81,22 @@ internal static class Explanation
                 + "Sentinels turn the wrong one into a replica within about 10 s; if not, compare SENTINEL MASTER on each Sentinel.";
         }
 
-        if (claimants.Count == 0)
+        if (claimants.Count == 0 && moment.Sentinels.Count == 0)
+        {
+            yield return "No node is seen to claim to be master, and no Sentinels are configured, so nobody promotes a replica: look at each node below. If the "
+                + "master is lost, make a replica the master (REPLICAOF NO ONE).";
+        }
+        else if (claimants.Count == 0 && moment.Blind is null)
         {
             yield return "No node claims to be master: wait for the Sentinels' failover; if it does not come, look whether a majority of the Sentinels runs "
                 + "and sees a good replica.";
         }
 
-        foreach (var node in moment.Nodes.Where(n => !n.Up && !n.InMaintenance))
+        foreach (var nodes in moment.Nodes.Where(n => !n.Up && !n.InMaintenance).GroupBy(n => (n.Status.Health, n.Status.Error)))
         {
-            var (health, error) = (node.Status.Health, node.Status.Error);
-            yield return $"{node.Name} ({node.Address}): {health.Text()} since {Clock(node.Status.Since)}{Error(health, error)}.{health.Advice("redis")}";
+            var (health, error) = nodes.Key;
+            yield return $"{string.Join(" and ", nodes.Select(n => $"{n.Name} ({n.Address})"))}: {health.Text()} since {Clock(nodes.Min(n => n.Status.Since))}"
+                + $"{Error(health, error)}.{health.Advice("redis")}";
         }
 
         foreach (var node in moment.Nodes.Where(n => n is { Up: true, LinkUp: false, InMaintenance: false }))
@@ -109,8 +115,19 @@ internal static class Explanation
 
         foreach (var unheard in moment.Sentinels.Where(s => EventsError(s) is not null).GroupBy(EventsError, s => s.Address))
         {
-            yield return $"The events of Sentinel {string.Join(" and ", unheard)} are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses "
-                + $"writes: {unheard.Key}";
+            yield return $"The events of Sentinel {string.Join(" and ", unheard)} are not heard: a hand-over (SENTINEL FAILOVER) is seen by questions alone, "
+                + $"which may lose its last writes on a busy machine: {unheard.Key}";
+        }
+
+        foreach (var small in moment.Sentinels
+            .Where(s => s is { IsUp: true, Answer: { Quorum: > 0 } said } && said.Quorum < ((said.OtherSentinels + 1) / 2) + 1)
+            .GroupBy(s => (s.Answer!.Value.Quorum, Known: s.Answer!.Value.OtherSentinels + 1), s => s.Address))
+        {
+            (int quorum, int known) = small.Key;
+            yield return $"Sentinel {string.Join(" and ", small)} {(small.Count() == 1 ? "has" : "have")} quorum {quorum} of {known} Sentinels, less than the "
+                + $"majority ({(known / 2) + 1}): few of them can begin a failover from a healthy master, and it takes "
+                + $"{Situation.LeasesNeededOf(known, quorum)} leases to exclude one. "
+                + $"Set it on each Sentinel: SENTINEL SET <sentinel.master> quorum {(known / 2) + 1}.";
         }
 
         foreach (var sentinel in moment.Sentinels.Where(s => s is { IsUp: true, Answer.Tilt: true }))

@@ -98,7 +98,7 @@ internal static class StatsPage
             (GateMode.Park, { } why) => $"{why}; sessions wait",
             (GateMode.Closed, { } why) => $"{why}; sessions are refused",
             (GateMode.Open, _) => $"Master: {target}",
-            (GateMode.Park, _) when target is not null => $"{target} is silent; new sessions wait",
+            (GateMode.Park, _) when target is not null => $"sessions to {target} go on; new ones wait",
             (GateMode.Park, _) => "No master now; sessions wait for one",
             _ => "No master; sessions are refused",
         };

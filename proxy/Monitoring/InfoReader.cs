@@ -1,5 +1,7 @@
 // Fields of INFO's text: "name:value" lines.
 
+using System.Buffers.Text;
+
 namespace RedisHaProxy.Monitoring;
 
 /// <summary>Finds fields in INFO's text without allocating.</summary>
@@ -25,6 +27,33 @@ internal static class InfoReader
 
         value = default;
         return false;
+    }
+
+    /// <summary>
+    /// How many of a master's replicas are online with a lag of less than two seconds.
+    /// <code>slave0:ip=172.31.0.2,port=6379,state=online,offset=14,lag=0</code> (Valkey 8 puts ",type=replica" behind it.)
+    /// </summary>
+    /// <param name="info">The text of section replication.</param>
+    /// <param name="otherwise">The answer where no line tells a lag.</param>
+    public static int AcknowledgingReplicas(ReadOnlySpan<byte> info, int otherwise)
+    {
+        int count = 0;
+        bool told = false;
+        for (ReadOnlySpan<byte> rest = info; rest.Length > 0;)
+        {
+            int end = rest.IndexOf((byte)'\n');
+            ReadOnlySpan<byte> line = (end < 0 ? rest : rest[..end]).TrimEnd((byte)'\r');
+            rest = end < 0 ? default : rest[(end + 1)..];
+            int at = line.LastIndexOf(",lag="u8);
+            if (line.StartsWith("slave"u8) && line.Length > 5 && char.IsAsciiDigit((char)line[5]) && at > 0
+                && Utf8Parser.TryParse(line[(at + 5)..], out int lag, out int used) && (used == line.Length - at - 5 || line[at + 5 + used] == (byte)','))
+            {
+                told = true;
+                count += lag is 0 or 1 && line.IndexOf(",state=online,"u8) > 0 ? 1 : 0;
+            }
+        }
+
+        return told ? count : otherwise;
     }
 
     /// <summary>The number in a field, or <paramref name="otherwise"/> when it is absent.</summary>

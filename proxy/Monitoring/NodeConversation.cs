@@ -180,6 +180,13 @@ internal sealed class NodeConversation : IConversation
             report = report with { ReplicationId = _replicationId };
         }
 
+        if (report.IsMaster)
+        {
+            bool hands = InfoReader.TryGet(info, "master_failover_state:"u8, out ReadOnlySpan<byte> state) && !state.SequenceEqual("no-failover"u8);
+            report = report with { Acknowledging = InfoReader.AcknowledgingReplicas(info, report.Replicas), HandsOver = hands };
+            return;
+        }
+
         long lastIo = InfoReader.Number(info, "master_last_io_seconds_ago:"u8, -1);
         report = report with { LastIoSeconds = (int)Math.Clamp(lastIo, -1, int.MaxValue) };
     }

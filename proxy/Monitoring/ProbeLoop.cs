@@ -22,6 +22,9 @@ internal interface IConversation
     /// <summary>Commands to send now, and how many replies they have; not the same each time.</summary>
     (ReadOnlyMemory<byte> Bytes, int Replies) Question { get; }
 
+    /// <summary>How many questions are asked in an interval: one, or more while nothing else would bring the news in time.</summary>
+    int QuestionsPerInterval => 1;
+
     /// <summary>Reads the replies to the greeting.</summary>
     /// <exception cref="RespException">They are not what the commands answer.</exception>
     Outcome Greeted(ReadOnlySpan<byte> replies);
@@ -252,7 +255,11 @@ internal sealed class ProbeLoop(
     }
 
     // The next multiple of the interval since the clock's start: never more than an interval away, and the same for all probes.
-    private TimeSpan DueAfter(TimeSpan sentAt) => new(((sentAt.Ticks / interval.Ticks) + 1) * interval.Ticks);
+    private TimeSpan DueAfter(TimeSpan sentAt)
+    {
+        long ticks = interval.Ticks / conversation.QuestionsPerInterval;
+        return new(((sentAt.Ticks / ticks) + 1) * ticks);
+    }
 
     // A poke must not cut the pause after a refused login short: it would turn a flood of events into a flood of failed logins.
     private static bool IsPaced(ServerHealth health) => health.RefusesProbe();

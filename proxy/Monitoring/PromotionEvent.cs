@@ -21,7 +21,7 @@ internal static class PromotionEvent
     public static readonly string[] Channels =
     [
         "+selected-slave", "+failover-state-send-slaveof-noone", "+failover-state-wait-promotion",
-        "-failover-abort-slave-timeout", "-failover-abort-no-good-slave", "-failover-abort-not-elected",
+        "-failover-abort-slave-timeout", "-failover-abort-no-good-slave", "-failover-abort-not-elected", "-failover-abort-master-timeout",
     ];
 
     /// <summary>The channel of new current epochs: ["message", "+new-epoch", "7"].</summary>

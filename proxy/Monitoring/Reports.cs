@@ -41,6 +41,15 @@ public readonly record struct NodeReport
     /// <summary>For a replica: seconds since it last heard from its master; -1 when never or disconnected.</summary>
     public int LastIoSeconds { get; init; }
 
+    /// <summary>
+    /// For a master: how many of its replicas acknowledge what it sends. They do once a second, so one is missing whose lag in INFO's slaveN lines
+    /// is two whole seconds or more: its last acknowledgement is between one and three old. (Redis replication.c, replicationCron)
+    /// </summary>
+    public int Acknowledging { get; init; }
+
+    /// <summary>For a master: it hands over to a replica by itself and lets nobody write meanwhile (INFO's master_failover_state; FAILOVER).</summary>
+    public bool HandsOver { get; init; }
+
     /// <summary>The replication id: equal on nodes with one history.</summary>
     public string? ReplicationId { get; init; }
 
@@ -51,7 +60,8 @@ public readonly record struct NodeReport
     /// An error reply of a living process: it refuses our login or is too busy for it, and its role is not known to have changed. A process
     /// that loads may have been started just now, with other data, unless the connection to it has never ended.
     /// </summary>
-    public bool IsSignOfLife => Health.RefusesProbe() || Health is ServerHealth.Busy or ServerHealth.ServerError || (Health == ServerHealth.Loading && Unbroken);
+    public bool IsSignOfLife =>
+        Health.RefusesProbe() || Health is ServerHealth.Busy or ServerHealth.ServerError || (Health == ServerHealth.Loading && Unbroken);
 
     /// <summary>The server's or the system's error text, for states other than Up, and for an Up server that also complains (-MISCONF, -MASTERDOWN).</summary>
     public string? Error { get; init; }
@@ -95,6 +105,15 @@ public readonly record struct SentinelReport
 
     /// <summary>A failover is in progress, as far as this Sentinel knows (flag failover_in_progress).</summary>
     public bool FailoverInProgress { get; init; }
+
+    /// <summary>
+    /// It leads that failover and promotes a replica now: from the moment it is elected, or ordered to (SENTINEL FAILOVER), until the promotion
+    /// is seen. (failover-state select_slave, send_slaveof_noone or wait_promotion)
+    /// </summary>
+    public bool Promotes { get; init; }
+
+    /// <summary>That failover is a hand-over by the master itself, which lets nobody write meanwhile (Valkey 9, flag coordinated_failover).</summary>
+    public bool Coordinated { get; init; }
 
     /// <summary>It is in TILT: its clock or its machine stalled, and for 30 s it decides nothing.</summary>
     public bool Tilt { get; init; }

@@ -51,7 +51,11 @@ internal sealed class SentinelConversation : IConversation
         _sink = sink;
         Greeting = configuration.Credentials is null ? (default, 0) : (NodeConversation.Authentication(configuration.Credentials), 1);
         byte[] question = [.. RespSocket.Command("SENTINEL", "MASTER", configuration.Master), .. RespSocket.Command("INFO", "sentinel")];
-        byte[] names = [.. RespSocket.Command("SENTINEL", "SENTINELS", configuration.Master), .. RespSocket.Command("SENTINEL", "REPLICAS", configuration.Master)];
+        byte[] names =
+        [
+            .. RespSocket.Command("SENTINEL", "SENTINELS", configuration.Master),
+            .. RespSocket.Command("SENTINEL", "REPLICAS", configuration.Master),
+        ];
         _short = (question, 2);
         _long = ((byte[])[.. question, .. names], 4);
         _isSentinel = address => configuration.Nodes.Any(node => NodeDirectory.Same(node, address));
@@ -63,6 +67,12 @@ internal sealed class SentinelConversation : IConversation
 
     /// <inheritdoc/>
     public (ReadOnlyMemory<byte> Bytes, int Replies) Question => _asksNames ? _long : _short;
+
+    /// <summary>
+    /// Two while its events are not heard: the answer must then tell of a promotion before it happens, and the Sentinel is about to for two ticks of
+    /// its timer, 105 to 200 ms (<see cref="SentinelReport.Promotes"/>).
+    /// </summary>
+    public int QuestionsPerInterval => _hearing.Since is null ? 2 : 1;
 
     /// <inheritdoc/>
     public Outcome Greeted(ReadOnlySpan<byte> replies)
@@ -150,7 +160,7 @@ internal sealed class SentinelConversation : IConversation
     {
         ReadOnlySpan<byte> host = default;
         long port = -1, epoch = -1, lastOk = -1, downAfter = -1, quorum = 0, others = 0, replicas = 0;
-        bool down = false, failover = false, hasHost = false;
+        bool down = false, failover = false, coordinated = false, promotes = false, hasHost = false;
         int count = reader.ReadArray();
         for (int i = 0; i + 1 < count; i += 2)
         {
@@ -169,6 +179,11 @@ internal sealed class SentinelConversation : IConversation
                     // "_down" finds s_down and o_down; both void a lease.
                     down = value.IndexOf("_down"u8) >= 0;
                     failover = value.IndexOf("failover_in_progress"u8) >= 0;
+                    coordinated = value.IndexOf("coordinated_failover"u8) >= 0;
+                    break;
+                case var _ when name.SequenceEqual("failover-state"u8):
+                    // There while a failover is in progress. Before: none, wait_start; after: reconf_slaves, update_config.
+                    promotes = value.SequenceEqual("select_slave"u8) || value.SequenceEqual("send_slaveof_noone"u8) || value.SequenceEqual("wait_promotion"u8);
                     break;
                 case var _ when name.SequenceEqual("config-epoch"u8):
                     epoch = RespReader.Unsigned(value);
@@ -210,6 +225,8 @@ internal sealed class SentinelConversation : IConversation
             Quorum = (int)Math.Clamp(quorum, 0, int.MaxValue),
             MarkedDown = down,
             FailoverInProgress = failover,
+            Promotes = failover && promotes,
+            Coordinated = failover && coordinated,
             OtherSentinels = (int)Math.Clamp(others, 0, int.MaxValue),
             Replicas = (int)Math.Clamp(replicas, 0, int.MaxValue),
         };

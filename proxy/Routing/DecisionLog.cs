@@ -36,7 +36,8 @@ internal sealed partial class DecisionLog(MonotonicClock clock, ILogger logger)
     {
         string action = decision.Action switch
         {
-            RoutingAction.Route when decision.IsHeld => $"keep sessions to {watch.Names.Node(decision.Node)}, which is silent; new ones wait",
+            RoutingAction.Route when decision.IsHeld =>
+                $"keep sessions to {watch.Names.Node(decision.Node)}, which {Held(decision.Situation.Nodes[decision.Node])}; new ones wait",
             RoutingAction.Route => $"route to {watch.Names.Node(decision.Node)}",
             RoutingAction.Park => "park",
             _ => "closed",
@@ -46,6 +47,8 @@ internal sealed partial class DecisionLog(MonotonicClock clock, ILogger logger)
             LogDecision(decision.RuleName, action, $"{watch.Names.Describe(decision.Situation)}{RepeatedLines.Describe(left)}");
         }
     }
+
+    private static string Held(NodeState state) => state.Silent ? "is silent" : "hands over to another node";
 
     /// <summary>Writes a line that was held back and is due.</summary>
     public void NoteDue(Watch watch, RoutingDecision decision, TimeSpan now)

@@ -20,17 +20,22 @@ public sealed class EvidenceNames
     public EvidenceNames(IEnumerable<string> nodes) => _nodes = [.. nodes];
 
     /// <summary>The name of a node by its index; negative ones have names as well.</summary>
-    public string Node(int index) => index switch
+    /// <param name="index">Index, or one of the constants of <see cref="SentinelVote"/>.</param>
+    /// <param name="address">The address of one that is not configured.</param>
+    public string Node(int index, string? address = null) => index switch
     {
         >= 0 => _nodes[index],
-        SentinelVote.Foreign => "an unknown address",
+        SentinelVote.Foreign => string.IsNullOrEmpty(address) ? "an unknown address" : $"an unknown address ({address})",
+        SentinelVote.SomeReplica => "a replica",
         _ => "nobody",
     };
 
     /// <summary>One node's state in words.</summary>
-    public string Describe(NodeState state) => state.Role switch
+    /// <param name="state">The state.</param>
+    /// <param name="master">For one that follows a stranger: its address.</param>
+    public string Describe(NodeState state, string? master = null) => state.Role switch
     {
-        NodeRole.Follows => $"follows {(state.Master < 0 ? "an unknown address" : _nodes[state.Master])}{(state.LinkUp ? "" : ", link down")}",
+        NodeRole.Follows => $"follows {(state.Master < 0 ? Node(SentinelVote.Foreign, master) : _nodes[state.Master])}{(state.LinkUp ? "" : ", link down")}",
         NodeRole.Claims => $"claims master{Held(state)}",
         NodeRole.Promoted => $"claims master, promotion seen{Held(state)}",
         _ => "not known",
@@ -43,12 +48,12 @@ public sealed class EvidenceNames
         var text = new StringBuilder(160);
         for (int i = 0; i < situation.Nodes.Count; i++)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{_nodes[i]} {Describe(situation.Nodes[i])}; ");
+            text.Append(CultureInfo.InvariantCulture, $"{_nodes[i]} {Describe(situation.Nodes[i], situation.Strangers?.Masters[i])}; ");
         }
 
         if (situation.AwaitsPromotion)
         {
-            text.Append(CultureInfo.InvariantCulture, $"a Sentinel promotes {Node(situation.Announced)} now; ");
+            text.Append(CultureInfo.InvariantCulture, $"a Sentinel promotes {Node(situation.Announced, situation.Strangers?.Announced)} now; ");
         }
 
         if (situation.Votes.Count == 0)
@@ -63,7 +68,8 @@ public sealed class EvidenceNames
             int votes = node == SentinelVote.Nobody ? 0 : situation.FreshVotes(node);
             if (votes > 0)
             {
-                text.Append(CultureInfo.InvariantCulture, $"{(total > 0 ? ", " : "")}{votes} of {situation.Sentinels} name {Node(node)}");
+                string named = Node(node, NamedStrangers(situation));
+                text.Append(CultureInfo.InvariantCulture, $"{(total > 0 ? ", " : "")}{votes} of {situation.Sentinels} name {named}");
                 total += votes;
             }
         }
@@ -82,7 +88,9 @@ public sealed class EvidenceNames
 
             if (!situation.LeaseHolds(node) && situation.FailoverExcluded(node))
             {
-                text.Append(CultureInfo.InvariantCulture, $", {situation.Abstentions(node)} have voted for no failover from {_nodes[node]} ({situation.SentinelMajority} needed)");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $", {situation.Abstentions(node)} have voted for no failover from {_nodes[node]} ({situation.SentinelMajority} needed)");
             }
         }
 
@@ -102,15 +110,25 @@ public sealed class EvidenceNames
         string followers = $"{situation.Followers(m)} of {situation.Nodes.Count - 1} other nodes follow it";
         return situation.Votes.Count == 0
             ? $"{_nodes[m]}: {followers}"
-            : $"{_nodes[m]}: {situation.FreshVotes(m)} of {situation.Sentinels} Sentinels name it, {situation.Leases(m)} leases ({situation.LeasesNeeded} needed), "
+            : $"{_nodes[m]}: {situation.FreshVotes(m)} of {situation.Sentinels} Sentinels name it, "
+            + $"{situation.Leases(m)} leases ({situation.LeasesNeeded} needed), "
             + $"{situation.Abstentions(m)} have been heard to vote for no failover ({situation.SentinelMajority} needed); {followers}";
     }
+
+    // Of several strangers each once.
+    private static string? NamedStrangers(Situation situation) =>
+        situation.Strangers is { } strangers
+            ? string.Join(", ", strangers.Votes.Where((address, i) => address is not null && situation.Votes[i].Fresh).Distinct())
+            : null;
 
     private static string Held(NodeState state) => (state.OnlyErrors, state.Silent) switch
     {
         (true, true) => ", answers the probe with errors only, held",
         (true, false) => ", refuses the probe",
         (false, true) => ", silent",
+        _ when state.HandsOver => ", hands over and lets nobody write meanwhile",
+        _ when state.Alone => ", too few replicas acknowledge to it, and no other node answers",
+        _ when state.Unacknowledged => ", too few replicas acknowledge to it",
         _ => "",
     };
 }

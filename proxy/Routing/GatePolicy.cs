@@ -1,12 +1,12 @@
 // From decisions to what new sessions meet: connected, waiting, or refused. What users want when there is no master:
 //
-// - A failover is under way (rules 0 and P1): wait. Clients that wait see one slow request instead of a burst of errors. Each
+// - A failover is under way or about to begin (rules 0, H, P1, P2): wait. Clients that wait see one slow request instead of a burst of errors. Each
 //   session waits at most timeouts.park (the forwarder sees to it); once there has been no master for longer than any failover
 //   takes, new sessions are refused at once, because then an error is more useful than a wait.
-// - There is a claim that nothing supports (C1, C2): refuse, so that the client tries again and may reach a proxy that sees more.
+// - There is a claim whose support does not exclude another master (C1, C2): refuse, so that the client tries again and may reach a proxy that sees more.
 //   But first wait two seconds: at start, and within a failover, such moments pass as soon as the Sentinels have spoken
 //   (1.1 s measured).
-// - The master does not answer, but nothing says that it is gone (a held decision): its sessions live, new ones wait.
+// - The master does not answer, but nothing says that it is gone, or it hands over by itself (a held decision): its sessions live, new ones wait.
 
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;

@@ -38,8 +38,8 @@ internal sealed partial class HealthLog
     private partial void LogSentinelDown(string sentinel, ServerHealth health, string error, string advice, string left);
 
     [LoggerMessage(EventId = LogEvents.SentinelEventsLost, Level = LogLevel.Warning,
-        Message = "Sentinel {Sentinel} answers, and its events are not heard, so that a planned hand-over (SENTINEL FAILOVER) loses writes: {Health}: "
-            + "{Error}.{Advice}{Left}", EventName = nameof(LogEvents.SentinelEventsLost))]
+        Message = "Sentinel {Sentinel} answers, and its events are not heard: a hand-over (SENTINEL FAILOVER) is seen by questions alone, "
+            + "which may lose its last writes on a busy machine: {Health}: {Error}.{Advice}{Left}", EventName = nameof(LogEvents.SentinelEventsLost))]
     private partial void LogNotSubscribed(string sentinel, string health, string error, string advice, string left);
 
     [LoggerMessage(EventId = LogEvents.SentinelEventsHeard, Level = LogLevel.Information, Message = "The events of Sentinel {Sentinel} are heard again{Left}",

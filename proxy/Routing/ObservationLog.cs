@@ -76,6 +76,15 @@ internal sealed partial class ObservationLog
             }
 
             json.WriteNumber("offset", report.Offset);
+            if (report.IsMaster)
+            {
+                json.WriteNumber("acknowledging", report.Acknowledging);
+            }
+
+            if (report.HandsOver)
+            {
+                json.WriteBoolean("handsOver", true);
+            }
         }
 
         else if (report.Unbroken)
@@ -107,6 +116,12 @@ internal sealed partial class ObservationLog
             json.WriteNumber("quorum", report.Quorum);
             json.WriteBoolean("down", report.MarkedDown);
             json.WriteBoolean("failover", report.FailoverInProgress);
+            if (report.FailoverInProgress)
+            {
+                json.WriteBoolean("promotes", report.Promotes);
+                json.WriteBoolean("coordinated", report.Coordinated);
+            }
+
             json.WriteBoolean("tilt", report.Tilt);
             json.WriteNumber("others", report.OtherSentinels);
             if (report.HeardSince is { } since)
@@ -292,6 +307,8 @@ internal sealed partial class ObservationLog
         json.WriteNumber("refusalEvidence", timing.RefusalEvidence.Ticks);
         json.WriteNumber("noticeLife", timing.NoticeLife.Ticks);
         json.WriteNumber("ballotLife", timing.BallotLife.Ticks);
+        json.WriteNumber("isolation", timing.Isolation.Ticks);
+        json.WriteNumber("missingAcknowledgements", timing.MissingAcknowledgements.Ticks);
         json.WriteEndObject();
     });
 

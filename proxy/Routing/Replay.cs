@@ -115,6 +115,8 @@ public static class Replay
                 RefusalEvidence = timing.TryGetProperty("refusalEvidence", out _) ? Time(timing, "refusalEvidence") : TimeSpan.Zero,
                 NoticeLife = timing.TryGetProperty("noticeLife", out _) ? Time(timing, "noticeLife") : TimeSpan.Zero,
                 BallotLife = OptionalTime(timing, "ballotLife") ?? TimeSpan.Zero,
+                Isolation = OptionalTime(timing, "isolation") ?? TimeSpan.MaxValue,
+                MissingAcknowledgements = OptionalTime(timing, "missingAcknowledgements") ?? TimeSpan.MaxValue,
             });
             _decision = RoutingRule.Decide(_state.At(TimeSpan.Zero));
         }
@@ -136,7 +138,7 @@ public static class Replay
                 Check(report.Master, "of");
                 _state.Apply(report);
             }
-            else if (line.TryGetProperty("promotes", out JsonElement promotes))
+            else if (line.TryGetProperty("promotes", out JsonElement promotes) && promotes.ValueKind == JsonValueKind.Number)
             {
                 var notice = new PromotionNotice { Sentinel = line.GetProperty("sentinel").GetInt32(), At = Time(line, "at"), Node = promotes.GetInt32() };
                 Check(notice.Node, "promotes");
@@ -218,6 +220,8 @@ public static class Replay
         private static TimeSpan? OptionalTime(JsonElement line, string name) =>
             line.TryGetProperty(name, out JsonElement value) ? TimeSpan.FromTicks(value.GetInt64()) : null;
 
+        private static bool Flag(JsonElement line, string name) => line.TryGetProperty(name, out JsonElement value) && value.GetBoolean();
+
         private static string? Text(JsonElement line, string name) => line.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
 
         private static NodeReport ReadNode(JsonElement line)
@@ -229,7 +233,7 @@ public static class Replay
                 At = Time(line, "at"),
                 Health = Enum.Parse<ServerHealth>(line.GetProperty("health").GetString()!),
                 Error = Text(line, "error"),
-                Unbroken = line.TryGetProperty("unbroken", out JsonElement unbroken) && unbroken.GetBoolean(),
+                Unbroken = Flag(line, "unbroken"),
             };
             if (report.Health != ServerHealth.Up)
             {
@@ -245,6 +249,8 @@ public static class Replay
                 MasterAddress = isMaster ? null : Text(line, "ofAddress"),
                 LinkUp = !isMaster && line.GetProperty("link").GetBoolean(),
                 Offset = line.GetProperty("offset").GetInt64(),
+                Acknowledging = line.TryGetProperty("acknowledging", out JsonElement acknowledging) ? acknowledging.GetInt32() : 0,
+                HandsOver = Flag(line, "handsOver"),
             };
         }
 
@@ -270,6 +276,8 @@ public static class Replay
                     Quorum = line.GetProperty("quorum").GetInt32(),
                     MarkedDown = line.GetProperty("down").GetBoolean(),
                     FailoverInProgress = line.GetProperty("failover").GetBoolean(),
+                    Promotes = Flag(line, "promotes"),
+                    Coordinated = Flag(line, "coordinated"),
                     Tilt = line.GetProperty("tilt").GetBoolean(),
                     OtherSentinels = line.TryGetProperty("others", out JsonElement others) ? others.GetInt32() : 0,
                     HeardSince = OptionalTime(line, "heardSince"),

@@ -24,6 +24,9 @@ public enum RuleId : byte
     /// <summary>A Sentinel has announced the promotion of a node that does not claim yet (SENTINEL FAILOVER).</summary>
     H,
 
+    /// <summary>One claimant that looks isolated: nobody else answers, and its replicas have stopped to acknowledge.</summary>
+    P2,
+
     /// <summary>One claimant, confirmed by a Sentinel majority.</summary>
     R1,
 
@@ -59,8 +62,8 @@ public enum RuleId : byte
 /// <param name="Situation">The evidence.</param>
 public sealed record RoutingDecision(RoutingAction Action, int Node, RuleId Rule, Situation Situation)
 {
-    /// <summary>The routed node has not answered for a while: its sessions may live, new ones wait.</summary>
-    public bool IsHeld => Node >= 0 && Situation.Nodes[Node].Silent;
+    /// <summary>The routed node has not answered for a while, or hands over by itself: its sessions may live, new ones wait.</summary>
+    public bool IsHeld => Node >= 0 && (Situation.Nodes[Node].Silent || Situation.Nodes[Node].HandsOver);
 
     /// <summary>The row's identifier as people write it: 0, R1 ... C2.</summary>
     public string RuleName => Name(Rule);

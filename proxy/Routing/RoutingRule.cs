@@ -12,13 +12,18 @@
 //       promotion on is lost, so it acknowledges nothing from a tick before it. A hint shuts the gate, it never opens it; it
 //       counts for RoutingTiming.NoticeLife at most, and no longer than until the promotion is seen. A Sentinel that begins to name a
 //       node that we do not know announces as well, for down-after: sessions to the old master would be lost, whoever the next one is.
+//       Where a Sentinel's events are not heard, its answer that it promotes now counts instead.
+//   P2  The last writes of an isolated master: leases still hold, and others may promote when they end; what it acknowledges until then is
+//       lost. Seen from the same island: nobody else answers, and the master says that its replicas' acknowledgements are missing. When the
+//       leases have ended as well, it is C1.
 //   R1  The normal state. The leases, not the freshness of the votes, bound it: an isolated old master loses its
 //       leases before anybody else can be promoted by Sentinels. Where leases are too few (a small quorum, a Sentinel that cannot log
 //       in to m) votes decide: a failover takes those of a majority, and each Sentinel publishes its own.
 //   R2  Sentinels dead, or of another opinion: if all others follow m right now, nobody else is master. Always true.
 //   R3  Sentinels dead and one node dead. Sound where a Sentinel runs on each data node: the majority of nodes that we
 //       see are then also the majority of the Sentinels that could have promoted another one. Those of them that live speak against
-//       it only when they name another, or may have voted for its failover: an answer must not be worse than none.
+//       it only when they name another, or may have voted for its failover: an answer must not be worse than none. A replica says for
+//       a minute that a link is up which was cut, so the master must be acknowledged as well.
 //   R4  FAILOVER TO m: the node that Sentinels still name (for 30 s) says itself that it follows m.
 //   R5  Crash: the promotion was seen with our own eyes, about 0.9 s before Sentinels say so, and nobody else claims.
 //       For at most RoutingTiming.PromotionValidity; R1-R4 take over when Sentinels and replicas have caught up.
@@ -64,9 +69,10 @@ public static class RoutingRule
 
         new(RuleId.H, Claimants.Any, (s, m) => s.AwaitsPromotion, RoutingAction.Park),
 
+        new(RuleId.P2, Claimants.One, (s, m) => IsIsolated(s, m) && s.FailoverExcluded(m), RoutingAction.Park),
         new(RuleId.R1, Claimants.One, (s, m) => s.FailoverExcluded(m), RoutingAction.Route),
         new(RuleId.R2, Claimants.One, (s, m) => s.AllOthersFollow(m), RoutingAction.Route),
-        new(RuleId.R3, Claimants.One, (s, m) => s.HoldsDataMajority(m) && NobodyElse(s, m) && !s.MayBeReplaced(m), RoutingAction.Route),
+        new(RuleId.R3, Claimants.One, (s, m) => IsFollowed(s, m) && NobodyElse(s, m) && !s.MayBeReplaced(m), RoutingAction.Route),
         new(RuleId.R4, Claimants.One, (s, m) => s.HoldsDataMajority(m) && s.Named >= 0 && s.Follows(s.Named, m), RoutingAction.Route),
         new(RuleId.R5, Claimants.One, (s, m) => IsPromoted(s, m) && NamedClaimsNothing(s), RoutingAction.Route),
         new(RuleId.C1, Claimants.One, Always, RoutingAction.Closed),
@@ -107,6 +113,12 @@ public static class RoutingRule
     private static bool Always(Situation situation, int m) => true;
 
     private static bool IsPromoted(Situation s, int m) => s.Nodes[m].Role == NodeRole.Promoted;
+
+    // P2: nobody else is heard, and the master says that it is not either.
+    private static bool IsIsolated(Situation s, int m) => s.Nodes[m] is { Role: NodeRole.Claims, Alone: true } && !s.HearsSentinelMajority;
+
+    // R3: by both ends of the replicas' links.
+    private static bool IsFollowed(Situation s, int m) => s.HoldsDataMajority(m) && !s.Nodes[m].Unacknowledged;
 
     // R3: no Sentinel majority for another.
     private static bool NobodyElse(Situation s, int m) => s.Named == SentinelVote.Nobody || s.Named == m;

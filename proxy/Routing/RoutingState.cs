@@ -7,7 +7,7 @@ using RedisHaProxy.Monitoring;
 namespace RedisHaProxy.Routing;
 
 /// <summary>Turns reports into situations.</summary>
-internal sealed class RoutingState
+internal sealed partial class RoutingState
 {
     // What counts up to an age is over one unit of time later.
     private static readonly TimeSpan Tick = TimeSpan.FromTicks(1);
@@ -40,6 +40,7 @@ internal sealed class RoutingState
             {
                 NodeTrack track = _nodes[nodes[i]];
                 track.Answer = track.Answer with { Node = i, Master = track.Answer.MasterAddress is { } master ? directory.Find(master) : -1 };
+                track.UnacknowledgedSince = null; // of how many, is another question now
                 state._nodes[i] = track;
             }
         }
@@ -125,6 +126,10 @@ internal sealed class RoutingState
             node.ReplicaRunId = null;
         }
 
+        bool broken = !node.HasAnswer || report.SentAt - node.LastContact > _timing.Isolation / 2;
+        node.UnbrokenSince = broken ? report.SentAt : node.UnbrokenSince;
+        bool unacknowledged = report.IsMaster && (report.Acknowledging + 1) * 2 <= _nodes.Length;
+        node.UnacknowledgedSince = !unacknowledged ? null : broken ? report.SentAt : node.UnacknowledgedSince ?? report.SentAt;
         node.HasAnswer = true;
         node.Answer = report;
     }
@@ -139,6 +144,8 @@ internal sealed class RoutingState
         {
             bool leftOurs = sentinel is { HasAnswer: true, Answer.Named: >= 0 } && report.Named == SentinelVote.Foreign;
             sentinel.StrangerSince = leftOurs ? report.SentAt : report.Named >= 0 ? null : sentinel.StrangerSince;
+            bool same = sentinel.HasAnswer && sentinel.Answer.NamedAddress == report.NamedAddress && sentinel.Answer.ConfigEpoch == report.ConfigEpoch;
+            sentinel.PromotingSince = !report.Promotes ? null : same ? sentinel.PromotingSince ?? report.SentAt : report.SentAt;
             sentinel.HasAnswer = true;
             sentinel.Answer = report;
         }
@@ -170,10 +177,11 @@ internal sealed class RoutingState
             }
         }
 
+        int leasesNeeded = Situation.LeasesNeededOf(Math.Max(votes.Length, sentinels), quorum);
         var nodes = new NodeState[_nodes.Length];
         for (int i = 0; i < nodes.Length; i++)
         {
-            nodes[i] = NodeAt(i, votes, now);
+            nodes[i] = NodeAt(i, votes, leasesNeeded, now);
         }
 
         for (int i = 0; i < nodes.Length; i++)
@@ -182,7 +190,8 @@ internal sealed class RoutingState
             nodes[i] = nodes[i] is { IsClaimant: true, OnlyErrors: true } && AnotherClaimsSince(nodes, i) ? NodeState.Unknown : nodes[i];
         }
 
-        return new Situation(nodes, votes, quorum, Announced(nodes, votes, now), sentinels);
+        int announced = Announced(nodes, votes, now);
+        return new Situation(nodes, votes, quorum, announced, sentinels) { Strangers = Strangers(nodes, votes, announced, now) };
     }
 
     /// <summary>
@@ -194,11 +203,14 @@ internal sealed class RoutingState
         TimeSpan next = TimeSpan.MaxValue;
         foreach (ref readonly NodeTrack node in _nodes.AsSpan())
         {
+            Until(node.LastContact + _timing.Isolation);
             if (node.HasAnswer)
             {
                 Until(node.Answer.SentAt + _timing.NodeEvidence + Tick);
                 Until(node.LastContact + _timing.RefusalEvidence + Tick);
                 Until(node.LastContact + _timing.SilentHold + Tick);
+                Until(node.UnacknowledgedSince is { } since ? since + _timing.MissingAcknowledgements : TimeSpan.Zero);
+                Until(node.LastContact + _timing.DownAfter + Tick);
                 Until(node.PromotedAfter + _timing.PromotionValidity);
             }
         }
@@ -215,6 +227,12 @@ internal sealed class RoutingState
             }
 
             Until(sentinel.PromotesUntil);
+            if (sentinel.PromotingSince is { } promoting)
+            {
+                Until(promoting + _timing.NoticeLife);
+                Until(promoting + _timing.DownAfter);
+            }
+
             Until(StrangerUntil(sentinel));
         }
 
@@ -243,143 +261,5 @@ internal sealed class RoutingState
         // Of three leases two are needed: they hold until the second longest ends, the median.
         expiries.Sort();
         return expiries[^situation.LeasesNeeded];
-    }
-
-    private NodeState NodeAt(int index, SentinelVote[] votes, TimeSpan now)
-    {
-        ref readonly NodeTrack node = ref _nodes[index];
-        if (!node.HasAnswer)
-        {
-            return NodeState.Unknown;
-        }
-
-        if (!node.Answer.IsMaster)
-        {
-            return now - node.Answer.SentAt <= _timing.NodeEvidence ? NodeState.Follows(node.Answer.Master, node.Answer.LinkUp) : NodeState.Unknown;
-        }
-
-        bool errors = node.RefusedAt > node.Answer.SentAt;
-        TimeSpan age = now - node.LastContact;
-        bool current = age <= (errors ? _timing.RefusalEvidence : _timing.NodeEvidence);
-        if (!current && age > Hold(errors))
-        {
-            return NodeState.Unknown;
-        }
-
-        NodeRole role = IsPromotedAt(index, votes, now) ? NodeRole.Promoted : NodeRole.Claims;
-        // One that refuses our login serves its clients. One that is busy, full or loading does not serve new ones now: they wait.
-        return new NodeState(role, Silent: !current || (errors && !node.Refusal.RefusesProbe()), OnlyErrors: errors);
-    }
-
-    private TimeSpan Hold(bool errors) =>
-        errors && _timing.RefusalEvidence > _timing.SilentHold ? _timing.RefusalEvidence : _timing.SilentHold;
-
-    private bool AnotherClaimsSince(NodeState[] nodes, int index)
-    {
-        for (int i = 0; i < nodes.Length; i++)
-        {
-            if (i != index && nodes[i].IsClaimant && (!nodes[i].OnlyErrors || _nodes[i].Answer.SentAt > _nodes[index].Answer.SentAt))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private int Announced(NodeState[] nodes, SentinelVote[] votes, TimeSpan now)
-    {
-        int announced = SentinelVote.Nobody;
-        int strangers = 0;
-        bool isNew = false;
-        for (int i = 0; i < _sentinels.Length; i++)
-        {
-            ref readonly SentinelTrack sentinel = ref _sentinels[i];
-            // Of several, one that has not come true yet.
-            if (now < sentinel.PromotesUntil && (announced == SentinelVote.Nobody || (announced >= 0 && nodes[announced].IsClaimant)))
-            {
-                announced = sentinel.Promotes;
-            }
-
-            isNew |= now < StrangerUntil(sentinel);
-            strangers += sentinel.StrangerSince is not null && votes[i].Fresh ? 1 : 0;
-        }
-
-        // A Sentinel that named one of ours names a stranger now: it has promoted it, or has heard of that. One alone may be wrong.
-        return isNew || strangers > votes.Length / 2 ? SentinelVote.Foreign : announced;
-    }
-
-    private TimeSpan StrangerUntil(in SentinelTrack sentinel) => sentinel.StrangerSince is { } since ? since + _timing.DownAfter : TimeSpan.MinValue;
-
-    private bool IsPromotedAt(int index, SentinelVote[] votes, TimeSpan now)
-    {
-        ref readonly NodeTrack node = ref _nodes[index];
-        return node.PromotedRunId is not null
-            && node.PromotedRunId == node.Answer.RunId
-            && now - node.PromotedAfter < _timing.PromotionValidity
-            && !IsReplacedByNewerEpoch(index, votes, now);
-    }
-
-    // A promotion is no evidence any more once Sentinels have decided for another node after it: a majority names that node
-    // with an epoch newer than any that was known when the promotion was seen.
-    private bool IsReplacedByNewerEpoch(int index, SentinelVote[] votes, TimeSpan now)
-    {
-        int newer = 0;
-        for (int i = 0; i < votes.Length; i++)
-        {
-            bool counts = votes[i].Fresh && votes[i].Node != index && HasOurEpoch(_sentinels[i], now);
-            newer += counts && _sentinels[i].Answer.ConfigEpoch > _nodes[index].EpochAtPromotion ? 1 : 0;
-        }
-
-        return newer > votes.Length / 2;
-    }
-
-    // A lease excludes that a failover begins; it says nothing of one that has been decided already and that this Sentinel has
-    // not heard of. Each failover has an epoch of its own, so a newer one reported by any Sentinel ends the leases of all that
-    // are behind (found by the model check: an isolated proxy otherwise went back to the old master for the leases' rest).
-    // That counts for down-after since it was last reported; leases from before have ended by then. Any longer, and a
-    // configuration that died with the only Sentinel that knew it would keep the gate shut for ever.
-    private SentinelVote VoteAt(in SentinelTrack sentinel, long newestEpoch, TimeSpan now)
-    {
-        if (!sentinel.HasAnswer || sentinel.Answer.Tilt)
-        {
-            return SentinelVote.None;
-        }
-
-        SentinelReport answer = sentinel.Answer;
-        bool fresh = sentinel.Health == ServerHealth.Up && now - answer.SentAt <= _timing.VoteEvidence;
-        bool current = answer.ConfigEpoch >= newestEpoch && !answer.FailoverInProgress;
-        bool leased = current && !answer.MarkedDown && now < LeaseOf(answer);
-        // A vote is settled when the Sentinel itself names what came of it.
-        bool voted = now < VoteOf(answer) && answer.VotedEpoch > answer.ConfigEpoch;
-        bool heard = answer.HeardSince is { } since && answer.HeardAt - since >= _timing.BallotLife && now - answer.HeardAt <= _timing.VoteEvidence;
-        // What a Sentinel has voted for may come about without it, too.
-        bool mayElect = voted || (fresh && (answer.FailoverInProgress || (answer.MarkedDown && !heard)));
-        return fresh || leased || mayElect
-            ? new SentinelVote(answer.Named, fresh, leased, Abstains: fresh && current && heard && !voted, mayElect)
-            : SentinelVote.None;
-    }
-
-    private TimeSpan VoteOf(in SentinelReport answer) => answer.VotedAt is { } at ? at + _timing.BallotLife : TimeSpan.MinValue;
-
-    // What a Sentinel says of the deployment counts as long as its leases may. One that names none of our nodes speaks of another one.
-    private bool SpeaksOfOurs(in SentinelTrack sentinel, TimeSpan now) =>
-        sentinel is { HasAnswer: true, Answer.Named: >= 0 } && now - sentinel.Answer.SentAt <= _timing.DownAfter;
-
-    private TimeSpan LeaseOf(in SentinelReport answer) => _timing.LeaseExpiry(answer.SentAt, answer.DownAfter, answer.LastOkPingReply);
-
-    // The epochs of a Sentinel that has never named one of our nodes are those of another deployment. Of one that has left ours for a
-    // stranger they count for down-after: as long as it takes until older leases have ended.
-    private bool HasOurEpoch(in SentinelTrack sentinel, TimeSpan now) => sentinel.HasAnswer && (sentinel.Answer.Named >= 0 || now < StrangerUntil(sentinel));
-
-    private long NewestEpoch(TimeSpan since, TimeSpan now)
-    {
-        long newest = -1;
-        foreach (ref readonly SentinelTrack sentinel in _sentinels.AsSpan())
-        {
-            newest = HasOurEpoch(sentinel, now) && sentinel.Answer.SentAt >= since ? Math.Max(newest, sentinel.Answer.ConfigEpoch) : newest;
-        }
-
-        return newest;
     }
 }

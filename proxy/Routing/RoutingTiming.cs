@@ -46,6 +46,18 @@ public sealed record RoutingTiming
     public TimeSpan NoticeLife { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>
+    /// How long nobody but the claimant must have been heard before it may be taken for isolated (rule P2): 600 ms, twice a node's answer's life.
+    /// In that time the claimant has answered with no gap of more than half of it: whoever was paused himself has heard nobody, and knows nothing.
+    /// </summary>
+    public TimeSpan Isolation { get; init; } = TimeSpan.FromMilliseconds(600);
+
+    /// <summary>
+    /// How long a master must have said in each answer that too few of its replicas acknowledge, before that counts (rules P2 and R3): 300 ms, or three
+    /// probe intervals. One that was paused itself may answer before it has read the acknowledgements that came meanwhile.
+    /// </summary>
+    public TimeSpan MissingAcknowledgements { get; init; } = TimeSpan.FromMilliseconds(300);
+
+    /// <summary>
     /// How long an observed promotion (M1) is evidence of its own: down-after less one second, within 2 s and 4 s.
     /// Sentinels confirm a promotion after 0.9-1.2 s (measured; they learn it from INFO once a second), so less than 2 s would
     /// let M1 end before they speak. The next automatic failover cannot finish before down-after has passed again, so M1 that
@@ -63,7 +75,8 @@ public sealed record RoutingTiming
     /// <summary>
     /// How long a vote that a Sentinel has given for the leader of a failover may lead to a promotion: 12 s. A leader that is not elected
     /// gives up after 10 s (sentinel.c, SENTINEL_ELECTION_TIMEOUT); one that is promotes within three ticks of its timer, or when its link to
-    /// the replica is up again, which it renews once a second. A Sentinel that has been heard for so long, and has published no vote, has given none that counts.
+    /// the replica is up again, which it renews once a second. A Sentinel that has been heard for so long, and has published no vote, has given none
+    /// that counts.
     /// </summary>
     public TimeSpan BallotLife { get; init; } = TimeSpan.FromSeconds(12);
 
@@ -91,6 +104,8 @@ public sealed record RoutingTiming
             SilentHold = Max((downAfter - second) * 0.75, Min(TimeSpan.FromMilliseconds(500), downAfter / 2)),
             PromotionValidity = Min(TimeSpan.FromSeconds(4), Max(TimeSpan.FromSeconds(2), downAfter - second)),
             VoteEvidence = Max(TimeSpan.FromMilliseconds(500), poll * 5),
+            Isolation = Max(TimeSpan.FromMilliseconds(300), configuration.Redis.ProbeInterval * 3) * 2,
+            MissingAcknowledgements = Max(TimeSpan.FromMilliseconds(300), configuration.Redis.ProbeInterval * 3),
         };
     }
 

@@ -26,8 +26,18 @@ public enum NodeRole : byte
 /// <param name="Master">For a replica: index of the node that it follows; -1 when that is none of the configured ones.</param>
 /// <param name="LinkUp">For a replica: its link to the master is up.</param>
 /// <param name="Silent">For a claimant: the claim is held although the node has not answered for a while (see <see cref="RoutingTiming.SilentHold"/>).</param>
-/// <param name="OnlyErrors">For a claimant: the claim is held because the node answers, though only with errors (see <see cref="RoutingTiming.RefusalEvidence"/>).</param>
-public readonly record struct NodeState(NodeRole Role, int Master = -1, bool LinkUp = false, bool Silent = false, bool OnlyErrors = false)
+/// <param name="OnlyErrors">
+/// For a claimant: the claim is held because the node answers, though only with errors (see <see cref="RoutingTiming.RefusalEvidence"/>).
+/// </param>
+/// <param name="HandsOver">For a claimant: it hands over by itself, and lets nobody write until that is done (FAILOVER; Valkey's coordinated failover).</param>
+/// <param name="Unacknowledged">
+/// For a claimant: it answers, and says that so few of its replicas acknowledge that they and it are no majority of the nodes (see
+/// <see cref="RoutingTiming.MissingAcknowledgements"/>). A replica whose link was cut without a word says for a minute that it is up; this is its other end.
+/// </param>
+/// <param name="Alone">For a claimant: that, and no other node has answered for a while (see <see cref="RoutingTiming.Isolation"/>).</param>
+public readonly record struct NodeState(
+    NodeRole Role, int Master = -1, bool LinkUp = false, bool Silent = false, bool OnlyErrors = false, bool HandsOver = false, bool Unacknowledged = false,
+    bool Alone = false)
 {
     /// <summary>X.</summary>
     public static NodeState Unknown => default;
@@ -49,7 +59,10 @@ public readonly record struct NodeState(NodeRole Role, int Master = -1, bool Lin
 /// <param name="Node">Index of the node that it names; <see cref="Nobody"/> or <see cref="Foreign"/>.</param>
 /// <param name="Fresh">Whether the vote counts now: recent, and the Sentinel is not in TILT.</param>
 /// <param name="Leased">Whether the Sentinel cannot have marked the node down yet (see <see cref="RoutingTiming.LeaseExpiry"/>).</param>
-/// <param name="Abstains">Whether the vote is fresh and the Sentinel has given no vote for the leader of a failover that could still come (see <see cref="RoutingTiming.BallotLife"/>).</param>
+/// <param name="Abstains">
+/// Whether the vote is fresh and the Sentinel has given no vote for the leader of a failover that could still come (see
+/// <see cref="RoutingTiming.BallotLife"/>).
+/// </param>
 /// <param name="MayElect">
 /// Whether it takes part in a failover, as far as is known: it has given such a vote, or it has marked the node down and its votes are not heard.
 /// </param>
@@ -61,9 +74,18 @@ public readonly record struct SentinelVote(int Node, bool Fresh, bool Leased, bo
     /// <summary>The Sentinel names an address that is not among the configured nodes.</summary>
     public const int Foreign = NamedNode.Foreign;
 
+    /// <summary>Announced, not voted: one of the replicas, it is not known which.</summary>
+    public const int SomeReplica = -3;
+
     /// <summary>No usable vote.</summary>
     public static SentinelVote None => new(Nobody, false, false);
 }
+
+/// <summary>The addresses of strangers, for people: the rule does not look at them.</summary>
+/// <param name="Masters">For each node that follows a stranger, whom; null for the others.</param>
+/// <param name="Votes">For each Sentinel that names a stranger, whom; null for the others.</param>
+/// <param name="Announced">The stranger that a Sentinel promotes; null for none.</param>
+public sealed record StrangerAddresses(IReadOnlyList<string?> Masters, IReadOnlyList<string?> Votes, string? Announced);
 
 /// <summary>All symbols of one moment, and the words in which the rule's rows are written.</summary>
 public sealed class Situation
@@ -73,7 +95,8 @@ public sealed class Situation
     /// <param name="votes">One vote per configured Sentinel; empty without Sentinels.</param>
     /// <param name="quorum">The quorum that the Sentinels report; 0 when unknown.</param>
     /// <param name="announced">
-    /// Index of a node that a Sentinel has just announced to promote; <see cref="SentinelVote.Foreign"/> for one that is not configured; -1 for none.
+    /// Index of a node that a Sentinel has just announced to promote; <see cref="SentinelVote.Foreign"/> for one that is not configured,
+    /// <see cref="SentinelVote.SomeReplica"/> for one that is not known; -1 for none.
     /// </param>
     /// <param name="sentinels">How many Sentinels there are, as they say themselves; those that are configured count in any case.</param>
     public Situation(IReadOnlyList<NodeState> nodes, IReadOnlyList<SentinelVote> votes, int quorum = 0, int announced = -1, int sentinels = 0)
@@ -84,10 +107,9 @@ public sealed class Situation
         Votes = votes;
         Announced = announced;
         Sentinels = Math.Max(votes.Count, sentinels);
+        Quorum = quorum;
         SentinelMajority = (Sentinels / 2) + 1;
-        // A failover begins when `quorum` Sentinels have marked the master down. As long as so many leases hold that fewer
-        // than `quorum` Sentinels are left, none can begin; with the usual quorum that is the majority.
-        LeasesNeeded = quorum is 0 ? SentinelMajority : Math.Max(SentinelMajority, Sentinels - quorum + 1);
+        LeasesNeeded = LeasesNeededOf(Sentinels, quorum);
         Named = FreshMajority();
         LoneClaimant = -1;
         for (int i = 0; i < nodes.Count; i++)
@@ -106,23 +128,39 @@ public sealed class Situation
     /// <summary>Vote of each Sentinel, in configuration order.</summary>
     public IReadOnlyList<SentinelVote> Votes { get; }
 
+    /// <summary>The addresses behind the symbols for strangers; null when there are none, or they are not known.</summary>
+    public StrangerAddresses? Strangers { get; init; }
+
     /// <summary>How many Sentinels there are: those that are configured, or more, if they say so themselves.</summary>
     public int Sentinels { get; }
 
     /// <summary>More than half of all Sentinels.</summary>
     public int SentinelMajority { get; }
 
+    /// <summary>The quorum that the Sentinels report; 0 when unknown.</summary>
+    public int Quorum { get; }
+
     /// <summary>How many leases exclude an automatic failover.</summary>
     public int LeasesNeeded { get; }
 
     /// <summary>
+    /// The same of so many Sentinels with a quorum. A failover begins when so many as the quorum have marked the master down: as long as leases leave
+    /// fewer, none can begin. With the usual quorum that is the majority; 0 for unknown.
+    /// </summary>
+    public static int LeasesNeededOf(int sentinels, int quorum) => quorum is 0 ? (sentinels / 2) + 1 : Math.Max((sentinels / 2) + 1, sentinels - quorum + 1);
+
+    /// <summary>
     /// Index of a node that a Sentinel has announced to promote, for as long as that counts (see <see cref="RoutingTiming.NoticeLife"/>);
-    /// <see cref="SentinelVote.Foreign"/> for a node that is not configured; -1 for none. Never a reason to route.
+    /// <see cref="SentinelVote.Foreign"/> for a node that is not configured, <see cref="SentinelVote.SomeReplica"/> for one that is not known (the
+    /// Sentinel's events are not heard, and its answer does not say); -1 for none. Never a reason to route.
     /// </summary>
     public int Announced { get; }
 
-    /// <summary>A promotion has been announced and not been seen yet: it may happen at any moment. That of a stranger is never seen.</summary>
-    public bool AwaitsPromotion => Announced == SentinelVote.Foreign || (Announced >= 0 && !Nodes[Announced].IsClaimant);
+    /// <summary>
+    /// A promotion has been announced and not been seen yet: it may happen at any moment. That of a stranger is never seen; some replica's is not
+    /// announced any more when another node's promotion was.
+    /// </summary>
+    public bool AwaitsPromotion => Announced is SentinelVote.Foreign or SentinelVote.SomeReplica || (Announced >= 0 && !Nodes[Announced].IsClaimant);
 
     /// <summary>How many nodes claim to be master.</summary>
     public int Claimants { get; }
@@ -234,6 +272,21 @@ public sealed class Situation
         }
 
         return false;
+    }
+
+    /// <summary>A majority of all Sentinels has been heard just now, whomever they name.</summary>
+    public bool HearsSentinelMajority
+    {
+        get
+        {
+            int count = 0;
+            for (int i = 0; i < Votes.Count; i++)
+            {
+                count += Votes[i].Fresh ? 1 : 0;
+            }
+
+            return count >= SentinelMajority;
+        }
     }
 
     /// <summary>How many fresh votes name the node.</summary>

@@ -23,8 +23,7 @@ internal readonly struct SnapshotReader(Watch watch, Situation situation, TimeSp
             Health = watch.NodeHealth[index].Shown(track.Health, track.Error).Health,
             Since = watch.NodeHealth[index].Since,
             State = situation.Nodes[index],
-            StateText = watch.Names.Describe(situation.Nodes[index])
-                + (situation.Nodes[index] is { Role: NodeRole.Follows, Master: < 0 } ? $" ({answer?.MasterAddress})" : ""),
+            StateText = watch.Names.Describe(situation.Nodes[index], answer?.MasterAddress),
             Answer = answer,
             Age = now - answer?.SentAt,
             Latency = answer?.At - answer?.SentAt,
@@ -47,8 +46,7 @@ internal readonly struct SnapshotReader(Watch watch, Situation situation, TimeSp
             Since = watch.SentinelHealth[index].Since,
             Vote = situation.Votes[index],
             Promotes = now >= track.PromotesUntil ? null : track.Promotes >= 0 ? watch.Names.Node(track.Promotes) : track.PromotesAddress,
-            VoteText = watch.Names.Node(situation.Votes[index].Node)
-                + (situation.Votes[index].Node == SentinelVote.Foreign ? $" ({answer?.NamedAddress})" : ""),
+            VoteText = watch.Names.Node(situation.Votes[index].Node, answer?.NamedAddress),
             Concerns = watch.SentinelHealth[index].Concerns.Of(answer, watch.NodeHealth.Length, watch.Sentinels.Count),
             Answer = answer,
             Age = now - answer?.SentAt,

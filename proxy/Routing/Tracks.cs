@@ -19,6 +19,12 @@ internal struct NodeTrack
     /// <summary>The last answer.</summary>
     public NodeReport Answer;
 
+    /// <summary>When the question was sent whose answer began the present run of answers, each soon after the one before.</summary>
+    public TimeSpan UnbrokenSince;
+
+    /// <summary>Since when it has said in each answer that it is master and too few of its replicas acknowledge; null when the last one did not.</summary>
+    public TimeSpan? UnacknowledgedSince;
+
     /// <summary>When the last question was sent that it answered with an error (<see cref="NodeReport.IsSignOfLife"/>).</summary>
     public TimeSpan RefusedAt;
 
@@ -70,6 +76,9 @@ internal struct SentinelTrack
 
     /// <summary>Until when that counts.</summary>
     public TimeSpan PromotesUntil;
+
+    /// <summary>Since when it has said in each answer that it promotes a replica; null when the last one did not.</summary>
+    public TimeSpan? PromotingSince;
 
     /// <summary>Since when it names a node that is not configured, where it named one of ours before.</summary>
     public TimeSpan? StrangerSince;

@@ -98,7 +98,7 @@ public sealed partial class FormatTests
     [Theory]
     [InlineData(GateMode.Open, 0, "Master: redis1", "redis1 is master")]
     [InlineData(GateMode.Park, -1, "No master now; sessions wait for one", "waiting for a master")]
-    [InlineData(GateMode.Park, 0, "redis1 is silent; new sessions wait", "waiting for a master")]
+    [InlineData(GateMode.Park, 0, "sessions to redis1 go on; new ones wait", "waiting for a master")]
     [InlineData(GateMode.Closed, -1, "No master; sessions are refused", "NO MASTER")]
     public void Headline_and_title_say_when_there_is_no_master(GateMode mode, int target, string headline, string title)
     {
@@ -151,6 +151,31 @@ public sealed partial class FormatTests
             h => Assert.StartsWith("The Sentinels disagree", h, StringComparison.Ordinal),
             h => Assert.StartsWith("This proxy is draining", h, StringComparison.Ordinal),
             h => Assert.StartsWith("limits.connections = 10000 is reached", h, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Hints_name_a_quorum_below_the_majority_with_what_it_costs_and_the_command()
+    {
+        static SentinelStatus Says(int index, int quorum, int others) =>
+            Scene.Sentinel(index) with { Answer = Scene.Sentinel(index).Answer!.Value with { Quorum = quorum, OtherSentinels = others } };
+        var hints = Explanation.Hints(Scene.Healthy.Moment with { Control = Scene.Healthy.Control with { Sentinels = [Says(0, 2, 4), Says(1, 2, 4), Says(2, 3, 4)] } });
+
+        Assert.Equal(
+            "Sentinel 10.0.0.1:26379 and 10.0.0.2:26379 have quorum 2 of 5 Sentinels, less than the majority (3): few of them can begin a failover from a "
+            + "healthy master, and it takes 4 leases to exclude one. Set it on each Sentinel: SENTINEL SET <sentinel.master> quorum 3.",
+            Assert.Single(hints));
+    }
+
+    [Fact]
+    public void Hints_promise_no_failover_where_nobody_begins_one_and_say_the_same_of_several_nodes_once()
+    {
+        NodeStatus[] dead = [Scene.Down with { Node = Scene.Nodes[0] }, Scene.Down with { Node = Scene.Nodes[1] }, Scene.Down];
+        var hints = Explanation.Hints(Scene.Healthy.Moment with { Control = Scene.Healthy.Control with { Nodes = dead, Sentinels = [] } });
+
+        Assert.Collection(
+            hints,
+            h => Assert.StartsWith("No node is seen to claim to be master, and no Sentinels are configured", h, StringComparison.Ordinal),
+            h => Assert.StartsWith("redis1 (10.0.0.1:6379) and redis2 (10.0.0.2:6379) and redis3 (10.0.0.3:6379): connection refused since", h, StringComparison.Ordinal));
     }
 
     [Fact]

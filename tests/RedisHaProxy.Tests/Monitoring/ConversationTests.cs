@@ -131,6 +131,53 @@ public sealed class ConversationTests
         Assert.Equal(failover, _sink.Sentinels[0].FailoverInProgress);
     }
 
+    [Theory]
+    [InlineData("wait_start", "", false, false)]
+    [InlineData("select_slave", "", true, false)]
+    [InlineData("send_slaveof_noone", "", true, false)]
+    [InlineData("wait_promotion", ",coordinated_failover", true, true)]
+    [InlineData("reconf_slaves", ",coordinated_failover", false, true)]
+    [InlineData("update_config", "", false, false)]
+    public void The_state_of_a_failover_is_read(string state, string flags, bool promotes, bool coordinated)
+    {
+        AskSentinel(Vote("172.31.0.1", $"master,failover_in_progress{flags}", state) + Bulk("sentinel_tilt:0\r\n"));
+        Assert.Equal((promotes, coordinated), (_sink.Sentinels[0].Promotes, _sink.Sentinels[0].Coordinated));
+    }
+
+    [Fact]
+    public void A_Sentinel_whose_events_are_not_heard_is_asked_twice_as_often()
+    {
+        using var hearing = new SentinelHearing(TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System));
+        var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379")] };
+        Assert.Equal(2, new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing).QuestionsPerInterval);
+        Assert.Equal(1, ((IConversation)new NodeConversation(0, null, new NodeDirectory(Nodes), _sink)).QuestionsPerInterval);
+    }
+
+    [Theory]
+    [InlineData("slave0:ip=172.31.0.2,port=6379,state=online,offset=14,lag=0\r\nslave1:ip=172.31.0.3,port=6379,state=online,offset=14,lag=3\r\n", 1)]
+    [InlineData("connected_slaves:1\r\nslave0:ip=fd00::2,port=6379,state=online,offset=14,lag=1,type=replica\r\n", 1)]
+    [InlineData("slave0:ip=172.31.0.2,port=6379,state=online,offset=14,lag=2", 0)]
+    [InlineData("slave0:ip=172.31.0.2,port=6379,state=wait_bgsave,offset=0,lag=0\r\nslave1:ip=172.31.0.3,port=6379,state=online,offset=14,lag=1\n", 1)]
+    [InlineData("slave0:ip=172.31.0.2,port=6379,state=online,offset=14,lag=-1\r\nslave_read_only:1\r\n", 0)]
+    [InlineData("slave0:ip=172.31.0.2,port=6379,state=online,offset=14,lag=x\r\n", 2)]
+    [InlineData("role:master\r\n", 2)]
+    public void How_many_replicas_acknowledge_to_a_master_is_read_and_all_are_believed_to_where_it_does_not_say(string lines, int count)
+    {
+        const string two = "*3\r\n$6\r\nmaster\r\n:100\r\n*2\r\n*3\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\n0\r\n*3\r\n$1\r\nb\r\n$1\r\n1\r\n$1\r\n0\r\n";
+        AskNode(Pong + two + Bulk($"role:master\r\n{lines}"));
+        Assert.Equal((count, false), (_sink.Nodes[0].Acknowledging, _sink.Nodes[0].HandsOver));
+    }
+
+    [Theory]
+    [InlineData("no-failover", false)]
+    [InlineData("waiting-for-sync", true)]
+    [InlineData("failover-in-progress", true)]
+    public void A_master_that_hands_over_says_so(string state, bool handsOver)
+    {
+        AskNode(Pong + MasterRole + Bulk($"role:master\r\nmaster_failover_state:{state}\r\n"));
+        Assert.Equal(handsOver, _sink.Nodes[0].HandsOver);
+    }
+
     [Fact]
     public void TILT_and_unknown_addresses_are_read()
     {
@@ -247,7 +294,7 @@ public sealed class ConversationTests
 
     private static string Bulk(string text) => $"${text.Length}\r\n{text}\r\n";
 
-    private static string Vote(string ip, string flags)
+    private static string Vote(string ip, string flags, string? state = null)
     {
         string[] fields =
         [
@@ -255,6 +302,7 @@ public sealed class ConversationTests
             "last-ping-sent", "0", "last-ok-ping-reply", "250", "last-ping-reply", "250", "down-after-milliseconds", "5000",
             "info-refresh", "100", "role-reported", "master", "role-reported-time", "100", "config-epoch", "7", "num-slaves", "2",
             "num-other-sentinels", "2", "quorum", "2", "failover-timeout", "60000", "parallel-syncs", "1",
+            .. state is null ? Array.Empty<string>() : ["failover-state", state],
         ];
         return $"*{fields.Length}\r\n{string.Concat(fields.Select(Bulk))}";
     }

@@ -30,6 +30,7 @@ public sealed class PromotionEventTests
     [InlineData("-failover-abort-slave-timeout", "master mymaster 172.31.0.1 6379", -1)]
     [InlineData("-failover-abort-no-good-slave", "master mymaster 172.31.0.1 6379", -1)]
     [InlineData("-failover-abort-not-elected", "master mymaster 172.31.0.1 6379", -1)]
+    [InlineData("-failover-abort-master-timeout", "master mymaster 172.31.0.1 6379", -1)]
     public void Announcements_and_their_ends_are_read(string channel, string text, int node)
     {
         Assert.True(TryRead(Message(channel, text), out int read));

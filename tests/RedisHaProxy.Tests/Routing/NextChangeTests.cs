@@ -108,6 +108,8 @@ public sealed class NextChangeTests
                 IsMaster = r.Kind >= 7,
                 Master = r.Kind >= 7 ? -1 : r.Master,
                 LinkUp = true,
+                Acknowledging = r.Kind == 9 ? 2 : 0,
+                HandsOver = r.Kind == 8,
                 RunId = "run",
             }));
 
@@ -125,6 +127,9 @@ public sealed class NextChangeTests
                 DownAfter = Time(5000),
                 Quorum = 2,
                 MarkedDown = r.Kind == 1,
+                FailoverInProgress = r.Kind is >= 3 and <= 6,
+                Promotes = r.Kind is >= 3 and <= 5,
+                Coordinated = r.Kind == 4,
                 Tilt = r.Kind == 2,
                 OtherSentinels = r.Epoch + 1,
                 HeardSince = r.Kind >= 6 ? now - Time(12_000 - (r.Age * 20)) : null,

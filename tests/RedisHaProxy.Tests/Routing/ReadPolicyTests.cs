@@ -203,6 +203,7 @@ public sealed class ReadPolicyTests
                         Health = ServerHealth.Up,
                         RunId = $"run{i}",
                         IsMaster = fact.Follows == Master,
+                        Acknowledging = 2,
                         Master = fact.Follows,
                         LinkUp = fact.LinkUp,
                         Offset = fact.Offset,

@@ -55,9 +55,43 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void An_announced_stranger_parks_whoever_claims()
+    public void An_announced_stranger_or_a_replica_that_is_not_known_parks_whoever_claims()
     {
-        Assert.All(AllSituations(SentinelVote.Foreign).Where(s => s.Claimants > 0), s => Assert.Equal((RuleId.H, RoutingAction.Park), (RoutingRule.Decide(s).Rule, RoutingRule.Decide(s).Action)));
+        Assert.All(
+            AllSituations(SentinelVote.Foreign).Concat(AllSituations(SentinelVote.SomeReplica)).Where(s => s.Claimants > 0),
+            s => Assert.Equal((RuleId.H, RoutingAction.Park), (RoutingRule.Decide(s).Rule, RoutingRule.Decide(s).Action)));
+    }
+
+    [Fact]
+    public void A_claimant_that_is_alone_waits_where_only_leases_of_Sentinels_that_are_not_heard_would_route_to_it()
+    {
+        int parked = 0, total = 0;
+        foreach (Situation alone in AloneSituations())
+        {
+            RoutingDecision decision = RoutingRule.Decide(alone);
+            RoutingDecision without = RoutingRule.Decide(WithClaimant(alone, alone.Nodes[0] with { Alone = false }));
+            bool waits = without.Rule == RuleId.R1 && alone.Nodes[0].Role == NodeRole.Claims && alone.Votes.Count(v => v.Fresh) < alone.SentinelMajority;
+            Assert.True(
+                waits ? (decision.Rule, decision.Action) == (RuleId.P2, RoutingAction.Park) : decision.IsSameAs(without),
+                new EvidenceNames(["A", "B", "C"]).Describe(alone));
+            total++;
+            parked += waits ? 1 : 0;
+        }
+
+        output.WriteLine($"{total} situations in which a claimant is alone: P2 {parked}");
+        Assert.InRange(parked, 1, total - 1);
+    }
+
+    [Fact]
+    public void A_claimant_that_hands_over_is_routed_as_ever_and_held()
+    {
+        foreach (Situation situation in EvidenceSituations.OfThree())
+        {
+            RoutingDecision without = RoutingRule.Decide(situation);
+            RoutingDecision decision = RoutingRule.Decide(WithClaimant(situation, situation.Nodes[0] with { HandsOver = true }));
+            Assert.Equal((without.Action, without.Node, without.Rule), (decision.Action, decision.Node, decision.Rule));
+            Assert.Equal(decision.Node == 0, decision.IsHeld);
+        }
     }
 
     [Fact]
@@ -96,9 +130,14 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
     internal static IEnumerable<string> Violations(IReadOnlyList<RoutingRow> table)
     {
         var names = new EvidenceNames(["A", "B", "C", "D", "E"]);
-        foreach (Situation situation in AllSituations().Concat(AnnouncedSituations()).Concat(EvidenceSituations.OfThree()))
+        foreach (Situation situation in AllSituations().Concat(AnnouncedSituations()).Concat(EvidenceSituations.OfThree()).Concat(AloneSituations()))
         {
             RoutingDecision decision = RoutingRule.Decide(situation, table);
+            if (decision.Rule == RuleId.P2 && !situation.FailoverExcluded(0))
+            {
+                yield return $"I6 waits for nothing: {names.Describe(situation)}";
+            }
+
             if (decision.Action != RoutingAction.Route)
             {
                 continue;
@@ -112,7 +151,8 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
                 continue;
             }
 
-            if (EvidenceSituations.WithMore(situation, m).FirstOrDefault(more => RoutingRule.Decide(more, table) is var d && d.Node != m) is { } worse)
+            if (!situation.Nodes[m].Alone
+                && EvidenceSituations.WithMore(situation, m).FirstOrDefault(more => RoutingRule.Decide(more, table) is var d && d.Node != m) is { } worse)
             {
                 yield return $"I5 more evidence for it shuts the gate: {where}; with {names.Describe(worse)}";
             }
@@ -138,6 +178,15 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
             }
         }
     }
+
+    /// <summary>Node A claims, is alone, and the others' evidence comes in all shades.</summary>
+    internal static IEnumerable<Situation> AloneSituations() =>
+        from situation in EvidenceSituations.OfThree()
+        where situation.Nodes.Skip(1).All(n => n.Role == NodeRole.Unknown)
+        select WithClaimant(situation, situation.Nodes[0] with { Alone = true });
+
+    private static Situation WithClaimant(Situation situation, NodeState claimant) =>
+        new([claimant, .. situation.Nodes.Skip(1)], situation.Votes, situation.Quorum, sentinels: situation.Sentinels);
 
     /// <summary>All combinations, with each node announced in turn.</summary>
     internal static IEnumerable<Situation> AnnouncedSituations() => Enumerable.Range(0, 3).SelectMany(AllSituations);

@@ -406,6 +406,7 @@ public sealed class RoutingStateTests
         Health = ServerHealth.Up,
         RunId = run ?? $"run{node}",
         IsMaster = true,
+        Acknowledging = 2,
         Master = -1,
     });
 

@@ -16,12 +16,6 @@ internal static class Invariants
     /// <summary>The same when an operator forces a failover while a proxy is cut off: until its leases end, within down-after.</summary>
     public const int ForcedBound = ModelWorld.DownAfter - 1;
 
-    /// <summary>
-    /// The same where links are cut one by one so that each proxy misses one claimant, and a Sentinel dies on top: as long as an
-    /// observed promotion is evidence (R5 of one proxy against R3 of the other).
-    /// </summary>
-    public const int AsymmetricBound = 4;
-
     /// <summary>Says which invariant the state breaks, or null.</summary>
     /// <param name="state">After the step.</param>
     /// <param name="automaticBound">The bound of S1 without forced failovers.</param>
@@ -38,7 +32,8 @@ internal static class Invariants
         for (int p = 0; p < ModelState.Proxies; p++)
         {
             string? broken = RoutesToReplaced(state, p) ?? RoutesToNonClaimant(state, p) ?? Idles(state, p) ?? IgnoresConfirmation(state, p) ?? MissesPromotion(state, p, sawReplica)
-                ?? IgnoresAnnouncement(state, p) ?? IgnoresStranger(state, p) ?? DropsLocked(state, p, before[p]);
+                ?? IgnoresAnnouncement(state, p) ?? IgnoresStranger(state, p) ?? KeepsIsolated(state, p) ?? ServesHandOver(state, p)
+                ?? DropsLocked(state, p, before[p]) ?? CutsHandOver(state, p, before[p]) ?? ParksSupported(state, p);
             if (broken is not null)
             {
                 return $"{broken} (proxy {p}, after {move})";
@@ -48,13 +43,18 @@ internal static class Invariants
         return null;
     }
 
+    // A leader's promotion may come about at any moment, as long as nobody can tell that it will not.
+    private static bool Promotes(ModelWorld world) =>
+        Array.Exists(world.Sentinels, s => s.Announced >= 0 || (s.Promoting >= 0 && world.Now - (s.PromotingEpoch >> 8) <= ModelWorld.DownAfter + 1));
+
     private static int Majority(ModelWorld world) => (world.Machines / 2) + 1;
 
     // What a proxy owes its clients where it does not know all nodes is not said here.
     private static bool HasStrangers(ModelWorld world) => world.Known < world.Machines;
 
     // S2: a majority of Sentinels, heard in this step, names another node with a newer epoch than the one under which the
-    // routed node became master. (Where the named node itself says that it follows the routed one, it has not replaced it.)
+    // routed node became master, and newer than what was known when the proxy saw that (of two hand-overs that are ordered at the same time it cannot
+    // know which is the later one, for as long as M1 lasts). (Where the named node itself says that it follows the routed one, it has not replaced it.)
     private static string? RoutesToReplaced(ModelState state, int p)
     {
         int m = state.Decisions[p].Node;
@@ -63,12 +63,14 @@ internal static class Invariants
             return null;
         }
 
+        long epoch = state.Decisions[p].Situation.Nodes[m].Role != NodeRole.Promoted ? state.World.Nodes[m].Epoch
+            : Math.Max(state.World.Nodes[m].Epoch, state.Known(p, m).EpochAtPromotion);
         for (int x = 0; x < state.World.Machines; x++)
         {
             int newer = 0;
             for (int s = 0; s < state.World.Machines && x != m; s++)
             {
-                newer += state.HeardSentinel(p, s, out SentinelReport vote) && vote.Named == (x < state.World.Known ? x : SentinelVote.Foreign) && vote.ConfigEpoch > state.World.Nodes[m].Epoch ? 1 : 0;
+                newer += state.HeardSentinel(p, s, out SentinelReport vote) && vote.Named == (x < state.World.Known ? x : SentinelVote.Foreign) && vote.ConfigEpoch > epoch ? 1 : 0;
             }
 
             bool followsItself = x < state.World.Known && state.Heard(p, x, out NodeReport named) && !named.IsMaster && named.Master == m && named.LinkUp;
@@ -97,13 +99,95 @@ internal static class Invariants
         int m = state.Decisions[p].Node;
         foreach ((int leader, int node) in state.World.Announcements)
         {
-            if (state.World.Sentinels[leader].Announced == node && state.World.Reaches(state.World.Machines + p, leader) && m >= 0 && m != node)
+            ModelSentinel sentinel = state.World.Sentinels[leader];
+            bool known = sentinel.Mute ? sentinel.Names == m && state.HeardSentinel(p, leader, out _) : state.World.Reaches(state.World.Machines + p, leader);
+            // Of a coordinated one nobody need be ended before the master steps down (S7).
+            if (sentinel.Announced == node && !sentinel.Coordinated && known && m >= 0 && m != node)
             {
                 return $"S4: routes to {ModelState.Letters[m]} after Sentinel {ModelState.Letters[leader]} has announced {ModelState.Letters[node]}";
             }
         }
 
         return null;
+    }
+
+    // S6: of nobody but the master a proxy has heard for a while, the master itself misses its replicas, and most Sentinels are not heard: others
+    // may promote at any moment now, and what is acknowledged here is lost.
+    private static string? KeepsIsolated(ModelState state, int p)
+    {
+        int m = state.Decisions[p].Node;
+        if (m < 0 || state.Decisions[p].Situation.Nodes[m].Role == NodeRole.Promoted || !state.Heard(p, m, out NodeReport report)
+            || state.Known(p, m).UnacknowledgedSince is not { } missing || report.SentAt - missing < ModelState.Timing.MissingAcknowledgements)
+        {
+            return null;
+        }
+
+        int sentinels = 0;
+        for (int i = 0; i < state.World.Machines; i++)
+        {
+            sentinels += state.HeardSentinel(p, i, out _) ? 1 : 0;
+            TimeSpan heard = i < state.World.Known ? state.Known(p, i).LastContact : TimeSpan.Zero;
+            if (i < state.World.Known && i != m && (report.SentAt - heard < ModelState.Timing.Isolation || state.Known(p, m).UnbrokenSince > heard))
+            {
+                return null;
+            }
+        }
+
+        return sentinels < Majority(state.World) ? $"S6: routes to {ModelState.Letters[m]}, which is isolated together with this proxy" : null;
+    }
+
+    // S7: a master that says that it hands over gets no new sessions.
+    private static string? ServesHandOver(ModelState state, int p)
+    {
+        int m = state.Decisions[p].Node;
+        return m >= 0 && !state.Decisions[p].IsHeld && state.Heard(p, m, out NodeReport report) && report.HandsOver
+            ? $"S7: gives new sessions to {ModelState.Letters[m]}, which hands over" : null;
+    }
+
+    // L5: in a deployment that is otherwise well, a coordinated hand-over ends no session before the master steps down.
+    private static string? CutsHandOver(ModelState state, int p, int before)
+    {
+        ModelWorld w = state.World;
+        if (before < 0 || w.Cuts != 0 || w.PoweredOff != 0 || HasStrangers(w) || !w.HandsOver(before) || state.Decisions[p].Node == before)
+        {
+            return null;
+        }
+
+        for (int i = 0; i < w.Machines; i++)
+        {
+            // Well and heard, and nothing else is going on.
+            ModelSentinel s = w.Sentinels[i];
+            bool well = w.NodeServes(i) && !w.Nodes[i].Locked && (i == before || w.Nodes[i] is { Of: >= 0, LinkUp: true }) && state.Heard(p, i, out _)
+                && w.SentinelServes(i) && s.Names == before && s.LastOk == w.Now && s.Promoting < 0 && (s.Announced < 0 || s.Coordinated)
+                && state.HeardSentinel(p, i, out _);
+            if (!well || (i != before && w.Nodes[i].Of != before))
+            {
+                return null;
+            }
+        }
+
+        return state.Quiet == 0 && w.Announcements.Count == 1 ? $"L5: ends sessions to {ModelState.Letters[before]}, which hands over by itself" : null;
+    }
+
+    // L6: a master of which others are heard is not taken for isolated.
+    private static string? ParksSupported(ModelState state, int p)
+    {
+        if (state.Decisions[p].Rule != RuleId.P2)
+        {
+            return null;
+        }
+
+        int m = state.Decisions[p].Situation.LoneClaimant, sentinels = 0;
+        for (int i = 0; i < state.World.Machines; i++)
+        {
+            sentinels += state.HeardSentinel(p, i, out _) ? 1 : 0;
+            if (i != m && i < state.World.Known && state.Heard(p, i, out _))
+            {
+                return $"L6: takes {ModelState.Letters[m]} for isolated although {ModelState.Letters[i]} is heard";
+            }
+        }
+
+        return sentinels >= Majority(state.World) ? $"L6: takes {ModelState.Letters[m]} for isolated although most Sentinels are heard" : null;
     }
 
     // S5: a proxy that hears from a Sentinel in this step that it has left one of ours for a stranger is not left with the old master, for as
@@ -126,7 +210,7 @@ internal static class Invariants
     private static string? DropsLocked(ModelState state, int p, int before)
     {
         ModelWorld w = state.World;
-        if (before < 0 || HasStrangers(w) || !w.Nodes[before].Locked || !w.Claims(before) || !w.NodeServes(before) || w.Announcements.Count > 0 || state.Quiet == 0 || w.Cuts != 0)
+        if (before < 0 || HasStrangers(w) || !w.Nodes[before].Locked || !w.Claims(before) || !w.NodeServes(before) || w.Announcements.Count > 0 || Promotes(w) || state.Quiet == 0 || w.Cuts != 0)
         {
             return null;
         }
@@ -178,6 +262,11 @@ internal static class Invariants
         bool namedFollows = true;
         for (int i = 0; i < state.World.Machines; i++)
         {
+            if (w.SentinelServes(i) && w.Sentinels[i].VotedEpoch > w.Sentinels[i].ConfigEpoch && w.Now - w.Sentinels[i].VotedAt < ModelState.Timing.BallotLife.TotalSeconds)
+            {
+                return null; // what it has voted for may come about
+            }
+
             sentinels += w.SentinelServes(i) ? 1 : 0;
             namers += w.SentinelServes(i) && w.Sentinels[i].Names == m ? 1 : 0;
             int named = w.Sentinels[i].Names;
@@ -225,6 +314,19 @@ internal static class Invariants
         for (int m = 0; m < state.World.Known; m++)
         {
             if (!sawReplica[(p * state.World.Machines) + m] || !state.Heard(p, m, out NodeReport report) || !report.IsMaster)
+            {
+                continue;
+            }
+
+            // In the same step it has heard that most Sentinels name another with a newer epoch: for all it knows, they have decided later.
+            int others = 0;
+            for (int s = 0; s < state.World.Machines; s++)
+            {
+                bool heard = state.HeardSentinel(p, s, out SentinelReport vote);
+                others += heard && vote.Named != m && vote.ConfigEpoch > state.Known(p, m).EpochAtPromotion ? 1 : 0;
+            }
+
+            if (others >= Majority(state.World))
             {
                 continue;
             }

@@ -19,6 +19,7 @@ internal sealed class ModelState
         PromotionValidity = Seconds(4),
         PromotionWindow = Seconds(1),
         VoteEvidence = TimeSpan.FromMilliseconds(500),
+        Isolation = Seconds(2),
     };
 
     /// <summary>The machines' names.</summary>
@@ -95,7 +96,7 @@ internal sealed class ModelState
 
         World.Step(move);
         Quiet = move.Kind == MoveKind.None ? Math.Min(Quiet + 1, 12) : 0;
-        Forced |= move.Kind is MoveKind.ForcedFailover or MoveKind.AnnouncedFailover or MoveKind.FailoverTo;
+        Forced |= move.Kind is MoveKind.ForcedFailover or MoveKind.AnnouncedFailover or MoveKind.CoordinatedFailover or MoveKind.FailoverTo;
         (int Proxy, NodeReport? Node, SentinelReport? Sentinel)[] arriving = [.. _late];
         _late.Clear();
         foreach ((int proxy, NodeReport? node, SentinelReport? sentinel) in arriving)
@@ -145,10 +146,11 @@ internal sealed class ModelState
         {
             ModelNode n = w.Nodes[i];
             hash.Add((n.Up ? 1 : 0) | (n.Suspended ? 2 : 0) | (n.LinkUp ? 4 : 0) | ((n.Of + 1) << 3) | (n.Run << 6) | (n.Epoch << 12) | (n.Misclaims << 20) | (n.Locked ? 1 << 28 : 0));
+            hash.Add(n.Of >= 0 ? Math.Min(w.Now - n.AcksAt, 2) : 0);
             ModelSentinel s = w.Sentinels[i];
             hash.Add((s.Up ? 1 : 0) | (s.Names << 1) | (s.ConfigEpoch << 4) | (s.CurrentEpoch << 12) | (Age(s.LastOk) << 20) | ((s.Promoting + 1) << 26) | (s.Voted ? 1 << 29 : 0));
             hash.Add(s.Promoting < 0 ? 0 : (s.PromotingEpoch & 255) | (Age(s.PromotingEpoch >> 8) << 8));
-            hash.Add(s.Announced | (s.Blind ? 256 : 0) | (Age(s.UpSince) << 9) | (Age(s.VotedAt) << 14) | (s.VotedEpoch << 20));
+            hash.Add(s.Announced | (s.Blind ? 256 : 0) | (s.Coordinated ? 1 << 28 : 0) | (s.Mute ? 1 << 29 : 0) | (Age(s.UpSince) << 9) | (Age(s.VotedAt) << 14) | (s.VotedEpoch << 20));
         }
 
         for (int p = 0; p < Proxies; p++)
@@ -157,7 +159,7 @@ internal sealed class ModelState
             {
                 if (i < World.Known)
                 {
-                    AddNode(ref hash, _heard[p].Node(i));
+                    AddNode(ref hash, p, _heard[p].Node(i));
                 }
 
                 AddSentinel(ref hash, _heard[p].Sentinel(i));
@@ -184,6 +186,9 @@ internal sealed class ModelState
         return $"{World.Now,2} {nodes} | Sentinels {sentinels} | {proxies}";
     }
 
+    /// <summary>What a proxy knows of a node.</summary>
+    public NodeTrack Known(int proxy, int node) => _heard[proxy].Node(node);
+
     private static TimeSpan Seconds(int seconds) => TimeSpan.FromSeconds(seconds);
 
     private int Age(int since) => Math.Min(World.Now - since, 15);
@@ -195,7 +200,7 @@ internal sealed class ModelState
         int entity = World.Machines + p;
         foreach ((int leader, int node) in World.Announcements)
         {
-            if (World.Reaches(entity, leader))
+            if (World.Reaches(entity, leader) && !World.Sentinels[leader].Mute)
             {
                 _heard[p].Apply(new PromotionNotice { Sentinel = leader, At = Seconds(World.Now), Node = Seen(node) });
             }
@@ -264,7 +269,7 @@ internal sealed class ModelState
             ? null
             : node.Locked
             ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.WrongPassword }
-            : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0, Master = node.Of < World.Known ? node.Of : -1, LinkUp = node.LinkUp };
+            : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0, Master = node.Of < World.Known ? node.Of : -1, LinkUp = node.LinkUp, Acknowledging = World.Acknowledging(i), HandsOver = World.HandsOver(i) };
     }
 
     private int Seen(int node) => node < World.Known ? node : SentinelVote.Foreign;
@@ -282,28 +287,41 @@ internal sealed class ModelState
                 At = now,
                 Health = ServerHealth.Up,
                 Named = Seen(sentinel.Names),
+                NamedAddress = Letters[sentinel.Names..(sentinel.Names + 1)],
                 ConfigEpoch = sentinel.ConfigEpoch,
                 LastOkPingReply = Seconds(World.Now - sentinel.LastOk),
                 DownAfter = Seconds(ModelWorld.DownAfter),
                 Quorum = World.Quorum,
                 OtherSentinels = World.Machines - 1,
                 MarkedDown = World.Now - sentinel.LastOk >= ModelWorld.DownAfter,
-                HeardSince = Seconds(sentinel.UpSince),
+                FailoverInProgress = sentinel.Announced >= 0 || sentinel.Promoting >= 0,
+                Promotes = sentinel.Announced >= 0 || sentinel.Promoting >= 0,
+                Coordinated = sentinel.Coordinated,
+                HeardSince = sentinel.Mute ? null : Seconds(sentinel.UpSince),
                 HeardAt = now,
                 VotedAt = Seconds(sentinel.VotedAt),
                 VotedEpoch = sentinel.VotedEpoch,
             };
     }
 
-    private void AddNode(ref ModelHash hash, in NodeTrack n)
+    private void AddNode(ref ModelHash hash, int p, in NodeTrack n)
     {
         hash.Add((int)n.Health | (n.HasAnswer ? 64 : 0));
         if (n.HasAnswer)
         {
             hash.Add(Symbol(n.Answer));
+            int unbroken = 0;
+            for (int i = 0; i < World.Known && n.Answer.IsMaster; i++)
+            {
+                // All that is asked of it: whether it began before another node fell silent.
+                unbroken |= n.UnbrokenSince <= _heard[p].Node(i).LastContact ? 1 << i : 0;
+            }
+
+            hash.Add(unbroken);
             hash.Add(Age(n.Answer.SentAt) | (n.RefusedAt > n.Answer.SentAt ? (1 + Age(n.RefusedAt)) << 8 : 0));
         }
 
+        hash.Add(n.UnacknowledgedSince is { } missing ? 1 + Math.Min(Age(missing), 2) : 0);
         hash.Add(n.ReplicaRunId is null ? 0 : 1 + Run(n.ReplicaRunId) + (Age(n.ReplicaSentAt) << 8));
         hash.Add(n.PromotedRunId is null ? 0 : 1 + Run(n.PromotedRunId) + (Age(n.PromotedAfter) << 8) + ((int)n.EpochAtPromotion << 16));
     }
@@ -321,12 +339,15 @@ internal sealed class ModelState
         TimeSpan left = s.PromotesUntil - Seconds(World.Now);
         hash.Add(left <= TimeSpan.Zero ? 0 : 3 + s.Promotes + ((int)left.TotalMilliseconds << 4));
         hash.Add(s.StrangerSince is { } since ? 1 + Age(since) : 0);
+        hash.Add(s.PromotingSince is { } promoting ? 1 + Math.Min(Age(promoting), 2) : 0);
     }
 
     private static int Symbol(in NodeReport r) =>
-        (int)r.Health | (r.IsMaster ? 64 : 0) | (r.LinkUp ? 128 : 0) | ((r.Master + 1) << 8) | ((r.RunId is null ? 0 : Run(r.RunId)) << 12);
+        (int)r.Health | (r.IsMaster ? 64 : 0) | (r.LinkUp ? 128 : 0) | ((r.Master + 1) << 8) | ((r.RunId is null ? 0 : Run(r.RunId)) << 12)
+        | (r.HandsOver ? 1 << 20 : 0) | (r.Acknowledging << 21);
 
-    private static int Symbol(in SentinelReport r) => (int)r.Health | ((r.Named + 2) << 5) | (r.MarkedDown ? 256 : 0) | ((int)r.ConfigEpoch << 9);
+    private static int Symbol(in SentinelReport r) => (int)r.Health | ((r.Named + 2) << 5) | (r.MarkedDown ? 256 : 0) | ((int)r.ConfigEpoch << 9)
+        | (r.FailoverInProgress ? 1 << 24 : 0) | (r.Coordinated ? 1 << 25 : 0) | (r.HeardSince is null ? 1 << 26 : 0);
 
     private static int Run(string id) => Array.IndexOf(RunIds, id);
 }

@@ -12,6 +12,14 @@ internal sealed partial class ModelWorld
         SentinelServes(leader) && Sentinels[leader].Promoting < 0 && b != Sentinels[leader].Names
         && NodeServes(b) && Reaches(leader, b) && Nodes[b].Of >= 0;
 
+    // The master that the leader names does it, with a replica whose link to it is up.
+    private bool CanHandOver(int leader, int b)
+    {
+        int master = Sentinels[leader].Names;
+        return CanPromote(leader, b) && Claims(master) && NodeServes(master) && Reaches(leader, master) && Reaches(master, b)
+            && Nodes[b].Of == master && Nodes[b].LinkUp;
+    }
+
     private bool CanForce(int leader, int b) => CanPromote(leader, b) && Sentinels[leader].Announced < 0;
 
     // What was announced in the last step is done in this one, whatever else happens, unless the leader cannot any more.
@@ -20,13 +28,24 @@ internal sealed partial class ModelWorld
         for (int s = 0; s < Machines; s++)
         {
             int b = Sentinels[s].Announced;
-            if (b < 0 || (move.Kind == MoveKind.AnnouncedFailover && move.A == s))
+            if (b < 0 || (move.Kind is MoveKind.AnnouncedFailover or MoveKind.CoordinatedFailover && move.A == s))
             {
                 continue;
             }
 
+            bool coordinated = Sentinels[s].Coordinated;
+            bool can = coordinated ? CanHandOver(s, b) : CanPromote(s, b);
             Sentinels[s].Announced = -1;
-            if (CanPromote(s, b))
+            Sentinels[s].Coordinated = false;
+            if (can && coordinated)
+            {
+                int master = Sentinels[s].Names;
+                Nodes[master].Of = b;
+                Nodes[master].LinkUp = true;
+                Nodes[master].AcksAt = Now;
+                Install(s, b, Sentinels[s].PromotingEpoch);
+            }
+            else if (can)
             {
                 Promote(s, b, automatic: false);
             }
@@ -53,7 +72,9 @@ internal sealed partial class ModelWorld
         return agree >= Quorum && votes >= VotesNeeded;
     }
 
-    private void Promote(int leader, int b, bool automatic)
+    private void Promote(int leader, int b, bool automatic) => Install(leader, b, Elect(leader, automatic));
+
+    private int Elect(int leader, bool automatic)
     {
         int epoch = 0;
         for (int s = 0; s < Machines; s++)
@@ -81,6 +102,11 @@ internal sealed partial class ModelWorld
             }
         }
 
+        return epoch;
+    }
+
+    private void Install(int leader, int b, int epoch)
+    {
         Nodes[b].Of = -1;
         Nodes[b].Epoch = epoch;
         Nodes[b].Misclaims = 0;
@@ -187,6 +213,7 @@ internal sealed partial class ModelWorld
 
             node.Of = master;
             node.LinkUp = false;
+            node.AcksAt = LongAgo;
             node.Misclaims = 0;
         }
     }

@@ -10,7 +10,9 @@
 //  - a leader announces the promotion; with AnnouncedFailover a whole step before it, otherwise within it (and a proxy that reaches
 //    the leader hears it), and with ForcedFailover the announcement is lost;
 //  - of those that vote for a leader no more than needed, those last that are first in the order: near the old master nobody need have voted;
-//  - FAILOVER TO swaps two nodes at once and tells Sentinels nothing.
+//  - FAILOVER TO swaps two nodes at once and tells Sentinels nothing; a coordinated failover (Valkey 9) does so a step after the leader has
+//    announced it, by votes like an automatic one, and the master lets nobody write in between;
+//  - a master knows which replicas acknowledge to it: those that could reach it in this step or the one before.
 // The adversary chooses one move a step: a fault, an operator's command, or lost and delayed answers to a proxy.
 
 namespace RedisHaProxy.Tests.Routing.Model;
@@ -34,6 +36,9 @@ internal struct ModelNode
     /// <summary>The epoch under which it last became master; for invariants only.</summary>
     public int Epoch;
 
+    /// <summary>As replica: when it last acknowledged to its master.</summary>
+    public int AcksAt;
+
     /// <summary>For how long it has claimed, as far as Sentinels wait before they convert a claimant that they do not name.</summary>
     public int Misclaims;
 }
@@ -55,6 +60,12 @@ internal struct ModelSentinel
 
     /// <summary>As leader of a forced failover: the node that it has announced, and promotes in the next step; -1 for none.</summary>
     public int Announced;
+
+    /// <summary>What it has announced the named master does by itself (Valkey's coordinated failover).</summary>
+    public bool Coordinated;
+
+    /// <summary>Nobody may subscribe to its events.</summary>
+    public bool Mute;
 
     /// <summary>It cannot log in to its named master (a wrong auth-pass), and sees it down.</summary>
     public bool Blind;
@@ -86,6 +97,7 @@ internal enum MoveKind
     FailoverTo,
     ForcedFailover,
     AnnouncedFailover,
+    CoordinatedFailover,
     AutomaticFailover,
     Lock,
     Unlock,
@@ -94,6 +106,12 @@ internal enum MoveKind
 
     /// <summary>For prologues only: a Sentinel's auth-pass is wrong from now on.</summary>
     Blind,
+
+    /// <summary>For prologues only: a leader is elected, promotes, and its Sentinel dies before anybody has heard of it.</summary>
+    LeaderDies,
+
+    /// <summary>For prologues only: the proxies may not subscribe to any Sentinel's events.</summary>
+    Mute,
 }
 
 /// <summary>A move with its operands.</summary>
@@ -179,6 +197,32 @@ internal sealed partial class ModelWorld
 
     public bool Claims(int i) => Nodes[i].Up && Nodes[i].Of < 0 && (PoweredOff & (1 << i)) == 0;
 
+    /// <summary>How many replicas a master believes to acknowledge.</summary>
+    public int Acknowledging(int i)
+    {
+        int count = 0;
+        for (int other = 0; other < Machines; other++)
+        {
+            count += other != i && Nodes[other].Of == i && Now - Nodes[other].AcksAt < 2 ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>It has been ordered to hand over, and does in the next step.</summary>
+    public bool HandsOver(int i)
+    {
+        for (int s = 0; s < Machines; s++)
+        {
+            if (Sentinels[s] is { Announced: >= 0, Coordinated: true } && Sentinels[s].Names == i && Nodes[i].Of < 0 && Reaches(s, i))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     public bool SentinelServes(int s) => Sentinels[s].Up && (PoweredOff & (1 << s)) == 0;
 
     /// <summary>All moves that are possible now.</summary>
@@ -230,6 +274,10 @@ internal sealed partial class ModelWorld
                 {
                     yield return new Move(MoveKind.ForcedFailover, i, b);
                     yield return new Move(MoveKind.AnnouncedFailover, i, b);
+                    if (CanHandOver(i, b))
+                    {
+                        yield return new Move(MoveKind.CoordinatedFailover, i, b);
+                    }
                 }
 
                 if (i != b && Claims(i) && NodeServes(i) && NodeServes(b) && Reaches(i, b) && Nodes[b].Of == i && Nodes[b].LinkUp)
@@ -316,11 +364,13 @@ internal sealed partial class ModelWorld
                 Sentinels[move.A].Voted = false;
                 Sentinels[move.A].Promoting = -1;
                 Sentinels[move.A].Announced = -1;
+                Sentinels[move.A].Coordinated = false;
                 break;
             case MoveKind.SentinelCrash:
                 Sentinels[move.A].Up = false;
                 Sentinels[move.A].Promoting = -1;
                 Sentinels[move.A].Announced = -1;
+                Sentinels[move.A].Coordinated = false;
                 break;
             case MoveKind.SentinelRestart:
                 Sentinels[move.A].Up = true;
@@ -356,10 +406,16 @@ internal sealed partial class ModelWorld
                 Nodes[move.B].Epoch = Nodes.Max(n => n.Epoch);
                 Nodes[move.A].Of = move.B;
                 Nodes[move.A].LinkUp = true;
+                Nodes[move.A].AcksAt = Now;
                 break;
             case MoveKind.AutomaticFailover:
                 Announcements.Add((move.A, move.B));
                 Promote(move.A, move.B, automatic: true);
+                break;
+            case MoveKind.LeaderDies:
+                Promote(move.A, move.B, automatic: true);
+                Sentinels[move.A].Up = false;
+                Sentinels[move.A].Promoting = -1;
                 break;
             case MoveKind.ForcedFailover:
                 Promote(move.A, move.B, automatic: false);
@@ -367,6 +423,19 @@ internal sealed partial class ModelWorld
             case MoveKind.AnnouncedFailover:
                 Announcements.Add((move.A, move.B));
                 Sentinels[move.A].Announced = move.B;
+                break;
+            case MoveKind.CoordinatedFailover:
+                Announcements.Add((move.A, move.B));
+                Sentinels[move.A].Announced = move.B;
+                Sentinels[move.A].Coordinated = true;
+                Sentinels[move.A].PromotingEpoch = Elect(move.A, automatic: true);
+                break;
+            case MoveKind.Mute:
+                for (int s = 0; s < Machines; s++)
+                {
+                    Sentinels[s].Mute = true;
+                }
+
                 break;
             case MoveKind.Lock or MoveKind.Unlock:
                 Nodes[move.A].Locked = move.Kind == MoveKind.Lock;
@@ -381,6 +450,7 @@ internal sealed partial class ModelWorld
         Nodes[i].Up = true;
         Nodes[i].Suspended = false;
         Nodes[i].LinkUp = false;
+        Nodes[i].AcksAt = LongAgo;
         Nodes[i].Run++;
         Nodes[i].Misclaims = 0;
     }
@@ -402,6 +472,7 @@ internal sealed partial class ModelWorld
             else if (NodeServes(node.Of) && NodeServes(i))
             {
                 node.LinkUp = true;
+                node.AcksAt = Now;
             }
         }
     }
