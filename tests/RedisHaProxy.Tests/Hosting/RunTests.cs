@@ -17,7 +17,7 @@ public sealed class RunTests
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         await using var deployment = await RedisDeployment.StartAsync();
         await using var proxy = await RunningProxy.StartAsync(deployment);
-        await ReadyAsync(proxy, "redis1");
+        await ProxyScene.ReadyAsync(proxy, "redis1");
 
         using (var client = await proxy.ConnectAsync())
         {
@@ -29,7 +29,7 @@ public sealed class RunTests
         // FAILOVER by hand, and the Sentinels told at once.
         var target = deployment.Nodes[1];
         await deployment.Nodes[0].CommandAsync("FAILOVER", "TO", "127.0.0.1", target.EndPoint.Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
-        await ReadyAsync(proxy, "redis2");
+        await ProxyScene.ReadyAsync(proxy, "redis2");
         using (var client = await proxy.ConnectAsync())
         {
             Assert.Equal("OK", await client.CommandAsync("SET", "key", "other"));
@@ -59,10 +59,8 @@ public sealed class RunTests
     [SkippableFact]
     public async Task Without_a_master_the_process_is_healthy_and_not_ready()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
-        await ReadyAsync(proxy, "redis1");
+        await using var scene = await ProxyScene.StartAsync(nodes: 2);
+        var (deployment, proxy) = (scene.Deployment, scene.Proxy);
 
         deployment.Nodes[0].Kill();
 
@@ -71,54 +69,6 @@ public sealed class RunTests
         var explain = await proxy.VerbAsync("explain");
         Assert.Contains("no node claims to be master", explain.Output, StringComparison.Ordinal);
         Assert.Contains("connection refused", explain.Output, StringComparison.Ordinal);
-    }
-
-    [SkippableFact]
-    public async Task SIGTERM_fails_the_health_check_takes_sessions_for_the_delay_and_ends_the_last_ones_at_the_limit()
-    {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "3s", "drain": "1s" }""");
-        await ReadyAsync(proxy, "redis1");
-        using var old = await proxy.ConnectAsync();
-        Assert.Equal("PONG", await old.CommandAsync("PING"));
-
-        proxy.Signal(PosixSignal.SIGTERM);
-
-        await Eventually.HoldsAsync(async () => await proxy.StatusAsync("healthz") == HttpStatusCode.ServiceUnavailable, () => proxy.Log);
-        using (var late = await proxy.ConnectAsync())
-        {
-            Assert.Equal("PONG", await late.CommandAsync("PING"));
-        }
-
-        await Eventually.HoldsAsync(() => proxy.Log.Contains("the listeners are closed; 1 sessions go on", StringComparison.Ordinal), () => proxy.Log);
-        Assert.False(await AcceptsAsync(proxy.EndPoint));
-        Assert.Equal("PONG", await old.CommandAsync("PING"));
-        Assert.Equal(0, await proxy.ExitedAsync());
-        Assert.Contains("Stopped; 1 sessions were ended", proxy.Log, StringComparison.Ordinal);
-        Assert.Contains("ended: operator", proxy.Log, StringComparison.Ordinal);
-        await Assert.ThrowsAnyAsync<IOException>(() => old.CommandAsync("PING"));
-    }
-
-    [SkippableFact]
-    public async Task A_proxy_that_stops_takes_sessions_as_long_as_they_come_because_no_other_may_serve()
-    {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "2s", "drain": "30s" }""");
-        await ReadyAsync(proxy, "redis1");
-        proxy.Signal(PosixSignal.SIGTERM);
-        long stopping = System.Diagnostics.Stopwatch.GetTimestamp();
-        while (System.Diagnostics.Stopwatch.GetElapsedTime(stopping) < TimeSpan.FromSeconds(6))
-        {
-            // Three times the delay: nobody who comes meets a closed port.
-            using var client = await proxy.ConnectAsync();
-            Assert.Equal("PONG", await client.CommandAsync("PING"));
-            await Task.Delay(200);
-        }
-
-        Assert.DoesNotContain("the listeners are closed", proxy.Log, StringComparison.Ordinal);
-        Assert.Equal(0, await proxy.ExitedAsync()); // long before the 30 s are over: nobody comes any more
     }
 
     [SkippableFact]
@@ -139,10 +89,8 @@ public sealed class RunTests
     [SkippableFact]
     public async Task A_standard_error_that_takes_nothing_ends_nothing()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(
-            deployment,
+        await using var scene = await ProxyScene.StartAsync(
+            nodes: 1,
             change: start =>
             {
                 string command = string.Join(' ', start.ArgumentList.Prepend(start.FileName).Select(a => $"'{a}'"));
@@ -152,7 +100,7 @@ public sealed class RunTests
                 start.FileName = "/bin/sh";
             },
             further: "\"log\": { \"level\": \"trace\" }, \"recording\": { \"file\": \"missing/recording\" },"); // a warning at the start
-        await ReadyAsync(proxy, "redis1");
+        var proxy = scene.Proxy;
         for (int i = 0; i < 20; i++)
         {
             using var client = await proxy.ConnectAsync();
@@ -166,12 +114,9 @@ public sealed class RunTests
     [SkippableFact]
     public async Task A_recording_that_cannot_be_written_ends_nothing_and_is_shown()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
-
         // A limit of file sizes; the signal that comes with it would end the process.
-        await using var proxy = await RunningProxy.StartAsync(
-            deployment,
+        await using var scene = await ProxyScene.StartAsync(
+            nodes: 2,
             change: start =>
             {
                 start.ArgumentList.Insert(0, start.FileName);
@@ -180,7 +125,7 @@ public sealed class RunTests
                 start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which the runtime has a large file for
             },
             further: "\"recording\": { \"file\": \"recording\" },");
-        await ReadyAsync(proxy, "redis1");
+        var proxy = scene.Proxy;
         await Eventually.HoldsAsync(() => proxy.Log.Contains("has stopped: the process may not write so large a file", StringComparison.Ordinal), () => proxy.Log);
 
         Assert.Contains("redis_ha_proxy_recording 0", await proxy.GetAsync("metrics"), StringComparison.Ordinal);
@@ -195,92 +140,10 @@ public sealed class RunTests
     }
 
     [SkippableFact]
-    public async Task SIGTERM_ends_the_process_as_soon_as_the_last_session_has_gone_and_SIGINT_at_once()
-    {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
-        await using (var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "0s", "drain": "10m" }"""))
-        {
-            await ReadyAsync(proxy, "redis1");
-            using (var client = await proxy.ConnectAsync())
-            {
-                Assert.Equal("PONG", await client.CommandAsync("PING"));
-                proxy.Signal(PosixSignal.SIGTERM);
-                await Eventually.HoldsAsync(async () => !await AcceptsAsync(proxy.EndPoint), () => $"the listener closes; {proxy.Log}");
-                Assert.True(proxy.Running);
-            }
-
-            Assert.Equal(0, await proxy.ExitedAsync());
-        }
-
-        await using (var proxy = await RunningProxy.StartAsync(deployment, """{ "drainDelay": "10m", "drain": "10m" }"""))
-        {
-            await ReadyAsync(proxy, "redis1");
-            using var client = await proxy.ConnectAsync();
-            Assert.Equal("PONG", await client.CommandAsync("PING"));
-            proxy.Signal(PosixSignal.SIGINT);
-            Assert.Equal(0, await proxy.ExitedAsync());
-        }
-    }
-
-    [SkippableFact]
-    public async Task A_drain_can_be_taken_back_and_sessions_can_be_listed_and_ended()
-    {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
-        await ReadyAsync(proxy, "redis1");
-
-        Assert.StartsWith("draining", (await proxy.VerbAsync("drain")).Output, StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, await proxy.StatusAsync("healthz"));
-        Assert.Contains("already", (await proxy.VerbAsync("drain")).Output, StringComparison.Ordinal);
-        Assert.StartsWith("serving", (await proxy.VerbAsync("ready")).Output, StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
-
-        using var client = await proxy.ConnectAsync();
-        Assert.Equal("PONG", await client.CommandAsync("PING"));
-        var listed = JsonDocument.Parse((await proxy.VerbAsync("sessions", "--json")).Output).RootElement;
-        long id = listed[0].GetProperty("id").GetInt64();
-        Assert.Equal(("redis1", "open"), (listed[0].GetProperty("node").GetString(), listed[0].GetProperty("state").GetString()));
-        var none = await proxy.VerbAsync("sessions", "--end", "987654321");
-        Assert.Equal((1, "redis-ha-proxy: no session matches\n"), (none.ExitCode, none.Error));
-        Assert.Equal("1 session ended\n", (await proxy.VerbAsync("sessions", "--end", id.ToString(System.Globalization.CultureInfo.InvariantCulture))).Output);
-        await Assert.ThrowsAnyAsync<IOException>(() => client.CommandAsync("PING"));
-        using var second = await proxy.ConnectAsync();
-        Assert.Equal("PONG", await second.CommandAsync("PING"));
-        Assert.Equal("1 session ended\n", (await proxy.VerbAsync("sessions", "--source", "127.0.0.1")).Output);
-        Assert.Matches(@"Order 'sessions/end\?source=127\.0\.0\.1' by process \d+ of user \d+", proxy.Log);
-    }
-
-    [SkippableFact]
-    public async Task The_service_manager_hears_of_readiness_master_and_end()
-    {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        using var folder = new TemporaryFolder();
-        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 20_000 };
-        string path = Path.Combine(folder.Path, "notify");
-        manager.Bind(new UnixDomainSocketEndPoint(path));
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 2, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment, change: start =>
-        {
-            start.Environment["NOTIFY_SOCKET"] = path;
-            start.Environment["WATCHDOG_USEC"] = "3000000";
-        });
-
-        Assert.StartsWith("READY=1\nSTATUS=Serving, ", Receive(manager), StringComparison.Ordinal);
-        ReceiveUntil(manager, m => m.StartsWith("STATUS=Serving, master redis1", StringComparison.Ordinal));
-        ReceiveUntil(manager, m => m == "WATCHDOG=1");
-        proxy.Signal(PosixSignal.SIGTERM);
-        ReceiveUntil(manager, m => m.StartsWith("STOPPING=1\nSTATUS=Stopping", StringComparison.Ordinal));
-        Assert.Equal(0, await proxy.ExitedAsync());
-    }
-
-    [SkippableFact]
     public async Task A_taken_port_ends_the_start_with_one_line_and_exit_code_1()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await using var scene = await ProxyScene.StartAsync(nodes: 1);
+        var (deployment, proxy) = (scene.Deployment, scene.Proxy);
         using var folder = new TemporaryFolder();
         string node = $"\"redis\": {{ \"nodes\": {{ \"a\": \"{deployment.Nodes[0].EndPoint}\" }} }}, \"limits\": {{ \"connections\": 10 }}";
 
@@ -301,9 +164,8 @@ public sealed class RunTests
     [SkippableFact]
     public async Task Pages_want_the_password_health_checks_do_not_and_orders_are_not_taken_over_TCP()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await using var scene = await ProxyScene.StartAsync(nodes: 1);
+        var proxy = scene.Proxy;
 
         Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
         Assert.Equal(HttpStatusCode.Unauthorized, await proxy.StatusAsync("stats.json"));
@@ -321,9 +183,8 @@ public sealed class RunTests
     [SkippableFact]
     public async Task A_reload_applies_what_can_change_live_and_a_bad_file_changes_nothing()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await using var scene = await ProxyScene.StartAsync(nodes: 1);
+        var (deployment, proxy) = (scene.Deployment, scene.Proxy);
 
         Assert.Equal("nothing has changed\n", (await proxy.VerbAsync("reload")).Output);
         proxy.Configure(deployment, """{ "drainDelay": "1s", "drain": "10s", "connect": "1s" }""", """ "log": { "level": "warning" }, """);
@@ -365,9 +226,8 @@ public sealed class RunTests
     [SkippableFact]
     public async Task Broken_requests_cost_their_sender_the_connection_and_nobody_else_anything()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await using var scene = await ProxyScene.StartAsync(nodes: 1);
+        var proxy = scene.Proxy;
         var random = new Random(1);
         var requests = new List<byte[]>
         {
@@ -417,45 +277,5 @@ public sealed class RunTests
             // Reset in the middle of a request: as good as a refusal.
             return "";
         }
-    }
-
-    private static Task ReadyAsync(RunningProxy proxy, string master) =>
-        Eventually.HoldsAsync(
-            async () => (await proxy.Http.GetAsync(new Uri("readyz", UriKind.Relative))) is { StatusCode: HttpStatusCode.OK } answer
-                && await answer.Content.ReadAsStringAsync() == $"ok, master {master}\n",
-            () => $"sessions are routed to {master}; the proxy's log:\n{proxy.Log}");
-
-    private static async Task<bool> AcceptsAsync(IPEndPoint endPoint)
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            await probe.ConnectAsync(endPoint);
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
-    }
-
-    private static string Receive(Socket manager)
-    {
-        var buffer = new byte[4096];
-        return Encoding.UTF8.GetString(buffer, 0, manager.Receive(buffer));
-    }
-
-    private static void ReceiveUntil(Socket manager, Func<string, bool> wanted)
-    {
-        // Bounded: the socket's receive time-out throws when the manager hears nothing more; messages come at most twice a second.
-        for (int i = 0; i < 60; i++)
-        {
-            if (wanted(Receive(manager)))
-            {
-                return;
-            }
-        }
-
-        Assert.Fail("the message did not come");
     }
 }

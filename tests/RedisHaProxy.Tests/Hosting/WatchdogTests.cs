@@ -1,9 +1,7 @@
 // The watchdog process: who is stuck is killed, who was paused together with it, or has recovered, is not.
 
 using System.Diagnostics;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using RedisHaProxy.Tests.Configuration;
 
 namespace RedisHaProxy.Tests.Hosting;
 
@@ -16,24 +14,8 @@ public sealed partial class WatchdogTests
     [SkippableFact]
     public async Task A_proxy_that_is_stopped_is_killed_within_20_s_and_not_before_10()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        using var folder = new TemporaryFolder();
-        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
-        string path = Path.Combine(folder.Path, "notify");
-        manager.Bind(new UnixDomainSocketEndPoint(path));
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment, change: start =>
-        {
-            start.Environment["NOTIFY_SOCKET"] = path;
-            start.Environment["WATCHDOG_USEC"] = "60000000";
-        });
-        await Eventually.HoldsAsync(() => ChildrenOf(proxy.Pid).Count == 1, () => "the watchdog runs");
-
-        // The watchdog itself ends: the proxy goes on, and says so.
-        Assert.Equal(0, Kill(ChildrenOf(proxy.Pid)[0], SIGKILL));
-        await Eventually.HoldsAsync(() => proxy.Log.Contains("The watchdog process has ended", StringComparison.Ordinal), () => proxy.Log);
-        Assert.Equal(System.Net.HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
-        await Eventually.HoldsAsync(() => ChildrenOf(proxy.Pid).Count == 1, () => "it runs again", TimeSpan.FromSeconds(60));
+        await using var scene = await WatchedAsync();
+        var proxy = scene.Proxy;
 
         long stopped = Stopwatch.GetTimestamp();
         Assert.Equal(0, Kill(proxy.Pid, SIGSTOP));
@@ -72,6 +54,19 @@ public sealed partial class WatchdogTests
         }
     }
 
+    /// <summary>A proxy whose service manager wants signs of life, and whose watchdog runs.</summary>
+    internal static async Task<ProxyScene> WatchedAsync()
+    {
+        // A name that nobody listens at: what is said to the manager is lost.
+        var scene = await ProxyScene.StartAsync(nodes: 1, change: start =>
+        {
+            start.Environment["NOTIFY_SOCKET"] = "@redis-ha-proxy-tests-nobody";
+            start.Environment["WATCHDOG_USEC"] = "60000000";
+        });
+        await Eventually.HoldsAsync(() => ChildrenOf(scene.Proxy.Pid).Count == 1, () => "the watchdog runs");
+        return scene;
+    }
+
     private static async Task BeatAsync(Stream beats, int count)
     {
         for (int i = 0; i < count; i++)
@@ -82,7 +77,7 @@ public sealed partial class WatchdogTests
         }
     }
 
-    private static List<int> ChildrenOf(int process) =>
+    internal static List<int> ChildrenOf(int process) =>
         [.. File.ReadAllText($"/proc/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Concat(Directory.GetDirectories($"/proc/{process}/task").SelectMany(t => Read($"{t}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries)))
             .Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Distinct()];
@@ -100,5 +95,5 @@ public sealed partial class WatchdogTests
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int Kill(int pid, int signal);
+    internal static partial int Kill(int pid, int signal);
 }

@@ -51,10 +51,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task FAILOVER_TO_is_followed_at_once()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using var router = new RunningRouter(RunningRouter.ConfigurationFor(deployment));
-        await router.OpensToAsync(deployment.Nodes[0]);
+        await using RouterScene scene = await RouterScene.StartAsync();
+        (RedisDeployment deployment, RunningRouter router) = scene;
         RedisProcess target = deployment.Nodes[1];
         long asked = Stopwatch.GetTimestamp();
         await deployment.Nodes[0].CommandAsync("FAILOVER", "TO", "127.0.0.1", target.EndPoint.Port.ToString(CultureInfo.InvariantCulture));
@@ -68,10 +66,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task SENTINEL_FAILOVER_with_the_old_master_alive_parks_before_the_promotion_and_until_Sentinels_agree()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using var router = new RunningRouter(RunningRouter.ConfigurationFor(deployment));
-        await router.OpensToAsync(deployment.Nodes[0]);
+        await using RouterScene scene = await RouterScene.StartAsync();
+        (RedisDeployment deployment, RunningRouter router) = scene;
         long asked = Stopwatch.GetTimestamp();
         await deployment.Sentinels[0].CommandAsync("SENTINEL", "FAILOVER", RedisDeployment.MasterName);
         (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
@@ -90,10 +86,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task A_stall_of_the_master_keeps_its_sessions()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { DownAfterMilliseconds = 5000 });
-        await using var router = new RunningRouter(RunningRouter.ConfigurationFor(deployment));
-        await router.OpensToAsync(deployment.Nodes[0]);
+        await using RouterScene scene = await RouterScene.StartAsync(new RedisDeploymentOptions { DownAfterMilliseconds = 5000 });
+        (RedisDeployment deployment, RunningRouter router) = scene;
         int before = router.Forwarder.Orders.Count;
         await deployment.Nodes[0].CommandAsync("DEBUG", "SLEEP", "1");
         await Eventually.HoldsAsync(
@@ -107,10 +101,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task A_suspended_master_is_left_and_not_returned_to_when_it_wakes()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using var router = new RunningRouter(RunningRouter.ConfigurationFor(deployment));
-        await router.OpensToAsync(deployment.Nodes[0]);
+        await using RouterScene scene = await RouterScene.StartAsync();
+        (RedisDeployment deployment, RunningRouter router) = scene;
         long suspended = Stopwatch.GetTimestamp();
         deployment.Nodes[0].Suspend();
         (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
@@ -130,10 +122,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task With_all_Sentinels_dead_traffic_goes_on()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using var router = new RunningRouter(RunningRouter.ConfigurationFor(deployment));
-        await router.OpensToAsync(deployment.Nodes[0]);
+        await using RouterScene scene = await RouterScene.StartAsync();
+        (RedisDeployment deployment, RunningRouter router) = scene;
         int before = router.Forwarder.Orders.Count;
         foreach (RedisProcess sentinel in deployment.Sentinels)
         {
@@ -153,10 +143,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task A_Sentinel_in_TILT_has_no_vote()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using var router = new RunningRouter(RunningRouter.ConfigurationFor(deployment));
-        await router.OpensToAsync(deployment.Nodes[0]);
+        await using RouterScene scene = await RouterScene.StartAsync();
+        (RedisDeployment deployment, RunningRouter router) = scene;
 
         // A Sentinel whose timer has not run for more than two seconds goes into TILT when it runs again.
         deployment.Sentinels[0].Suspend();

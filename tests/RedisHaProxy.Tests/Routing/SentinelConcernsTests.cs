@@ -55,10 +55,8 @@ public sealed class SentinelConcernsTests
     [SkippableFact]
     public async Task A_forged_greeting_is_told_by_log_and_status_and_changes_no_route()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using var router = new RunningRouter(RunningRouter.ConfigurationFor(deployment));
-        await router.OpensToAsync(deployment.Nodes[0]);
+        await using RouterScene scene = await RouterScene.StartAsync();
+        (RedisDeployment deployment, RunningRouter router) = scene;
         await Eventually.HoldsAsync(() => router.Router.Snapshot().Sentinels.All(s => s.Events == ServerHealth.Up), () => router.Log.ToString());
         Assert.All(router.Router.Snapshot().Sentinels, s => Assert.Empty(s.Concerns));
 
