@@ -19,6 +19,8 @@ public sealed class ProxyPublisher
     // Build settings that reach the proxy; the sources are all of proxy/.
     private static readonly string[] SharedFiles = ["Directory.Build.props", "Directory.Packages.props", "global.json"];
 
+    private static readonly string[] PublishOptions = ["--self-contained", "true", "-p:PublishSingleFile=true"];
+
     private readonly string _root;
     private readonly string _dotnet;
 
@@ -45,6 +47,8 @@ public sealed class ProxyPublisher
         throw new RunException($"No folder above {Environment.CurrentDirectory} has {Project}. Run from a checkout, or set {SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key} to a published proxy.");
     }
 
+    private string OrderFile => Path.Combine(_root, "artifacts", "publish", "order.targets");
+
     /// <summary>Publishes for a platform.</summary>
     /// <param name="runtime">linux-x64 or linux-arm64.</param>
     /// <param name="say">Told what is going on, when there is something to do.</param>
@@ -52,11 +56,13 @@ public sealed class ProxyPublisher
     /// <exception cref="RunException">The publish failed; the message has the compiler's errors.</exception>
     public string Publish(string runtime, Action<string> say)
     {
-        // Named by what goes in: the same sources and the same SDK, whose compiler and runtime are in the file, give the same file, and
-        // with it the same nodes, without building again.
-        string sdk = Start(["--version"]).Trim();
+        // Named by what goes in: the same sources, options and SDK, whose compiler and runtime are in the file, give the same file, and with
+        // it the same nodes, without building again.
+        string sdk = Dotnet(["--version"]).Trim();
         string folder = Path.Combine(_root, "artifacts", "bundles", $"{runtime}-{HashOfInputs(runtime, sdk)[..16]}");
         string file = Path.Combine(folder, Program);
+        // One at a time: another run in this checkout builds in the same folder.
+        using FileStream turn = TakeTurn(say);
         if (File.Exists(file))
         {
             return file;
@@ -68,7 +74,7 @@ public sealed class ProxyPublisher
         {
             Directory.Delete(output, recursive: true);
         }
-        Run(runtime, output);
+        Build("publish", runtime, [.. PublishOptions, "--output", output]);
         if (!File.Exists(Path.Combine(output, Program)))
         {
             throw new RunException($"dotnet publish of {Project} left no {Program} in {output}: {string.Join(", ", Directory.EnumerateFiles(output).Select(Path.GetFileName))}.");
@@ -78,31 +84,72 @@ public sealed class ProxyPublisher
         return file;
     }
 
-    private void Run(string runtime, string output) => Start(
+    // The system lets go of the file when this process ends, in whatever way.
+    private FileStream TakeTurn(Action<string> say)
+    {
+        string file = Path.Combine(_root, "artifacts", "bundles", "turn");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        var watch = Stopwatch.StartNew();
+        bool told = false;
+        while (true)
+        {
+            try
+            {
+                return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (watch.Elapsed < Limit)
+            {
+                if (!told)
+                {
+                    told = true;
+                    say("Another run publishes the proxy in this checkout; waiting for its end.");
+                }
+                Thread.Sleep(200);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw new RunException($"The proxy cannot be published: {file} cannot be opened ({error.Message}). "
+                    + "Make that folder writable; if another run publishes there, wait for its end.", error);
+            }
+        }
+    }
+
+    /// <summary>Compiles the proxy, and publishes it when it is told so.</summary>
+    /// <param name="command">The SDK's command: build or publish.</param>
+    /// <param name="runtime">linux-x64 or linux-arm64.</param>
+    /// <param name="options">Further options.</param>
+    /// <exception cref="RunException">It failed; the message has the compiler's errors.</exception>
+    internal void Build(string command, string runtime, params string[] options)
+    {
+        WriteOrder();
+        Dotnet([command, .. BuildOptions(runtime), .. options]);
+    }
+
+    private string[] BuildOptions(string runtime) =>
     [
-        "publish", Project, "--configuration", "Release", "--runtime", runtime, "--self-contained", "true", "--output", output,
-        "--artifacts-path", Path.Combine(_root, "artifacts", "publish"), "--nologo", "--verbosity", "quiet",
-        "-p:PublishSingleFile=true", "-p:DebugType=none",
+        Project, "--configuration", "Release", "--runtime", runtime, "--artifacts-path", Path.Combine(_root, "artifacts", "publish"),
+        "--nologo", "--verbosity", "quiet",
+        // No process that stays behind for a next build, and no second look at sources that continuous integration has checked.
+        "--disable-build-servers", "-p:RunAnalyzers=false",
+        "-p:DebugType=none",
         // No trace of this machine, or of a commit that changed something else, in the file.
         "-p:ContinuousIntegrationBuild=true", "-p:IncludeSourceRevisionInInformationalVersion=false", $"-p:PathMap={_root}=/_",
-        $"-p:CustomAfterDirectoryBuildTargets={WriteOrder()}",
-    ]);
+        $"-p:CustomAfterDirectoryBuildTargets={OrderFile}",
+    ];
 
     // The compiler's output follows the order of its sources, and a wildcard lists them as the file system does, which is not the same
     // in two checkouts: here they come in the order of their names.
-    private string WriteOrder()
+    private void WriteOrder()
     {
-        string file = Path.Combine(_root, "artifacts", "publish", "order.targets");
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-        IEnumerable<string> sources = Sources().Where(source => source.EndsWith(".cs", StringComparison.Ordinal)).Select(source => source["proxy/".Length..]);
+        Directory.CreateDirectory(Path.GetDirectoryName(OrderFile)!);
+        IEnumerable<string> sources = Sources(_root).Where(source => source.EndsWith(".cs", StringComparison.Ordinal)).Select(source => source["proxy/".Length..]);
         new XDocument(new XElement("Project", new XElement("ItemGroup",
             new XElement("Compile", new XAttribute("Remove", "@(Compile)")),
-            sources.Select(source => new XElement("Compile", new XAttribute("Include", source)))))).Save(file);
-        return file;
+            sources.Select(source => new XElement("Compile", new XAttribute("Include", source)))))).Save(OrderFile);
     }
 
     // Runs the SDK in the checkout, by whose global.json it is chosen; its output.
-    private string Start(string[] arguments)
+    private string Dotnet(string[] arguments)
     {
         var start = new ProcessStartInfo(_dotnet, arguments)
         {
@@ -159,22 +206,21 @@ public sealed class ProxyPublisher
     private string HashOfInputs(string runtime, string sdk)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{runtime} {sdk}"));
-        foreach (string file in SharedFiles.Concat(Sources()))
+        hash.AppendData(Encoding.UTF8.GetBytes($"{sdk} {string.Join(' ', [.. BuildOptions(runtime), .. PublishOptions]).Replace(_root, string.Empty, StringComparison.Ordinal)}"));
+        foreach (string file in Inputs(_root))
         {
-            string path = Path.Combine(_root, file);
-            if (File.Exists(path))
-            {
-                hash.AppendData(Encoding.UTF8.GetBytes($"\n{file}\n"));
-                hash.AppendData(SHA256.HashData(File.ReadAllBytes(path)));
-            }
+            hash.AppendData(Encoding.UTF8.GetBytes($"\n{file}\n"));
+            hash.AppendData(SHA256.HashData(File.ReadAllBytes(Path.Combine(_root, file))));
         }
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
+    /// <summary>The files of a checkout that a published proxy depends on, relative to its top folder.</summary>
+    internal static IEnumerable<string> Inputs(string root) => SharedFiles.Where(file => File.Exists(Path.Combine(root, file))).Concat(Sources(root));
+
     // All files of proxy/ but what a build leaves there, in the order of their names.
-    private IEnumerable<string> Sources() => Directory.EnumerateFiles(Path.Combine(_root, "proxy"), "*", SearchOption.AllDirectories)
-        .Select(file => Path.GetRelativePath(_root, file).Replace('\\', '/'))
+    private static IEnumerable<string> Sources(string root) => Directory.EnumerateFiles(Path.Combine(root, "proxy"), "*", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(root, file).Replace('\\', '/'))
         .Where(file => !file.StartsWith("proxy/bin/", StringComparison.Ordinal) && !file.StartsWith("proxy/obj/", StringComparison.Ordinal))
         .Order(StringComparer.Ordinal);
 }

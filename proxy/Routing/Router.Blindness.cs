@@ -1,7 +1,5 @@
 // Whether this proxy is shut out where the others are not (Blindness.cs says when), for health checks, pages and the log.
 
-using Microsoft.Extensions.Logging;
-using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Routing;
@@ -40,15 +38,6 @@ internal sealed partial class Router
         Lasts = _blindness.Lasts(now),
         DownAfter = _watch.Timing.DownAfter,
     };
-
-    [LoggerMessage(EventId = LogEvents.Blind, Level = LogLevel.Error,
-        Message = "This proxy cannot see what the Sentinels see: for {Seconds:0} s most of them have seen {Node} as healthy, which this proxy cannot use: "
-            + "{Health}. /healthz fails from now on.{Advice}", EventName = nameof(LogEvents.Blind))]
-    private partial void LogBlind(string node, double seconds, string health, string advice);
-
-    [LoggerMessage(EventId = LogEvents.BlindNoMore, Level = LogLevel.Information,
-        Message = "This proxy sees again what the Sentinels see, or they see the same: /healthz succeeds", EventName = nameof(LogEvents.BlindNoMore))]
-    private partial void LogBlindNoMore();
 }
 
 /// <summary>A node that most Sentinels see as healthy and this proxy cannot use.</summary>

@@ -2,7 +2,6 @@
 // know of it: what a node says of itself stays evidence. Only what the rule's decision would do is withheld: when it says to route
 // to such a node, new sessions wait instead.
 
-using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Routing;
@@ -92,7 +91,4 @@ internal sealed partial class Router
             return MaintenanceResult.Done;
         }
     }
-
-    [LoggerMessage(EventId = LogEvents.Maintenance, Level = LogLevel.Information, Message = "{Node} is {State}", EventName = nameof(LogEvents.Maintenance))]
-    private partial void LogMaintenance(string node, string state);
 }

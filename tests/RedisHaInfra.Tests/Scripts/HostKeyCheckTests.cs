@@ -50,7 +50,7 @@ public sealed class HostKeyCheckTests : IDisposable
         Command("pulumi", "case $3 in tunnel) echo 'ssh -N -L 6379:10.0.0.9:6379 ubuntu@198.51.100.4' ;; knownHosts) echo \"198.51.100.4,10.0.0.2 $KEY\" ;; *) exit 1 ;; esac");
         Command("ssh", "printf '%s\\n' \"$@\"");
 
-        ScriptRun run = await ScriptRun.Of("\"$1\" --identity /home/me/key", [Path.Combine(Checkout(), "scripts/tunnel")], Environment(("KEY", Key)));
+        ScriptRun run = await ScriptRun.Of("\"$1\" --identity /home/me/key", [Path.Combine(Repository.Root, "scripts/tunnel")], Environment(("KEY", Key)));
 
         Assert.Equal(0, run.ExitCode);
         string[] words = run.Output.Split('\n');
@@ -83,15 +83,5 @@ public sealed class HostKeyCheckTests : IDisposable
         {
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.UserWrite);
         }
-    }
-
-    private static string Checkout()
-    {
-        string directory = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(directory, "RedisHaInfra.sln")))
-        {
-            directory = Path.GetDirectoryName(directory)!;
-        }
-        return directory;
     }
 }

@@ -49,12 +49,7 @@ public sealed class SwitchoverScriptTests : IDisposable
         {
             File.SetUnixFileMode(pulumi, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
-        string top = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(top, "RedisHaInfra.sln")))
-        {
-            top = Path.GetDirectoryName(top)!;
-        }
-        return Shell.RunAsync("bash", [Path.Combine(top, "scripts/switchover"), .. arguments],
+        return Shell.RunAsync("bash", [Path.Combine(Repository.Root, "scripts/switchover"), .. arguments],
             environment: new Dictionary<string, string> { ["PATH"] = $"{_directory}:/usr/local/bin:/usr/bin:/bin" });
     }
 }
