@@ -2,6 +2,7 @@
 
 using Pulumi;
 using RedisHaInfra.Components;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 
 namespace RedisHaInfra;
@@ -14,6 +15,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
     public static Beforehand Find()
     {
         StackSettings settings = StackSettings.Read(SettingsSource.FromPulumi());
+        MetadataSize.Require(settings);
         SshAgent.RequireUsable(Environment.GetEnvironmentVariable(SshAgent.Variable));
         // A constructor cannot await. The questions run on the thread pool, so this thread, which waits for them, is needed by none.
         (Region region, MachinePlan machines) = Task.Run(() => AskAsync(settings)).GetAwaiter().GetResult();

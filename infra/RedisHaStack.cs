@@ -33,18 +33,18 @@ public class RedisHaStack : Stack
         (StackSettings settings, Region region, MachinePlan plan, BundleFile bundleFile) = _known;
         Deployed deployed = Deployed.Current(settings);
 
-        var credentials = new Credentials("credentials", settings.Passwords);
+        var credentials = new Credentials(settings.Passwords);
         Partial.RefuseFirst(credentials.Passwords);
-        var network = new Network("network", deployed, settings.Network, region);
-        var groups = new SecurityGroups("security-groups", deployed, settings.Network, network);
-        var bastion = new Bastion("bastion", deployed, settings, credentials, region, plan, network, groups);
+        var network = new Network(deployed, settings.Network, region);
+        var groups = new SecurityGroups(deployed, settings.Network, network);
+        var bastion = new Bastion(deployed, settings, credentials, region, plan, network, groups);
         var connections = new Connections(settings.Ssh, settings.Compute.OperatingSystem.User, bastion);
-        RollingUpdate? rolling = plan.HasChanges ? new RollingUpdate("rolling-update", connections, plan, credentials) : null;
-        var bundle = new ProxyBundle("proxy-bundle", deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
-        var redis = new RedisNodes("redis-nodes", deployed, settings, region, plan, rolling, network, groups, credentials);
-        var proxies = new ProxyNodes("proxy-nodes", deployed, settings, region, plan, rolling, network, groups, credentials, bundle);
-        var loadBalancer = new LoadBalancer("load-balancer", deployed, settings.Network, network, groups);
-        _ = new Rollout("rollout", new RolloutArgs
+        RollingUpdate? rolling = plan.HasChanges ? new RollingUpdate(connections, plan, credentials) : null;
+        var bundle = new ProxyBundle(deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
+        var redis = new RedisNodes(deployed, settings, region, plan, rolling, network, groups, credentials);
+        var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle);
+        var loadBalancer = new LoadBalancer(deployed, settings.Network, network, groups);
+        _ = new Rollout(new RolloutArgs
         {
             Connections = connections,
             Redis = redis.Machines,

@@ -18,13 +18,10 @@ public sealed class Bastion : ComponentResource
     /// <summary>What makes its SSH server hard, and the keys that open it: run as root on the bastion, at first and after each change.</summary>
     /// <param name="user">The machines' user.</param>
     /// <param name="keys">Public keys, one a line.</param>
-    internal static string ReadyScript(string user, string keys) => Scripts.Read("bastion-ready.sh")
-        .Replace("@SSHD@", SshFiles.Functions.TrimEnd('\n'), StringComparison.Ordinal)
-        .Replace("@SETTINGS@", Settings(user), StringComparison.Ordinal)
-        .Replace("@KEYS@", keys, StringComparison.Ordinal);
+    internal static string ReadyScript(string user, string keys) => Template.Render("bastion/ready.sh",
+        ("sshd", Template.Read("common/sshd.sh").TrimEnd('\n')), ("settings", Settings(user)), ("keys", keys));
 
     /// <summary>Builds the bastion.</summary>
-    /// <param name="name">The component's name.</param>
     /// <param name="deployed">The deployment.</param>
     /// <param name="settings">The stack's settings.</param>
     /// <param name="credentials">Its host key.</param>
@@ -32,10 +29,9 @@ public sealed class Bastion : ComponentResource
     /// <param name="plan">What becomes of each machine.</param>
     /// <param name="network">The network; the machine waits for its gateways and routes.</param>
     /// <param name="groups">The security groups; the machine waits for their rules.</param>
-    /// <param name="options">Pulumi's options.</param>
-    public Bastion(string name, Deployed deployed, StackSettings settings, Credentials credentials, Region region, MachinePlan plan, Network network,
-        SecurityGroups groups, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:Bastion", name, options)
+    public Bastion(Deployed deployed, StackSettings settings, Credentials credentials, Region region, MachinePlan plan, Network network,
+        SecurityGroups groups)
+        : base("redis-ha:infra:Bastion", "bastion")
     {
         Output<HostKey> hostKey = credentials.HostKeyOf(settings.Network.Bastion.Name);
         Machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
@@ -53,9 +49,10 @@ public sealed class Bastion : ComponentResource
         RegisterOutputs();
     }
 
-    private static string Settings(string user) => Scripts.Read("bastion-sshd.conf").TrimEnd('\n').Replace("@USER@", user, StringComparison.Ordinal);
+    private static string Settings(string user) => Template.Render("bastion/sshd.conf", ("user", user)).TrimEnd('\n');
 
-    private static string CloudConfig(HostKey hostKey, string user) => Scripts.Read("bastion.cloud-config")
-        .Replace("@HOST-KEY@", UserData.HostKeyConfiguration(hostKey), StringComparison.Ordinal)
-        .Replace("@SETTINGS@", string.Join("\n      ", Settings(user).Split('\n').Where(line => !line.StartsWith("AuthorizedKeysFile ", StringComparison.Ordinal))), StringComparison.Ordinal);
+    // Until the rollout brings them, the keys are those that cloud-init installs in the user's own folder.
+    private static string CloudConfig(HostKey hostKey, string user) => Template.Render("bastion/cloud-config",
+        ("host-key", UserData.HostKeyConfiguration(hostKey)),
+        ("settings", string.Join("\n      ", Settings(user).Split('\n').Where(line => !line.StartsWith("AuthorizedKeysFile ", StringComparison.Ordinal)))));
 }

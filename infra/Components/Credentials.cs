@@ -20,11 +20,9 @@ public sealed class Credentials : ComponentResource
     public Output<NodePasswords> Passwords { get; }
 
     /// <summary>Generates them.</summary>
-    /// <param name="name">The component's name.</param>
     /// <param name="settings">Which versions are valid, and the clients' passwords when the stack sets them.</param>
-    /// <param name="options">Pulumi's options.</param>
-    public Credentials(string name, PasswordSettings settings, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:Credentials", name, options)
+    public Credentials(PasswordSettings settings)
+        : base("redis-ha:infra:Credentials", "credentials")
     {
         Output<NodePasswords> inUse = Generation(settings.Version, settings.Client);
         Output<NodePasswords?> former = settings.FormerVersion is { } version

@@ -14,12 +14,6 @@ public sealed class LoadBalancer : ComponentResource
     // and Redis send keep-alives every 60 s; this is for clients between which and us something swallows them.
     private const int IdleTimeoutSeconds = 1200;
 
-    // A stopped proxy leaves within about 2 x 2 + 1.5 s instead of the default 3 x 10 s. A proxy that is told to end waits longer
-    // than that before it closes its port (drainDelay, Nodes/ProxyNodeFiles.cs).
-    private const int CheckIntervalMilliseconds = 2_000;
-    private const int CheckTimeoutMilliseconds = 1_500;
-    private const int CheckRetries = 2;
-
     /// <summary>The private address.</summary>
     public Output<string> Address { get; }
 
@@ -27,8 +21,8 @@ public sealed class LoadBalancer : ComponentResource
     public Output<string> Id { get; }
 
     /// <summary>Builds the load balancer.</summary>
-    public LoadBalancer(string name, Deployed deployed, NetworkSettings settings, Network network, SecurityGroups groups, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:LoadBalancer", name, options)
+    public LoadBalancer(Deployed deployed, NetworkSettings settings, Network network, SecurityGroups groups)
+        : base("redis-ha:infra:LoadBalancer", "load-balancer")
     {
         var child = new CustomResourceOptions { Parent = this };
         var balancer = new Nlb.NetworkLoadBalancer("load-balancer", new Nlb.NetworkLoadBalancerArgs
@@ -65,9 +59,9 @@ public sealed class LoadBalancer : ComponentResource
                 Port = Ports.Admin,
                 UrlPath = "/healthz",
                 ReturnCode = 200,
-                IntervalInMillis = CheckIntervalMilliseconds,
-                TimeoutInMillis = CheckTimeoutMilliseconds,
-                Retries = CheckRetries,
+                IntervalInMillis = BalancerCheck.IntervalMilliseconds,
+                TimeoutInMillis = BalancerCheck.TimeoutMilliseconds,
+                Retries = BalancerCheck.Retries,
             },
             Backends = settings.Proxies.Select(proxy => new NI.NetworkLoadBalancersBackendSetsUnifiedBackendArgs
             {

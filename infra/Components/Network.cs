@@ -23,8 +23,8 @@ public sealed class Network : ComponentResource
     public Output<string> PrivateSubnetId { get; }
 
     /// <summary>Builds the network.</summary>
-    public Network(string name, Deployed deployed, NetworkSettings settings, Region region, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:Network", name, options)
+    public Network(Deployed deployed, NetworkSettings settings, Region region)
+        : base("redis-ha:infra:Network", "network")
     {
         var child = new CustomResourceOptions { Parent = this };
 

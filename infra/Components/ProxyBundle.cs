@@ -18,17 +18,14 @@ public sealed class ProxyBundle : ComponentResource
     public Output<string> Url { get; }
 
     /// <summary>Uploads a file.</summary>
-    /// <param name="name">The component's name.</param>
     /// <param name="deployed">The deployment.</param>
     /// <param name="settings">The proxies' settings.</param>
     /// <param name="region">The region.</param>
     /// <param name="kmsKeyId">OCID of the bucket's key; null for Oracle's own.</param>
     /// <param name="file">The published proxy.</param>
     /// <param name="now">The time, to warn of an address that has expired.</param>
-    /// <param name="options">Pulumi's options.</param>
-    public ProxyBundle(string name, Deployed deployed, ProxySettings settings, Region region, string? kmsKeyId, BundleFile file, DateTimeOffset now,
-        ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:ProxyBundle", name, options)
+    public ProxyBundle(Deployed deployed, ProxySettings settings, Region region, string? kmsKeyId, BundleFile file, DateTimeOffset now)
+        : base("redis-ha:infra:ProxyBundle", "proxy-bundle")
     {
         Sha256 = file.Sha256;
         if (settings.BundleExpires <= now)

@@ -14,9 +14,9 @@ public sealed class ProxyNodes : ComponentResource
     public ImmutableArray<ConfiguredMachine> Machines { get; }
 
     /// <summary>Builds the nodes.</summary>
-    public ProxyNodes(string name, Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
-        SecurityGroups groups, Credentials credentials, ProxyBundle bundle, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:ProxyNodes", name, options)
+    public ProxyNodes(Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
+        SecurityGroups groups, Credentials credentials, ProxyBundle bundle)
+        : base("redis-ha:infra:ProxyNodes", "proxy-nodes")
     {
         ImmutableArray<NodeAddress> nodes = settings.Network.Proxies;
         Machines = RollingUpdate.Order(nodes.Length).Select(index =>
@@ -33,6 +33,7 @@ public sealed class ProxyNodes : ComponentResource
                 BundleSha256 = bundle.Sha256,
                 MaxConnections = settings.Proxy.MaxConnections,
             });
+            Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
             var dependsOn = new InputList<Resource> { network, groups };
             foreach (Resource before in rolling?.BeforeProxy(node.Name, nodes) ?? [])
@@ -47,10 +48,10 @@ public sealed class ProxyNodes : ComponentResource
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Proxy],
                 HostKey = hostKey,
-                UserData = Output.Tuple(inputs, hostKey).Apply(known => UserData.Of(known.Item2, NodePayload.FirstBootScript(known.Item1))),
+                UserData = Output.Tuple(payload, hostKey).Apply(known => UserData.Of(known.Item2, known.Item1.FirstBootScript)),
             }, this, dependsOn);
             rolling?.Next(machine);
-            return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
+            return new ConfiguredMachine(machine, payload);
         }).Reverse().ToImmutableArray();
         rolling?.AfterProxies(Machines);
         RegisterOutputs();

@@ -10,16 +10,7 @@ namespace RedisHaInfra.Components;
 /// <summary>A machine and the payload that configures it.</summary>
 /// <param name="Machine">The machine.</param>
 /// <param name="Payload">The payload, a secret: sent again whenever it changes.</param>
-public sealed record ConfiguredMachine(Machine Machine, Output<Payload> Payload);
-
-/// <summary>What a machine is to run.</summary>
-/// <param name="Identifier">Names the content; no secret by itself.</param>
-/// <param name="Script">The apply script with everything in it.</param>
-public sealed record Payload(string Identifier, string Script)
-{
-    /// <summary>Hides the script.</summary>
-    public override string ToString() => Identifier;
-}
+public sealed record ConfiguredMachine(Machine Machine, Output<NodePayload> Payload);
 
 /// <summary>The Redis nodes.</summary>
 public sealed class RedisNodes : ComponentResource
@@ -28,9 +19,9 @@ public sealed class RedisNodes : ComponentResource
     public ImmutableArray<ConfiguredMachine> Machines { get; }
 
     /// <summary>Builds the nodes.</summary>
-    public RedisNodes(string name, Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
-        SecurityGroups groups, Credentials credentials, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:RedisNodes", name, options)
+    public RedisNodes(Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
+        SecurityGroups groups, Credentials credentials)
+        : base("redis-ha:infra:RedisNodes", "redis-nodes")
     {
         ImmutableArray<NodeAddress> nodes = settings.Network.Redis;
         Machines = RollingUpdate.Order(nodes.Length).Select(index =>
@@ -45,6 +36,7 @@ public sealed class RedisNodes : ComponentResource
                 Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
                 Passwords = known,
             });
+            Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
             var dependsOn = new InputList<Resource> { network, groups };
             foreach (Resource before in rolling?.BeforeRedis(node.Name, nodes) ?? [])
@@ -59,10 +51,10 @@ public sealed class RedisNodes : ComponentResource
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Redis],
                 HostKey = hostKey,
-                UserData = Output.Tuple(inputs, hostKey).Apply(known => UserData.Of(known.Item2, NodePayload.FirstBootScript(known.Item1))),
+                UserData = Output.Tuple(payload, hostKey).Apply(known => UserData.Of(known.Item2, known.Item1.FirstBootScript)),
             }, this, dependsOn);
             rolling?.Next(machine);
-            return new ConfiguredMachine(machine, inputs.Apply(known => new Payload(NodePayload.Identifier(known), NodePayload.ApplyScript(known))));
+            return new ConfiguredMachine(machine, payload);
         }).Reverse().ToImmutableArray();
         rolling?.AfterRedis(Machines);
         RegisterOutputs();

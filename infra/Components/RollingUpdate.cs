@@ -4,7 +4,6 @@
 
 using System.Collections.Immutable;
 using Pulumi;
-using Pulumi.Command.Remote;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 using ConnectionArgs = Pulumi.Command.Remote.Inputs.ConnectionArgs;
@@ -14,10 +13,7 @@ namespace RedisHaInfra.Components;
 /// <summary>The commands between the machines of a rolling update. A component that adds machines asks it before and after each.</summary>
 public sealed class RollingUpdate : ComponentResource
 {
-    // Each wait inside a script is shorter than the limit around it.
-    private const int WaitSeconds = 900;
-    private const int CommandSeconds = 3 * WaitSeconds;
-
+    private readonly CommandChain _chain;
     private readonly Connections _connections;
     private readonly MachinePlan _plan;
     private readonly Credentials _credentials;
@@ -25,18 +21,16 @@ public sealed class RollingUpdate : ComponentResource
     // A run that stopped half-way is run again: what was true when a command ran need not be true any more, so all run again.
     private readonly string _run;
 
-    private ImmutableArray<Resource> _before = [];
     private ImmutableArray<NodeAddress> _done = [];
 
     /// <summary>Prepares the update.</summary>
-    /// <param name="name">The component's name.</param>
     /// <param name="connections">The ways to the machines; the bastion is up to date already.</param>
     /// <param name="plan">What becomes of each machine.</param>
     /// <param name="credentials">The machines' host keys.</param>
-    /// <param name="options">Pulumi's options.</param>
-    public RollingUpdate(string name, Connections connections, MachinePlan plan, Credentials credentials, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:RollingUpdate", name, options)
+    public RollingUpdate(Connections connections, MachinePlan plan, Credentials credentials)
+        : base("redis-ha:infra:RollingUpdate", "rolling-update")
     {
+        _chain = new CommandChain(this);
         _connections = connections;
         _plan = plan;
         _credentials = credentials;
@@ -67,7 +61,7 @@ public sealed class RollingUpdate : ComponentResource
             : _done[0].Name;
         LetGo(machine, target ?? string.Empty);
         _done = _done.Insert(0, machine.Present);
-        return _before;
+        return _chain.Before;
     }
 
     /// <summary>After the last Redis node: all of them are in step.</summary>
@@ -97,7 +91,7 @@ public sealed class RollingUpdate : ComponentResource
         }
         Serving($"{name}-others-serve", proxies.Where(proxy => proxy.Name != name).Select(proxy => _plan[proxy.Name].Present));
         LetGo(machine, string.Empty);
-        return _before;
+        return _chain.Before;
     }
 
     /// <summary>After the last proxy: all of them serve.</summary>
@@ -116,7 +110,7 @@ public sealed class RollingUpdate : ComponentResource
     {
         if (_plan[machine.Node.Name].Change != MachineChange.None)
         {
-            _before = [machine.Instance];
+            _chain.Before = [machine.Instance];
         }
     }
 
@@ -125,47 +119,31 @@ public sealed class RollingUpdate : ComponentResource
         $"set -- {ShellText.Words(step, machine.Node.Name, waitSeconds, target,
             // A machine that is replaced does not have what it is to have, whatever its size.
             machine.Change == MachineChange.Replace ? "-" : machine.Size.Shape, machine.Ocpus, machine.MemoryGb, machine.Place.FaultDomain ?? string.Empty)}\n"
-        + Scripts.Read("let-go.sh");
+        + Template.Read("rollout/let-go.sh");
 
     /// <summary>What the bastion runs, from its standard input.</summary>
-    internal static string ServingScript(int waitSeconds, IEnumerable<NodeAddress> proxies) =>
-        $"set -- {ShellText.Words([waitSeconds, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n{Scripts.Read("proxies-serve.sh")}";
+    internal static string ServingScript(int waitSeconds, int steadySeconds, int port, IEnumerable<NodeAddress> proxies) =>
+        $"set -- {ShellText.Words([waitSeconds, steadySeconds, port, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n{Template.Read("rollout/proxies-serve.sh")}";
 
     // A second hop that fails is retried on a connection that is dead by then, and says nothing of a wrong host key.
     private void LetGo(PlannedMachine machine, string target)
     {
         string name = machine.Node.Name;
         Run($"{name}-answers", _connections.ToBastion(),
-            HostKey(name).Apply(key =>
-                $"timeout --kill-after=10 {CommandSeconds} bash -s -- {ShellText.Words(name, machine.Present.Address, WaitSeconds, key)}"),
-            Scripts.Read("wait-for-ssh.sh"));
+            HostKey(name).Apply(key => CommandChain.AsUser(name, machine.Present.Address, CommandChain.WaitSeconds, key)),
+            Template.Read("rollout/wait-for-ssh.sh"));
         OnNode($"{name}-let-go", machine.Present, "before", machine, target);
     }
 
     private Output<string> HostKey(string name) => Output.Unsecret(_credentials.HostKeyOf(name).Apply(key => key.PublicKey));
 
     private void OnNode(string name, NodeAddress at, string step, PlannedMachine machine, string target) =>
-        Run(name, _connections.To(at.Address, HostKey(at.Name)),
-            $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s", LetGoScript(step, WaitSeconds, machine, target));
+        Run(name, _connections.To(at.Address, HostKey(at.Name)), CommandChain.AsRoot(), LetGoScript(step, CommandChain.WaitSeconds, machine, target));
 
     private void Serving(string name, IEnumerable<NodeAddress> proxies) =>
-        Run(name, _connections.ToBastion(), $"timeout --kill-after=10 {CommandSeconds} bash -s", ServingScript(WaitSeconds, proxies));
+        Run(name, _connections.ToBastion(), CommandChain.AsUser(),
+            ServingScript(CommandChain.WaitSeconds, BalancerCheck.SteadySeconds, Ports.Admin, proxies));
 
-    private void Run(string name, ConnectionArgs connection, Input<string> create, string input)
-    {
-        var options = new CustomResourceOptions { Parent = this };
-        foreach (Resource before in _before)
-        {
-            options.DependsOn.Add(before);
-        }
-        var command = new Command(name, new CommandArgs
-        {
-            Connection = connection,
-            Create = create,
-            Stdin = $"# run {_run}\n{input}",
-            Logging = Logging.None,
-            AddPreviousOutputInEnv = false,
-        }, options);
-        _before = [command];
-    }
+    private void Run(string name, ConnectionArgs connection, Input<string> line, string script) =>
+        _chain.Run(new RemoteCommand(name, connection, line, $"# run {_run}\n{script}"));
 }

@@ -10,7 +10,6 @@
 
 using System.Collections.Immutable;
 using Pulumi;
-using Pulumi.Command.Remote;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 using ConnectionArgs = Pulumi.Command.Remote.Inputs.ConnectionArgs;
@@ -39,10 +38,6 @@ public sealed record RolloutArgs
 /// <summary>The chain of commands that make and prove the cluster.</summary>
 public sealed class Rollout : ComponentResource
 {
-    // A script has no limit of its own at the provider. Each wait inside it is shorter than the limit around it.
-    private const int WaitSeconds = 900;
-    private const int CommandSeconds = 3 * WaitSeconds;
-
     // All nodes follow by then; a Sentinel finds replicas and Sentinels again within 12 s.
     private const int MembershipSeconds = 120;
 
@@ -50,20 +45,24 @@ public sealed class Rollout : ComponentResource
     private const int EndpointSeconds = 300;
 
     private readonly RolloutArgs _args;
-
-    // What the next command waits for.
-    private ImmutableArray<Resource> _before = [];
+    private readonly CommandChain _chain;
+    private readonly ConnectionArgs _toBastion;
 
     /// <summary>Builds the chain.</summary>
-    public Rollout(string name, RolloutArgs args, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:Rollout", name, options)
+    public Rollout(RolloutArgs args)
+        : base("redis-ha:infra:Rollout", "rollout")
     {
         _args = args;
+        _chain = new CommandChain(this);
+        _toBastion = args.Connections.ToBastion();
         string user = args.Connections.User;
         Machine bastion = args.Connections.Bastion.Machine;
-        Run("bastion-ready", args.Connections.ToBastion(),
-            $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s -- {ShellText.Words(user, WaitSeconds)}",
-            Bastion.ReadyScript(user, args.Connections.Ssh.PublicKey), [bastion.Instance.Id], bastion);
+        _chain.Run(new RemoteCommand("bastion-ready", _toBastion, CommandChain.AsRoot(user, CommandChain.WaitSeconds),
+            Bastion.ReadyScript(user, args.Connections.Ssh.PublicKey))
+        {
+            Owner = bastion.Instance,
+            Triggers = [bastion.Instance.Id],
+        });
         BringSecrets([.. args.Redis, .. args.Proxies]);
         ChangePasswords("accept");
         Membership("before", [args.Redis[0]]);
@@ -89,16 +88,16 @@ public sealed class Rollout : ComponentResource
     // Each machine's commands follow one another; the machines do not wait for each other.
     private void BringSecrets(ImmutableArray<ConfiguredMachine> nodes)
     {
-        ImmutableArray<Resource> start = _before;
+        ImmutableArray<Resource> start = _chain.Before;
         var ends = ImmutableArray.CreateBuilder<Resource>();
         foreach (ConfiguredMachine node in nodes)
         {
-            _before = start;
+            _chain.Before = start;
             WaitForSsh(node);
-            Apply($"{node.Machine.Node.Name}-secrets", node, pass: "secrets", once: true);
-            ends.AddRange(_before);
+            Apply($"{node.Machine.Node.Name}-secrets", node, pass: "secrets", isOnce: true);
+            ends.AddRange(_chain.Before);
         }
-        _before = ends.ToImmutable();
+        _chain.Before = ends.ToImmutable();
     }
 
     // Whatever uses a password meets servers that know it, at every moment and wherever a run stops: first all nodes learn the new ones,
@@ -112,90 +111,63 @@ public sealed class Rollout : ComponentResource
     }
 
     // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.
-    private void WaitForSsh(ConfiguredMachine node) =>
-        Run($"{node.Machine.Node.Name}-reachable", _args.Connections.ToBastion(),
-            node.Machine.HostKey.Apply(key => $"timeout --kill-after=10 {CommandSeconds} bash -s -- "
-                + ShellText.Words(node.Machine.Node.Name, node.Machine.Node.Address, WaitSeconds, key)),
-            // The identifier makes it run again before each change of the node: the provider itself would say nothing of a wrong host key
-            // on the second hop, because it tries again on the dead connection.
-            Output.Unsecret(node.Payload.Apply(payload => $"# payload: {payload.Identifier}\n{Scripts.Read("wait-for-ssh.sh")}")),
-            [node.Machine.Instance.Id], node.Machine);
+    private void WaitForSsh(ConfiguredMachine node) => _chain.Run(new RemoteCommand(
+        $"{node.Machine.Node.Name}-reachable",
+        _toBastion,
+        node.Machine.HostKey.Apply(key => CommandChain.AsUser(node.Machine.Node.Name, node.Machine.Node.Address, CommandChain.WaitSeconds, key)),
+        // The identifier makes it run again before each change of the node: the provider itself would say nothing of a wrong host key
+        // on the second hop, because it tries again on the dead connection.
+        Output.Unsecret(node.Payload.Apply(payload => $"# payload: {payload.Identifier}\n{Template.Read("rollout/wait-for-ssh.sh")}")))
+    {
+        Owner = node.Machine.Instance,
+        Triggers = [node.Machine.Instance.Id],
+    });
 
     // The first node speaks for all; a list that changed, or another machine in the place of one, makes it do so again.
     private void Membership(string pass, ImmutableArray<ConfiguredMachine> machines)
     {
         Machine first = _args.Redis[0].Machine;
-        Run($"membership-{pass}", _args.Connections.To(first.Node.Address, first.HostKey), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
-            MembershipScript(pass, MembershipSeconds, _args.Redis.Select(node => node.Machine.Node)),
-            [.. machines.Select(node => node.Machine.Instance.Id)], first);
+        _chain.Run(new RemoteCommand($"membership-{pass}", _args.Connections.To(first.Node.Address, first.HostKey), CommandChain.AsRoot(),
+            MembershipScript(pass, MembershipSeconds, _args.Redis.Select(node => node.Machine.Node)))
+        {
+            Owner = first.Instance,
+            Triggers = [.. machines.Select(node => node.Machine.Instance.Id)],
+        });
     }
 
     /// <summary>What the first Redis node runs, as root, from its standard input, before and after the proxies get their list of nodes.</summary>
     internal static string MembershipScript(string pass, int waitSeconds, IEnumerable<NodeAddress> nodes) =>
-        $"set -- {ShellText.Words([pass, waitSeconds, .. nodes.Select(node => $"{node.Name}={node.Address}")])}\n{Scripts.Read("membership.sh")}";
+        $"set -- {ShellText.Words([pass, waitSeconds, .. nodes.Select(node => $"{node.Name}={node.Address}")])}\n{Template.Read("rollout/membership.sh")}";
 
-    private void Apply(string name, ConfiguredMachine node, string pass, bool once = false) =>
-        Run(name, _args.Connections.To(node.Machine.Node.Address, node.Machine.HostKey), $"sudo -n timeout --kill-after=10 {CommandSeconds} bash -s",
-            node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, WaitSeconds, pass)),
-            [node.Machine.Instance.Id], node.Machine, once);
+    private void Apply(string name, ConfiguredMachine node, string pass, bool isOnce = false) =>
+        _chain.Run(new RemoteCommand(name, _args.Connections.To(node.Machine.Node.Address, node.Machine.HostKey), CommandChain.AsRoot(),
+            node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, CommandChain.WaitSeconds, pass)))
+        {
+            Owner = node.Machine.Instance,
+            Triggers = [node.Machine.Instance.Id],
+            IsOnce = isOnce,
+        });
 
     /// <summary>What a node runs, as root, from its standard input.</summary>
-    internal static string NodeScript(string name, Payload payload, int waitSeconds, string pass) =>
+    internal static string NodeScript(string name, NodePayload payload, int waitSeconds, string pass) =>
         $"set -- {ShellText.Words(name, payload.Identifier, waitSeconds, pass)}\n"
-        + Scripts.Read("node-rollout.sh").Replace("@PAYLOAD@", payload.Script.TrimEnd('\n'), StringComparison.Ordinal);
+        + Template.Render("rollout/node-rollout.sh", ("payload", payload.ApplyScript.TrimEnd('\n')));
 
     /// <summary>What the bastion runs at the end, from its standard input.</summary>
     internal static string EndpointScript(string password, IEnumerable<string> payloadIdentifiers) =>
         // The identifiers make the check run again whenever a node has changed.
-        $"# payloads: {string.Join(' ', payloadIdentifiers)}\npassword={ShellText.Quote(password)}\n{Scripts.Read("balancer-check.sh")}";
+        $"# payloads: {string.Join(' ', payloadIdentifiers)}\npassword={ShellText.Quote(password)}\n{Template.Read("rollout/balancer-check.sh")}";
 
     private void CheckThroughBalancer()
     {
         Output<string> input = Output.Tuple(_args.Passwords, Output.All(_args.Redis.Concat(_args.Proxies).Select(node => node.Payload)))
             .Apply(known => EndpointScript(known.Item1.Client, known.Item2.Select(payload => payload.Identifier)));
-        Run("endpoint-check", _args.Connections.ToBastion(),
-            _args.LoadBalancer.Address.Apply(address =>
-                $"timeout --kill-after=10 {CommandSeconds} bash -s -- {ShellText.Words(address, Ports.Redis, EndpointSeconds)}"),
-            input, [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)], _args.Connections.Bastion.Machine,
-            alsoAfter: _args.LoadBalancer);
-    }
-
-    private void Run(string name, ConnectionArgs connection, Input<string> create, Input<string> input, ImmutableArray<Output<string>> triggers,
-        Machine deletedWith, bool once = false, Resource? alsoAfter = null)
-    {
-        var options = new CustomResourceOptions
+        _chain.Run(new RemoteCommand("endpoint-check", _toBastion,
+            _args.LoadBalancer.Address.Apply(address => CommandChain.AsUser(address, Ports.Redis, EndpointSeconds)), input)
         {
-            Parent = this,
-            // There is nothing to undo on a machine that goes away, and nobody to tell it to.
-            DeletedWith = deletedWith.Instance,
-            AdditionalSecretOutputs = { "stdin", "stdout", "stderr" },
-        };
-        options.DependsOn.Add(deletedWith.Instance);
-        if (alsoAfter is not null)
-        {
-            options.DependsOn.Add(alsoAfter);
-        }
-        foreach (Resource before in _before)
-        {
-            options.DependsOn.Add(before);
-        }
-        if (once)
-        {
-            // For a machine's life: only another machine, by the triggers, makes it run again.
-            options.IgnoreChanges = ["connection", "create", "stdin"];
-        }
-        var command = new Command(name, new CommandArgs
-        {
-            Connection = connection,
-            // A failing command's text is shown, its standard input never: secrets travel by the latter. Without "Update", changed
-            // inputs run "Create" again.
-            Create = create,
-            Stdin = input,
-            Triggers = triggers.Select(id => (object)id).ToArray(),
-            Logging = Logging.None,
-            // Needs a server that accepts variables, and is of no use here.
-            AddPreviousOutputInEnv = false,
-        }, options);
-        _before = [command];
+            Owner = _args.Connections.Bastion.Machine.Instance,
+            After = [_args.LoadBalancer],
+            Triggers = [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)],
+        });
     }
 }

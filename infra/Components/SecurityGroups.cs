@@ -19,8 +19,8 @@ public sealed class SecurityGroups : ComponentResource
     public Output<string> this[SecurityGroup group] => _groups[group].Id;
 
     /// <summary>Builds groups and rules.</summary>
-    public SecurityGroups(string name, Deployed deployed, NetworkSettings settings, Network network, ComponentResourceOptions? options = null)
-        : base("redis-ha:infra:SecurityGroups", name, options)
+    public SecurityGroups(Deployed deployed, NetworkSettings settings, Network network)
+        : base("redis-ha:infra:SecurityGroups", "security-groups")
     {
         var child = new CustomResourceOptions { Parent = this };
         foreach ((SecurityGroup group, string resource) in new[]

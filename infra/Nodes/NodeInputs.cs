@@ -4,11 +4,6 @@ using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Nodes;
 
-/// <summary>A machine by name and private address.</summary>
-/// <param name="Name">Host name, such as redis1.</param>
-/// <param name="Address">Private IPv4 address.</param>
-public sealed record NodeAddress(string Name, string Address);
-
 /// <summary>Who may log in to a machine.</summary>
 /// <param name="User">The one user.</param>
 /// <param name="Keys">Public keys in authorized_keys form, one a line: exactly these.</param>

@@ -5,42 +5,29 @@
 // applies. It leaves /var/lib/redis-ha/ready (with the payload's identifier) or /var/lib/redis-ha/failed (with the reason); user
 // data leaves /var/lib/redis-ha/awaits-secrets, when all is done that needs no secret.
 
+using RedisHaInfra.Settings;
+
 namespace RedisHaInfra.Nodes;
 
-/// <summary>Renders the payloads of the nodes. What <see cref="ApplyScript(RedisNodeInputs)"/> returns holds secrets; the rest does not.</summary>
-public static class NodePayload
+/// <summary>The payload of a node.</summary>
+/// <param name="Identifier">Identifies its content: 16 hexadecimal digits, as in /var/lib/redis-ha/ready. Not secret.</param>
+/// <param name="FirstBootScript">What the machine runs at its first boot, up to where it needs secrets; run as root. Not secret.</param>
+/// <param name="ApplyScript">Makes the machine the node: run as root, <c>bash -s</c> with this on standard input. A secret.</param>
+public sealed record NodePayload(string Identifier, string FirstBootScript, string ApplyScript)
 {
-    /// <summary>Redis directives that <see cref="Settings.RedisSettings.Overrides"/> must not name.</summary>
-    public static IReadOnlySet<string> ReservedDirectives => RedisNodeFiles.Reserved;
-
-    /// <summary>
-    /// Waits on a node until it is ready; run as root with <c>bash -s -- SECONDS [IDENTIFIER]</c> on standard input, so that it works
-    /// before the payload has installed it as /usr/local/sbin/redis-ha-wait-ready. Prints one line; exit code 0 when the node is
-    /// ready, 1 when it is not after that many seconds.
-    /// </summary>
-    public static string WaitReadyScript => Template.Read("common/wait-ready.sh");
-
-    /// <summary>What a machine runs at its first boot to become the Redis node, up to where it needs secrets; run as root.</summary>
+    /// <summary>The payload of a Redis node.</summary>
     /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string FirstBootScript(RedisNodeInputs inputs) => Script("redis", inputs.Node, WithoutSecrets(RedisNodeFiles.Render(inputs)));
+    public static NodePayload Of(RedisNodeInputs inputs) => Of("redis", inputs.Node, RedisNodeFiles.Render(inputs));
 
-    /// <summary>What a machine runs at its first boot to become the proxy node, up to where it needs secrets; run as root.</summary>
+    /// <summary>The payload of a proxy node.</summary>
     /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string FirstBootScript(ProxyNodeInputs inputs) => Script("proxy", inputs.Node, WithoutSecrets(ProxyNodeFiles.Render(inputs)));
+    public static NodePayload Of(ProxyNodeInputs inputs) => Of("proxy", inputs.Node, ProxyNodeFiles.Render(inputs));
 
-    /// <summary>The script that makes a machine the Redis node: run as root, <c>bash -s</c> with this on standard input.</summary>
-    /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string ApplyScript(RedisNodeInputs inputs) => Script("redis", inputs.Node, RedisNodeFiles.Render(inputs));
+    /// <summary>Hides the scripts.</summary>
+    public override string ToString() => Identifier;
 
-    /// <summary>The script that makes a machine the proxy node: run as root, <c>bash -s</c> with this on standard input.</summary>
-    /// <exception cref="ArgumentException">An input cannot stand in a configuration file; the message names it, secrets excepted.</exception>
-    public static string ApplyScript(ProxyNodeInputs inputs) => Script("proxy", inputs.Node, ProxyNodeFiles.Render(inputs));
-
-    /// <summary>Identifies the content of a Redis node's payload: 16 hexadecimal digits, as in /var/lib/redis-ha/ready.</summary>
-    public static string Identifier(RedisNodeInputs inputs) => PayloadFile.Identify(RedisNodeFiles.Render(inputs));
-
-    /// <summary>Identifies the content of a proxy node's payload: 16 hexadecimal digits, as in /var/lib/redis-ha/ready.</summary>
-    public static string Identifier(ProxyNodeInputs inputs) => PayloadFile.Identify(ProxyNodeFiles.Render(inputs));
+    private static NodePayload Of(string role, NodeAddress node, IReadOnlyList<PayloadFile> files) =>
+        new(PayloadFile.Identify(files), Script(role, node, WithoutSecrets(files)), Script(role, node, files));
 
     // The empty file tells the apply script that the rest comes later.
     private static List<PayloadFile> WithoutSecrets(IReadOnlyList<PayloadFile> files) => [new("first-boot", "\n"), .. files.Where(file => file.IsInUserData)];

@@ -11,6 +11,12 @@ namespace RedisHaInfra.Nodes;
 /// <summary>Renders a proxy node's files.</summary>
 internal static class ProxyNodeFiles
 {
+    // How long sessions may go on after that, before they are cut.
+    private const int DrainMilliseconds = 30_000;
+
+    // systemd kills a proxy that has not ended by then.
+    private const int StopSeconds = (BalancerCheck.DrainedWithinMilliseconds + DrainMilliseconds) / 1000 + 20;
+
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The files, node.env last and without the payload's identifier.</summary>
@@ -26,8 +32,9 @@ internal static class ProxyNodeFiles
         PayloadFile.Embedded("common/redis-ha-firewall.service"),
         PayloadFile.Embedded("common/redis-ha-firewall.timer"),
         .. SshFiles.Render(inputs.Login),
-        PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)), ("port-count", Text(LocalPorts.Count))),
-        PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections))),
+        PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)), ("port-count", Text(LocalPorts.Count)),
+            ("admin-port", Text(Ports.Admin)), ("redis-port", Text(Ports.Redis))),
+        PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections)), ("stop-seconds", Text(StopSeconds))),
         new("proxy.json", Configuration(inputs)),
         PayloadFile.Secret("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
         PayloadFile.Secret("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
@@ -48,32 +55,38 @@ internal static class ProxyNodeFiles
     {
         var json = new JsonObject
         {
-            ["listen"] = new JsonArray($"{inputs.Node.Address}:6379"),
+            ["listen"] = new JsonArray($"{inputs.Node.Address}:{Ports.Redis}"),
             ["redis"] = new JsonObject
             {
                 ["nodes"] = new JsonObject(inputs.RedisNodes.Select(node =>
-                    KeyValuePair.Create(PayloadRules.Name(node.Name), (JsonNode?)$"{PayloadRules.Address(node.Address)}:6379"))),
+                    KeyValuePair.Create(PayloadRules.Name(node.Name), (JsonNode?)$"{PayloadRules.Address(node.Address)}:{Ports.Redis}"))),
                 ["user"] = "rp-health",
                 ["passwordFile"] = "redis.password",
             },
             ["sentinel"] = new JsonObject
             {
                 ["master"] = PayloadRules.MasterName(inputs.Sentinel.MasterName),
-                ["nodes"] = new JsonArray([.. inputs.RedisNodes.Select(node => (JsonNode?)$"{node.Address}:26379")]),
+                ["nodes"] = new JsonArray([.. inputs.RedisNodes.Select(node => (JsonNode?)$"{node.Address}:{Ports.Sentinel}")]),
                 ["user"] = "rp-sentinel",
                 ["passwordFile"] = "sentinel.password",
                 ["downAfter"] = Duration(inputs.Sentinel.DownAfterMilliseconds),
             },
             ["admin"] = new JsonObject
             {
-                ["listen"] = "0.0.0.0:1936",
+                ["listen"] = $"0.0.0.0:{Ports.Admin}",
                 ["user"] = "admin",
                 ["passwordFile"] = "admin.password",
                 ["socket"] = "/run/redis-ha-proxy/control.sock",
             },
-            // At the end, new sessions are taken until the load balancer has certainly seen /healthz fail (Components/LoadBalancer.cs).
-            // Delay and drain together stay below the unit's TimeoutStopSec.
-            ["timeouts"] = new JsonObject { ["connect"] = "3s", ["park"] = "10s", ["idle"] = "0s", ["drainDelay"] = "10s", ["drain"] = "30s" },
+            // At the end, new sessions are taken until the load balancer has certainly seen /healthz fail.
+            ["timeouts"] = new JsonObject
+            {
+                ["connect"] = "3s",
+                ["park"] = "10s",
+                ["idle"] = "0s",
+                ["drainDelay"] = Duration(BalancerCheck.DrainedWithinMilliseconds),
+                ["drain"] = Duration(DrainMilliseconds),
+            },
             ["limits"] = new JsonObject { ["connections"] = inputs.MaxConnections, ["perSource"] = 0 },
         };
         return json.ToJsonString(Readable).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";

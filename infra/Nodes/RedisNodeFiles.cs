@@ -3,26 +3,13 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Nodes;
 
 /// <summary>Renders a Redis node's files.</summary>
 internal static class RedisNodeFiles
 {
-    /// <summary>
-    /// Directives that the cluster depends on, or that settings of their own give. An override of one would either break
-    /// replication, failover or authentication, or configure the same thing twice.
-    /// </summary>
-    public static readonly IReadOnlySet<string> Reserved = new HashSet<string>(StringComparer.Ordinal)
-    {
-        "aclfile", "always-show-logo", "appendfsync", "appendonly", "bind", "bind-source-addr", "client-output-buffer-limit", "cluster-enabled",
-        "daemonize", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "maxclients", "maxmemory", "maxmemory-clients", "maxmemory-policy",
-        "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-max-lag", "min-slaves-to-write", "pidfile", "port", "protected-mode",
-        "rename-command", "repl-backlog-size", "replica-announce-ip", "replica-announce-port", "replica-announced", "replica-priority",
-        "replica-read-only", "replicaof", "requirepass", "slave-announce-ip", "slave-announce-port", "slave-priority", "slave-read-only",
-        "slaveof", "supervised", "tls-port", "tls-replication", "unixsocket", "user",
-    };
-
     /// <summary>The files, node.env last and without the payload's identifier.</summary>
     /// <exception cref="ArgumentException">An input breaks a rule of <see cref="PayloadRules"/>.</exception>
     public static IReadOnlyList<PayloadFile> Render(RedisNodeInputs inputs)
@@ -56,9 +43,9 @@ internal static class RedisNodeFiles
             PayloadFile.Later("redis/switchover.sh"),
             PayloadFile.Embedded("redis/sysctl.conf"),
             PayloadFile.Embedded("redis/thp.conf"),
-            PayloadFile.Embedded("redis/redis-ha-joined.service"),
-            PayloadFile.Embedded("redis/sentinel.dropin.conf"),
-            PayloadFile.Rendered("redis/redis.dropin.conf", ("file-limit", FileLimit(inputs.Redis.MaxClients))),
+            PayloadFile.Later("redis/redis-ha-joined.service"),
+            PayloadFile.Later("redis/sentinel.dropin.conf"),
+            PayloadFile.Rendered("redis/redis.dropin.conf", ("file-limit", FileLimit(inputs.Redis.MaxClients))) with { IsInUserData = false },
             Settings(inputs, address) with { IsInUserData = false },
             Users(inputs) with { IsInUserData = false },
             SentinelSettings(inputs, address) with { IsInUserData = false },
@@ -89,6 +76,7 @@ internal static class RedisNodeFiles
     {
         PayloadFile settings = PayloadFile.Rendered(
             "redis/settings.conf",
+            ("port", Text(Ports.Redis)),
             ("address", address),
             ("maxclients", Text(inputs.Redis.MaxClients)),
             ("replication-password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication")),
@@ -109,7 +97,7 @@ internal static class RedisNodeFiles
     }
 
     private static string Override(KeyValuePair<string, string> pair) =>
-        Reserved.Contains(pair.Key)
+        RedisDirectives.Reserved.Contains(pair.Key)
             ? throw new ArgumentException($"\"{pair.Key}\" cannot be overridden: the cluster depends on it, or it has a setting of its own.")
             : $"{PayloadRules.Directive(pair.Key)} {PayloadRules.DirectiveValue(pair.Value, pair.Key)}";
 
@@ -126,6 +114,8 @@ internal static class RedisNodeFiles
     private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
         PayloadFile.Rendered(
             "redis/sentinel-settings.conf",
+            ("port", Text(Ports.Sentinel)),
+            ("redis-port", Text(Ports.Redis)),
             ("address", address),
             ("myid", SentinelIdentifier(inputs.Sentinel.MasterName, address)),
             ("sentinel-password", PayloadRules.PlainPassword(inputs.Passwords.Sentinel, "sentinel")),

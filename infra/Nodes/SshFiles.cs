@@ -5,9 +5,6 @@ namespace RedisHaInfra.Nodes;
 /// <summary>Renders the SSH server's files, which are the same on all nodes.</summary>
 internal static class SshFiles
 {
-    /// <summary>The functions that install them, on nodes and on the bastion.</summary>
-    public static string Functions => Template.Read("common/sshd.sh");
-
     /// <summary>The files. No secrets; but at the first boot the keys are cloud-init's, and the server is left alone.</summary>
     /// <exception cref="ArgumentException">There is no key: that would lock everybody out.</exception>
     public static IEnumerable<PayloadFile> Render(LoginAccess login)

@@ -4,7 +4,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Text;
-using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Settings;
 

@@ -3,7 +3,6 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Text.RegularExpressions;
-using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Settings;
 

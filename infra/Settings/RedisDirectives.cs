@@ -1,7 +1,6 @@
 // Which redis.conf directives a stack may override, and which belong to the cluster.
 
 using System.Collections.Frozen;
-using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Settings;
 
@@ -24,6 +23,20 @@ internal static class RedisDirectives
         "tracking-table-max-keys", "zset-max-ziplist-entries", "zset-max-ziplist-value",
     ], StringComparer.Ordinal);
 
+    /// <summary>
+    /// Directives that the cluster depends on, or that settings of their own give. An override of one would either break
+    /// replication, failover or authentication, or configure the same thing twice.
+    /// </summary>
+    public static FrozenSet<string> Reserved { get; } = FrozenSet.ToFrozenSet(
+    [
+        "aclfile", "always-show-logo", "appendfsync", "appendonly", "bind", "bind-source-addr", "client-output-buffer-limit", "cluster-enabled",
+        "daemonize", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "maxclients", "maxmemory", "maxmemory-clients", "maxmemory-policy",
+        "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-max-lag", "min-slaves-to-write", "pidfile", "port", "protected-mode",
+        "rename-command", "repl-backlog-size", "replica-announce-ip", "replica-announce-port", "replica-announced", "replica-priority",
+        "replica-read-only", "replicaof", "requirepass", "slave-announce-ip", "slave-announce-port", "slave-priority", "slave-read-only",
+        "slaveof", "supervised", "tls-port", "tls-replication", "unixsocket", "user",
+    ], StringComparer.Ordinal);
+
     private static readonly FrozenDictionary<string, string> Owners = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["maxmemory"] = "use redisMaxMemory",
@@ -43,6 +56,6 @@ internal static class RedisDirectives
     /// <summary>Why a directive cannot be overridden; null when nothing else decides it.</summary>
     public static string? OwnerOf(string directive) =>
         Owners.TryGetValue(directive, out string? owner) ? owner
-        : NodePayload.ReservedDirectives.Contains(directive) ? "the cluster depends on it"
+        : Reserved.Contains(directive) ? "the cluster depends on it"
         : null;
 }

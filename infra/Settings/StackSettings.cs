@@ -58,10 +58,6 @@ public sealed partial record StackSettings
             Proxy = proxy,
             Passwords = PasswordSettings.Read(reader),
         };
-        if (reader.Problems.Count == 0)
-        {
-            MetadataSize.Check(reader, settings);
-        }
         return reader.Problems.Count == 0 ? settings : throw new SettingsException(reader.Problems);
     }
 

@@ -1,6 +1,7 @@
 // What a stack configuration must be, setting by setting, and what is said when it is not.
 
 using System.Text.Json;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Tests.Configuration;
@@ -346,7 +347,8 @@ public sealed class SettingsTests
     {
         string keys = string.Join('\n', Enumerable.Range(0, 400).Select(person => $"{GoodSettings.PublicKey}{person}"));
 
-        SettingProblem problem = Assert.Single(GoodSettings.Problems(("sshPublicKey", keys)));
+        StackSettings settings = GoodSettings.Read(("sshPublicKey", keys));
+        SettingProblem problem = Assert.Single(Assert.Throws<SettingsException>(() => MetadataSize.Require(settings)).Problems);
 
         Assert.Equal("sshPublicKey", problem.Key);
         Assert.Matches("^fewer or shorter keys: (redis3|proxy2) would get [0-9]{5} bytes of metadata, [0-9]{5} of them keys, and OCI takes 32000$", problem.Rule);

@@ -122,7 +122,7 @@ public sealed class NetworkTests(DefaultDeployment deployment)
     public void A_proxy_that_ends_takes_sessions_until_the_load_balancer_has_seen_it()
     {
         RecordedResource set = Cloud.One(Types.BackendSet, "proxies");
-        string payload = NodePayload.ApplyScript(PayloadInputs.Proxy());
+        string payload = NodePayload.Of(PayloadInputs.Proxy()).ApplyScript;
         int delay = Seconds(""" "drainDelay": "([0-9]+)s" """);
 
         // The last good check may lie one interval back, and the last bad one may take its whole time-out.

@@ -127,7 +127,7 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         Assert.Contains("'before' 'redis1' '900' 'redis2' ", Arguments(again, "redis1-let-go"), StringComparison.Ordinal);
         // Not on the machine that has just restarted.
         Assert.Equal("172.31.235.132", again.Cloud.One(Types.Command, "redis-in-step").Text("connection.host"));
-        Assert.Contains("set -- '900' 'proxy1=172.31.235.141'\n",
+        Assert.Contains("set -- '900' '8' '1936' 'proxy1=172.31.235.141'\n",
             (await deployment.Run.Again(new() { ["proxyMemoryGb"] = "8" })).Cloud.One(Types.Command, "proxy2-others-serve").Text("stdin"), StringComparison.Ordinal);
     }
 

@@ -21,10 +21,10 @@ public sealed class ApplyTests
     {
         using var machine = new Machine(distribution);
         RedisNodeInputs inputs = PayloadInputs.Redis(2);
-        string script = NodePayload.ApplyScript(inputs);
+        string script = NodePayload.Of(inputs).ApplyScript;
 
         Succeeds(await machine.ApplyAsync(script), machine);
-        Assert.Equal(NodePayload.Identifier(inputs) + "\n", machine.InRoot("/var/lib/redis-ha/ready"));
+        Assert.Equal(NodePayload.Of(inputs).Identifier + "\n", machine.InRoot("/var/lib/redis-ha/ready"));
         Assert.Contains("/bin/bash /usr/local/libexec/redis-ha/boot.sh", machine.InRoot($"/etc/systemd/system/{unit}.d/redis-ha.conf"), StringComparison.Ordinal);
         Assert.Contains("sentinel monitor mymaster 172.31.235.131 6379 2", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
         Assert.Contains("sentinel master-reboot-down-after-period mymaster 5000", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public sealed class ApplyTests
     public async Task Ubuntu_ports_are_opened_before_the_rule_that_rejects_and_saved()
     {
         using var machine = new Machine("ubuntu");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
 
         string[] rules = machine.Read("rules/INPUT").TrimEnd('\n').Split('\n');
         Assert.Equal("-A INPUT -j REJECT", rules[^1]);
@@ -68,7 +68,7 @@ public sealed class ApplyTests
     public async Task Oracle_Linux_takes_the_module_stream_firewalld_and_selinux_contexts()
     {
         using var machine = new Machine("ol");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
 
         Assert.Contains("dnf --setopt=exit_on_lock=True -q -y module enable redis:7\n", machine.Calls, StringComparison.Ordinal);
         Assert.Matches("(?m)^dnf --setopt=exit_on_lock=True -q -y install redis( |$)", machine.Calls);
@@ -84,7 +84,7 @@ public sealed class ApplyTests
         using var machine = new Machine("ol");
         machine.StandIn("dnf", "case \" $* \" in *' module list '*) exit 1 ;; *' install '*) for package; do touch \"$MACHINE/packages/$package\"; done ;; esac");
         machine.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
 
         Assert.DoesNotContain("module enable", machine.Calls, StringComparison.Ordinal);
         Assert.DoesNotContain("master-reboot-down-after-period", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
@@ -96,13 +96,13 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ol");
         machine.Write("root/etc/chrony.conf", "server 169.254.169.254 iburst\nmakestep 1.0 -1\n");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
 
         string[] lines = machine.InRoot("/etc/chrony.conf").Split('\n');
         Assert.Equal(["makestep 1 3"], lines.Where(line => line.StartsWith("makestep", StringComparison.Ordinal)));
         Assert.Contains("systemctl try-restart chronyd.service", machine.Calls, StringComparison.Ordinal);
         await BootAsync(machine);
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
         Assert.DoesNotContain("chronyd", machine.Calls, StringComparison.Ordinal);
     }
 
@@ -111,7 +111,7 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ubuntu");
         machine.Write("fail", "1\n2\n");
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
 
         Succeeds(result, machine);
         Assert.Contains("attempt 2 of 6 failed", result.Output, StringComparison.Ordinal);
@@ -122,7 +122,7 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ubuntu");
         machine.Write("fail", string.Concat(Enumerable.Repeat("1\n", 6)));
-        string script = NodePayload.ApplyScript(PayloadInputs.Redis());
+        string script = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
         ShellResult result = await machine.ApplyAsync(script);
 
         Assert.Equal(1, result.ExitCode);
@@ -133,7 +133,7 @@ public sealed class ApplyTests
         Assert.False(machine.Exists("root/var/lib/redis-ha/ready"));
         Assert.Empty(Directory.GetDirectories(Path.Combine(machine.Root, "var/lib/redis-ha")));
 
-        ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "5"], NodePayload.WaitReadyScript);
+        ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "5"], Template.Read("common/wait-ready.sh"));
         Assert.Equal(1, wait.ExitCode);
         Assert.Contains("the apply script failed, step \"packages\": cannot install", wait.Error, StringComparison.Ordinal);
 
@@ -146,7 +146,7 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ubuntu");
         machine.StandIn("netfilter-persistent", "echo 'no space left' >&2; exit 3");
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
 
         Assert.Equal(3, result.ExitCode);
         string failed = machine.InRoot("/var/lib/redis-ha/failed");
@@ -160,11 +160,11 @@ public sealed class ApplyTests
         using var machine = new Machine("ubuntu");
         File.Delete(Path.Combine(machine.Root, "proc/sys/vm/swappiness"));
         Directory.CreateDirectory(Path.Combine(machine.Root, "proc/sys/vm/swappiness"));
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript)).ExitCode);
         Assert.Contains("reason: cannot set vm.swappiness to 1", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
 
         machine.StandIn("systemd-detect-virt", "exit 0");
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
         Succeeds(result, machine);
         Assert.Contains("vm.swappiness is not settable in this machine", result.Output, StringComparison.Ordinal);
     }
@@ -175,13 +175,13 @@ public sealed class ApplyTests
         using var machine = new Machine("ubuntu");
         machine.Write("bundle", Bundle);
         machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(Proxy())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript), machine);
         Assert.Equal($"{LocalPorts.First} {LocalPorts.Last}\n", machine.InRoot("/proc/sys/net/ipv4/ip_local_port_range"));
         Assert.All([1936, 6379], port => Assert.False(port is >= LocalPorts.First and <= LocalPorts.Last));
 
         // The kernel answers with a tab: the same value all the same.
         machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", $"{LocalPorts.First}\t{LocalPorts.Last}\n");
-        ShellResult again = await machine.ApplyAsync(NodePayload.ApplyScript(Proxy()));
+        ShellResult again = await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript);
         Succeeds(again, machine);
         Assert.DoesNotContain("ip_local_port_range", again.Output, StringComparison.Ordinal);
     }
@@ -196,14 +196,14 @@ public sealed class ApplyTests
             if [ -s "$MACHINE/locked" ]; then sed -i 1d "$MACHINE/locked"; exit 200; fi
             case " $* " in *" install "*) for package; do touch "$MACHINE/packages/$package"; done ;; esac
             """);
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
         Succeeds(result, machine);
         Assert.Single(Regex.Matches(result.Output, "dnf is locked by another process"));
 
         machine.StandIn("dnf", "exit 200");
         machine.Write("replication", "role:slave\n");
         File.Delete(Path.Combine(machine.Root, "../packages/redis"));
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript)).ExitCode);
         Assert.Contains("reason: dnf has been locked by another process for 15 minutes", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
     }
 
@@ -218,14 +218,14 @@ public sealed class ApplyTests
         machine.Write("root/sys/devices/sda/sda1/partition", "1\n");
         File.CreateSymbolicLink(Path.Combine(machine.Root, "sys/class/block/sda1"), Path.Combine(machine.Root, "sys/devices/sda/sda1"));
         machine.StandIn("findmnt", $"case \" $* \" in *SOURCE*) echo /dev/sda1 ;; *) echo {system} ;; esac");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
         Assert.Contains("growpart /dev/sda 1\n", machine.Calls, StringComparison.Ordinal);
         Assert.Contains(expected + "\n", machine.Calls, StringComparison.Ordinal);
 
         // Nothing to do: growpart ends with 1.
         machine.Write("replication", "role:slave\n");
         machine.StandIn("growpart", "exit 1");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
         Assert.DoesNotContain(expected, machine.Calls, StringComparison.Ordinal);
     }
 
@@ -238,7 +238,7 @@ public sealed class ApplyTests
         machine.StandIn("oci-growfs", program);
         Directory.CreateDirectory(Path.Combine(machine.Root, "usr/libexec"));
         File.Copy(Path.Combine(machine.Root, "../bin/oci-growfs"), Path.Combine(machine.Root, "usr/libexec/oci-growfs"));
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
         Assert.Contains("oci-growfs -y\n", machine.Calls, StringComparison.Ordinal);
         Assert.DoesNotContain("growpart", machine.Calls, StringComparison.Ordinal);
     }
@@ -247,7 +247,7 @@ public sealed class ApplyTests
     public async Task An_unknown_distribution_is_refused()
     {
         using var machine = new Machine("arch");
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript)).ExitCode);
         Assert.Contains("says ID=arch", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.DoesNotContain("systemctl", machine.Calls, StringComparison.Ordinal);
     }
@@ -256,19 +256,19 @@ public sealed class ApplyTests
     public async Task A_changed_setting_is_taken_live_and_what_needs_a_restart_waits_for_a_switchover()
     {
         using var machine = new Machine("ubuntu");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
         await BootAsync(machine);
         machine.Write("replication", "role:master\n");
 
         RedisNodeInputs live = PayloadInputs.Redis() with { Redis = new RedisSettings { MinReplicasToWrite = 0, AppendFsync = "always" } };
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(live)), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(live).ApplyScript), machine);
         Assert.Contains("CONFIG SET min-replicas-to-write \"0\"\nCONFIG SET appendfsync \"always\"\n", machine.Read("stdin"), StringComparison.Ordinal);
         Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
 
         // An override that goes away: its default is Redis' own, so only a restart brings it back, and this node is the master.
         RedisNodeInputs more = live with { Redis = live.Redis with { Overrides = new Dictionary<string, string> { ["hz"] = "50" } } };
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(more)), machine);
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(live))).ExitCode);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(more).ApplyScript), machine);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(live).ApplyScript)).ExitCode);
         Assert.Contains("this node is master", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.Contains("switch the master over first", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
@@ -284,12 +284,12 @@ public sealed class ApplyTests
             esac
             """);
         machine.Write("other", "wait_bgsave");
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(live))).ExitCode);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(live).ApplyScript)).ExitCode);
         Assert.Contains("the master 172.31.235.132 would have 0 replicas meanwhile, and it takes no writes with less than 1: bring the missing node back", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
 
         machine.Write("other", "online");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(live)), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(live).ApplyScript), machine);
         Assert.Matches("(?m)^systemctl restart redis-server.service$", machine.Calls);
     }
 
@@ -297,7 +297,7 @@ public sealed class ApplyTests
     public async Task Users_are_those_of_the_installed_version_and_clientCommands_need_Redis_7()
     {
         using var machine = new Machine("ol");
-        string script = NodePayload.ApplyScript(PayloadInputs.Redis());
+        string script = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
         Succeeds(await machine.ApplyAsync(script), machine);
         string users = machine.InRoot("/etc/redis-ha/users.acl");
         Assert.Contains("(-@all +publish", users, StringComparison.Ordinal);
@@ -314,7 +314,7 @@ public sealed class ApplyTests
         Assert.Equal(6, users.Split("\nuser ").Length);
         Assert.Contains("clients may not PUBLISH here at all", older.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
 
-        ShellResult refused = await older.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = ["-flushall"] } }));
+        ShellResult refused = await older.ApplyAsync(NodePayload.Of(PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = ["-flushall"] } }).ApplyScript);
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("cannot have the setting clientCommands", older.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.Equal(users, older.InRoot("/etc/redis-ha/users.acl"));
@@ -324,7 +324,7 @@ public sealed class ApplyTests
     public async Task Changed_Sentinel_settings_keep_what_Sentinel_has_learned()
     {
         using var machine = new Machine("ubuntu");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
         await BootAsync(machine);
         string learned = """
             sentinel myid ffffffffffffffffffffffffffffffffffffffff
@@ -338,7 +338,7 @@ public sealed class ApplyTests
         machine.Write("root/etc/redis/ha/sentinel.conf", learned + "\n");
 
         RedisNodeInputs inputs = PayloadInputs.Redis() with { Sentinel = new SentinelSettings { Quorum = 3, DownAfterMilliseconds = 9_000 } };
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(inputs)), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript), machine);
 
         string[] lines = machine.InRoot("/etc/redis/ha/sentinel.conf").Split('\n');
         Assert.Contains("sentinel monitor mymaster 172.31.235.133 6379 3", lines);
@@ -360,7 +360,7 @@ public sealed class ApplyTests
     {
         using var machine = new Machine(distribution);
         machine.Write("bundle", Bundle);
-        string script = NodePayload.ApplyScript(Proxy());
+        string script = NodePayload.Of(Proxy()).ApplyScript;
 
         Succeeds(await machine.ApplyAsync(script), machine);
         Assert.Equal(Bundle, machine.InRoot("/usr/local/bin/redis-ha-proxy"));
@@ -385,7 +385,7 @@ public sealed class ApplyTests
     public async Task A_first_boot_does_all_but_what_needs_secrets_and_the_whole_payload_the_rest(string distribution, string unit)
     {
         using var machine = new Machine(distribution);
-        string firstBoot = NodePayload.FirstBootScript(PayloadInputs.Redis());
+        string firstBoot = NodePayload.Of(PayloadInputs.Redis()).FirstBootScript;
 
         ShellResult result = await machine.ApplyAsync(firstBoot);
 
@@ -398,14 +398,14 @@ public sealed class ApplyTests
         Assert.Matches($"(?m)^systemctl mask {unit}$", machine.Calls);
         Assert.DoesNotMatch("(?m)^systemctl (unmask|enable|start|restart) .*redis(-server|-sentinel)?.service", machine.Calls);
         Assert.False(machine.Exists("root/etc/redis-ha/operator.password"));
-        ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "0"], NodePayload.WaitReadyScript);
+        ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "0"], Template.Read("common/wait-ready.sh"));
         Assert.Equal((1, "not ready after 0 s: this node has done its first boot and waits for its secrets, which the rollout of pulumi up brings by SSH\n"), (wait.ExitCode, wait.Error));
 
         // The same boot again, as after a power cut half-way, is no other.
         Succeeds(await machine.ApplyAsync(firstBoot), machine);
         Assert.Equal(["awaits-secrets"], Markers(machine));
 
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
         Assert.Equal(["configured", "ready"], Markers(machine));
         Assert.True(machine.Exists($"active/{unit}") && machine.Exists("active/redis-sentinel.service"), machine.Calls);
         Assert.Matches($"(?m)^systemctl unmask {unit} ", machine.Calls);
@@ -431,10 +431,10 @@ public sealed class ApplyTests
         RedisNodeInputs inputs = PayloadInputs.Redis();
 
         // At the first boot the keys are cloud-init's.
-        Succeeds(await machine.ApplyAsync(NodePayload.FirstBootScript(inputs)), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).FirstBootScript), machine);
         Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.Root, "etc/ssh"), "*", SearchOption.AllDirectories));
 
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(inputs)), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript), machine);
         Assert.Equal(inputs.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
         Assert.Contains("\nAuthorizedKeysFile /etc/ssh/authorized_keys.d/%u\n", machine.InRoot("/etc/ssh/sshd_config.d/00-redis-ha.conf"), StringComparison.Ordinal);
         // Checked before it is placed, and again before the server starts with it.
@@ -442,21 +442,21 @@ public sealed class ApplyTests
 
         // Interrupted between the file and the restart: the next apply restarts.
         File.Delete(Path.Combine(machine.Root, "var/lib/redis-ha/sshd"));
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(inputs)), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript), machine);
         Assert.Contains($"systemctl restart {unit}\n", machine.Calls, StringComparison.Ordinal);
 
         // A leaver's key goes, without a restart.
         RedisNodeInputs without = inputs with { Login = inputs.Login with { Keys = inputs.Login.Keys.Split('\n')[0] } };
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(without)), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(without).ApplyScript), machine);
         Assert.Equal(without.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
         Assert.DoesNotContain($"restart {unit}", machine.Calls, StringComparison.Ordinal);
 
         // What no server would read as a key never takes the place of one.
         RedisNodeInputs bad = inputs with { Login = inputs.Login with { Keys = "not a key" } };
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(bad))).ExitCode);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(bad).ApplyScript)).ExitCode);
         Assert.Contains("step: SSH keys", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.Equal(without.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
-        Assert.Throws<ArgumentException>(() => NodePayload.ApplyScript(inputs with { Login = inputs.Login with { Keys = " \n" } }));
+        Assert.Throws<ArgumentException>(() => NodePayload.Of(inputs with { Login = inputs.Login with { Keys = " \n" } }).ApplyScript);
     }
 
     [Fact]
@@ -465,7 +465,7 @@ public sealed class ApplyTests
         using var machine = new Machine("ubuntu");
         machine.StandIn("sshd", "exit 255");
 
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()))).ExitCode);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript)).ExitCode);
 
         Assert.False(machine.Exists("root/etc/ssh/sshd_config.d/00-redis-ha.conf"));
         Assert.DoesNotMatch("(?m)^systemctl restart sshd?.service", machine.Calls);
@@ -477,16 +477,16 @@ public sealed class ApplyTests
         using var machine = new Machine("ubuntu");
         machine.Write("bundle", Bundle);
 
-        Succeeds(await machine.ApplyAsync(NodePayload.FirstBootScript(Proxy())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).FirstBootScript), machine);
         Assert.Equal(["awaits-secrets"], Markers(machine));
         Assert.DoesNotMatch("(?m)^curl |redis-ha-proxy.service", machine.Calls);
 
         // A whole payload that fails leaves its reason, and the next one everything.
         machine.Write("refuse", "1");
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.ApplyScript(Proxy()))).ExitCode);
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript)).ExitCode);
         Assert.Equal(["failed"], Markers(machine));
         File.Delete(Path.Combine(machine.Root, "../refuse"));
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(Proxy())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript), machine);
         Assert.Equal(["configured", "ready"], Markers(machine));
         Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
     }
@@ -496,11 +496,11 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ubuntu");
         machine.Write("bundle", Bundle);
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(Proxy())), machine);
+        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript), machine);
         string before = machine.InRoot("/etc/redis-ha-proxy/proxy.json");
 
         machine.Write("refuse", "1");
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(Proxy() with { MaxConnections = 77 }));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy() with { MaxConnections = 77 }).ApplyScript);
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("the running proxy is left as it is: proxy.json: listen:", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
@@ -514,7 +514,7 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ubuntu");
         machine.Write("bundle", "#!/bin/bash\ntouch \"$MACHINE/run\"\n");
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(Proxy()));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript);
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("has SHA-256", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
@@ -526,7 +526,7 @@ public sealed class ApplyTests
     public async Task A_truncated_payload_does_nothing()
     {
         using var machine = new Machine("ubuntu");
-        string script = NodePayload.ApplyScript(PayloadInputs.Redis());
+        string script = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
         ShellResult result = await machine.ApplyAsync(script[..(script.Length * 2 / 3)]);
 
         Assert.NotEqual(0, result.ExitCode);

@@ -16,7 +16,7 @@ public sealed class ClientMemoryTests
     {
         Skip.IfNot(Installed.Has("redis-server", "redis-cli"), "redis-server and redis-cli are not installed");
         // A small node, with the payload's own bounds; and without them, so that the test is known to test something.
-        string[] bounds = [.. PayloadInputs.FileOf(NodePayload.ApplyScript(PayloadInputs.Redis()), "settings.conf").Split('\n')
+        string[] bounds = [.. PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Redis()).ApplyScript, "settings.conf").Split('\n')
             .Select(line => line.Replace("@7.0 ", string.Empty, StringComparison.Ordinal))
             .Where(line => line.StartsWith("client-output-buffer-limit normal ", StringComparison.Ordinal) || line.StartsWith("maxmemory-clients ", StringComparison.Ordinal))];
         Assert.Equal(2, bounds.Length);

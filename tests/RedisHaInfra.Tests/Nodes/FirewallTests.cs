@@ -49,7 +49,7 @@ public sealed class FirewallTests
     public async Task Redis_reaches_its_cluster_and_nobody_else_and_the_rules_come_back()
     {
         SkipWithoutNamespaces();
-        using Machine machine = await AppliedAsync(NodePayload.ApplyScript(PayloadInputs.Redis(1, "10.9.0")));
+        using Machine machine = await AppliedAsync(NodePayload.Of(PayloadInputs.Redis(1, "10.9.0")).ApplyScript);
         ShellResult result = await InNamespaceAsync(machine, """
             rules
             for account in 61001 61002; do
@@ -87,7 +87,7 @@ public sealed class FirewallTests
     {
         SkipWithoutNamespaces();
         Skip.IfNot(Installed.Has("redis-server", "redis-cli"), "redis-server and redis-cli are not installed");
-        using Machine machine = await AppliedAsync(NodePayload.ApplyScript(PayloadInputs.Redis(1, "10.9.0")));
+        using Machine machine = await AppliedAsync(NodePayload.Of(PayloadInputs.Redis(1, "10.9.0")).ApplyScript);
         machine.WithoutStandIn("redis-server", "redis-cli");
         ShellResult result = await InNamespaceAsync(machine, """
             rules
@@ -107,7 +107,7 @@ public sealed class FirewallTests
     public async Task Only_root_and_the_agent_ask_the_metadata_service()
     {
         SkipWithoutNamespaces();
-        using Machine machine = await AppliedAsync(NodePayload.ApplyScript(PayloadInputs.Redis(1, "10.9.0")));
+        using Machine machine = await AppliedAsync(NodePayload.Of(PayloadInputs.Redis(1, "10.9.0")).ApplyScript);
         ShellResult result = await InNamespaceAsync(machine, """
             rules
             for account in 0 61001 61003 61009; do connects $account 169.254.169.254 80; done

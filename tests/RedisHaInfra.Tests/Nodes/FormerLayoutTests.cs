@@ -14,7 +14,7 @@ public sealed class FormerLayoutTests
 
         """;
 
-    private static readonly string Script = NodePayload.ApplyScript(PayloadInputs.Redis());
+    private static readonly string Script = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
 
     [Fact]
     public async Task A_replica_moves_with_a_restart_and_Sentinel_keeps_what_it_knows()
@@ -74,7 +74,7 @@ public sealed class FormerLayoutTests
     {
         using Machine machine = Former();
         Assert.Equal(0, (await machine.ApplyAsync(Script)).ExitCode);
-        string changed = NodePayload.ApplyScript(PayloadInputs.Redis() with { Passwords = PayloadInputs.Passwords with { Client = "another-password" } });
+        string changed = NodePayload.Of(PayloadInputs.Redis() with { Passwords = PayloadInputs.Passwords with { Client = "another-password" } }).ApplyScript;
         Assert.NotEqual(0, (await machine.ApplyUntilAsync("ACL LOAD", changed)).ExitCode);
 
         Assert.Equal(0, (await machine.ApplyAsync(changed)).ExitCode);

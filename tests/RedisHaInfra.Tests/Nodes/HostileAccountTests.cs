@@ -39,7 +39,7 @@ public sealed class HostileAccountTests
             Passwords = PayloadInputs.Passwords with { Client = "another-password", Operator = "another-operator" },
         };
         machine.Write("replication", "role:slave\nmaster_host:172.31.235.132\nmaster_link_status:down\nslave_priority:0\n");
-        ShellResult applied = await machine.ApplyAsync(NodePayload.ApplyScript(changed));
+        ShellResult applied = await machine.ApplyAsync(NodePayload.Of(changed).ApplyScript);
         Assert.True(foldersToo || applied.ExitCode == 0, $"{applied}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
         await PlantAsync(machine, victims, foldersToo);
         string scripts = Path.Combine(machine.Root, "usr/local/libexec/redis-ha");
@@ -86,7 +86,7 @@ public sealed class HostileAccountTests
         await UseRealAccountsAsync(machine);
         machine.Write("bundle", "#!/bin/bash\ntest -r \"$2\"\n");
         string digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(machine.Root, "../bundle"))));
-        ShellResult applied = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Proxy() with { BundleSha256 = digest }));
+        ShellResult applied = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Proxy() with { BundleSha256 = digest }).ApplyScript);
 
         Assert.True(applied.ExitCode == 0, $"{applied}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
         Assert.Empty(await WritableAsync(machine, Proxy, Proxy));
@@ -112,7 +112,7 @@ public sealed class HostileAccountTests
         {
             File.SetUnixFileMode(Path.Combine(machine.Root, "etc"), (UnixFileMode)0b111_111_111);
         }
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
 
         Assert.Equal(1, result.ExitCode);
         Assert.Matches("reason: .*/etc can be changed by other accounts than root .*mode 777.* and apply again", machine.InRoot("/var/lib/redis-ha/failed"));
@@ -130,7 +130,7 @@ public sealed class HostileAccountTests
             await File.WriteAllTextAsync($"{outside}-{name}", "mine\n");
             File.CreateSymbolicLink(Path.Combine(folder, name), $"{outside}-{name}");
         }
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
 
         Assert.True(result.ExitCode == 0, result.ToString());
         Assert.All(["users.acl", "users.acl.redis-ha-new", "node.env"], name => Assert.Equal("mine\n", File.ReadAllText($"{outside}-{name}")));
@@ -140,7 +140,7 @@ public sealed class HostileAccountTests
 
     private static async Task SucceedsAsync(Machine machine, RedisNodeInputs inputs)
     {
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(inputs));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript);
         Assert.True(result.ExitCode == 0, $"{result}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
     }
 

@@ -42,7 +42,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
             Redis = new RedisSettings { MaxMemory = "64mb", ReplicationBacklog = "1mb", MaxClients = 200, MinReplicasToWrite = minReplicasToWrite },
             Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
         };
-        ShellResult result = await machine.ApplyAsync(NodePayload.ApplyScript(inputs));
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript);
         Assert.True(result.ExitCode == 0, result.ToString());
         machine.WithoutStandIn("redis-cli", "redis-server", "sleep", "systemctl");
         // Paths of this directory, and one address only: 127.0.0.1 belongs to all of them here.

@@ -16,7 +16,7 @@ public sealed class NodePayloadTests
     public void User_data_is_the_host_key_and_the_first_boots_script_compressed_and_nothing_else()
     {
         HostKey key = HostKey.Of("seed", "redis1");
-        string script = NodePayload.FirstBootScript(PayloadInputs.Redis());
+        string script = NodePayload.Of(PayloadInputs.Redis()).FirstBootScript;
         using var gzip = new GZipStream(new MemoryStream(Convert.FromBase64String(UserData.Of(key, script))), CompressionMode.Decompress);
         using var reader = new StreamReader(gzip, Encoding.UTF8);
         string text = reader.ReadToEnd();
@@ -53,8 +53,8 @@ public sealed class NodePayloadTests
         var overrides = Enumerable.Range(0, 60).ToDictionary(number => $"some-directive-{number}", _ => Secret(60));
 
         HostKey key = HostKey.Of("seed", "redis1");
-        int redis = UserData.Of(key, NodePayload.FirstBootScript(new RedisNodeInputs { Login = PayloadInputs.Login, Node = nodes[8], Nodes = nodes, Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords })).Length;
-        int proxy = UserData.Of(key, NodePayload.FirstBootScript(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords, BundleUrl = $"https://example/{Secret(2_000)}" })).Length;
+        int redis = UserData.Of(key, NodePayload.Of(new RedisNodeInputs { Login = PayloadInputs.Login, Node = nodes[8], Nodes = nodes, Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords }).FirstBootScript).Length;
+        int proxy = UserData.Of(key, NodePayload.Of(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords, BundleUrl = $"https://example/{Secret(2_000)}" }).FirstBootScript).Length;
 
         // 32,000 bytes of metadata in all, of which a few keys for SSH take up to 4,000.
         Assert.InRange(redis, 1_000, 28_000);
@@ -65,21 +65,21 @@ public sealed class NodePayloadTests
     public void The_identifier_names_the_content()
     {
         RedisNodeInputs inputs = PayloadInputs.Redis();
-        string identifier = NodePayload.Identifier(inputs);
+        string identifier = NodePayload.Of(inputs).Identifier;
 
         Assert.Matches("^[0-9a-f]{16}$", identifier);
-        Assert.Equal(identifier, NodePayload.Identifier(PayloadInputs.Redis()));
-        Assert.Contains($"REDIS_HA_PAYLOAD={identifier}\n", NodePayload.ApplyScript(inputs), StringComparison.Ordinal);
-        Assert.NotEqual(identifier, NodePayload.Identifier(inputs with { Sentinel = new SentinelSettings { Quorum = 3 } }));
-        Assert.NotEqual(identifier, NodePayload.Identifier(inputs with { Passwords = inputs.Passwords with { Client = "another one" } }));
-        Assert.NotEqual(identifier, NodePayload.Identifier(PayloadInputs.Redis(2)));
+        Assert.Equal(identifier, NodePayload.Of(PayloadInputs.Redis()).Identifier);
+        Assert.Contains($"REDIS_HA_PAYLOAD={identifier}\n", NodePayload.Of(inputs).ApplyScript, StringComparison.Ordinal);
+        Assert.NotEqual(identifier, NodePayload.Of(inputs with { Sentinel = new SentinelSettings { Quorum = 3 } }).Identifier);
+        Assert.NotEqual(identifier, NodePayload.Of(inputs with { Passwords = inputs.Passwords with { Client = "another one" } }).Identifier);
+        Assert.NotEqual(identifier, NodePayload.Of(PayloadInputs.Redis(2)).Identifier);
     }
 
     [Fact]
     public void Passwords_are_where_they_are_needed_and_only_hashes_elsewhere()
     {
-        string redis = NodePayload.ApplyScript(PayloadInputs.Redis());
-        string proxy = NodePayload.ApplyScript(PayloadInputs.Proxy());
+        string redis = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
+        string proxy = NodePayload.Of(PayloadInputs.Proxy()).ApplyScript;
         NodePasswords all = PayloadInputs.Passwords;
 
         foreach (string elsewhere in new[] { all.Client, all.Health, all.SentinelWatch, all.Admin })
@@ -114,8 +114,8 @@ public sealed class NodePayloadTests
             Admin = "new-admin",
             Former = former,
         };
-        string redis = NodePayload.ApplyScript(PayloadInputs.Redis() with { Passwords = all });
-        string proxy = NodePayload.ApplyScript(PayloadInputs.Proxy() with { Passwords = all });
+        string redis = NodePayload.Of(PayloadInputs.Redis() with { Passwords = all }).ApplyScript;
+        string proxy = NodePayload.Of(PayloadInputs.Proxy() with { Passwords = all }).ApplyScript;
 
         foreach (string line in new[] { "users.acl", "sentinel-users.acl" }.SelectMany(file => PayloadInputs.FileOf(redis, file).Split('\n')).Where(line => line.Contains('#', StringComparison.Ordinal)))
         {
@@ -137,8 +137,8 @@ public sealed class NodePayloadTests
         NodePasswords all = PayloadInputs.Passwords;
         string[] passwords = [all.Client, all.Replication, all.Sentinel, all.Health, all.SentinelWatch, all.Watch, all.Operator, all.Admin];
         string[] secrets = [.. passwords, .. passwords.Select(password => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(password)))), "very-secret-token"];
-        string redis = NodePayload.FirstBootScript(PayloadInputs.Redis());
-        string proxy = NodePayload.FirstBootScript(PayloadInputs.Proxy());
+        string redis = NodePayload.Of(PayloadInputs.Redis()).FirstBootScript;
+        string proxy = NodePayload.Of(PayloadInputs.Proxy()).FirstBootScript;
 
         foreach (string script in new[] { redis, proxy })
         {
@@ -147,14 +147,14 @@ public sealed class NodePayloadTests
             Assert.True(script.All(char.IsAscii), "cloud-init takes user data of other characters apart");
         }
         // Other passwords are no other first boot, so nothing can be learned from the identifier either.
-        Assert.Equal(redis, NodePayload.FirstBootScript(PayloadInputs.Redis() with { Passwords = all with { Client = "another one" } }));
-        Assert.DoesNotContain("first-boot\" <<", NodePayload.ApplyScript(PayloadInputs.Redis()), StringComparison.Ordinal);
+        Assert.Equal(redis, NodePayload.Of(PayloadInputs.Redis() with { Passwords = all with { Client = "another one" } }).FirstBootScript);
+        Assert.DoesNotContain("first-boot\" <<", NodePayload.Of(PayloadInputs.Redis()).ApplyScript, StringComparison.Ordinal);
     }
 
     [Fact]
     public void The_unit_hands_over_each_password_of_the_configuration_and_permits_io_uring()
     {
-        string proxy = NodePayload.ApplyScript(PayloadInputs.Proxy());
+        string proxy = NodePayload.Of(PayloadInputs.Proxy()).ApplyScript;
         string[] unit = PayloadInputs.FileOf(proxy, "redis-ha-proxy.service").Split('\n');
         IEnumerable<string> named = Regex.Matches(PayloadInputs.FileOf(proxy, "proxy.json"), "\"passwordFile\": \"([^\"]+)\"").Select(match => match.Groups[1].Value);
         Assert.Equal(
@@ -188,7 +188,7 @@ public sealed class NodePayloadTests
     [InlineData("maxclients 20200")]
     [InlineData("maxmemory-policy noeviction")]
     public void Redis_settings_hold(string line) =>
-        Assert.Contains(line, PayloadInputs.FileOf(NodePayload.ApplyScript(PayloadInputs.Redis()), "settings.conf").Split('\n'));
+        Assert.Contains(line, PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Redis()).ApplyScript, "settings.conf").Split('\n'));
 
     [Fact]
     public void An_override_takes_the_place_of_our_line_and_maxmemory_is_left_to_the_node()
@@ -197,13 +197,13 @@ public sealed class NodePayloadTests
         {
             Redis = new RedisSettings { Overrides = new Dictionary<string, string> { ["tcp-backlog"] = "8192", ["hz"] = "50" } },
         };
-        string[] lines = PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "settings.conf").Split('\n');
+        string[] lines = PayloadInputs.FileOf(NodePayload.Of(inputs).ApplyScript, "settings.conf").Split('\n');
 
         Assert.Equal(["tcp-backlog 8192"], lines.Where(line => line.StartsWith("tcp-backlog", StringComparison.Ordinal)));
         Assert.Contains("hz 50", lines);
         Assert.DoesNotContain(lines, line => line.StartsWith("maxmemory ", StringComparison.Ordinal));
         inputs = inputs with { Redis = new RedisSettings { MaxMemory = "6gb" } };
-        Assert.Contains("maxmemory 6gb", PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "settings.conf").Split('\n'));
+        Assert.Contains("maxmemory 6gb", PayloadInputs.FileOf(NodePayload.Of(inputs).ApplyScript, "settings.conf").Split('\n'));
     }
 
     [Fact]
@@ -213,7 +213,7 @@ public sealed class NodePayloadTests
         {
             Sentinel = new SentinelSettings { MasterName = "main", Quorum = 2, DownAfterMilliseconds = 30_000, FailoverTimeoutMilliseconds = 180_000, ParallelSyncs = 2 },
         };
-        string[] lines = PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "sentinel-settings.conf").Split('\n');
+        string[] lines = PayloadInputs.FileOf(NodePayload.Of(inputs).ApplyScript, "sentinel-settings.conf").Split('\n');
 
         Assert.Contains("sentinel monitor main - 6379 2", lines);
         Assert.Contains("sentinel down-after-milliseconds main 30000", lines);
@@ -228,7 +228,7 @@ public sealed class NodePayloadTests
     [Fact]
     public void The_proxy_configuration_is_the_agreed_file()
     {
-        using JsonDocument json = JsonDocument.Parse(PayloadInputs.FileOf(NodePayload.ApplyScript(PayloadInputs.Proxy() with { MaxConnections = 1234 }), "proxy.json"));
+        using JsonDocument json = JsonDocument.Parse(PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Proxy() with { MaxConnections = 1234 }).ApplyScript, "proxy.json"));
         JsonElement root = json.RootElement;
 
         Assert.Equal(["172.31.235.141:6379"], root.GetProperty("listen").EnumerateArray().Select(item => item.GetString()));
@@ -245,7 +245,7 @@ public sealed class NodePayloadTests
     [Fact]
     public void The_bundle_address_is_read_from_a_file_by_curl()
     {
-        string script = NodePayload.ApplyScript(PayloadInputs.Proxy());
+        string script = NodePayload.Of(PayloadInputs.Proxy()).ApplyScript;
 
         Assert.Equal($"url = \"{PayloadInputs.Proxy().BundleUrl}\"\n", PayloadInputs.FileOf(script, "bundle.curl"));
         Assert.Equal(1, script.Split("very-secret-token").Length - 1);
@@ -260,7 +260,7 @@ public sealed class NodePayloadTests
     {
         RedisNodeInputs inputs = PayloadInputs.Redis() with { Redis = new RedisSettings { Overrides = new Dictionary<string, string> { [directive] = "1" } } };
 
-        Assert.Contains(directive, Assert.Throws<ArgumentException>(() => NodePayload.ApplyScript(inputs)).Message, StringComparison.Ordinal);
+        Assert.Contains(directive, Assert.Throws<ArgumentException>(() => NodePayload.Of(inputs).ApplyScript).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -269,19 +269,19 @@ public sealed class NodePayloadTests
         RedisNodeInputs redis = PayloadInputs.Redis();
         ProxyNodeInputs proxy = PayloadInputs.Proxy();
 
-        Refused(() => NodePayload.ApplyScript(redis with { Redis = new RedisSettings { Overrides = new Dictionary<string, string> { ["hz"] = "50\nreplicaof x 1" } } }));
-        Refused(() => NodePayload.ApplyScript(redis with { Redis = new RedisSettings { MaxMemory = "1gb\nuser" } }));
-        Refused(() => NodePayload.ApplyScript(redis with { Sentinel = new SentinelSettings { MasterName = "a b" } }));
-        Refused(() => NodePayload.ApplyScript(redis with { Node = new NodeAddress("redis9", "172.31.235.139") }));
-        Refused(() => NodePayload.ApplyScript(redis with { Nodes = [redis.Node, new NodeAddress("x'; reboot", "172.31.235.132")] }));
-        Refused(() => NodePayload.ApplyScript(proxy with { Node = new NodeAddress("proxy1", "172.31.235.0141") }));
-        Refused(() => NodePayload.ApplyScript(proxy with { BundleSha256 = "BA78" }));
+        Refused(() => NodePayload.Of(redis with { Redis = new RedisSettings { Overrides = new Dictionary<string, string> { ["hz"] = "50\nreplicaof x 1" } } }).ApplyScript);
+        Refused(() => NodePayload.Of(redis with { Redis = new RedisSettings { MaxMemory = "1gb\nuser" } }).ApplyScript);
+        Refused(() => NodePayload.Of(redis with { Sentinel = new SentinelSettings { MasterName = "a b" } }).ApplyScript);
+        Refused(() => NodePayload.Of(redis with { Node = new NodeAddress("redis9", "172.31.235.139") }).ApplyScript);
+        Refused(() => NodePayload.Of(redis with { Nodes = [redis.Node, new NodeAddress("x'; reboot", "172.31.235.132")] }).ApplyScript);
+        Refused(() => NodePayload.Of(proxy with { Node = new NodeAddress("proxy1", "172.31.235.0141") }).ApplyScript);
+        Refused(() => NodePayload.Of(proxy with { BundleSha256 = "BA78" }).ApplyScript);
 
-        string secret = Refused(() => NodePayload.ApplyScript(redis with { Passwords = redis.Passwords with { Sentinel = "short \"secret\"" } }));
+        string secret = Refused(() => NodePayload.Of(redis with { Passwords = redis.Passwords with { Sentinel = "short \"secret\"" } }).ApplyScript);
         Assert.DoesNotContain("short", secret, StringComparison.Ordinal);
-        secret = Refused(() => NodePayload.ApplyScript(redis with { Passwords = redis.Passwords with { Client = "line\nbreak" } }));
+        secret = Refused(() => NodePayload.Of(redis with { Passwords = redis.Passwords with { Client = "line\nbreak" } }).ApplyScript);
         Assert.DoesNotContain("break", secret, StringComparison.Ordinal);
-        secret = Refused(() => NodePayload.ApplyScript(proxy with { BundleUrl = "https://host/token\"\noutput = \"/etc/passwd" }));
+        secret = Refused(() => NodePayload.Of(proxy with { BundleUrl = "https://host/token\"\noutput = \"/etc/passwd" }).ApplyScript);
         Assert.DoesNotContain("token", secret, StringComparison.Ordinal);
 
         static string Refused(Func<string> render) => Assert.Throws<ArgumentException>(render).Message;

@@ -149,7 +149,7 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
         Assert.False(_machine.Exists("root/var/lib/redis-ha/failed"));
     }
 
-    private static string Script(NodePasswords passwords) => NodePayload.ApplyScript(PayloadInputs.Redis(1, Network) with { Passwords = passwords });
+    private static string Script(NodePasswords passwords) => NodePayload.Of(PayloadInputs.Redis(1, Network) with { Passwords = passwords }).ApplyScript;
 
     private static string Order(string what, NodePasswords passwords) => $"export REDIS_HA_PASSWORDS={what}\n{Script(passwords)}";
 

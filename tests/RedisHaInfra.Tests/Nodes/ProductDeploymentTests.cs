@@ -117,7 +117,7 @@ public sealed class ProductDeploymentTests
             NodeAddress[] nodes = [.. Deployment.Nodes.Select(node => new NodeAddress(node.Name, node.EndPoint.Address.ToString()))];
             RedisAccounts accounts = Deployment.Accounts;
             // Written out, not asked of the deployment: a setting that it gets wrong must show.
-            ShellResult applied = await _machine.ApplyAsync(NodePayload.ApplyScript(new RedisNodeInputs
+            ShellResult applied = await _machine.ApplyAsync(NodePayload.Of(new RedisNodeInputs
             {
                 Node = nodes[0],
                 Nodes = nodes,
@@ -134,7 +134,7 @@ public sealed class ProductDeploymentTests
                     Operator = accounts.Operator,
                     Watch = accounts.Watch,
                 },
-            }));
+            }).ApplyScript);
             Assert.True(applied.ExitCode == 0, applied.ToString());
             string etc = Path.Combine(_machine.Root, "etc/redis-ha");
             Start("redis-server", Path.Combine(etc, "settings.conf"), ["--port", $"{Server.Port}", "--dir", _work.Path, "--aclfile", Path.Combine(etc, "users.acl")]);

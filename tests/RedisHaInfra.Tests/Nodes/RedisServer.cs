@@ -37,7 +37,7 @@ internal sealed class RedisServer : IAsyncDisposable
         string version = (await Shell.RunAsync(program, ["--version"])).Output.Split("v=")[1].Split(' ')[0];
         string[] parts = version.Split('.');
         var server = new RedisServer(program, (int.Parse(parts[0], CultureInfo.InvariantCulture) * 100) + int.Parse(parts[1], CultureInfo.InvariantCulture));
-        string users = server._work.Write("users.acl", server.ForThisVersion(PayloadInputs.FileOf(NodePayload.ApplyScript(inputs), "users.acl")));
+        string users = server._work.Write("users.acl", server.ForThisVersion(PayloadInputs.FileOf(NodePayload.Of(inputs).ApplyScript, "users.acl")));
         server._process = ChildProcess.Start("redis-server", program,
         [
             "--bind", server.Address, "--port", "6379", "--dir", server._work.Path, "--aclfile", users, "--save", string.Empty, .. settings,

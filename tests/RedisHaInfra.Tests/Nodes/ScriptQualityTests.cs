@@ -17,7 +17,7 @@ public sealed class ScriptQualityTests
         string directory = Directory.CreateTempSubdirectory("redis-ha-scripts").FullName;
         try
         {
-            string[] scripts = [.. Infra.GetManifestResourceNames().Where(name => name.EndsWith(".sh", StringComparison.Ordinal) && name.Split('/')[0] is "common" or "redis" or "proxy")];
+            string[] scripts = [.. Infra.GetManifestResourceNames().Where(name => name.EndsWith(".sh", StringComparison.Ordinal))];
             Assert.True(scripts.Length >= 9);
             foreach (string script in scripts)
             {
@@ -40,7 +40,7 @@ public sealed class ScriptQualityTests
     public async Task Shellcheck_has_nothing_to_say_about_the_rendered_payloads()
     {
         Skip.IfNot(Installed.Has("shellcheck"), "shellcheck is not installed");
-        foreach (string script in new[] { NodePayload.ApplyScript(PayloadInputs.Redis()), NodePayload.ApplyScript(PayloadInputs.Proxy()) })
+        foreach (string script in new[] { NodePayload.Of(PayloadInputs.Redis()).ApplyScript, NodePayload.Of(PayloadInputs.Proxy()).ApplyScript })
         {
             ShellResult result = await Shell.RunAsync("shellcheck", ["-"], script);
 
@@ -51,7 +51,7 @@ public sealed class ScriptQualityTests
     [Fact]
     public void Every_script_stops_at_its_first_error()
     {
-        foreach (string name in Infra.GetManifestResourceNames().Where(name => name.EndsWith(".sh", StringComparison.Ordinal) && name.Split('/')[0] is "common" or "redis" or "proxy"))
+        foreach (string name in Infra.GetManifestResourceNames().Where(name => name.EndsWith(".sh", StringComparison.Ordinal)))
         {
             string text = Template.Read(name);
             bool sourced = text.StartsWith("# shellcheck shell=bash\n", StringComparison.Ordinal);
@@ -73,7 +73,7 @@ public sealed class ScriptQualityTests
             }
             foreach (string service in new[] { "redis", "sentinel" })
             {
-                string dropIn = PayloadInputs.FileOf(NodePayload.ApplyScript(PayloadInputs.Redis()), $"{service}.dropin.conf")
+                string dropIn = PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Redis()).ApplyScript, $"{service}.dropin.conf")
                     .Replace("/usr/bin/redis-server", "/bin/true", StringComparison.Ordinal).Replace("/usr/bin/redis-sentinel", "/bin/true", StringComparison.Ordinal);
                 string unit = service == "redis" ? "redis-server.service" : "redis-sentinel.service";
                 await File.WriteAllTextAsync(Path.Combine(directory, unit), "[Service]\nType=notify\n");
@@ -103,7 +103,7 @@ public sealed class ScriptQualityTests
             List<(string Unit, string Text)> units = [.. Units().Where(unit => unit.Unit.EndsWith(".service", StringComparison.Ordinal))];
             Assert.Superset(new HashSet<string>(["redis-ha-firewall.service", "redis-ha-joined.service", "redis-ha-proxy.service"]), units.Select(unit => unit.Unit).ToHashSet());
             // The distributions' units with our drop-ins, even where they bring no protection of their own (as on Oracle Linux).
-            string redis = NodePayload.ApplyScript(PayloadInputs.Redis());
+            string redis = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
             units.Add(("redis-server.service", "[Service]\nUser=redis\nGroup=redis\nType=notify\n" + PayloadInputs.FileOf(redis, "redis.dropin.conf")));
             units.Add(("redis-sentinel.service", "[Service]\nUser=redis\nGroup=redis\nType=notify\n" + PayloadInputs.FileOf(redis, "sentinel.dropin.conf")));
             foreach ((string unit, string text) in units)
@@ -123,7 +123,7 @@ public sealed class ScriptQualityTests
 
     // Every unit of ours, whatever payload it is in.
     private static IEnumerable<(string Unit, string Text)> Units() =>
-        new[] { NodePayload.ApplyScript(PayloadInputs.Redis()), NodePayload.ApplyScript(PayloadInputs.Proxy()) }
+        new[] { NodePayload.Of(PayloadInputs.Redis()).ApplyScript, NodePayload.Of(PayloadInputs.Proxy()).ApplyScript }
             .SelectMany(script => Regex.Matches(script, @"cat >""\$payload/(redis-ha-[a-z-]+\.(?:service|timer|path|socket))""").Select(match => match.Groups[1].Value)
                 .Select(unit => (Unit: unit, Text: PayloadInputs.FileOf(script, unit))))
             .DistinctBy(unit => unit.Unit);

@@ -125,7 +125,7 @@ public sealed class WatchTests
     private static async Task<Machine> NodeAsync()
     {
         var machine = new Machine("ubuntu");
-        ShellResult applied = await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis()));
+        ShellResult applied = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
         Assert.True(applied.ExitCode == 0, applied.ToString());
         machine.WithoutStandIn("sleep");
         // "silent" is an answer that never comes: shorter here.

@@ -1,5 +1,6 @@
 // Who answers by SSH: the bastion's wait for a node, and the operator's tunnel.
 
+using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Tests.Scripts;
 
@@ -64,7 +65,7 @@ public sealed class HostKeyCheckTests : IDisposable
     private Task<ScriptRun> Wait(int seconds)
     {
         Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
-        return ScriptRun.Of(Components.Scripts.Read("wait-for-ssh.sh"), ["redis1", "10.0.0.1", $"{seconds}", Key], Environment(("REDIS_HA_STRANGE_SECONDS", "1")));
+        return ScriptRun.Of(Template.Read("rollout/wait-for-ssh.sh"), ["redis1", "10.0.0.1", $"{seconds}", Key], Environment(("REDIS_HA_STRANGE_SECONDS", "1")));
     }
 
     private Dictionary<string, string> Environment((string Name, string Value) more) => new()

@@ -4,7 +4,6 @@
 using System.Net;
 using System.Net.Sockets;
 using RedisHaInfra.Components;
-using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 using RedisHaInfra.Tests.Nodes;
 using Machine = RedisHaInfra.Tests.Nodes.Machine;
@@ -105,13 +104,11 @@ public sealed class LetGoTests
                 await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), stop.Token);
             }
         });
-        Dictionary<string, string> environment = new() { ["REDIS_HA_STEADY_SECONDS"] = "1", ["REDIS_HA_ADMIN_PORT"] = $"{port}" };
-
-        ScriptRun run = await ScriptRun.Of(RollingUpdate.ServingScript(20, [new NodeAddress("proxy1", "127.0.0.1")]), environment: environment);
+        ScriptRun run = await ScriptRun.Of(RollingUpdate.ServingScript(20, 1, port, [new NodeAddress("proxy1", "127.0.0.1")]));
         Assert.Equal((0, "serving: proxy1\n"), (run.ExitCode, run.Output));
         Assert.True(asked >= 4);
 
-        ScriptRun refused = await ScriptRun.Of(RollingUpdate.ServingScript(1, [new NodeAddress("proxy1", "127.0.0.1"), new NodeAddress("proxy2", "127.0.0.2")]), environment: environment);
+        ScriptRun refused = await ScriptRun.Of(RollingUpdate.ServingScript(1, 1, port, [new NodeAddress("proxy1", "127.0.0.1"), new NodeAddress("proxy2", "127.0.0.2")]));
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("proxy2 does not serve: its /healthz at 127.0.0.2", refused.Errors, StringComparison.Ordinal);
         await stop.CancelAsync();

@@ -1,7 +1,7 @@
 // The rollout's script on a node, against commands that stand for the node's own: when it applies, when it leaves the master alone,
 // when it switches over.
 
-using RedisHaInfra.Components;
+using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Tests.Scripts;
 
@@ -243,6 +243,6 @@ public sealed class NodeRolloutTests : IDisposable
             echo "apply {{payload}}" >>"$REDIS_HA_ROOT/events"
 
             """;
-        return ScriptRun.Of(Components.Rollout.NodeScript("redis9", new Payload(payload, script), seconds, pass), environment: new() { ["REDIS_HA_ROOT"] = _root });
+        return ScriptRun.Of(Components.Rollout.NodeScript("redis9", new NodePayload(payload, string.Empty, script), seconds, pass), environment: new() { ["REDIS_HA_ROOT"] = _root });
     }
 }

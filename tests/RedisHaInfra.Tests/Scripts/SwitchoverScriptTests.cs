@@ -1,7 +1,7 @@
 // scripts/switchover: the command line that it makes of the stack's output, and what it refuses before anything is run.
 
 using RedisHaInfra.Components;
-using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Tests.Scripts;
 

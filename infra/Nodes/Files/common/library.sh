@@ -231,3 +231,19 @@ former_unit() {
     rm -f "$root/etc/systemd/system/$1"
   fi
 }
+
+# admit PORT...: who may come in: clients at exactly these TCP ports, people by exactly the listed SSH keys. A first boot ends here: its keys
+# are cloud-init's, and all that comes after needs secrets.
+admit() {
+  step 'host firewall'
+  open_ports "$@"
+  own_rules "$payload"
+  if first_boot; then
+    exit 0
+  fi
+  step 'SSH keys'
+  # shellcheck source-path=SCRIPTDIR source=../common/sshd.sh
+  . "$payload/sshd.sh"
+  ssh_keys "$payload/authorized_keys" "$REDIS_HA_LOGIN_USER" || fail 'the SSH keys could not be installed (see the log)'
+  ssh_settings "$payload/sshd.conf" "$REDIS_HA_LOGIN_USER" || fail 'the SSH settings could not be installed (see the log)'
+}

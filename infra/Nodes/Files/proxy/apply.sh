@@ -119,17 +119,7 @@ create_account redis-ha-proxy
 install_directory "$configuration" 750 root:redis-ha-proxy
 step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
-step 'host firewall'
-open_ports 6379 1936
-own_rules "$payload"
-if first_boot; then
-  exit 0
-fi
-step 'SSH keys'
-# shellcheck source-path=SCRIPTDIR source=../common/sshd.sh
-. "$payload/sshd.sh"
-ssh_keys "$payload/authorized_keys" "$REDIS_HA_LOGIN_USER" || fail 'the SSH keys could not be installed (see the log)'
-ssh_settings "$payload/sshd.conf" "$REDIS_HA_LOGIN_USER" || fail 'the SSH settings could not be installed (see the log)'
+admit 6379 1936
 step 'the proxy program'
 fetch_program
 step 'the proxy configuration'

@@ -108,10 +108,6 @@ install_units() {
   install_file "$payload/redis.dropin.conf" "/etc/systemd/system/$redis_unit.d/redis-ha.conf" 644 root:root redis-restart
   install_file "$payload/sentinel.dropin.conf" "/etc/systemd/system/$sentinel_unit.d/redis-ha.conf" 644 root:root sentinel-restart
   install_file "$payload/redis-ha-joined.service" /etc/systemd/system/redis-ha-joined.service 644 root:root joined-restart
-  if first_boot; then
-    systemctl daemon-reload
-    return 0
-  fi
   systemctl unmask "$redis_unit" "$sentinel_unit"
   systemctl daemon-reload
   systemctl enable "$redis_unit" "$sentinel_unit"
@@ -289,19 +285,9 @@ step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
 transparent_huge_pages_off
 slew_clock
-step 'host firewall'
-open_ports 6379 26379
-own_rules "$payload"
+admit 6379 26379
 step 'systemd units'
 install_units
-if first_boot; then
-  exit 0
-fi
-step 'SSH keys'
-# shellcheck source-path=SCRIPTDIR source=../common/sshd.sh
-. "$payload/sshd.sh"
-ssh_keys "$payload/authorized_keys" "$REDIS_HA_LOGIN_USER" || fail 'the SSH keys could not be installed (see the log)'
-ssh_settings "$payload/sshd.conf" "$REDIS_HA_LOGIN_USER" || fail 'the SSH settings could not be installed (see the log)'
 step 'Sentinel'
 configure_sentinel
 step 'Redis'

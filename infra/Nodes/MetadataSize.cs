@@ -2,9 +2,9 @@
 // size is known before anything is created: passwords are not among them.
 
 using System.Text;
-using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
 
-namespace RedisHaInfra.Settings;
+namespace RedisHaInfra.Nodes;
 
 /// <summary>Measures the machines' metadata.</summary>
 internal static class MetadataSize
@@ -15,14 +15,19 @@ internal static class MetadataSize
     // Stand in the place of what only files outside of the user data hold; nothing of them is measured.
     private const string Any = "0000000000000000";
 
-    /// <summary>Notes a problem at the one setting of any length that goes into the metadata.</summary>
-    public static void Check(SettingsReader reader, StackSettings settings)
+    /// <summary>Refuses settings whose machines would have too much.</summary>
+    /// <exception cref="SettingsException">They would; it names the one setting of any length that goes into the metadata.</exception>
+    public static void Require(StackSettings settings)
     {
         int keys = Encoding.UTF8.GetByteCount(settings.Ssh.PublicKey);
         (string machine, int script) = Scripts(settings).MaxBy(pair => pair.Size);
         int size = "ssh_authorized_keys".Length + keys + "user_data".Length + script;
-        reader.Require(size <= Limit, Setting.SshPublicKey,
-            $"fewer or shorter keys: {machine} would get {size} bytes of metadata, {keys} of them keys, and OCI takes {Limit}");
+        if (size > Limit)
+        {
+            throw new SettingsException([new SettingProblem(Setting.SshPublicKey.Key, settings.Ssh.PublicKey,
+                $"fewer or shorter keys: {machine} would get {size} bytes of metadata, {keys} of them keys, and OCI takes {Limit}",
+                Setting.SshPublicKey.ExampleCommand())]);
+        }
     }
 
     // What a machine of each kind gets as user_data.
@@ -31,7 +36,7 @@ internal static class MetadataSize
         var passwords = new NodePasswords { Client = Any, Replication = Any, Sentinel = Any, Health = Any, SentinelWatch = Any, Watch = Any, Operator = Any, Admin = Any };
         NodeAddress redis = settings.Network.Redis[^1];
         var login = new LoginAccess(settings.Compute.OperatingSystem.User, "-");
-        yield return (redis.Name, UserData.Of(HostKey.Of(Any, redis.Name), NodePayload.FirstBootScript(new RedisNodeInputs
+        yield return (redis.Name, UserData.Of(HostKey.Of(Any, redis.Name), NodePayload.Of(new RedisNodeInputs
         {
             Login = login,
             Node = redis,
@@ -39,9 +44,9 @@ internal static class MetadataSize
             Redis = settings.Redis,
             Sentinel = settings.Sentinel,
             Passwords = passwords,
-        })).Length);
+        }).FirstBootScript).Length);
         NodeAddress proxy = settings.Network.Proxies[^1];
-        yield return (proxy.Name, UserData.Of(HostKey.Of(Any, proxy.Name), NodePayload.FirstBootScript(new ProxyNodeInputs
+        yield return (proxy.Name, UserData.Of(HostKey.Of(Any, proxy.Name), NodePayload.Of(new ProxyNodeInputs
         {
             Login = login,
             Node = proxy,
@@ -51,6 +56,6 @@ internal static class MetadataSize
             BundleUrl = "https://bundle.example/",
             BundleSha256 = new string('0', 64),
             MaxConnections = settings.Proxy.MaxConnections,
-        })).Length);
+        }).FirstBootScript).Length);
     }
 }

@@ -9,7 +9,7 @@ root=${REDIS_HA_ROOT:-}
 state=$root/var/lib/redis-ha
 export PATH="$PATH:/usr/sbin:/sbin"
 
-@SSHD@
+# The functions of sshd.sh, whose first line is a comment, too: {{sshd}}
 
 give_up() {
   echo "$1" >&2
@@ -27,12 +27,12 @@ done
 
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-cat >"$directory/keys" <<'@KEYS-END@'
-@KEYS@
-@KEYS-END@
-cat >"$directory/settings" <<'@SETTINGS-END@'
-@SETTINGS@
-@SETTINGS-END@
+cat >"$directory/keys" <<'REDIS_HA_END_OF_KEYS'
+{{keys}}
+REDIS_HA_END_OF_KEYS
+cat >"$directory/settings" <<'REDIS_HA_END_OF_SETTINGS'
+{{settings}}
+REDIS_HA_END_OF_SETTINGS
 ssh_keys "$directory/keys" "$user" || give_up 'the SSH keys could not be installed; the reason is above'
 ssh_settings "$directory/settings" "$user" || give_up 'the SSH settings could not be installed; the reason is above'
 

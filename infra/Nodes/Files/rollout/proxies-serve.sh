@@ -1,12 +1,9 @@
 # shellcheck shell=bash
 # On the bastion: waits until the proxies have served for so long that the load balancer, too, knows it.
-# arguments: SECONDS NAME=ADDRESS...
+# arguments: SECONDS STEADY-SECONDS PORT NAME=ADDRESS...
 set -euo pipefail
-limit=$1
-shift
-# The load balancer asks every 2 s, and believes the second answer.
-steady=${REDIS_HA_STEADY_SECONDS:-8}
-port=${REDIS_HA_ADMIN_PORT:-1936}
+limit=$1 steady=$2 port=$3
+shift 3
 
 SECONDS=0
 since=''

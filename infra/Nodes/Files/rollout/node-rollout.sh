@@ -29,9 +29,9 @@ role() {
 }
 
 apply() {
-  bash -s <<'@PAYLOAD-END@'
-@PAYLOAD@
-@PAYLOAD-END@
+  bash -s <<'REDIS_HA_END_OF_PAYLOAD'
+{{payload}}
+REDIS_HA_END_OF_PAYLOAD
 }
 
 # Another node becomes master and this one its replica, in step with it, as all others are.
