@@ -3,7 +3,6 @@
 using System.Text.Json;
 using RedisHaInfra.Components;
 using RedisHaInfra.Nodes;
-using RedisHaInfra.Tests.Nodes;
 
 namespace RedisHaInfra.Tests.Scripts;
 
