@@ -1,5 +1,6 @@
 // Lines to paste, as stack outputs: how to reach what was built. No password is in any of them.
 
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Components;

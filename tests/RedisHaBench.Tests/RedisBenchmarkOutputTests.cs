@@ -67,7 +67,7 @@ public sealed class RedisBenchmarkOutputTests
     [InlineData("Could not connect to Redis at 127.0.0.1:1: Connection refused")]
     [InlineData("")]
     public void What_is_no_report_is_refused(string text)
-        => Assert.Contains("no report", Assert.Throws<FormatException>(() => RedisBenchmarkOutput.Parse(text)).Message, StringComparison.Ordinal);
+        => Assert.Contains("not a report", Assert.Throws<FormatException>(() => RedisBenchmarkOutput.Parse(text)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Figures_of_error_replies_are_refused()
