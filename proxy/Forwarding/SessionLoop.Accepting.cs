@@ -3,8 +3,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Net.Sockets;
-using Microsoft.Extensions.Logging;
-using RedisHaProxy.Configuration;
 using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
@@ -176,10 +174,4 @@ internal abstract unsafe partial class SessionLoop
 
     // A log sink may block; the loop must not.
     private void Report(Action<SessionLoop> log) => ThreadPool.UnsafeQueueUserWorkItem(log, this, preferLocal: false);
-
-    [LoggerMessage(LogEvents.FilesExhausted, LogLevel.Warning, "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise LimitNOFILE or lower limits.connections.", EventName = nameof(LogEvents.FilesExhausted))]
-    private static partial void LogExhausted(ILogger logger, int loop, int errno, string message);
-
-    [LoggerMessage(LogEvents.FilesAvailable, LogLevel.Information, "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.", EventName = nameof(LogEvents.FilesAvailable))]
-    private static partial void LogRecovered(ILogger logger, int loop);
 }

@@ -213,7 +213,4 @@ internal abstract unsafe partial class SessionLoop
     }
 
     protected void ReadInbox() => _inbox.Run(this);
-
-    [LoggerMessage(LogEvents.LoopFailed, LogLevel.Critical, "Event loop {Loop} died of a defect; the process ends.", EventName = nameof(LogEvents.LoopFailed))]
-    private static partial void LogDied(ILogger logger, Exception exception, int loop);
 }
