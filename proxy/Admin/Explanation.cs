@@ -83,8 +83,8 @@ internal static class Explanation
 
         if (claimants.Count == 0 && moment.Sentinels.Count == 0)
         {
-            yield return "No node is seen to claim to be master, and no Sentinels are configured, so nobody promotes a replica: look at each node below. If the "
-                + "master is lost, make a replica the master (REPLICAOF NO ONE).";
+            yield return "No node is seen to claim to be master, and no Sentinels are configured, so nobody promotes a replica: look at each node below. "
+                + "If the master is lost, make a replica the master (REPLICAOF NO ONE).";
         }
         else if (claimants.Count == 0 && moment.Blind is null)
         {
