@@ -162,7 +162,8 @@ public sealed class AnalysisTests
     /// <summary>Promotion of node 1 at 3000; it takes writes from 3010 on.</summary>
     private static RunBuilder CleanSwitch() => Base()
         .State(0, 1000, NodeState.Silent).State(1, 3000, NodeState.Master).Writable(1, 3010)
-        .Writes("persistent", 0, 1000, 0).Write("persistent", 1005, -1, Outcome.Broken).Write("persistent", 3025, 1, Outcome.NoReplicas).Writes("persistent", 3030, 10_000, 1)
+        .Writes("persistent", 0, 1000, 0).Write("persistent", 1005, -1, Outcome.Broken).Write("persistent", 3025, 1, Outcome.NoReplicas)
+        .Writes("persistent", 3030, 10_000, 1)
         .Writes("new", 0, 1000, 0).Writes("new", 3020, 10_000, 1);
 
     private static RunBuilder Base() => new();

@@ -29,7 +29,8 @@ public sealed class ProcessesTests
         {
             await Eventually.HoldsAsync(() => Children(bench.Id).Count(c => c.Name == "redis-server") == 3, () => "three redis-servers run");
             children = [.. Children(bench.Id).Select(c => c.Path)];
-            left = Directory.EnumerateDirectories(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"redis-ha-processes-{bench.Id}-*")).Single();
+            left = Directory.EnumerateDirectories(Path.GetTempPath(),
+                string.Create(CultureInfo.InvariantCulture, $"redis-ha-processes-{bench.Id}-*")).Single();
         }
         finally
         {
@@ -72,7 +73,9 @@ public sealed class ProcessesTests
         foreach (var fast in new[] { false, true })
         {
             var file = work.Write("haproxy.cfg", Contenders.HaProxyConfiguration(nodes, "secret", new(IPAddress.Loopback, 7000), "inter 1s", fast));
-            using var check = Process.Start(new ProcessStartInfo(Installed.Path("haproxy")!, ["-c", "-f", file]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            using var check = Process.Start(new ProcessStartInfo(Installed.Path("haproxy")!,
+                ["-c", "-f", file])
+            { RedirectStandardError = true, RedirectStandardOutput = true })!;
             var error = check.StandardError.ReadToEnd();
             check.WaitForExit();
             Assert.True(check.ExitCode == 0, error);

@@ -16,7 +16,8 @@ public sealed class ReportTests
         Assert.Contains("| outage, persistent clients | 2000 (1000-3000) | over 9000 (8000-10000) |", markdown, StringComparison.Ordinal);
         Assert.Contains("| promotion to first answer, persistent | 20 (10-30) | 40, never in 1 |", markdown, StringComparison.Ordinal);
         Assert.Contains("| **acknowledged writes lost** (of) | **0** (200) | **14** (200) |", markdown, StringComparison.Ordinal);
-        Assert.Contains("| crash | 2000 (1000-3000) / 2000 (1000-3000) | over 9000 (8000-10000) / over 9000 (8000-10000) |", markdown, StringComparison.Ordinal);
+        Assert.Contains("| crash | 2000 (1000-3000) / 2000 (1000-3000) | over 9000 (8000-10000) / over 9000 (8000-10000) |", markdown,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -44,5 +44,6 @@ internal static class TrafficBuilder
     }
 
     private static IdleCase Idle(string contender, double most, double each)
-        => new(contender, [new IdleMemory(new Dictionary<int, long> { [0] = (long)(most - (9000 * each)), [1000] = (long)(most - (8000 * each)), [9000] = (long)most })]);
+        => new(contender,
+            [new IdleMemory(new Dictionary<int, long> { [0] = (long)(most - (9000 * each)), [1000] = (long)(most - (8000 * each)), [9000] = (long)most })]);
 }

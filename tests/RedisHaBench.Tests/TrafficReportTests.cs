@@ -12,7 +12,8 @@ public sealed class TrafficReportTests
     {
         Profiles =
         [
-            new("c50", "ours", new Dictionary<string, double> { ["recvfrom"] = 2.01, ["close"] = 0.001, ["all"] = 2.5 }, [new(0.6, "[kernel.kallsyms]", "tcp_ack", true), new(0.1, "libc.so.6", "recv", false)]),
+            new("c50", "ours", new Dictionary<string, double> { ["recvfrom"] = 2.01, ["close"] = 0.001, ["all"] = 2.5 },
+                [new(0.6, "[kernel.kallsyms]", "tcp_ack", true), new(0.1, "libc.so.6", "recv", false)]),
         ],
     };
 
@@ -21,7 +22,8 @@ public sealed class TrafficReportTests
     {
         var markdown = TrafficReport.ToMarkdown(Result, "plot.svg");
 
-        Assert.Contains("| c50 | 1.20 (1.20-1.20) | 0.90 (0.90-0.90) | 0.90 (0.90-0.90) | 0.90 (0.90-0.90) | 0.45 (0.45-0.45) | 0.60 (0.60-0.60) |", markdown, StringComparison.Ordinal);
+        Assert.Contains("| c50 | 1.20 (1.20-1.20) | 0.90 (0.90-0.90) | 0.90 (0.90-0.90) | 0.90 (0.90-0.90) | 0.45 (0.45-0.45) | 0.60 (0.60-0.60) |", markdown,
+            StringComparison.Ordinal);
         Assert.Contains("| c50 | 2,000 | 1,000 | 900 | 1,200 |", markdown, StringComparison.Ordinal);
         Assert.Contains("| ours | 37.3 | 37.6 | 40.0 | 0.30 |", markdown, StringComparison.Ordinal);
         Assert.Contains("| recvfrom | 2.01 |", markdown, StringComparison.Ordinal);
@@ -29,7 +31,8 @@ public sealed class TrafficReportTests
         Assert.Contains("time in the kernel 60%: tcp_ack 60.0%, libc.so.6: recv 10.0%", markdown, StringComparison.Ordinal);
         Assert.Contains("](plot.svg)", markdown, StringComparison.Ordinal);
         Assert.DoesNotContain("Missed", markdown, StringComparison.Ordinal);
-        Assert.Contains("- loads with throughput of at least 1.15: 0.00, at least 3.00", TrafficReport.ToMarkdown(TrafficBuilder.Ahead(1, 1, 1), null), StringComparison.Ordinal);
+        Assert.Contains("- loads with throughput of at least 1.15: 0.00, at least 3.00", TrafficReport.ToMarkdown(TrafficBuilder.Ahead(1, 1, 1), null),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -58,7 +61,8 @@ public sealed class TrafficReportTests
     public void Counts_of_system_calls_are_read()
     {
         var calls = Profile.ParseCounts(
-            "# started on Wed\n\n2000,,syscalls:sys_enter_recvfrom,1,100.00,,\n<not counted>,,syscalls:sys_enter_splice,0,100.00,,\n2500,,raw_syscalls:sys_enter,1,100.00,,\n", 1000);
+            "# started on Wed\n\n2000,,syscalls:sys_enter_recvfrom,1,100.00,,\n<not "
+                + "counted>,,syscalls:sys_enter_splice,0,100.00,,\n2500,,raw_syscalls:sys_enter,1,100.00,,\n", 1000);
 
         Assert.Equal(2.0, calls["recvfrom"]);
         Assert.Equal(0.5, calls["others"], 6);
@@ -87,7 +91,8 @@ public sealed class TrafficReportTests
     {
         var table = FormsCommand.ToMarkdown(
         [
-            new(FormsCommand.All[0], null, 30_800_000, 210, new IdleMemory(new Dictionary<int, long> { [0] = 37_000_000, [1000] = 37_200_000, [9000] = 39_000_000 })),
+            new(FormsCommand.All[0], null, 30_800_000, 210,
+                new IdleMemory(new Dictionary<int, long> { [0] = 37_000_000, [1000] = 37_200_000, [9000] = 39_000_000 })),
             new(FormsCommand.All[^1], "error NU1101: no package", 0, 0, null),
         ]);
 

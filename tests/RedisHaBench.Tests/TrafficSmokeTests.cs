@@ -20,7 +20,8 @@ public sealed class TrafficSmokeTests
         var program = Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy");
         var engines = await Contenders.EnginesOfAsync(program, default);
         string[] loads = ["c50", "c20-1m-echo", "fan-out"];
-        var contenders = Contenders.All(program, engines).Where(c => c.Name is "direct" or "haproxy-tuned-1" or "haproxy-splice" || c.Kind == ContenderKind.Ours).ToArray();
+        var contenders = Contenders.All(program, engines).Where(c => c.Name is "direct" or "haproxy-tuned-1" or "haproxy-splice"
+            || c.Kind == ContenderKind.Ours).ToArray();
 
         // Whether bars hold says nothing on a busy machine: both exit codes are right, an exception is not.
         await TrafficCommand.RunAsync(
@@ -35,7 +36,8 @@ public sealed class TrafficSmokeTests
             },
             program, work.Path, document, default);
 
-        var cases = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(work.Path, "performance.json"))).RootElement.GetProperty("cases").EnumerateArray().ToArray();
+        var cases = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(work.Path,
+            "performance.json"))).RootElement.GetProperty("cases").EnumerateArray().ToArray();
         Assert.Equal((3 * (contenders.Length - 1)) + 1, cases.Length); // haproxy-splice has one load
         Assert.All(cases, c => Assert.All(c.GetProperty("samples").EnumerateArray(), s =>
         {
@@ -53,10 +55,14 @@ public sealed class TrafficSmokeTests
         Skip.If(Installed.Missing("haproxy") is not null, Installed.Missing("haproxy"));
         using var work = new WorkDirectory();
         (string, IPEndPoint)[] nodes = [("redis1", new(IPAddress.Loopback, 7001)), ("redis2", new(IPAddress.Loopback, 7002))];
-        foreach (var tuning in new HaProxyTuning[] { new(0, null), new(2, HaProxyTuning.SpliceAuto), new(1, HaProxyTuning.SpliceAlways), new(1, HaProxyTuning.SpliceAuto, BusyPolling: true) })
+        foreach (var tuning in new HaProxyTuning[] { new(0, null), new(2, HaProxyTuning.SpliceAuto), new(1, HaProxyTuning.SpliceAlways),
+            new(1, HaProxyTuning.SpliceAuto, BusyPolling: true) })
         {
-            var file = work.Write("haproxy.cfg", Contenders.HaProxyConfiguration(nodes, "secret", new(IPAddress.Loopback, 7000), new(IPAddress.Loopback, 7003), tuning));
-            using var check = Process.Start(new ProcessStartInfo(Installed.Path("haproxy")!, ["-c", "-f", file]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            var file = work.Write("haproxy.cfg",
+                Contenders.HaProxyConfiguration(nodes, "secret", new(IPAddress.Loopback, 7000), new(IPAddress.Loopback, 7003), tuning));
+            using var check = Process.Start(new ProcessStartInfo(Installed.Path("haproxy")!,
+                ["-c", "-f", file])
+            { RedirectStandardError = true, RedirectStandardOutput = true })!;
             var error = check.StandardError.ReadToEnd();
             check.WaitForExit();
             Assert.True(check.ExitCode == 0, $"{tuning}: {error}");
@@ -72,20 +78,5 @@ public sealed class TrafficSmokeTests
     [InlineData("--proxy: there is no file /nowhere/redis-ha-proxy", "--proxy", "/nowhere/redis-ha-proxy")]
     [InlineData("--document: /nowhere.md is not a file with the lines <!-- results -->", "--document", "/nowhere.md")]
     [InlineData("--form: there is no 'interpreted'", "forms", "--form", "interpreted")]
-    public async Task Wrong_usage_is_told_in_one_line(string message, params string[] arguments)
-    {
-        using var bench = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "redis-ha-bench"), ["traffic", .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        var output = bench.StandardOutput.ReadToEndAsync();
-        var error = await bench.StandardError.ReadToEndAsync();
-        await bench.WaitForExitAsync();
-
-        Assert.Equal(2, bench.ExitCode);
-        Assert.Contains(message, error, StringComparison.Ordinal);
-        Assert.Equal("", (await output).Trim());
-        Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-    }
+    public Task Wrong_usage_is_told_in_one_line(string message, params string[] arguments) => BenchProgram.RefusesAsync(message, ["traffic", .. arguments]);
 }

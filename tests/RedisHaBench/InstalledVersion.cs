@@ -15,6 +15,7 @@ internal static class InstalledVersion
         var line = await process.StandardOutput.ReadLineAsync(cancellationToken) ?? "";
         await process.StandardOutput.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
-        return line.Split(' ').FirstOrDefault(w => w.Any(char.IsAsciiDigit) && w.Contains('.', StringComparison.Ordinal))?.Replace("v=", "", StringComparison.Ordinal) ?? line;
+        return line.Split(' ').FirstOrDefault(w => w.Any(char.IsAsciiDigit) && w.Contains('.', StringComparison.Ordinal))?.Replace("v=", "",
+            StringComparison.Ordinal) ?? line;
     }
 }

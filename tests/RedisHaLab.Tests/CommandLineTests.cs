@@ -25,7 +25,8 @@ public sealed class CommandLineTests
         var help = await _lab.RunAsync(verb, "--help");
         Assert.Equal(0, help.ExitCode);
         Assert.Contains("--name", help.Output, StringComparison.Ordinal);
-        Assert.Contains(Verbs.All[verb], string.Join(' ', help.Output.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(Verbs.All[verb], string.Join(' ', help.Output.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
     }
 
     [Fact]

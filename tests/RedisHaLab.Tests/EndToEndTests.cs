@@ -39,7 +39,8 @@ public sealed class EndToEndTests
 
             var verify = await lab.RunAsync("verify", "--json");
             using var result = JsonDocument.Parse(verify.Output);
-            Assert.All(result.RootElement.GetProperty("checks").EnumerateArray(), check => Assert.True(check.GetProperty("passed").GetBoolean(), check.ToString()));
+            Assert.All(result.RootElement.GetProperty("checks").EnumerateArray(),
+                check => Assert.True(check.GetProperty("passed").GetBoolean(), check.ToString()));
             Assert.Equal(0, verify.ExitCode);
 
             await CheckRepairAsync(lab, paths);
@@ -105,12 +106,14 @@ public sealed class EndToEndTests
     // Another machine in redis3's place, as far as SSH can tell: refused on the way in, and at home again with its own key.
     private static async Task CheckHostKeysAsync(LabProgram lab)
     {
-        const string Foreign = "cd /etc/ssh && cp ssh_host_ecdsa_key /root/own && rm ssh_host_ecdsa_key && ssh-keygen -q -t ecdsa -N '' -f ssh_host_ecdsa_key && systemctl restart ssh";
+        const string Foreign = "cd /etc/ssh && cp ssh_host_ecdsa_key /root/own && rm ssh_host_ecdsa_key && ssh-keygen -q -t ecdsa -N '' -f "
+            + "ssh_host_ecdsa_key && systemctl restart ssh";
         Assert.Equal(0, (await lab.RunAsync("exec", "redis3", "--", "sh", "-ec", Foreign)).ExitCode);
         var refused = await lab.RunAsync("ssh", "redis3", "--", "true");
         Assert.NotEqual(0, refused.ExitCode);
         Assert.Contains("Host key verification failed", refused.Error, StringComparison.Ordinal);
-        Assert.Equal(0, (await lab.RunAsync("exec", "redis3", "--", "sh", "-ec", "cd /etc/ssh && mv /root/own ssh_host_ecdsa_key && ssh-keygen -y -f ssh_host_ecdsa_key >ssh_host_ecdsa_key.pub && systemctl restart ssh")).ExitCode);
+        Assert.Equal(0, (await lab.RunAsync("exec", "redis3", "--", "sh", "-ec", "cd /etc/ssh && mv /root/own ssh_host_ecdsa_key && ssh-keygen -y -f "
+            + "ssh_host_ecdsa_key >ssh_host_ecdsa_key.pub && systemctl restart ssh")).ExitCode);
         Assert.Equal(0, (await lab.RunAsync("ssh", "redis3", "--", "true")).ExitCode);
     }
 
@@ -138,7 +141,8 @@ public sealed class EndToEndTests
         await HostCommand.RequireAsync(["ip", "netns", "delete", paths.Namespace(VcnNetwork.ClientRole)]);
         Assert.Equal(0, (await lab.RunAsync("up")).ExitCode);
         Assert.Equal(password, await File.ReadAllTextAsync(paths.PasswordFile));
-        var ready = await Eventually.HoldsWithinAsync(async () => (await lab.RunAsync("status", "--json")).ExitCode == 0, TimeSpan.FromMinutes(2), TimeSpan.FromSeconds(1));
+        var ready = await Eventually.HoldsWithinAsync(async () => (await lab.RunAsync("status", "--json")).ExitCode == 0, TimeSpan.FromMinutes(2),
+            TimeSpan.FromSeconds(1));
         Assert.True(ready, "all machines are ready again");
     }
 }

@@ -21,7 +21,8 @@ internal static class HostTrace
         lines.AddRange(new[] { "/var/lib/redis-ha-lab/", "/run/redis-ha-lab/" }.Select(root => root + instance).Where(Directory.Exists));
         lines.AddRange(Directory.EnumerateDirectories("/proc")
             .Select(directory => (directory, Text: Read(Path.Combine(directory, "cmdline")).Replace('\0', ' ')))
-            .Where(process => process.Text.Contains("redis-ha-lab-" + instance, StringComparison.Ordinal) || process.Text.Contains("serve --name " + instance, StringComparison.Ordinal))
+            .Where(process => process.Text.Contains("redis-ha-lab-" + instance, StringComparison.Ordinal)
+                || process.Text.Contains("serve --name " + instance, StringComparison.Ordinal))
             .Select(process => process.Text));
         return lines;
     }

@@ -26,14 +26,17 @@ internal sealed class LabProgram
     {
         var clock = Stopwatch.StartNew();
         var result = await HostCommand.RunAsync([Program, "--name", _name, .. arguments], timeout: TimeSpan.FromMinutes(15));
-        _output.WriteLine($"$ lab {string.Join(' ', arguments)}  [exit code {result.ExitCode}, {clock.Elapsed.TotalSeconds:0.0} s]\n{result.Output}{result.Error}");
+        _output.WriteLine($"$ lab {string.Join(' ', arguments)}  [exit code {result.ExitCode}, {clock.Elapsed.TotalSeconds:0.0} "
+            + $"s]\n{result.Output}{result.Error}");
         return result;
     }
 
     /// <summary>Starts a command and kills it as soon as it says <paramref name="text"/>.</summary>
     public async Task KillWhenItSaysAsync(string text, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Program, ["--name", _name, .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(Program,
+            ["--name", _name, .. arguments])
+        { RedirectStandardError = true, RedirectStandardOutput = true })!;
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(10));
         while (await process.StandardError.ReadLineAsync(limit.Token) is { } line)
         {

@@ -69,7 +69,8 @@ internal static class SmallLab
         lab.Store.Update(state => state with
         {
             Objects = [new StoredObject("bucket", "dir/thing", "1", null)],
-            Permits = [new ObjectPermit("secret-token", "bucket", "dir/thing", DateTimeOffset.UtcNow.AddHours(1)), new ObjectPermit("old-token", "bucket", "dir/thing", DateTimeOffset.UtcNow.AddHours(-1))],
+            Permits = [new ObjectPermit("secret-token", "bucket", "dir/thing", DateTimeOffset.UtcNow.AddHours(1)),
+                new ObjectPermit("old-token", "bucket", "dir/thing", DateTimeOffset.UtcNow.AddHours(-1))],
         });
         return $"http://{Addresses.ObjectStorageName}/p/secret-token/n/lab/b/bucket/o/dir/thing";
     }
@@ -83,7 +84,8 @@ internal static class SmallLab
     {
         var last = "";
         var answers = await Eventually.HoldsWithinAsync(
-            async () => (last = await ConnectAsync(lab, Caller, "10.99.0.11", 8080, 1)) == "connected", TimeSpan.FromSeconds(20), TimeSpan.FromMilliseconds(100));
+            async () => (last = await ConnectAsync(lab, Caller, "10.99.0.11", 8080, 1)) == "connected", TimeSpan.FromSeconds(20),
+                TimeSpan.FromMilliseconds(100));
         Assert.True(answers, $"the caller does not reach the server: {last}");
     }
 
@@ -92,7 +94,8 @@ internal static class SmallLab
     {
         try
         {
-            using var socket = await NetworkNamespace.Named(lab.Paths.Namespace(role)).ConnectAsync(IPEndPoint.Parse($"{address}:{port}"), TimeSpan.FromSeconds(seconds));
+            using var socket = await NetworkNamespace.Named(lab.Paths.Namespace(role)).ConnectAsync(IPEndPoint.Parse($"{address}:{port}"),
+                TimeSpan.FromSeconds(seconds));
             return "connected";
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)

@@ -16,7 +16,8 @@ public static class Eventually
     /// <param name="patience">The bound.</param>
     /// <param name="every">The pause between two looks; 10 ms when null.</param>
     /// <param name="cancellationToken">Ends the wait early.</param>
-    public static async Task<bool> HoldsWithinAsync(Func<Task<bool>> condition, TimeSpan patience, TimeSpan? every = null, CancellationToken cancellationToken = default)
+    public static async Task<bool> HoldsWithinAsync(Func<Task<bool>> condition, TimeSpan patience, TimeSpan? every = null,
+        CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(condition);
         var start = Stopwatch.GetTimestamp();

@@ -19,7 +19,8 @@ public static partial class Floors
     {
         var rooms = Directory.EnumerateDirectories(project).Select(folder => Path.GetFileName(folder))
             .Where(name => name is not ("bin" or "obj") && Sources(project, name).Count > 0).ToHashSet(StringComparer.Ordinal);
-        var level = floors.Index().SelectMany(floor => floor.Item.Select(room => (room, floor.Index))).ToDictionary(pair => pair.room, pair => pair.Index, StringComparer.Ordinal);
+        var level = floors.Index().SelectMany(floor => floor.Item.Select(room => (room, floor.Index))).ToDictionary(pair => pair.room, pair => pair.Index,
+            StringComparer.Ordinal);
         var found = rooms.Where(room => !level.ContainsKey(room)).Select(room => $"{room}/ stands on no floor")
             .Concat(level.Keys.Where(room => !rooms.Contains(room)).Select(room => $"{room}/ does not exist")).ToList();
         if (found.Count > 0)
@@ -35,7 +36,8 @@ public static partial class Floors
             {
                 var used = rooms.Where(other => other != room && level[other] >= level[room] && Uses(code, rootNamespace, other, types[other]));
                 found.AddRange(used.Select(other => $"{room}/{name} uses {other}, which is not below {room}"));
-                if (Namespace().Match(code) is { Success: true } match && !$"{match.Groups[1].Value}.".StartsWith($"{rootNamespace}.{room}.", StringComparison.Ordinal))
+                if (Namespace().Match(code) is { Success: true } match
+                    && !$"{match.Groups[1].Value}.".StartsWith($"{rootNamespace}.{room}.", StringComparison.Ordinal))
                 {
                     found.Add($"{room}/{name} is in the namespace {match.Groups[1].Value}");
                 }

@@ -6,7 +6,8 @@ namespace RedisHaProcesses;
 public static class Installed
 {
     private static readonly string[] Directories =
-        [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+        [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/local/sbin", "/usr/sbin", "/sbin",
+            "/usr/bin", "/bin"];
 
     /// <summary>Full path of a program, or null when it is not installed. A name with a slash is taken as it is.</summary>
     public static string? Path(string program)

@@ -50,7 +50,8 @@ internal sealed class ProductNode
     /// <param name="nodes">Names and addresses of all nodes.</param>
     /// <param name="index">This node.</param>
     /// <param name="version">The version of redis-server, which chooses among the rendered lines as the apply script does on a node.</param>
-    public ProductNode(RedisDeploymentOptions options, RedisAccounts accounts, IReadOnlyList<(string Name, IPAddress Address)> nodes, int index, Version version)
+    public ProductNode(RedisDeploymentOptions options, RedisAccounts accounts, IReadOnlyList<(string Name, IPAddress Address)> nodes, int index,
+        Version version)
     {
         _files = RedisNodeFiles.Render(Inputs(options, accounts, nodes, index));
         _version = version;
@@ -67,7 +68,8 @@ internal sealed class ProductNode
     ];
 
     /// <summary>The inputs that a node's payload is rendered from.</summary>
-    public static RedisNodeInputs Inputs(RedisDeploymentOptions options, RedisAccounts accounts, IReadOnlyList<(string Name, IPAddress Address)> nodes, int index)
+    public static RedisNodeInputs Inputs(RedisDeploymentOptions options, RedisAccounts accounts,
+        IReadOnlyList<(string Name, IPAddress Address)> nodes, int index)
     {
         NodeAddress[] all = [.. nodes.Select(node => new NodeAddress(node.Name, node.Address.ToString()))];
         return new RedisNodeInputs
@@ -134,7 +136,8 @@ internal sealed class ProductNode
             "dir" => $"dir {process.Folder}",
             "aclfile" => $"aclfile {Path.Combine(process.Folder, "users.acl")}",
             "repl-diskless-sync-delay" => "repl-diskless-sync-delay 0",
-            "sentinel" when words[1] == "monitor" => string.Create(CultureInfo.InvariantCulture, $"sentinel monitor {words[2]} {master!.Address} {master.Port} {words[5]}"),
+            "sentinel" when words[1] == "monitor" =>
+                string.Create(CultureInfo.InvariantCulture, $"sentinel monitor {words[2]} {master!.Address} {master.Port} {words[5]}"),
             _ => line,
         };
     }

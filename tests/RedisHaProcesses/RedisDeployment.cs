@@ -165,7 +165,8 @@ public sealed class RedisDeployment : IAsyncDisposable
     public string Describe() => string.Join("; ", _nodes.Select(n => Ask(n, () =>
     {
         var info = n.Info("replication");
-        return $"{info["role"]} of {info.GetValueOrDefault("master_port", "none")}, link {info.GetValueOrDefault("master_link_status", "none")}, offset {info["master_repl_offset"]}";
+        return $"{info["role"]} of {info.GetValueOrDefault("master_port", "none")}, link {info.GetValueOrDefault("master_link_status", "none")}, offset "
+            + $"{info["master_repl_offset"]}";
     })).Concat(_sentinels.Select(s => Ask(s, () =>
     {
         var vote = SentinelMaster(s);

@@ -15,7 +15,8 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     private readonly bool _ownsWork;
     private ChildProcess? _process;
 
-    internal RedisProcess(string name, string program, IPEndPoint endPoint, string? user, string? password, NetworkNamespace? network, WorkDirectory? work = null)
+    internal RedisProcess(string name, string program, IPEndPoint endPoint, string? user, string? password, NetworkNamespace? network,
+        WorkDirectory? work = null)
     {
         Name = name;
         EndPoint = endPoint;
@@ -75,7 +76,8 @@ public sealed class RedisProcess : IAsyncDisposable, IDisposable
     /// <param name="replicaOf">The master to follow; null starts a master.</param>
     /// <param name="password">requirepass and masterauth; null without.</param>
     /// <param name="port">A fixed port, as <see cref="FreePort"/> gives; null chooses one.</param>
-    public static async Task<RedisProcess> StartServerAsync(IEnumerable<string>? settings = null, IPEndPoint? replicaOf = null, string? password = null, int? port = null)
+    public static async Task<RedisProcess> StartServerAsync(IEnumerable<string>? settings = null, IPEndPoint? replicaOf = null, string? password = null,
+        int? port = null)
     {
         var process = new RedisProcess("redis", "redis-server", new(IPAddress.Loopback, port ?? FreePort()), null, password, null);
         return await StartedAsync(process, RedisConfigurations.PlainServer(replicaOf, password, settings ?? []));

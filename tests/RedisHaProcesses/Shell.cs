@@ -109,7 +109,8 @@ public static class Shell
     internal static async Task RunInAsync(NetworkNamespace network, IReadOnlyList<string> command, string? input = null)
     {
         var result = await RunAsync(
-            network.EnterCommand[0], [.. network.EnterCommand.Skip(1), Installed.Path(command[0]) ?? command[0], .. command.Skip(1)], input, timeout: TimeSpan.FromSeconds(10));
+            network.EnterCommand[0], [.. network.EnterCommand.Skip(1), Installed.Path(command[0]) ?? command[0], .. command.Skip(1)], input,
+                timeout: TimeSpan.FromSeconds(10));
         if (result.ExitCode != 0)
         {
             throw new InvalidOperationException($"`{string.Join(' ', command)}` in namespace {network.Name} failed: {result.Error.Trim()}");

@@ -93,7 +93,8 @@ internal static class Analysis
             .ToArray();
         var answered = firstAnswers.Min();
         var firstAck = writers
-            .Select(w => w.Writes.Where(x => x.Node == node && x.Ended >= at && x.Outcome == Outcome.Acknowledged).Select(x => (long?)x.Ended).FirstOrDefault())
+            .Select(w => w.Writes.Where(x => x.Node == node && x.Ended >= at
+                && x.Outcome == Outcome.Acknowledged).Select(x => (long?)x.Ended).FirstOrDefault())
             .Min();
         var writable = Writable(run, promotion.Value);
         return new KindMeasurements

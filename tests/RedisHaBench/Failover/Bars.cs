@@ -20,7 +20,8 @@ internal sealed record BarResult(string Name, double Limit, double? Actual)
     public bool Passes => Actual <= Limit;
 
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{(Passes ? "pass" : "FAIL")}  {Name}: {(Actual is { } a ? a.ToString("0.#", CultureInfo.InvariantCulture) : "never")} (at most {Limit:0.#})");
+        CultureInfo.InvariantCulture,
+            $"{(Passes ? "pass" : "FAIL")}  {Name}: {(Actual is { } a ? a.ToString("0.#", CultureInfo.InvariantCulture) : "never")} (at most {Limit:0.#})");
 }
 
 /// <summary>The bars.</summary>
@@ -67,7 +68,8 @@ internal static class Bars
             foreach (var (kind, of) in new (string, Func<Measurements, KindMeasurements>)[] { ("persistent", r => r.Persistent), ("new", r => r.New) })
             {
                 AddSwitch(bars, scenario.Switch, $"promotion to first answer, {kind} clients, ms", [.. rounds.Select(r => of(r).PromotionToAnswer)]);
-                AddSwitch(bars, scenario.Switch, $"writable to first acknowledged write, {kind} clients, ms", [.. rounds.Select(r => of(r).WritableToAcknowledged)]);
+                AddSwitch(bars, scenario.Switch, $"writable to first acknowledged write, {kind} clients, ms",
+                    [.. rounds.Select(r => of(r).WritableToAcknowledged)]);
             }
 
             if (rounds.Any(r => r.WaitsEnded > 0))
@@ -86,7 +88,9 @@ internal static class Bars
 
         if (scenario.RecoveryBar is { } recovery)
         {
-            bars.Add(new("recovered to every client served, ms", recovery.TotalMilliseconds, rounds.Any(r => r.Recovery is null) ? null : rounds.Max(r => r.Recovery)) { IsTime = true });
+            bars.Add(new("recovered to every client served, ms", recovery.TotalMilliseconds,
+                rounds.Any(r => r.Recovery is null) ? null : rounds.Max(r => r.Recovery))
+            { IsTime = true });
         }
 
         return bars;

@@ -29,9 +29,11 @@ internal static class Contenders
         new("haproxy-reference", "HAProxy with the role check of the reference architecture: check inter 3s, client and server timeouts 6 s", false,
             (deployment, listen, network) => StartHaProxy(deployment, listen, network, "inter 3s", fast: false)),
         new("haproxy-tuned", "the same with inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", false,
-            (deployment, listen, network) => StartHaProxy(deployment, listen, network, "inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", fast: false)),
+            (deployment, listen, network) =>
+                StartHaProxy(deployment, listen, network, "inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", fast: false)),
         new("haproxy-fast",
-            "beyond the tuned one: inter 100ms, a check that does not wait on a replica, connect timeout 300ms and redispatch, and backup servers with on-marked-up shutdown-backup-sessions, so that one server is used at a time",
+            "beyond the tuned one: inter 100ms, a check that does not wait on a replica, connect timeout 300ms and redispatch, and backup servers with "
+                + "on-marked-up shutdown-backup-sessions, so that one server is used at a time",
             false,
             (deployment, listen, network) => StartHaProxy(
                 deployment, listen, network, "inter 100ms fall 1 rise 1 on-marked-down shutdown-sessions", fast: true)),
@@ -92,5 +94,6 @@ internal static class Contenders
     }
 
     private static ChildProcess StartHaProxy(RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network, string checks, bool fast)
-        => HaProxyProcess.Start(HaProxyConfiguration(deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen, checks, fast), deployment.Work, network);
+        => HaProxyProcess.Start(HaProxyConfiguration(deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen, checks, fast),
+            deployment.Work, network);
 }

@@ -37,18 +37,35 @@ internal static class FailoverCommand
         var scenario = new Option<string[]>("--scenario") { Description = $"Only these: {string.Join(", ", scenarioNames)}.", AllowMultipleArgumentsPerToken = true };
         var contender = new Option<string[]>("--contender") { Description = $"Only these: {string.Join(", ", contenderNames)}.", AllowMultipleArgumentsPerToken = true };
         var output = new Option<string>("--out") { Description = "Directory for failover.md and failover.json.", DefaultValueFactory = _ => "artifacts/failover-bench" };
-        var downAfter = new Option<int>("--down-after") { Description = "The Sentinels' down-after-milliseconds, and the proxy's: 1500 to 60000. The product's default is 5000; less makes a run short.", DefaultValueFactory = _ => 2000 };
-        var minReplicas = new Option<int>("--min-replicas") { Description = "min-replicas-to-write: 0 or 1. The product's default is 1; 0 shows what a proxy does where Redis does not fence.", DefaultValueFactory = _ => 1 };
+        var downAfter = new Option<int>("--down-after")
+        {
+            Description = "The Sentinels' down-after-milliseconds, and the proxy's: 1500 to 60000. The "
+            + "product's default is 5000; less makes a run short.",
+            DefaultValueFactory = _ => 2000
+        };
+        var minReplicas = new Option<int>("--min-replicas")
+        {
+            Description = "min-replicas-to-write: 0 or 1. The product's default is 1; 0 shows what a proxy "
+            + "does where Redis does not fence.",
+            DefaultValueFactory = _ => 1
+        };
         var proxy = new Option<string>("--proxy") { Description = "The redis-ha-proxy to measure; the one built with the bench by default.", DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy") };
-        var document = new Option<string?>("--document") { Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is replaced by the tables; with --min-replicas 0 between <!-- results without fence --> and its end." };
+        var document = new Option<string?>("--document")
+        {
+            Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is "
+            + "replaced by the tables; with --min-replicas 0 between <!-- results without fence --> and its end."
+        };
         rounds.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
         scenario.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), scenarioNames));
         contender.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), contenderNames));
-        downAfter.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or (>= 1500 and <= 60_000), r, "--down-after must be from 1500 to 60000 milliseconds"));
+        downAfter.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or (>= 1500 and <= 60_000), r,
+            "--down-after must be from 1500 to 60000 milliseconds"));
         minReplicas.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or 0 or 1, r, "--min-replicas must be 0 or 1"));
-        proxy.Validators.Add(r => OptionRules.Check(File.Exists(r.GetValueOrDefault<string>()), r, $"--proxy: there is no file {r.GetValueOrDefault<string>()}"));
+        proxy.Validators.Add(r => OptionRules.Check(File.Exists(r.GetValueOrDefault<string>()), r,
+            $"--proxy: there is no file {r.GetValueOrDefault<string>()}"));
 
-        var command = new Command("failover", "What clients see of each kind of failover through our proxy and through HAProxy, on real Redis and Sentinel processes. Exits 1 when our proxy misses a bar.")
+        var command = new Command("failover", "What clients see of each kind of failover through our proxy and through HAProxy, on real Redis and Sentinel "
+            + "processes. Exits 1 when our proxy misses a bar.")
         {
             quick, rounds, scenario, contender, output, document, downAfter, minReplicas, proxy,
         };
@@ -99,7 +116,8 @@ internal static class FailoverCommand
         var scenarios = options.Scenarios;
         if (scenarios.Any(s => s.Namespaces) && Installed.MissingForNamespaces() is { } missingForNamespaces)
         {
-            Console.Error.WriteLine($"failover-bench: without {string.Join(", ", scenarios.Where(s => s.Namespaces).Select(s => s.Name))}: {missingForNamespaces}");
+            Console.Error.WriteLine($"failover-bench: without {string.Join(", ", scenarios.Where(s => s.Namespaces).Select(s => s.Name))}: "
+                + $"{missingForNamespaces}");
             scenarios = [.. scenarios.Where(s => !s.Namespaces)];
         }
 
@@ -120,8 +138,10 @@ internal static class FailoverCommand
                 foreach (var contender in options.Contenders)
                 {
                     var elapsed = Stopwatch.GetElapsedTime(start);
-                    var left = done == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", about {elapsed.TotalMinutes / done * (total - done):0.0} min left");
-                    Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"[{++done}/{total}{left}] round {round}: {scenario.Name} with {contender.Name} ... "));
+                    var left = done == 0 ? ""
+                        : string.Create(CultureInfo.InvariantCulture, $", about {elapsed.TotalMinutes / done * (total - done):0.0} min left");
+                    Console.Error.Write(string.Create(CultureInfo.InvariantCulture,
+                        $"[{++done}/{total}{left}] round {round}: {scenario.Name} with {contender.Name} ... "));
                     if (await TryMeasureAsync(scenario, contender, options.Deployment, cancellationToken) is not { } figures)
                     {
                         stageFailures++;
@@ -157,7 +177,8 @@ internal static class FailoverCommand
     }
 
     /// <summary>One run, and one more try when the stage itself failed: a deployment that did not start, fail over or converge.</summary>
-    private static async Task<Measurements?> TryMeasureAsync(Scenario scenario, Contender contender, RedisDeploymentOptions settings, CancellationToken cancellationToken)
+    private static async Task<Measurements?> TryMeasureAsync(Scenario scenario, Contender contender, RedisDeploymentOptions settings,
+        CancellationToken cancellationToken)
     {
         for (var tries = 1; tries <= 2; tries++)
         {
@@ -214,7 +235,9 @@ internal static class FailoverCommand
 
     private static string Brief(Measurements m) => string.Create(
         CultureInfo.InvariantCulture,
-        $"outage {m.Persistent.Outage:0}{(m.Persistent.OutageLasts ? "+" : "")}/{m.New.Outage:0}{(m.New.OutageLasts ? "+" : "")} ms, answer {m.Persistent.PromotionToAnswer:0}/{m.New.PromotionToAnswer:0} ms, lost {m.Lost} of {m.Acknowledged}, READONLY {m.ReadOnly}, two targets {m.TwoTargets:0} ms");
+        $"outage {m.Persistent.Outage:0}{(m.Persistent.OutageLasts ? "+" : "")}/{m.New.Outage:0}{(m.New.OutageLasts ? "+" : "")} ms, answer "
+            + $"{m.Persistent.PromotionToAnswer:0}/{m.New.PromotionToAnswer:0} ms, lost {m.Lost} of {m.Acknowledged}, READONLY {m.ReadOnly}, two targets "
+            + $"{m.TwoTargets:0} ms");
 
     private static async Task<Dictionary<string, string>> DescribeEnvironmentAsync(RedisDeploymentOptions settings, CancellationToken cancellationToken)
     {

@@ -65,9 +65,12 @@ internal static class FailoverReport
             Line(text, $"- `{name}`: {description}");
         }
 
-        Summary(text, result, "Outage: the longest time without an acknowledged write, of the client that had it worst; clients that keep their connection / clients that connect for each write", c => $"{Outage(c, r => r.Persistent)} / {Outage(c, r => r.New)}");
-        Summary(text, result, "Acknowledged writes lost (of these sent more than 100 ms after another node's promotion)", c => Text($"{c.Rounds.Sum(r => r.Lost)} ({c.Rounds.Sum(r => r.LostLate)})"));
-        Summary(text, result, "READONLY errors (of these on connections opened more than 100 ms after the demotion)", c => Text($"{c.Rounds.Sum(r => r.ReadOnly)} ({c.Rounds.Sum(r => r.ReadOnlyOnFreshConnection)})"));
+        Summary(text, result, "Outage: the longest time without an acknowledged write, of the client that had it worst; clients that keep their connection / "
+            + "clients that connect for each write", c => $"{Outage(c, r => r.Persistent)} / {Outage(c, r => r.New)}");
+        Summary(text, result, "Acknowledged writes lost (of these sent more than 100 ms after another node's promotion)",
+            c => Text($"{c.Rounds.Sum(r => r.Lost)} ({c.Rounds.Sum(r => r.LostLate)})"));
+        Summary(text, result, "READONLY errors (of these on connections opened more than 100 ms after the demotion)",
+            c => Text($"{c.Rounds.Sum(r => r.ReadOnly)} ({c.Rounds.Sum(r => r.ReadOnlyOnFreshConnection)})"));
         Summary(text, result, "Time with two targets", c => Spread(c, r => r.TwoTargets));
         foreach (var scenario in result.Cases.GroupBy(c => c.Scenario))
         {
@@ -123,7 +126,8 @@ internal static class FailoverReport
         Row("of these on connections opened > 100 ms after the demotion", c => Text($"{c.Rounds.Sum(r => r.ReadOnlyOnFreshConnection)}"));
         Row("failed attempts in all", c => Text($"{c.Rounds.Sum(r => r.Failed)}"));
         Row("time with two targets", c => Spread(c, r => r.TwoTargets));
-        Row("blocked and subscribed clients: cut at the switch / left behind / cut for nothing", c => Text($"{c.Rounds.Sum(r => r.WaitsEnded)} / {c.Rounds.Sum(r => r.WaitsLeftBehind)} / {c.Rounds.Sum(r => r.WaitsEndedForNothing)}"));
+        Row("blocked and subscribed clients: cut at the switch / left behind / cut for nothing",
+            c => Text($"{c.Rounds.Sum(r => r.WaitsEnded)} / {c.Rounds.Sum(r => r.WaitsLeftBehind)} / {c.Rounds.Sum(r => r.WaitsEndedForNothing)}"));
         if (switched)
         {
             Row("promotion to the end of the last of them", c => Spread(c, r => r.PromotionToWaitsEnded));

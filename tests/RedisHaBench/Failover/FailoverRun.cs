@@ -62,7 +62,8 @@ internal static class FailoverRun
         catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or RespErrorException)
         {
             throw new InvalidOperationException(
-                $"{scenario.Name} with {contender.Name}: {e.Message}\n{deployment.Describe()}\nThe proxy's last lines, without sessions:\n{LastLines(proxy)}", e);
+                $"{scenario.Name} with {contender.Name}: {e.Message}\n{deployment.Describe()}\nThe proxy's last lines, without "
+                    + $"sessions:\n{LastLines(proxy)}", e);
         }
     }
 

@@ -152,7 +152,8 @@ internal static class Scenarios
         new()
         {
             Name = "failover-aftermath",
-            Description = "FAILOVER TO, and then what follows from it: the Sentinels promote the third node while the second is master and healthy (about 30 s later by default; here they ask for INFO every 2 s instead of 10 s, so that it is about 10 s)",
+            Description = "FAILOVER TO, and then what follows from it: the Sentinels promote the third node while the second is master and healthy (about 30 "
+                + "s later by default; here they ask for INFO every 2 s instead of 10 s, so that it is about 10 s)",
             Switch = SwitchBar.Claiming,
             Loss = LossBar.AfterPromotion,
             LastSwitch = true,

@@ -41,7 +41,8 @@ internal sealed class Stage(RedisDeployment deployment, IReadOnlyList<NodeProbe>
     public void FailoverToTarget()
     {
         Mark("FAILOVER TO");
-        Master.Call("FAILOVER", "TO", Target.EndPoint.Address.ToString(), Target.EndPoint.Port.ToString(System.Globalization.CultureInfo.InvariantCulture), "TIMEOUT", "1500");
+        Master.Call("FAILOVER", "TO", Target.EndPoint.Address.ToString(), Target.EndPoint.Port.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            "TIMEOUT", "1500");
     }
 
     /// <summary>Waits until a node's own probe sees it promoted.</summary>

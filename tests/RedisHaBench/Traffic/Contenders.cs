@@ -73,13 +73,16 @@ internal static class Contenders
     [
         new("direct", "no proxy", ContenderKind.Direct, null),
         HaProxy("haproxy-default", "HAProxy as it comes: a thread for each CPU, 16 kB buffers", new(0, null)),
-        HaProxy("haproxy-tuned-1", "HAProxy with nbthread 1, tune.bufsize 65536 and option splice-auto, which splices bulk in both directions", new(1, HaProxyTuning.SpliceAuto)),
+        HaProxy("haproxy-tuned-1", "HAProxy with nbthread 1, tune.bufsize 65536 and option splice-auto, which splices bulk in both directions",
+            new(1, HaProxyTuning.SpliceAuto)),
         HaProxy("haproxy-tuned-2", "the same with nbthread 2", new(2, HaProxyTuning.SpliceAuto)),
-        HaProxy("haproxy-splice", "haproxy-tuned-1 that splices everything (option splice-request, splice-response), for large values", new(1, HaProxyTuning.SpliceAlways)) with
+        HaProxy("haproxy-splice", "haproxy-tuned-1 that splices everything (option splice-request, splice-response), for large values",
+            new(1, HaProxyTuning.SpliceAlways)) with
         {
             Loads = ["c50-16k", "c20-1m", "c20-1m-echo"],
         },
-        HaProxy("haproxy-busy", "haproxy-tuned-1 with busy-polling, for the one load where it might help", new(1, HaProxyTuning.SpliceAuto, BusyPolling: true)) with { Loads = ["c1"] },
+        HaProxy("haproxy-busy", "haproxy-tuned-1 with busy-polling, for the one load where it might help",
+            new(1, HaProxyTuning.SpliceAuto, BusyPolling: true)) with { Loads = ["c1"] },
         .. engines.Select(engine => new Contender(
             OursPrefix + engine, $"this project's proxy as it ships, engine {engine}", ContenderKind.Ours,
             (deployment, listen) => StartOurs(program, engines.Count > 1 ? engine : null, deployment, listen, new(IPAddress.Loopback, FreePorts.Take())))

@@ -83,7 +83,8 @@ internal sealed partial class FanOutLoad : IDisposable
     }
 
     private static int Delivery(int payload)
-        => Encoding.ASCII.GetByteCount(string.Create(CultureInfo.InvariantCulture, $"*3\r\n$7\r\nmessage\r\n${Channel.Length}\r\n{Channel}\r\n${payload}\r\n")) + payload + 2;
+        => Encoding.ASCII.GetByteCount(string.Create(CultureInfo.InvariantCulture,
+            $"*3\r\n$7\r\nmessage\r\n${Channel.Length}\r\n{Channel}\r\n${payload}\r\n")) + payload + 2;
 
     private static Socket Open(IPEndPoint proxy, string password, string? channel)
     {
@@ -94,7 +95,8 @@ internal sealed partial class FanOutLoad : IDisposable
             Ask(socket, "+OK\r\n", "AUTH", password);
             if (channel is not null)
             {
-                Ask(socket, string.Create(CultureInfo.InvariantCulture, $"*3\r\n$9\r\nsubscribe\r\n${channel.Length}\r\n{channel}\r\n:1\r\n"), "SUBSCRIBE", channel);
+                Ask(socket, string.Create(CultureInfo.InvariantCulture, $"*3\r\n$9\r\nsubscribe\r\n${channel.Length}\r\n{channel}\r\n:1\r\n"),
+                    "SUBSCRIBE", channel);
             }
 
             socket.Blocking = false;

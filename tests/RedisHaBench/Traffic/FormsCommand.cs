@@ -38,14 +38,19 @@ internal static class FormsCommand
         new("ready-to-run", "the same, compiled ahead of time as well (ReadyToRun)", ["PublishReadyToRun=true"]),
         new("untrimmed", "self-contained single file with the whole framework", ["PublishTrimmed=false"]),
         new("untrimmed-ready-to-run", "the same, compiled ahead of time as well", ["PublishTrimmed=false", "PublishReadyToRun=true"]),
-        new("native-aot", "native code without a runtime (NativeAOT): needs the C tool-chain of the machine it is for", ["PublishAot=true", "PublishSingleFile=false", "PublishTrimmed=true"]),
+        new("native-aot", "native code without a runtime (NativeAOT): needs the C tool-chain of the machine it is for",
+            ["PublishAot=true", "PublishSingleFile=false", "PublishTrimmed=true"]),
     ];
 
     public static Command Create()
     {
         var names = All.Select(f => f.Name).ToArray();
         var form = new Option<string[]>("--form") { Description = $"Only these: {string.Join(", ", names)}.", AllowMultipleArgumentsPerToken = true };
-        var document = new Option<string?>("--document") { Description = $"A Markdown file whose text between <!-- {Section} --> and <!-- /{Section} --> is replaced by the table." };
+        var document = new Option<string?>("--document")
+        {
+            Description = $"A Markdown file whose text between <!-- {Section} --> and <!-- /{Section} --> is "
+            + $"replaced by the table."
+        };
         form.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), names));
         document.Validators.Add(r => OptionRules.Check(
             r.GetValueOrDefault<string?>() is not { } file || MarkdownSection.IsIn(file, Section), r,
@@ -82,7 +87,8 @@ internal static class FormsCommand
         {
             text.Append(result.Failure is { } failure
                 ? $"| {result.Form.Name} | - | - | - | - | {result.Form.Description}. Cannot be published here: {failure.Replace('|', '/')} |\n"
-                : string.Create(CultureInfo.InvariantCulture, $"| {result.Form.Name} | {result.Bytes / 1e6:0.0} | {result.Start:0} | {Resident(result, 0)} | {Resident(result, IdleMemory.Steps[^1])} | {result.Form.Description} |\n"));
+                : string.Create(CultureInfo.InvariantCulture, $"| {result.Form.Name} | {result.Bytes / 1e6:0.0} | {result.Start:0} | {Resident(result, 0)} | "
+                    + $"{Resident(result, IdleMemory.Steps[^1])} | {result.Form.Description} |\n"));
         }
 
         return text.ToString();
@@ -125,8 +131,10 @@ internal static class FormsCommand
 
             var engines = await Contenders.EnginesOfAsync(program, cancellationToken);
             var idle = await IdleMemory.MeasureAsync(Contenders.All(program, engines).First(c => c.IsDefault), deployment, cancellationToken);
-            results.Add(new(form, null, Directory.EnumerateFiles(Path.GetDirectoryName(program)!).Sum(f => new FileInfo(f).Length), Statistics.Median(starts), idle));
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{form.Name}: starts in {Statistics.Median(starts):0} ms, {string.Join(", ", idle.Resident.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.Value / 1e6:0.0} MB with {r.Key}")))}"));
+            results.Add(new(form, null, Directory.EnumerateFiles(Path.GetDirectoryName(program)!).Sum(f => new FileInfo(f).Length),
+                Statistics.Median(starts), idle));
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{form.Name}: starts in {Statistics.Median(starts):0} ms, "
+                + $"{string.Join(", ", idle.Resident.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.Value / 1e6:0.0} MB with {r.Key}")))}"));
         }
 
         return results;

@@ -49,8 +49,10 @@ internal sealed record Load
 
     /// <summary>What it is, as the words of redis-benchmark where it runs the load.</summary>
     public string Description => FanOut
-        ? string.Create(CultureInfo.InvariantCulture, $"{Clients} subscribers of one channel, one publisher with {Pipeline} messages of {FanOutLoad.PayloadBytes} bytes under way; a request is a delivery")
-        : string.Create(CultureInfo.InvariantCulture, $"redis-benchmark -c {Clients} -P {Pipeline}, {(BothWays ? "ECHO" : "GET")} of {Math.Max(3, ValueBytes)} bytes");
+        ? string.Create(CultureInfo.InvariantCulture, $"{Clients} subscribers of one channel, one publisher with {Pipeline} messages of "
+            + $"{FanOutLoad.PayloadBytes} bytes under way; a request is a delivery")
+        : string.Create(CultureInfo.InvariantCulture,
+            $"redis-benchmark -c {Clients} -P {Pipeline}, {(BothWays ? "ECHO" : "GET")} of {Math.Max(3, ValueBytes)} bytes");
 }
 
 /// <summary>All loads.</summary>

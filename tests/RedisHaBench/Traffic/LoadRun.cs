@@ -64,7 +64,8 @@ internal static class LoadRun
         var log = Path.Combine(deployment.Work.Path, "redis-benchmark.log");
         File.Delete(log);
         var (words, input) = RedisBenchmark(load, contender, deployment, requests);
-        using var process = ChildProcess.Start("redis-benchmark", "sh", ["-c", "input=$1; shift; exec \"$@\" <\"$input\"", "sh", input ?? "/dev/null", .. words], log);
+        using var process = ChildProcess.Start("redis-benchmark", "sh",
+            ["-c", "input=$1; shift; exec \"$@\" <\"$input\"", "sh", input ?? "/dev/null", .. words], log);
         await Eventually.HoldsAsync(
             () => process.HasExited, () => $"redis-benchmark ends; it says: {process.LogTail(3)}", Limit, TimeSpan.FromMilliseconds(10), cancellationToken);
         var text = await File.ReadAllTextAsync(log, cancellationToken);

@@ -32,7 +32,8 @@ internal sealed partial record Profile(
 
     /// <summary>Runs a load twice: once with counters on the proxy's system calls, once with samples of its stack tops.</summary>
     /// <exception cref="InvalidOperationException">perf failed; the message has its words.</exception>
-    public static async Task<Profile> TakeAsync(Load load, RunningContender contender, RedisDeployment deployment, long requests, CancellationToken cancellationToken)
+    public static async Task<Profile> TakeAsync(Load load, RunningContender contender, RedisDeployment deployment, long requests,
+        CancellationToken cancellationToken)
     {
         var process = contender.ProcessId!.Value.ToString(CultureInfo.InvariantCulture);
         var work = deployment.Work.Path;

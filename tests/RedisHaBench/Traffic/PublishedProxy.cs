@@ -52,7 +52,8 @@ internal static class PublishedProxy
                 .. properties.Select(p => $"-p:{p}"),
             ],
             log);
-        await Eventually.HoldsAsync(() => publish.HasExited, () => "dotnet publish ends", TimeSpan.FromMinutes(10), TimeSpan.FromMilliseconds(100), cancellationToken);
+        await Eventually.HoldsAsync(() => publish.HasExited, () => "dotnet publish ends", TimeSpan.FromMinutes(10), TimeSpan.FromMilliseconds(100),
+            cancellationToken);
         var program = Path.Combine(output, "redis-ha-proxy");
         return publish.ExitCode == 0 && File.Exists(program)
             ? program

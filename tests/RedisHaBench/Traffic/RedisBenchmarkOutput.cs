@@ -55,7 +55,8 @@ internal sealed partial record RedisBenchmarkOutput
             Throughput = Number(throughput.Groups[1]),
             P50 = Number(summary.Groups[3]),
             P99 = Number(summary.Groups[5]),
-            Distribution = [.. Point().Matches(text[begin..end]).Select(m => (Number(m.Groups[1]), long.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture)))],
+            Distribution = [.. Point().Matches(text[begin..end]).Select(m => (Number(m.Groups[1]),
+                long.Parse(m.Groups[2].Value, CultureInfo.InvariantCulture)))],
         };
     }
 

@@ -17,7 +17,8 @@ internal sealed record TrafficBar(string Contender, string Name, double Limit, b
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(Passes ? "holds " : "MISSED")}  {Name}: {Actual:0.00} (at {(AtLeast ? "least" : "most")} {Limit:0.00}{(Passes ? "" : $", missed by {Math.Abs(Actual - Limit):0.00}")})");
+        $"{(Passes ? "holds " : "MISSED")}  {Name}: {Actual:0.00} (at {(AtLeast ? "least" : "most")} "
+            + $"{Limit:0.00}{(Passes ? "" : $", missed by {Math.Abs(Actual - Limit):0.00}")})");
 }
 
 /// <summary>The bars.</summary>
@@ -56,7 +57,8 @@ internal static class TrafficBars
                 var load = Loads.All.First(l => l.Name == comparison.Load);
                 if (LimitOf(comparison.Metric, load) is { } limit)
                 {
-                    bars.Add(new(ours, $"{load.Name}, {comparison.Metric} / {comparison.Against}", limit, comparison.Metric == Metric.Throughput.Name, comparison.Median));
+                    bars.Add(new(ours, $"{load.Name}, {comparison.Metric} / {comparison.Against}", limit, comparison.Metric == Metric.Throughput.Name,
+                        comparison.Median));
                 }
             }
 

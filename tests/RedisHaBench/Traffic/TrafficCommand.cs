@@ -25,18 +25,26 @@ internal static class TrafficCommand
         var profile = new Option<bool>("--profile") { Description = "Also count system calls and take profiles with perf. Needs root." };
         var proxy = new Option<string?>("--proxy") { Description = "The redis-ha-proxy to measure; by default the one that ships is published first." };
         var output = new Option<string>("--out") { Description = "Directory for performance.md, .json and .svg.", DefaultValueFactory = _ => "artifacts/bench" };
-        var document = new Option<string?>("--document") { Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is replaced by the tables; the plot goes beside it, under the same name." };
+        var document = new Option<string?>("--document")
+        {
+            Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is "
+            + "replaced by the tables; the plot goes beside it, under the same name."
+        };
         rounds.Validators.Add(r => OptionRules.Check(OptionRules.NumberOf(r) is null or (>= 1 and <= 100), r, "--rounds must be from 1 to 100"));
         seconds.Validators.Add(r => OptionRules.Check(
-            r.Tokens.Count != 1 || !double.TryParse(r.Tokens[0].Value, CultureInfo.InvariantCulture, out var given) || given is >= 0.1 and <= 60, r, "--seconds must be from 0.1 to 60"));
+            r.Tokens.Count != 1 || !double.TryParse(r.Tokens[0].Value, CultureInfo.InvariantCulture, out var given) || given is >= 0.1 and <= 60, r,
+                "--seconds must be from 0.1 to 60"));
         load.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), [.. loadNames, "none"]));
         contender.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), [.. Contenders.Names]));
-        proxy.Validators.Add(r => OptionRules.Check(r.GetValueOrDefault<string?>() is not { } file || File.Exists(file), r, $"--proxy: there is no file {r.GetValueOrDefault<string?>()}"));
+        proxy.Validators.Add(r => OptionRules.Check(r.GetValueOrDefault<string?>() is not { } file || File.Exists(file), r,
+            $"--proxy: there is no file {r.GetValueOrDefault<string?>()}"));
         document.Validators.Add(r => OptionRules.Check(
             r.GetValueOrDefault<string?>() is not { } file || MarkdownSection.IsIn(file, TrafficReport.Section), r,
-            $"--document: {r.GetValueOrDefault<string?>()} is not a file with the lines <!-- {TrafficReport.Section} --> and <!-- /{TrafficReport.Section} -->"));
+            $"--document: {r.GetValueOrDefault<string?>()} is not a file with the lines <!-- {TrafficReport.Section} --> and <!-- "
+                + $"/{TrafficReport.Section} -->"));
 
-        var command = new Command("traffic", "What the proxy that ships costs under load, against HAProxy as well tuned as it can be and against no proxy, on a real Redis deployment on this machine. Exits 1 when the default engine misses a bar.")
+        var command = new Command("traffic", "What the proxy that ships costs under load, against HAProxy as well tuned as it can be and against no proxy, "
+            + "on a real Redis deployment on this machine. Exits 1 when the default engine misses a bar.")
         {
             quick, rounds, seconds, load, contender, noIdle, profile, proxy, output, document,
         };

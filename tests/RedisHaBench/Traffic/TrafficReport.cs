@@ -73,8 +73,10 @@ internal static class TrafficReport
         Line(text, $"|---|{string.Concat(Metric.All.Select(_ => "---:|"))}---:|");
         foreach (var load in result.Loads.Keys)
         {
-            var cells = Metric.All.Select(m => result.Comparisons.FirstOrDefault(c => c.Ours == ours && c.Load == load && c.Metric == m.Name && c.IsBest)?.ToString() ?? "");
-            var direct = result.Comparisons.FirstOrDefault(c => c.Ours == ours && c.Load == load && c.Metric == Metric.Throughput.Name && KindOf(result, c.Against) == ContenderKind.Direct);
+            var cells = Metric.All.Select(m => result.Comparisons.FirstOrDefault(c => c.Ours == ours && c.Load == load && c.Metric == m.Name
+                && c.IsBest)?.ToString() ?? "");
+            var direct = result.Comparisons.FirstOrDefault(c => c.Ours == ours && c.Load == load && c.Metric == Metric.Throughput.Name
+                && KindOf(result, c.Against) == ContenderKind.Direct);
             Line(text, $"| {load} | {string.Join(" | ", cells)} | {direct} |");
         }
     }
@@ -96,7 +98,8 @@ internal static class TrafficReport
         Line(text, $"|---|{string.Concat(contenders.Select(_ => "---:|"))}");
         foreach (var load in result.Loads.Keys)
         {
-            var cells = contenders.Select(c => result.Cases.FirstOrDefault(x => x.Load == load && x.Contender == c.Name)?.Median(metric) is { } value ? Number(value) : "");
+            var cells = contenders.Select(c => result.Cases.FirstOrDefault(x => x.Load == load && x.Contender == c.Name)?.Median(metric) is { } value
+                ? Number(value) : "");
             Line(text, $"| {load} | {string.Join(" | ", cells)} |");
         }
     }

@@ -90,7 +90,8 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
         foreach (var load in options.Loads)
         {
             double rate = 0;
-            foreach (var running in _running.Where(r => r == first || (options.Rounds > 1 && r.Contender.Kind == ContenderKind.Ours && r.Contender.Takes(load))))
+            foreach (var running in _running.Where(r => r == first
+                || (options.Rounds > 1 && r.Contender.Kind == ContenderKind.Ours && r.Contender.Takes(load))))
             {
                 var sample = await ResumedAsync(running, () => LoadRun.RunAsync(load, running, deployment, load.FirstRequests, cancellationToken));
                 rate = running == first ? sample.Throughput : rate;
@@ -122,7 +123,8 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
                     var left = _spent / ++_done * (total - _done) / 60;
                     say(string.Create(
                         CultureInfo.InvariantCulture,
-                        $"[{Elapsed()}, {_done}/{total}, about {left:0.0} min left] round {round + 1}/{options.Rounds}, {load.Name}, {running.Contender.Name}: {(sample is null ? "no result" : Brief(sample))}"));
+                        $"[{Elapsed()}, {_done}/{total}, about {left:0.0} min left] round {round + 1}/{options.Rounds}, {load.Name}, "
+                            + $"{running.Contender.Name}: {(sample is null ? "no result" : Brief(sample))}"));
                 }
             }
         }
@@ -147,7 +149,8 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
                 {
                     var profile = await ResumedAsync(running, () => Profile.TakeAsync(load, running, deployment, _requests[load.Name], cancellationToken));
                     profiles.Add(profile);
-                    say(string.Create(CultureInfo.InvariantCulture, $"[{Elapsed()}] profile of {load.Name}, {running.Contender.Name}: {profile.SystemCalls["all"]:0.00} system calls a request, {profile.KernelShare:0%} of the time in the kernel"));
+                    say(string.Create(CultureInfo.InvariantCulture, $"[{Elapsed()}] profile of {load.Name}, {running.Contender.Name}: "
+                        + $"{profile.SystemCalls["all"]:0.00} system calls a request, {profile.KernelShare:0%} of the time in the kernel"));
                 }
                 catch (Exception e) when (e is InvalidOperationException or FormatException or TimeoutException)
                 {
@@ -216,5 +219,6 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
 
     private static string Brief(Sample s) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{s.Throughput:#,##0}/s, p50 {TrafficReport.Number(s.P50)} ms, p99 {TrafficReport.Number(s.P99)} ms, p99.9 {TrafficReport.Number(s.P999)} ms{(s.Cpu is { } cpu ? $", CPU {TrafficReport.Number(cpu)} us" : "")}");
+        $"{s.Throughput:#,##0}/s, p50 {TrafficReport.Number(s.P50)} ms, p99 {TrafficReport.Number(s.P99)} ms, p99.9 {TrafficReport.Number(s.P999)} "
+            + $"ms{(s.Cpu is { } cpu ? $", CPU {TrafficReport.Number(cpu)} us" : "")}");
 }

@@ -1,8 +1,6 @@
 // The apply scripts on both image families, against stand-ins of the system's commands: what they install, in which order, that
 // a second run changes nothing, and what they leave behind when a step fails.
 
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.RegularExpressions;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
@@ -11,8 +9,6 @@ namespace RedisHaInfra.Tests.Nodes;
 
 public sealed class ApplyTests
 {
-    private const string Bundle = "#!/bin/bash\n[ ! -e \"$MACHINE/refuse\" ] || { echo 'proxy.json: listen: \"x\" is no address' >&2; exit 2; }\n";
-
     [Theory]
     [InlineData("ubuntu", "redis-server.service")]
     [InlineData("debian", "redis-server.service")]
@@ -23,7 +19,7 @@ public sealed class ApplyTests
         RedisNodeInputs inputs = PayloadInputs.Redis(2);
         string script = NodePayload.Of(inputs).ApplyScript;
 
-        Succeeds(await machine.ApplyAsync(script), machine);
+        machine.Succeeds(await machine.ApplyAsync(script));
         Assert.Equal(NodePayload.Of(inputs).Identifier + "\n", machine.InRoot("/var/lib/redis-ha/ready"));
         Assert.Contains("/bin/bash /usr/local/libexec/redis-ha/boot.sh", machine.InRoot($"/etc/systemd/system/{unit}.d/redis-ha.conf"), StringComparison.Ordinal);
         Assert.Contains("sentinel monitor mymaster 172.31.235.131 6379 2", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
@@ -42,7 +38,7 @@ public sealed class ApplyTests
         machine.Write("replication", "role:slave\nmaster_link_status:up\n");
         var before = machine.Files();
         await BootAsync(machine);
-        Succeeds(await machine.ApplyAsync(script), machine);
+        machine.Succeeds(await machine.ApplyAsync(script));
         Assert.Equal(before.Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)), machine.Files().Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)));
         Assert.DoesNotMatch("(?m)^systemctl (re)?start .*redis(-server)?.service|^systemctl (stop|mask|restart)|^(apt-get|dnf) |CONFIG SET|--add-port|iptables -w 30 -I", machine.Calls);
     }
@@ -51,7 +47,7 @@ public sealed class ApplyTests
     public async Task Ubuntu_ports_are_opened_before_the_rule_that_rejects_and_saved()
     {
         using var machine = new Machine("ubuntu");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
 
         string[] rules = machine.Read("rules/INPUT").TrimEnd('\n').Split('\n');
         Assert.Equal("-A INPUT -j REJECT", rules[^1]);
@@ -68,7 +64,7 @@ public sealed class ApplyTests
     public async Task Oracle_Linux_takes_the_module_stream_firewalld_and_selinux_contexts()
     {
         using var machine = new Machine("ol");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
 
         Assert.Contains("dnf --setopt=exit_on_lock=True -q -y module enable redis:7\n", machine.Calls, StringComparison.Ordinal);
         Assert.Matches("(?m)^dnf --setopt=exit_on_lock=True -q -y install redis( |$)", machine.Calls);
@@ -84,7 +80,7 @@ public sealed class ApplyTests
         using var machine = new Machine("ol");
         machine.StandIn("dnf", "case \" $* \" in *' module list '*) exit 1 ;; *' install '*) for package; do touch \"$MACHINE/packages/$package\"; done ;; esac");
         machine.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
 
         Assert.DoesNotContain("module enable", machine.Calls, StringComparison.Ordinal);
         Assert.DoesNotContain("master-reboot-down-after-period", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
@@ -96,13 +92,13 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ol");
         machine.Write("root/etc/chrony.conf", "server 169.254.169.254 iburst\nmakestep 1.0 -1\n");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
 
         string[] lines = machine.InRoot("/etc/chrony.conf").Split('\n');
         Assert.Equal(["makestep 1 3"], lines.Where(line => line.StartsWith("makestep", StringComparison.Ordinal)));
         Assert.Contains("systemctl try-restart chronyd.service", machine.Calls, StringComparison.Ordinal);
         await BootAsync(machine);
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         Assert.DoesNotContain("chronyd", machine.Calls, StringComparison.Ordinal);
     }
 
@@ -113,7 +109,7 @@ public sealed class ApplyTests
         machine.Write("fail", "1\n2\n");
         ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
 
-        Succeeds(result, machine);
+        machine.Succeeds(result);
         Assert.Contains("attempt 2 of 6 failed", result.Output, StringComparison.Ordinal);
     }
 
@@ -137,7 +133,7 @@ public sealed class ApplyTests
         Assert.Equal(1, wait.ExitCode);
         Assert.Contains("the apply script failed, step \"packages\": cannot install", wait.Error, StringComparison.Ordinal);
 
-        Succeeds(await machine.ApplyAsync(script), machine);
+        machine.Succeeds(await machine.ApplyAsync(script));
         Assert.False(machine.Exists("root/var/lib/redis-ha/failed"));
     }
 
@@ -165,25 +161,8 @@ public sealed class ApplyTests
 
         machine.StandIn("systemd-detect-virt", "exit 0");
         ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
-        Succeeds(result, machine);
+        machine.Succeeds(result);
         Assert.Contains("vm.swappiness is not settable in this machine", result.Output, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task The_local_ports_of_a_proxy_are_those_that_the_settings_count_with()
-    {
-        using var machine = new Machine("ubuntu");
-        machine.Write("bundle", Bundle);
-        machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript), machine);
-        Assert.Equal($"{LocalPorts.First} {LocalPorts.Last}\n", machine.InRoot("/proc/sys/net/ipv4/ip_local_port_range"));
-        Assert.All([1936, 6379], port => Assert.False(port is >= LocalPorts.First and <= LocalPorts.Last));
-
-        // The kernel answers with a tab: the same value all the same.
-        machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", $"{LocalPorts.First}\t{LocalPorts.Last}\n");
-        ShellResult again = await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript);
-        Succeeds(again, machine);
-        Assert.DoesNotContain("ip_local_port_range", again.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -197,7 +176,7 @@ public sealed class ApplyTests
             case " $* " in *" install "*) for package; do touch "$MACHINE/packages/$package"; done ;; esac
             """);
         ShellResult result = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript);
-        Succeeds(result, machine);
+        machine.Succeeds(result);
         Assert.Single(Regex.Matches(result.Output, "dnf is locked by another process"));
 
         machine.StandIn("dnf", "exit 200");
@@ -218,14 +197,14 @@ public sealed class ApplyTests
         machine.Write("root/sys/devices/sda/sda1/partition", "1\n");
         File.CreateSymbolicLink(Path.Combine(machine.Root, "sys/class/block/sda1"), Path.Combine(machine.Root, "sys/devices/sda/sda1"));
         machine.StandIn("findmnt", $"case \" $* \" in *SOURCE*) echo /dev/sda1 ;; *) echo {system} ;; esac");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         Assert.Contains("growpart /dev/sda 1\n", machine.Calls, StringComparison.Ordinal);
         Assert.Contains(expected + "\n", machine.Calls, StringComparison.Ordinal);
 
         // Nothing to do: growpart ends with 1.
         machine.Write("replication", "role:slave\n");
         machine.StandIn("growpart", "exit 1");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         Assert.DoesNotContain(expected, machine.Calls, StringComparison.Ordinal);
     }
 
@@ -238,7 +217,7 @@ public sealed class ApplyTests
         machine.StandIn("oci-growfs", program);
         Directory.CreateDirectory(Path.Combine(machine.Root, "usr/libexec"));
         File.Copy(Path.Combine(machine.Root, "../bin/oci-growfs"), Path.Combine(machine.Root, "usr/libexec/oci-growfs"));
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         Assert.Contains("oci-growfs -y\n", machine.Calls, StringComparison.Ordinal);
         Assert.DoesNotContain("growpart", machine.Calls, StringComparison.Ordinal);
     }
@@ -256,18 +235,18 @@ public sealed class ApplyTests
     public async Task A_changed_setting_is_taken_live_and_what_needs_a_restart_waits_for_a_switchover()
     {
         using var machine = new Machine("ubuntu");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         await BootAsync(machine);
         machine.Write("replication", "role:master\n");
 
         RedisNodeInputs live = PayloadInputs.Redis() with { Redis = new RedisSettings { MinReplicasToWrite = 0, AppendFsync = "always" } };
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(live).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(live).ApplyScript));
         Assert.Contains("CONFIG SET min-replicas-to-write \"0\"\nCONFIG SET appendfsync \"always\"\n", machine.Read("stdin"), StringComparison.Ordinal);
         Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
 
         // An override that goes away: its default is Redis' own, so only a restart brings it back, and this node is the master.
         RedisNodeInputs more = live with { Redis = live.Redis with { Overrides = new Dictionary<string, string> { ["hz"] = "50" } } };
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(more).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(more).ApplyScript));
         Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(live).ApplyScript)).ExitCode);
         Assert.Contains("this node is master", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.Contains("switch the master over first", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
@@ -289,7 +268,7 @@ public sealed class ApplyTests
         Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
 
         machine.Write("other", "online");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(live).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(live).ApplyScript));
         Assert.Matches("(?m)^systemctl restart redis-server.service$", machine.Calls);
     }
 
@@ -298,7 +277,7 @@ public sealed class ApplyTests
     {
         using var machine = new Machine("ol");
         string script = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
-        Succeeds(await machine.ApplyAsync(script), machine);
+        machine.Succeeds(await machine.ApplyAsync(script));
         string users = machine.InRoot("/etc/redis-ha/users.acl");
         Assert.Contains("(-@all +publish", users, StringComparison.Ordinal);
         Assert.Equal(6, users.Split("\nuser ").Length);
@@ -307,7 +286,7 @@ public sealed class ApplyTests
 
         using var older = new Machine("ol");
         older.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
-        Succeeds(await older.ApplyAsync(script), older);
+        older.Succeeds(await older.ApplyAsync(script));
         users = older.InRoot("/etc/redis-ha/users.acl");
         Assert.DoesNotContain("maxmemory-clients", older.InRoot("/etc/redis-ha/settings.conf"), StringComparison.Ordinal);
         Assert.Matches("(?m)^user default on #[0-9a-f]{64} ~\\* &\\* [^()]* -publish ", users);
@@ -324,7 +303,7 @@ public sealed class ApplyTests
     public async Task Changed_Sentinel_settings_keep_what_Sentinel_has_learned()
     {
         using var machine = new Machine("ubuntu");
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         await BootAsync(machine);
         string learned = """
             sentinel myid ffffffffffffffffffffffffffffffffffffffff
@@ -338,7 +317,7 @@ public sealed class ApplyTests
         machine.Write("root/etc/redis/ha/sentinel.conf", learned + "\n");
 
         RedisNodeInputs inputs = PayloadInputs.Redis() with { Sentinel = new SentinelSettings { Quorum = 3, DownAfterMilliseconds = 9_000 } };
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript), machine);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript));
 
         string[] lines = machine.InRoot("/etc/redis/ha/sentinel.conf").Split('\n');
         Assert.Contains("sentinel monitor mymaster 172.31.235.133 6379 3", lines);
@@ -353,175 +332,6 @@ public sealed class ApplyTests
         Assert.True(Array.IndexOf(calls, "systemctl stop redis-sentinel.service") < Array.IndexOf(calls, "systemctl start redis-sentinel.service"), machine.Calls);
     }
 
-    [Theory]
-    [InlineData("ubuntu")]
-    [InlineData("ol")]
-    public async Task A_proxy_node_is_applied_once_and_a_second_time_changes_nothing(string distribution)
-    {
-        using var machine = new Machine(distribution);
-        machine.Write("bundle", Bundle);
-        string script = NodePayload.Of(Proxy()).ApplyScript;
-
-        Succeeds(await machine.ApplyAsync(script), machine);
-        Assert.Equal(Bundle, machine.InRoot("/usr/local/bin/redis-ha-proxy"));
-        Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
-        Assert.Contains("/very-secret-token/", machine.Read("curl-config"), StringComparison.Ordinal);
-        Assert.DoesNotContain("very-secret-token", machine.Calls + machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
-        Assert.Matches("(?m)^setpriv --reuid=redis-ha-proxy .* -- .*/usr/local/bin/redis-ha-proxy.redis-ha-new check .*/proxy.json$", machine.Calls);
-        if (OperatingSystem.IsLinux())
-        {
-            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));
-        }
-
-        var before = machine.Files();
-        Succeeds(await machine.ApplyAsync(script), machine);
-        Assert.Equal(before, machine.Files());
-        Assert.DoesNotMatch("(?m)^curl |^systemctl restart redis-ha-proxy", machine.Calls);
-    }
-
-    [Theory]
-    [InlineData("ubuntu", "redis-server.service")]
-    [InlineData("ol", "redis.service")]
-    public async Task A_first_boot_does_all_but_what_needs_secrets_and_the_whole_payload_the_rest(string distribution, string unit)
-    {
-        using var machine = new Machine(distribution);
-        string firstBoot = NodePayload.Of(PayloadInputs.Redis()).FirstBootScript;
-
-        ShellResult result = await machine.ApplyAsync(firstBoot);
-
-        Succeeds(result, machine);
-        Assert.Contains("waits for its secrets", result.Output, StringComparison.Ordinal);
-        Assert.Equal(["awaits-secrets"], Markers(machine));
-        Assert.True(machine.Exists("packages/nftables") && machine.InRoot("/proc/sys/vm/swappiness") == "1\n", machine.Calls);
-        Assert.NotEmpty(machine.InRoot("/usr/local/libexec/redis-ha/firewall.sh"));
-        // A power cut now must not start a Redis without settings: its units stay masked.
-        Assert.Matches($"(?m)^systemctl mask {unit}$", machine.Calls);
-        Assert.DoesNotMatch("(?m)^systemctl (unmask|enable|start|restart) .*redis(-server|-sentinel)?.service", machine.Calls);
-        Assert.False(machine.Exists("root/etc/redis-ha/operator.password"));
-        ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "0"], Template.Read("common/wait-ready.sh"));
-        Assert.Equal((1, "not ready after 0 s: this node has done its first boot and waits for its secrets, which the rollout of pulumi up brings by SSH\n"), (wait.ExitCode, wait.Error));
-
-        // The same boot again, as after a power cut half-way, is no other.
-        Succeeds(await machine.ApplyAsync(firstBoot), machine);
-        Assert.Equal(["awaits-secrets"], Markers(machine));
-
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript), machine);
-        Assert.Equal(["configured", "ready"], Markers(machine));
-        Assert.True(machine.Exists($"active/{unit}") && machine.Exists("active/redis-sentinel.service"), machine.Calls);
-        Assert.Matches($"(?m)^systemctl unmask {unit} ", machine.Calls);
-
-        // User data that runs late (cloud-init clean, a slow first boot) takes nothing back.
-        var before = machine.Files();
-        result = await machine.ApplyAsync(firstBoot);
-        Succeeds(result, machine);
-        Assert.Contains("is configured already", result.Output, StringComparison.Ordinal);
-        Assert.Equal(before, machine.Files());
-        Assert.Empty(machine.Calls);
-    }
-
-    [SkippableTheory]
-    [InlineData("ubuntu", "ssh.service")]
-    [InlineData("ol", "sshd.service")]
-    public async Task Exactly_the_listed_keys_open_a_node(string distribution, string unit)
-    {
-        Skip.IfNot(Installed.Has("ssh-keygen"), "ssh-keygen is not installed");
-        using var machine = new Machine(distribution);
-        machine.WithoutStandIn("ssh-keygen");
-        machine.StandIn("systemctl", $"case $1 in cat) [ \"$2\" = {unit} ] ;; is-active) exit 3 ;; esac");
-        RedisNodeInputs inputs = PayloadInputs.Redis();
-
-        // At the first boot the keys are cloud-init's.
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).FirstBootScript), machine);
-        Assert.Empty(Directory.EnumerateFiles(Path.Combine(machine.Root, "etc/ssh"), "*", SearchOption.AllDirectories));
-
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript), machine);
-        Assert.Equal(inputs.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
-        Assert.Contains("\nAuthorizedKeysFile /etc/ssh/authorized_keys.d/%u\n", machine.InRoot("/etc/ssh/sshd_config.d/00-redis-ha.conf"), StringComparison.Ordinal);
-        // Checked before it is placed, and again before the server starts with it.
-        Assert.Matches($"(?ms)^sshd -t -f .*^sshd -t$.*^systemctl restart {unit}$", machine.Calls);
-
-        // Interrupted between the file and the restart: the next apply restarts.
-        File.Delete(Path.Combine(machine.Root, "var/lib/redis-ha/sshd"));
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript), machine);
-        Assert.Contains($"systemctl restart {unit}\n", machine.Calls, StringComparison.Ordinal);
-
-        // A leaver's key goes, without a restart.
-        RedisNodeInputs without = inputs with { Login = inputs.Login with { Keys = inputs.Login.Keys.Split('\n')[0] } };
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(without).ApplyScript), machine);
-        Assert.Equal(without.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
-        Assert.DoesNotContain($"restart {unit}", machine.Calls, StringComparison.Ordinal);
-
-        // What no server would read as a key never takes the place of one.
-        RedisNodeInputs bad = inputs with { Login = inputs.Login with { Keys = "not a key" } };
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(bad).ApplyScript)).ExitCode);
-        Assert.Contains("step: SSH keys", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
-        Assert.Equal(without.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
-        Assert.Throws<ArgumentException>(() => NodePayload.Of(inputs with { Login = inputs.Login with { Keys = " \n" } }).ApplyScript);
-    }
-
-    [Fact]
-    public async Task Settings_that_the_SSH_server_does_not_take_are_never_what_it_would_start_with()
-    {
-        using var machine = new Machine("ubuntu");
-        machine.StandIn("sshd", "exit 255");
-
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript)).ExitCode);
-
-        Assert.False(machine.Exists("root/etc/ssh/sshd_config.d/00-redis-ha.conf"));
-        Assert.DoesNotMatch("(?m)^systemctl restart sshd?.service", machine.Calls);
-    }
-
-    [Fact]
-    public async Task A_proxys_first_boot_fetches_nothing()
-    {
-        using var machine = new Machine("ubuntu");
-        machine.Write("bundle", Bundle);
-
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).FirstBootScript), machine);
-        Assert.Equal(["awaits-secrets"], Markers(machine));
-        Assert.DoesNotMatch("(?m)^curl |redis-ha-proxy.service", machine.Calls);
-
-        // A whole payload that fails leaves its reason, and the next one everything.
-        machine.Write("refuse", "1");
-        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript)).ExitCode);
-        Assert.Equal(["failed"], Markers(machine));
-        File.Delete(Path.Combine(machine.Root, "../refuse"));
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript), machine);
-        Assert.Equal(["configured", "ready"], Markers(machine));
-        Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
-    }
-
-    [Fact]
-    public async Task A_configuration_that_the_proxy_refuses_leaves_the_running_one_alone()
-    {
-        using var machine = new Machine("ubuntu");
-        machine.Write("bundle", Bundle);
-        Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript), machine);
-        string before = machine.InRoot("/etc/redis-ha-proxy/proxy.json");
-
-        machine.Write("refuse", "1");
-        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy() with { MaxConnections = 77 }).ApplyScript);
-
-        Assert.Equal(1, result.ExitCode);
-        Assert.Contains("the running proxy is left as it is: proxy.json: listen:", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
-        Assert.Equal(before, machine.InRoot("/etc/redis-ha-proxy/proxy.json"));
-        Assert.DoesNotMatch("(?m)^systemctl restart redis-ha-proxy", machine.Calls);
-        Assert.Empty(Directory.GetDirectories(Path.Combine(machine.Root, "etc/redis-ha-proxy")));
-    }
-
-    [Fact]
-    public async Task A_bundle_that_is_not_the_one_is_never_used()
-    {
-        using var machine = new Machine("ubuntu");
-        machine.Write("bundle", "#!/bin/bash\ntouch \"$MACHINE/run\"\n");
-        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript);
-
-        Assert.Equal(1, result.ExitCode);
-        Assert.Contains("has SHA-256", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
-        Assert.False(machine.Exists("run"));
-        Assert.False(machine.Exists("root/usr/local/bin/redis-ha-proxy") || machine.Exists("root/usr/local/bin/redis-ha-proxy.redis-ha-new"));
-    }
-
     [Fact]
     public async Task A_truncated_payload_does_nothing()
     {
@@ -534,12 +344,6 @@ public sealed class ApplyTests
         Assert.False(Directory.Exists(Path.Combine(machine.Root, "var")));
     }
 
-    private static ProxyNodeInputs Proxy() =>
-        PayloadInputs.Proxy() with { BundleSha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Bundle))) };
-
-    private static IEnumerable<string> Markers(Machine machine) =>
-        new[] { "awaits-secrets", "configured", "failed", "ready" }.Where(marker => machine.Exists($"root/var/lib/redis-ha/{marker}"));
-
     // What the boot rule leaves when redis-server has started: the settings it runs with.
     private static async Task BootAsync(Machine machine)
     {
@@ -547,7 +351,4 @@ public sealed class ApplyTests
         ShellResult result = await machine.RunAsync("bash", ["-c", ". \"$REDIS_HA_ROOT/usr/local/libexec/redis-ha/node.sh\" && settings >\"$REDIS_HA_ROOT/run/redis-ha/running.conf\""]);
         Assert.True(result.ExitCode == 0, result.ToString());
     }
-
-    private static void Succeeds(ShellResult result, Machine machine) =>
-        Assert.True(result.ExitCode == 0, $"{result}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}\n{machine.InRoot("/var/lib/redis-ha/failed")}");
 }

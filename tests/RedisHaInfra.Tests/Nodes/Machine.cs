@@ -170,6 +170,13 @@ internal sealed class Machine : IDisposable
         return await RunAsync("bash", ["-s"], script);
     }
 
+    /// <summary>Fails the test unless an apply has succeeded; shows its log.</summary>
+    public void Succeeds(ShellResult result) =>
+        Assert.True(result.ExitCode == 0, $"{result}\n{InRoot("/var/lib/redis-ha/apply.log")}\n{InRoot("/var/lib/redis-ha/failed")}");
+
+    /// <summary>The markers that an apply has left.</summary>
+    public IEnumerable<string> Markers => new[] { "awaits-secrets", "configured", "failed", "ready" }.Where(marker => Exists($"root/var/lib/redis-ha/{marker}"));
+
     public Task<ShellResult> RunAsync(string program, IEnumerable<string> arguments, string input = "") =>
         Shell.RunAsync(program, arguments, input, Environment);
 

@@ -69,7 +69,8 @@ public sealed class LoadReportTests
     public void Gaps_are_between_any_clients_writes_and_between_one_clients_own_answers()
     {
         // Client 1 is silent from 0.1 s to the end at 2 s, client 0 from 0.9 s to 1.3 s; a failure and a read are no acknowledged write.
-        var commands = Enumerable.Range(1, 9).Select(n => Append(0, n, 100 * n)).Append(Append(1, 1, 100)).Append(Append(0, 98, 1000) with { Failure = "reset" })
+        var commands = Enumerable.Range(1, 9).Select(n => Append(0, n, 100 * n))
+            .Append(Append(1, 1, 100)).Append(Append(0, 98, 1000) with { Failure = "reset" })
             .Append(Read(0, 1100)).Concat(Enumerable.Range(13, 7).Select(n => Append(0, n, 100 * n)));
         var report = Judge(commands, kept: Enumerable.Range(1, 20).Select(n => (0, (long)n)).Append((1, 1)).ToHashSet());
 
@@ -86,7 +87,8 @@ public sealed class LoadReportTests
         Assert.Equal(1100, report.LongestGapMilliseconds);
     }
 
-    private static LoadReport Judge(IEnumerable<LoadedCommand> commands, long counter = 1, long register = 3, int since = 0, HashSet<(int Client, long Value)>? kept = null)
+    private static LoadReport Judge(IEnumerable<LoadedCommand> commands, long counter = 1, long register = 3, int since = 0,
+        HashSet<(int Client, long Value)>? kept = null)
     {
         var all = commands.OrderBy(command => command.Answered).ToList();
         // A short journal ends soon, or its end would be an interruption.

@@ -38,7 +38,8 @@ public sealed class RuleSetTests
     [Fact]
     public void Each_interface_has_the_rules_of_its_groups_and_of_its_subnets_lists()
     {
-        Assert.Equal(["ip saddr 203.0.113.10/32 tcp dport 22-22 return", "ip saddr 0.0.0.0/0 icmp type 3 icmp code 4 return", "counter drop"], Chain("in_0a000002"));
+        Assert.Equal(["ip saddr 203.0.113.10/32 tcp dport 22-22 return", "ip saddr 0.0.0.0/0 icmp type 3 icmp code 4 return", "counter drop"],
+            Chain("in_0a000002"));
         Assert.Equal(["ip saddr 0.0.0.0/0 icmp type 3 icmp code 4 return", "counter drop"], Chain("in_0a000003"));
         Assert.Equal(["counter drop"], Chain("out_0a000003"));
     }
@@ -52,7 +53,8 @@ public sealed class RuleSetTests
 
     [Fact]
     public void Out_of_the_network_goes_only_who_has_a_route_and_through_the_internet_gateway_only_a_public_address() =>
-        Assert.Equal(["ip saddr 10.0.0.2 ip daddr 0.0.0.0/0 return", $"ip saddr 10.0.0.128/25 ip daddr {Addresses.ServicesCidr} return", "drop"], Chain("gateways"));
+        Assert.Equal(["ip saddr 10.0.0.2 ip daddr 0.0.0.0/0 return", $"ip saddr 10.0.0.128/25 ip daddr {Addresses.ServicesCidr} return", "drop"],
+            Chain("gateways"));
 
     [Theory]
     [InlineData(true, false)]
@@ -71,7 +73,13 @@ public sealed class RuleSetTests
     [Fact]
     public void A_balancer_sends_only_new_connections_to_a_backend()
     {
-        var set = new BackendSet { Name = "set", Backends = [new Backend("one", "10.0.0.131", 7000, false, false)], HealthCheck = new HealthCheck("TCP", 0, "/", 200, TimeSpan.Zero, TimeSpan.Zero, 1) };
+        var set = new BackendSet
+        {
+            Name = "set",
+            Backends = [new Backend("one", "10.0.0.131", 7000, false, false)],
+            HealthCheck = new HealthCheck("TCP", 0,
+            "/", 200, TimeSpan.Zero, TimeSpan.Zero, 1)
+        };
         var rules = RuleSet.ForBalancer(
             new Balancer { Id = "id", VnicName = "balancer", Address = "10.0.0.200", Listeners = [new Listener("l", 6379, "set")], BackendSets = [set] },
             new Dictionary<string, IReadOnlyList<Backend>> { ["set"] = set.Backends });

@@ -80,7 +80,8 @@ internal static class CommandLineProgram
     /// <exception cref="LabException">It does not.</exception>
     public static Lab Open(LabPaths paths) => StateStore.Exists(paths)
         ? new Lab(paths, new Progress(Console.Error))
-        : throw new LabException($"There is no lab \"{paths.Name}\" here; bring it up with `scripts/lab up{(paths.Name == "lab" ? "" : " --name " + paths.Name)}`.", LabException.Unusable);
+        : throw new LabException($"There is no lab \"{paths.Name}\" here; bring it up with `scripts/lab "
+            + $"up{(paths.Name == "lab" ? "" : " --name " + paths.Name)}`.", LabException.Unusable);
 
     private static Command Serve()
     {

@@ -46,7 +46,8 @@ internal static class InsideCommands
             Console.WriteLine($"--- cloud-init (/var/log/cloud-init-output.log)\n{subject.CloudInitTail(count)}");
             if (subject.Leader is not null)
             {
-                var journal = await HostCommand.RunAsync(subject.Inside(["journalctl", "--no-pager", "-n", count.ToString(System.Globalization.CultureInfo.InvariantCulture)]));
+                var journal = await HostCommand.RunAsync(subject.Inside(["journalctl", "--no-pager", "-n",
+                    count.ToString(System.Globalization.CultureInfo.InvariantCulture)]));
                 Console.WriteLine($"--- journal\n{journal.Output}{journal.Error}");
             }
 

@@ -99,7 +99,8 @@ internal static class LoadCommand
     {
         var seen = clients.Journal.Snapshot();
         return string.Create(CultureInfo.InvariantCulture,
-            $"{seen.Count(command => command.Failure is null)} commands answered, {seen.Count(command => command.Failure is not null && !command.IsRetry)} failed, {seen.Count(command => command.Failure is not null && command.IsRetry)} of these again when tried once more");
+            $"{seen.Count(command => command.Failure is null)} commands answered, {seen.Count(command => command.Failure is not null && !command.IsRetry)} "
+                + $"failed, {seen.Count(command => command.Failure is not null && command.IsRetry)} of these again when tried once more");
     }
 
     private static IEnumerable<string> Broken(LoadReport report, int exitCode, int? gap, int? failed)
@@ -111,12 +112,14 @@ internal static class LoadCommand
 
         if (!report.NothingLost)
         {
-            yield return $"{report.LostWrites} acknowledged writes lost, {report.CountedTwice} numbers of the counter given twice, {report.StaleReads} stale reads; 0 of each expected";
+            yield return $"{report.LostWrites} acknowledged writes lost, {report.CountedTwice} numbers of the counter given twice, {report.StaleReads} stale "
+                + $"reads; 0 of each expected";
         }
 
         if (gap is { } most && report.LongestGapMilliseconds > most)
         {
-            yield return string.Create(CultureInfo.InvariantCulture, $"no write was acknowledged for {report.LongestGapMilliseconds:0} ms; at most {most} ms expected");
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"no write was acknowledged for {report.LongestGapMilliseconds:0} ms; at most {most} ms expected");
         }
 
         if (failed is { } allowed && report.FailedWithRetry.Values.Sum() > allowed)
@@ -129,7 +132,8 @@ internal static class LoadCommand
     {
         var table = new Table().RoundedBorder().AddColumns("what clients saw", "");
         void Row(string what, FormattableString value) => table.AddRow(Markup.Escape(what), Markup.Escape(FormattableString.Invariant(value)));
-        string Kinds(IReadOnlyDictionary<string, int> kinds) => kinds.Count == 0 ? "none" : $"{kinds.Values.Sum()}: {string.Join(", ", kinds.Select(kind => $"{kind.Value} {kind.Key}"))}";
+        string Kinds(IReadOnlyDictionary<string, int> kinds) => kinds.Count == 0 ? "none"
+            : $"{kinds.Values.Sum()}: {string.Join(", ", kinds.Select(kind => $"{kind.Value} {kind.Key}"))}";
         Row("duration", $"{report.Seconds:0.0} s, {report.Commands} commands, {report.AcknowledgedWrites} acknowledged writes");
         Row("failed commands", $"{Kinds(report.Failed)}");
         Row("failed even with one retry", $"{Kinds(report.FailedWithRetry)}");

@@ -29,8 +29,10 @@ internal static class StatsCommand
             var stack = lab.State.Stack ?? throw new LabException("`up` has not run to its end; run it again.");
             var name = parsed.GetValue(machine) ?? stack.Nodes.First(node => node.Role == "proxy").Name;
             var proxy = stack.Nodes.FirstOrDefault(node => node.Role == "proxy" && node.Name == name) ?? throw new LabException(
-                $"\"{name}\" is not a proxy; the proxies are {string.Join(", ", stack.Nodes.Where(node => node.Role == "proxy").Select(node => node.Name))}.", LabException.Unusable);
-            await ServeAsync(lab, $"{proxy.Address}:{new Uri(stack.StatsPage).Port}", parsed.GetValue(port), new Uri(stack.StatsPage).AbsolutePath, cancellation);
+                $"\"{name}\" is not a proxy; the proxies are {string.Join(", ", stack.Nodes.Where(node => node.Role == "proxy").Select(node => node.Name))}.",
+                    LabException.Unusable);
+            await ServeAsync(lab, $"{proxy.Address}:{new Uri(stack.StatsPage).Port}", parsed.GetValue(port), new Uri(stack.StatsPage).AbsolutePath,
+                cancellation);
             return 0;
         }));
         return command;
@@ -49,7 +51,8 @@ internal static class StatsCommand
         }
 
         var bound = ((IPEndPoint)listener.LocalEndpoint).Port;
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{bound}{page}   (user admin, password in {lab.Paths.AdminPasswordFile}; Ctrl-C ends it)"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"http://127.0.0.1:{bound}{page}   (user admin, password in {lab.Paths.AdminPasswordFile}; Ctrl-C ends it)"));
         try
         {
             while (true)
@@ -68,7 +71,9 @@ internal static class StatsCommand
     {
         var command = lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", OperatorKey.Config(lab.Paths), "-o", "BatchMode=yes", "-W", target, "bastion"]);
         using var owner = client;
-        using var tunnel = Process.Start(new ProcessStartInfo(Installed.Path(command[0])!, command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        using var tunnel = Process.Start(new ProcessStartInfo(Installed.Path(command[0])!,
+            command.Skip(1))
+        { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         try
         {
             var stream = client.GetStream();

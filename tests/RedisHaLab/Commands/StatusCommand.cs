@@ -42,7 +42,8 @@ internal static class StatusCommand
                 Show(status);
             }
 
-            return status is { IsComplete: true } && status.Machines.All(machine => machine.Phase == "ready" && !machine.IsCut) && status.Services.All(service => service.Runs) ? 0 : 1;
+            return status is { IsComplete: true } && status.Machines.All(machine => machine.Phase == "ready" && !machine.IsCut)
+                && status.Services.All(service => service.Runs) ? 0 : 1;
         }));
         return command;
     }
@@ -52,7 +53,8 @@ internal static class StatusCommand
         lab.Paths.Name,
         lab.State.Stack is not null,
         await Task.WhenAll(lab.Machines().Select(machine => LineAsync(lab, machine))),
-        [new(ServiceProcesses.NameService, lab.Services.Runs(ServiceProcesses.NameService)), new(ServiceProcesses.CloudServices, lab.Services.Runs(ServiceProcesses.CloudServices))],
+        [new(ServiceProcesses.NameService, lab.Services.Runs(ServiceProcesses.NameService)),
+            new(ServiceProcesses.CloudServices, lab.Services.Runs(ServiceProcesses.CloudServices))],
         BackendHealth.Read(lab.Paths));
 
     private static async Task<MachineStatus> LineAsync(Lab lab, Machine machine)
@@ -80,7 +82,8 @@ internal static class StatusCommand
                 string does = role.First switch
                 {
                     "master" => "master",
-                    "slave" => $"replica of {cluster.Redis.FirstOrDefault(node => node.Address == role.Items[1].Text)?.Name ?? role.Items[1].Text}, link {role.Items[3].Text}",
+                    "slave" => $"replica of {cluster.Redis.FirstOrDefault(node => node.Address == role.Items[1].Text)?.Name ?? role.Items[1].Text}, link "
+                        + $"{role.Items[3].Text}",
                     _ => role.ToString(),
                 };
                 string found = (await cluster.ShellAsync(name, "systemctl show --property StatusText --value redis-ha-watch")).Output.Trim();
@@ -102,7 +105,8 @@ internal static class StatusCommand
         var machines = new Table().RoundedBorder().AddColumns("machine", "address", "public", "state", "network", "does");
         foreach (var machine in status.Machines)
         {
-            machines.AddRow(machine.Name, machine.Address, machine.PublicAddress ?? "", machine.Phase, machine.IsCut ? "cut" : "connected", Markup.Escape(machine.Does));
+            machines.AddRow(machine.Name, machine.Address, machine.PublicAddress ?? "", machine.Phase, machine.IsCut ? "cut" : "connected",
+                Markup.Escape(machine.Does));
         }
 
         AnsiConsole.Write(machines);

@@ -60,7 +60,8 @@ internal static class UpCommand
         lab.Progress.Say("waiting until a client can write through the balancer");
         if (await new ClusterView(lab).WaitForWritesAsync(ReadyLimit) is { } answer)
         {
-            throw new LabException($"No client can write through {stack.Endpoint}; the last answer: {answer}. See `scripts/lab status` and `scripts/lab logs MACHINE`.");
+            throw new LabException($"No client can write through {stack.Endpoint}; the last answer: {answer}. See `scripts/lab status` and `scripts/lab "
+                + $"logs MACHINE`.");
         }
     }
 

@@ -15,6 +15,7 @@ internal static class Verbs
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("verbs.txt")!;
         using var reader = new StreamReader(stream);
         // VERB, its arguments, what it does: separated by tabs.
-        return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')).ToDictionary(parts => parts[0], parts => parts[2]);
+        return reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t')).ToDictionary(parts => parts[0],
+            parts => parts[2]);
     }
 }

@@ -24,7 +24,8 @@ internal static class VerifyCommand
         {
             using var exclusive = InstanceLock.Take(paths);
             using var lab = CommandLineProgram.Open(paths);
-            var checks = new CheckList(result => lab.Progress.Say($"{(result.Passed ? "ok    " : "FAILED")}  {result.Name}{(result.Passed ? "" : ": " + result.Detail)}"));
+            var checks = new CheckList(result => lab.Progress.Say($"{(result.Passed ? "ok    " : "FAILED")}  "
+                + $"{result.Name}{(result.Passed ? "" : ": " + result.Detail)}"));
             await new Acceptance(new ClusterView(lab), checks).RunAsync();
             if (parsed.GetValue(json))
             {

@@ -39,7 +39,8 @@ internal static class ControlGroup
             var removed = await Eventually.HoldsWithinAsync(() => TryRemove(directory), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(20));
             if (!removed)
             {
-                throw new LabException($"The control group {directory} cannot be removed; processes in it: {string.Join(' ', ReadLines(Path.Combine(directory, "cgroup.procs")))}.");
+                throw new LabException($"The control group {directory} cannot be removed; processes in it: "
+                    + $"{string.Join(' ', ReadLines(Path.Combine(directory, "cgroup.procs")))}.");
             }
         }
 

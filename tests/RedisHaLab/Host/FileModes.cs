@@ -23,7 +23,8 @@ internal static class FileModes
     {
         var temporary = path + ".new";
         File.Delete(temporary);
-        using (var stream = new FileStream(temporary, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = SecretFile }))
+        using (var stream = new FileStream(temporary,
+            new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = SecretFile }))
         using (var writer = new StreamWriter(stream))
         {
             writer.Write(content);

@@ -46,7 +46,8 @@ internal static class HostCommand
         }
         catch (FileNotFoundException e)
         {
-            throw new LabException($"The program `{e.FileName}` is not installed. Run `scripts/lab up`, which installs what the lab needs.", LabException.Unusable, e);
+            throw new LabException($"The program `{e.FileName}` is not installed. Run `scripts/lab up`, which installs what the lab needs.",
+                LabException.Unusable, e);
         }
         catch (TimeoutException e)
         {

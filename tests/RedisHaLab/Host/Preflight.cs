@@ -21,7 +21,8 @@ internal static class Preflight
     {
         if (!OperatingSystem.IsLinux())
         {
-            throw new LabException($"The lab needs Linux (this is {RuntimeInformation.OSDescription}): run it on a Linux machine or in a virtual machine.", LabException.Unusable);
+            throw new LabException($"The lab needs Linux (this is {RuntimeInformation.OSDescription}): run it on a Linux machine or in a virtual machine.",
+                LabException.Unusable);
         }
 
         if (!Environment.IsPrivilegedProcess)
@@ -37,12 +38,14 @@ internal static class Preflight
         var missing = Programs.Where(program => Installed.Path(program.Program) is null).Select(program => program.Package).Distinct().ToList();
         if (missing.Count > 0)
         {
-            throw new LabException($"Packages are missing: run `apt-get install {string.Join(' ', missing)}` (scripts/lab does it by itself unless told not to).", LabException.Unusable);
+            throw new LabException($"Packages are missing: run `apt-get install {string.Join(' ', missing)}` (scripts/lab does it by itself unless "
+                + $"told not to).", LabException.Unusable);
         }
 
         if (ControlGroup.Hierarchies().Count == 0)
         {
-            throw new LabException("No control group hierarchy is mounted, neither version 2 nor systemd's of version 1; mount one: `mount -t cgroup2 none /sys/fs/cgroup`.", LabException.Unusable);
+            throw new LabException("No control group hierarchy is mounted, neither version 2 nor systemd's of version 1; mount one: `mount -t cgroup2 none "
+                + "/sys/fs/cgroup`.", LabException.Unusable);
         }
 
         await TryOverlayAsync();
@@ -71,7 +74,8 @@ internal static class Preflight
                 "-o", $"lowerdir={place}/lower,upperdir={place}/upper,workdir={place}/work", root]);
             if (mount.ExitCode != 0)
             {
-                throw new LabException($"overlayfs does not work over /var/lib ({HostCommand.Tail(mount.Error, 1)}): load the kernel module `overlay`, or give /var/lib/redis-ha-lab a file system of its own that is not an overlay.", LabException.Unusable);
+                throw new LabException($"overlayfs does not work over /var/lib ({HostCommand.Tail(mount.Error, 1)}): load the kernel module `overlay`, or "
+                    + $"give /var/lib/redis-ha-lab a file system of its own that is not an overlay.", LabException.Unusable);
             }
         }
         finally
@@ -111,7 +115,8 @@ internal static class Preflight
         var result = await HostCommand.RunAsync(command, input);
         if (result.ExitCode != 0)
         {
-            throw new LabException($"The kernel does not offer {feature} ({result.Error.Trim().Split('\n')[0]}): load or enable it; in a container, run the lab on its host or in a virtual machine.", LabException.Unusable);
+            throw new LabException($"The kernel does not offer {feature} ({result.Error.Trim().Split('\n')[0]}): load or enable it; in a container, run the "
+                + $"lab on its host or in a virtual machine.", LabException.Unusable);
         }
     }
 }

@@ -31,13 +31,19 @@ internal sealed class Progress
     {
         var begun = _clock.Elapsed;
         Say(what + " ...");
-        var task = step();
-        while (await Task.WhenAny(task, Task.Delay(TimeSpan.FromSeconds(15))) != task)
+        await WhileAsync(what, step());
+        Say(string.Create(CultureInfo.InvariantCulture, $"{what}: done in {(_clock.Elapsed - begun).TotalSeconds:0.0} s"));
+    }
+
+    /// <summary>Waits for what has begun and says that it goes on, every 15 s unless <paramref name="every"/> says otherwise.</summary>
+    public async Task WhileAsync(string what, Task task, TimeSpan? every = null)
+    {
+        var begun = _clock.Elapsed;
+        while (await Task.WhenAny(task, Task.Delay(every ?? TimeSpan.FromSeconds(15))) != task)
         {
             Say(string.Create(CultureInfo.InvariantCulture, $"{what}: still running, {(_clock.Elapsed - begun).TotalSeconds:0} s so far"));
         }
 
         await task;
-        Say(string.Create(CultureInfo.InvariantCulture, $"{what}: done in {(_clock.Elapsed - begun).TotalSeconds:0.0} s"));
     }
 }

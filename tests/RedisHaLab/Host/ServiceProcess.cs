@@ -58,7 +58,8 @@ internal sealed record ServiceProcess
         await HostCommand.RunAsync(["systemctl", "reset-failed", Unit]);
         await HostCommand.RequireAsync(["systemd-run", "--quiet", "--collect", "--unit=" + Unit, "--description=Redis HA lab: " + Name,
             "-p", "Delegate=yes", "-p", "KillMode=mixed", "-p", "LimitNOFILE=524288",
-            "-p", "StandardOutput=append:" + LogFile, "-p", "StandardError=append:" + LogFile, "--", Installed.Path(Command[0]) ?? Command[0], .. Command.Skip(1)]);
+            "-p", "StandardOutput=append:" + LogFile, "-p", "StandardError=append:" + LogFile, "--", Installed.Path(Command[0]) ?? Command[0],
+                .. Command.Skip(1)]);
         var pid = await HostCommand.RequireAsync(["systemctl", "show", "--property=MainPID", "--value", Unit]);
         return ProcessIdentity.Of(int.Parse(pid.Trim(), CultureInfo.InvariantCulture));
     }

@@ -131,7 +131,11 @@ internal sealed class Lab : IDisposable
 
         spec = spec with { Layers = made?.InstanceId == spec.InstanceId ? made.Layers : [image.TweakDirectory, image.RootDirectory] };
         // In the order of their addresses, whatever the order in which they came.
-        Store.Update(state => state with { Machines = state.Machines.With(spec, machine => machine.Name).OrderBy(machine => Addresses.LinkName(machine.Address), StringComparer.Ordinal).ToList() });
+        Store.Update(state => state with
+        {
+            Machines = state.Machines.With(spec,
+            machine => machine.Name).OrderBy(machine => Addresses.LinkName(machine.Address), StringComparer.Ordinal).ToList()
+        });
         await ChangeNetworkAsync(network => network with { Vnics = network.Vnics.With(vnic, item => item.Name) });
         await StartMachineAsync(spec.Name);
     }
@@ -199,10 +203,12 @@ internal sealed class Lab : IDisposable
     }
 
     /// <summary>Waits until the machines' cloud-init has finished, well or not.</summary>
-    /// <exception cref="LabException">One did not within <paramref name="patience"/>, or is off; the message shows its console and cloud-init's log.</exception>
+    /// <exception cref="LabException">One did not within <paramref name="patience"/>, or is off; the message shows its console and cloud-init's
+    /// log.</exception>
     public async Task WaitForBootAsync(TimeSpan patience)
     {
-        await Eventually.HoldsWithinAsync(() => Machines().All(machine => machine.Phase() is not MachinePhase.Booting), patience, TimeSpan.FromMilliseconds(100));
+        await Eventually.HoldsWithinAsync(() => Machines().All(machine => machine.Phase() is not MachinePhase.Booting), patience,
+            TimeSpan.FromMilliseconds(100));
         if (Machines().FirstOrDefault(machine => machine.Phase() is MachinePhase.Booting or MachinePhase.Off) is { } bad)
         {
             throw new LabException(Report(bad));

@@ -1,5 +1,7 @@
 // What a load says of a change: pure arithmetic on the journal and on what the cluster has kept.
 
+using System.Globalization;
+
 namespace RedisHaLab.Load;
 
 /// <summary>A time in which no write of any client was acknowledged.</summary>
@@ -83,7 +85,8 @@ internal sealed record LoadReport
                 .Select(gap => new Interruption(Math.Round((gap.Begin - since).TotalSeconds, 2), Math.Round(gap.Length.TotalMilliseconds)))
                 .ToList(),
             LongestGapMilliseconds = Longest(gaps),
-            LongestClientGapMilliseconds = good.GroupBy(command => command.Client).Select(client => Longest(Gaps(client.Select(command => command.Answered), since, until))).DefaultIfEmpty().Max(),
+            LongestClientGapMilliseconds = good.GroupBy(command => command.Client).Select(client => Longest(Gaps(client.Select(command => command.Answered),
+                since, until))).DefaultIfEmpty().Max(),
             LostWrites = lost.Count,
             Lost = lost.Take(Examples).ToList(),
             CountedTwice = numbers.Count - numbers.Distinct().Count() + numbers.Count(number => number > counter),
@@ -123,6 +126,8 @@ internal sealed record LoadReport
         });
     }
 
-    private static string Describe(LoadedCommand write) => FormattableString.Invariant(
-        $"{(write.Kind == LoadKind.Append ? $"value {write.Value} of client {write.Client}" : $"register {write.Value}")}, acknowledged at {write.Answered.TotalSeconds:0.000} s");
+    private static string Describe(LoadedCommand write) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{(write.Kind == LoadKind.Append ? $"value {write.Value} of client {write.Client}" : $"register {write.Value}")}, acknowledged at "
+            + $"{write.Answered.TotalSeconds:0.000} s");
 }

@@ -22,7 +22,8 @@ internal static class Disk
         var missing = machine.Layers.FirstOrDefault(layer => !Directory.Exists(layer));
         if (missing is not null)
         {
-            throw new LabException($"The disk of {machine.Name} lies over {missing}, which is gone from the cache. Run `scripts/lab down`, then `scripts/lab up`.");
+            throw new LabException($"The disk of {machine.Name} lies over {missing}, which is gone from the cache. Run `scripts/lab down`, then "
+                + $"`scripts/lab up`.");
         }
 
         if (!Exists(paths, machine))
@@ -81,7 +82,8 @@ internal static class Disk
         var userData = machine.Metadata.GetValueOrDefault("user_data") ?? "";
         await File.WriteAllBytesAsync(Path.Combine(seed, "user-data"), Convert.FromBase64String(userData));
         File.SetUnixFileMode(Path.Combine(seed, "user-data"), FileModes.SecretFile);
-        var keys = (machine.Metadata.GetValueOrDefault("ssh_authorized_keys") ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var keys = (machine.Metadata.GetValueOrDefault("ssh_authorized_keys") ?? "").Split('\n',
+            StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var fullName = machine.Domain is null ? machine.Name : $"{machine.Name}.{machine.Domain}";
         await File.WriteAllTextAsync(Path.Combine(seed, "meta-data"), string.Create(CultureInfo.InvariantCulture, $"""
             instance-id: {machine.InstanceId}

@@ -44,10 +44,12 @@ internal sealed record Distribution
         var id = release.GetValueOrDefault("ID", "?");
         if (id is not ("debian" or "ubuntu") || !release.TryGetValue("VERSION_CODENAME", out var codeName))
         {
-            throw new LabException($"The lab builds its machines from the host's own distribution and knows Debian and Ubuntu; this is {release.GetValueOrDefault("PRETTY_NAME", id)}. Run it on one of those, or in a virtual machine with one.", LabException.Unusable);
+            throw new LabException($"The lab builds its machines from the host's own distribution and knows Debian and Ubuntu; this is "
+                + $"{release.GetValueOrDefault("PRETTY_NAME", id)}. Run it on one of those, or in a virtual machine with one.", LabException.Unusable);
         }
 
-        var targets = await HostCommand.RequireAsync(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(CODENAME)|$(RELEASE)|$(COMPONENT)", "Created-By: Packages"]);
+        var targets = await HostCommand.RequireAsync(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(CODENAME)|$(RELEASE)|$(COMPONENT)",
+            "Created-By: Packages"]);
         var sources = targets.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split('|'))
             .Where(fields => fields.Length == 4 && (fields[2] == codeName || fields[2] == codeName + "-updates" || fields[2] == codeName + "-security"))
@@ -56,7 +58,8 @@ internal sealed record Distribution
             .ToList();
         if (!sources.Any(source => source.Suite == codeName))
         {
-            throw new LabException($"apt knows no repository of {codeName} (see `apt-get indextargets`). Configure the distribution's repository in /etc/apt/sources.list and run `apt-get update`.", LabException.Unusable);
+            throw new LabException($"apt knows no repository of {codeName} (see `apt-get indextargets`). Configure the distribution's repository in "
+                + $"/etc/apt/sources.list and run `apt-get update`.", LabException.Unusable);
         }
 
         var settings = await HostCommand.RequireAsync(["apt-config", "dump"]);
@@ -74,7 +77,8 @@ internal sealed record Distribution
     /// <summary>The sources as lines of sources.list(5).</summary>
     public string SourcesList() => string.Concat(Sources
         .GroupBy(source => (source.Uri, source.Suite))
-        .Select(group => string.Create(CultureInfo.InvariantCulture, $"deb {group.Key.Uri} {group.Key.Suite} {string.Join(' ', group.Select(source => source.Component).Distinct())}\n")));
+        .Select(group => string.Create(CultureInfo.InvariantCulture,
+            $"deb {group.Key.Uri} {group.Key.Suite} {string.Join(' ', group.Select(source => source.Component).Distinct())}\n")));
 
     /// <summary>Environment for programs that fetch by themselves, such as debootstrap.</summary>
     public IReadOnlyDictionary<string, string> FetchEnvironment()

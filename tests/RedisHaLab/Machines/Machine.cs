@@ -79,7 +79,8 @@ internal sealed class Machine
         var supervisor = await process.StartAsync();
         PidFile.Write(_paths, Spec.Name, supervisor);
         ProcessIdentity? leader = null;
-        await Eventually.HoldsWithinAsync(() => (leader = FindLeader(supervisor)) is not null || !supervisor.IsAlive, TimeSpan.FromSeconds(20), TimeSpan.FromMilliseconds(10));
+        await Eventually.HoldsWithinAsync(() => (leader = FindLeader(supervisor)) is not null || !supervisor.IsAlive, TimeSpan.FromSeconds(20),
+            TimeSpan.FromMilliseconds(10));
         if (leader is null)
         {
             throw new LabException($"{Spec.Name} did not start. Its console ({console}) ends with:{Environment.NewLine}{ConsoleTail(20)}");
@@ -124,7 +125,8 @@ internal sealed class Machine
     {
         var leader = Leader ?? throw new LabException($"{Spec.Name} is off; start it with `scripts/lab start {Spec.Name}`.");
         string[] term = terminal && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } value ? ["TERM=" + value] : [];
-        return ["nsenter", "-t", leader.Pid.ToString(CultureInfo.InvariantCulture), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", .. InnerEnvironment, .. term, .. command];
+        return ["nsenter", "-t", leader.Pid.ToString(CultureInfo.InvariantCulture), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", .. InnerEnvironment,
+            .. term, .. command];
     }
 
     /// <summary>The last lines of the console.</summary>

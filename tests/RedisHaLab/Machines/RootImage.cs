@@ -62,7 +62,8 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
 
         var root = Path.Combine(building, "root");
         Directory.CreateDirectory(root);
-        progress.Say($"building the machines' base root from {distribution.Id} {distribution.CodeName} (once; about a minute and 600 MB in {LabPaths.CacheDirectory})");
+        progress.Say($"building the machines' base root from {distribution.Id} {distribution.CodeName} (once; about a minute and 600 MB in "
+            + $"{LabPaths.CacheDirectory})");
         await progress.StepAsync("base root 1/4: debootstrap", () => DebootstrapAsync(distribution, root));
         await progress.StepAsync("base root 2/4: security updates", () => UpgradeAsync(root));
         await progress.StepAsync($"base root 3/4: {Installed.Length} packages of a cloud image", () => InstallAsync(root, [], Installed));
@@ -103,7 +104,8 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
         FileStream? held = null;
         await progress.StepAsync("another command is building the machines' base root; waiting for its end", async () =>
             await Eventually.HoldsWithinAsync(() => (held = TryLock(path)) is not null, BuildLimit, TimeSpan.FromMilliseconds(200)));
-        return held ?? throw new LabException($"Another command has been building the base root for {BuildLimit.TotalMinutes:0} minutes. Wait for its end, then try again.", LabException.Failed);
+        return held ?? throw new LabException($"Another command has been building the base root for {BuildLimit.TotalMinutes:0} minutes. Wait for its end, "
+            + $"then try again.", LabException.Failed);
     }
 
     private static FileStream? TryLock(string path)
@@ -173,7 +175,8 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
             await File.WriteAllBytesAsync(Path.Combine(repository, name), content);
             var control = await HostCommand.RequireAsync(["dpkg-deb", "--field", file]);
             index.Append(control.TrimEnd()).Append('\n')
-                .Append(CultureInfo.InvariantCulture, $"Filename: ./{name}\nSize: {content.Length}\nSHA256: {Convert.ToHexStringLower(SHA256.HashData(content))}\n\n");
+                .Append(CultureInfo.InvariantCulture,
+                    $"Filename: ./{name}\nSize: {content.Length}\nSHA256: {Convert.ToHexStringLower(SHA256.HashData(content))}\n\n");
         }
 
         await File.WriteAllTextAsync(Path.Combine(repository, "Packages"), index.ToString());
@@ -181,7 +184,8 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
     }
 
     private static Task<string> InRootAsync(string root, string[] command) => HostCommand.RequireAsync(
-        ["unshare", "--mount", "--propagation", "private", "chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", .. command],
+        ["unshare", "--mount", "--propagation", "private", "chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8",
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", .. command],
         timeout: BuildLimit);
 
     private static void Finish(string root)

@@ -81,7 +81,8 @@ internal static class RuleSet
         text.AppendLine("    type nat hook prerouting priority dstnat; policy accept;");
         foreach (var listener in balancer.Listeners)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"    ip daddr {balancer.Address} tcp dport {listener.Port} tcp flags & (fin | syn | rst | ack) == syn jump listener_{listener.Port}");
+            text.AppendLine(CultureInfo.InvariantCulture,
+                $"    ip daddr {balancer.Address} tcp dport {listener.Port} tcp flags & (fin | syn | rst | ack) == syn jump listener_{listener.Port}");
         }
 
         text.AppendLine("  }");
@@ -90,7 +91,8 @@ internal static class RuleSet
             var backends = serving.GetValueOrDefault(listener.BackendSet) ?? [];
             for (var i = 0; i < backends.Count; i++)
             {
-                text.AppendLine(CultureInfo.InvariantCulture, $"  chain backend_{listener.Port}_{i} {{ meta l4proto tcp dnat to {backends[i].Address}:{backends[i].Port}; }}");
+                text.AppendLine(CultureInfo.InvariantCulture,
+                    $"  chain backend_{listener.Port}_{i} {{ meta l4proto tcp dnat to {backends[i].Address}:{backends[i].Port}; }}");
             }
 
             text.AppendLine(CultureInfo.InvariantCulture, $"  chain listener_{listener.Port} {{");
@@ -98,7 +100,8 @@ internal static class RuleSet
             {
                 // FIVE_TUPLE: one connection stays with one backend, two connections of a client may differ.
                 var map = string.Join(", ", backends.Select((_, i) => $"{i} : goto backend_{listener.Port}_{i}"));
-                text.AppendLine(CultureInfo.InvariantCulture, $"    jhash ip saddr . tcp sport . ip daddr . tcp dport mod {backends.Count} seed 0x6379 vmap {{ {map} }}");
+                text.AppendLine(CultureInfo.InvariantCulture,
+                    $"    jhash ip saddr . tcp sport . ip daddr . tcp dport mod {backends.Count} seed 0x6379 vmap {{ {map} }}");
             }
 
             text.AppendLine("  }");
@@ -169,7 +172,8 @@ internal static class RuleSet
         var subnet = model.Subnets.FirstOrDefault(subnet => subnet.Id == vnic.SubnetId);
         var owners = vnic.GroupIds.Concat(subnet?.SecurityListIds ?? []).ToHashSet(StringComparer.Ordinal);
         text.AppendLine(CultureInfo.InvariantCulture, $"  chain {Chain(vnic, direction)} {{");
-        foreach (var rule in model.Rules.Where(rule => rule.Direction == direction && owners.Contains(rule.OwnerId)).Select(rule => Match(model, rule)).Distinct())
+        foreach (var rule in model.Rules.Where(rule => rule.Direction == direction
+            && owners.Contains(rule.OwnerId)).Select(rule => Match(model, rule)).Distinct())
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"    {rule} return");
         }

@@ -30,7 +30,8 @@ internal sealed class VcnNetwork : IDisposable
 
     /// <summary>Namespaces of the instance that exist.</summary>
     public IReadOnlyList<string> Existing() => Directory.Exists("/run/netns")
-        ? Directory.GetFiles("/run/netns").Select(file => Path.GetFileName(file)).Where(name => name.StartsWith(_paths.NamespacePrefix, StringComparison.Ordinal)).ToList()
+        ? Directory.GetFiles("/run/netns").Select(file => Path.GetFileName(file)).Where(name => name.StartsWith(_paths.NamespacePrefix,
+            StringComparison.Ordinal)).ToList()
         : [];
 
     /// <summary>The command line that runs a program in a namespace of the instance.</summary>
@@ -46,7 +47,8 @@ internal sealed class VcnNetwork : IDisposable
             {
                 await CreateAsync(NetworkRole);
                 await SysctlAsync(NetworkRole, "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0",
-                    "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1",
+                    "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0", "net.ipv6.conf.all.disable_ipv6=1",
+                        "net.ipv6.conf.default.disable_ipv6=1",
                     // A balancer that ends a session does not know its numbers (Services/SessionReset.cs).
                     "net.netfilter.nf_conntrack_tcp_be_liberal=1");
                 await IpAsync(NetworkRole,
@@ -112,7 +114,8 @@ internal sealed class VcnNetwork : IDisposable
             await IpAsync(NetworkRole, $"link set {link} up", $"route replace {vnic.Address}/32 dev {link}");
             if (configure)
             {
-                await SysctlAsync(vnic.Name, "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv4.conf.all.send_redirects=0", "net.ipv4.conf.default.send_redirects=0");
+                await SysctlAsync(vnic.Name, "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1", "net.ipv4.conf.all.send_redirects=0",
+                    "net.ipv4.conf.default.send_redirects=0");
                 await IpAsync(vnic.Name,
                     "link set lo up",
                     $"addr add {vnic.Address}/{Addresses.PrefixLength(subnet.Cidr)} dev eth0",
@@ -141,7 +144,8 @@ internal sealed class VcnNetwork : IDisposable
     }
 
     /// <summary>Turns a namespace into one that forwards, as a load balancer's does.</summary>
-    public Task EnableForwardingAsync(string role) => SysctlAsync(role, "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=0");
+    public Task EnableForwardingAsync(string role) =>
+        SysctlAsync(role, "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.eth0.rp_filter=0");
 
     /// <summary>Loads the network's rules in one transaction; established connections stay.</summary>
     public async Task ApplyAsync(NetworkModel model)

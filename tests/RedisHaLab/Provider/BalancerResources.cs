@@ -41,11 +41,13 @@ internal sealed class BalancerResources
         var name = known?.VnicName ?? (_lab.State.Network.Balancers.Count == 0 ? "balancer" : $"balancer{_lab.State.Network.Balancers.Count + 1}");
         var address = inputs.Text("assignedPrivateIpv4");
         await _lab.AddVnicAsync(
-            new Vnic { Name = name, Address = address, SubnetId = inputs.Text("subnetId"), GroupIds = inputs.Texts("networkSecurityGroupIds") }, configure: true);
+            new Vnic { Name = name, Address = address, SubnetId = inputs.Text("subnetId"), GroupIds = inputs.Texts("networkSecurityGroupIds") },
+                configure: true);
         await _lab.Network.EnableForwardingAsync(name);
         await _lab.ChangeNetworkAsync(network => network with
         {
-            Balancers = network.Balancers.With((known ?? new Balancer { Id = id, VnicName = name, Address = address }) with { Address = address }, balancer => balancer.Id),
+            Balancers = network.Balancers.With((known ?? new Balancer { Id = id, VnicName = name, Address = address }) with { Address = address },
+                balancer => balancer.Id),
         });
         return new Made(id, new Dictionary<string, object>
         {
@@ -89,7 +91,8 @@ internal sealed class BalancerResources
             throw new LabException($"the lab's balancer checks by HTTP or TCP, not by {set.HealthCheck.Protocol}.");
         }
 
-        await ChangeAsync(inputs.Text("networkLoadBalancerId"), balancer => balancer with { BackendSets = balancer.BackendSets.With(set, other => other.Name) });
+        await ChangeAsync(inputs.Text("networkLoadBalancerId"),
+            balancer => balancer with { BackendSets = balancer.BackendSets.With(set, other => other.Name) });
         return new Made(registration.Known?.Id ?? $"{inputs.Text("networkLoadBalancerId")}/backendSets/{set.Name}");
     }
 
@@ -102,7 +105,8 @@ internal sealed class BalancerResources
         }
 
         var listener = new Listener(inputs.Text("name"), inputs.Number("port") ?? 0, inputs.Text("defaultBackendSetName"));
-        await ChangeAsync(inputs.Text("networkLoadBalancerId"), balancer => balancer with { Listeners = balancer.Listeners.With(listener, other => other.Name) });
+        await ChangeAsync(inputs.Text("networkLoadBalancerId"),
+            balancer => balancer with { Listeners = balancer.Listeners.With(listener, other => other.Name) });
         return new Made(registration.Known?.Id ?? $"{inputs.Text("networkLoadBalancerId")}/listeners/{listener.Name}");
     }
 

@@ -21,13 +21,16 @@ internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
     public object Answer(string token, ImmutableDictionary<string, object> arguments) => token switch
     {
         "oci:Identity/getAvailabilityDomains:getAvailabilityDomains" => List("availabilityDomains", Enumerable.Range(1, 3).Select(i => Item(
-            ("name", $"LAB:LAB-AD-{i}"), ("id", $"ocid1.availabilitydomain.oc1..lab{i}"), ("compartmentId", arguments.GetValueOrDefault("compartmentId") as string ?? "")))),
+            ("name", $"LAB:LAB-AD-{i}"), ("id", $"ocid1.availabilitydomain.oc1..lab{i}"),
+                ("compartmentId", arguments.GetValueOrDefault("compartmentId") as string ?? "")))),
         "oci:Identity/getFaultDomains:getFaultDomains" => List("faultDomains", Enumerable.Range(1, 3).Select(i => Item(
-            ("name", $"FAULT-DOMAIN-{i}"), ("id", $"ocid1.faultdomain.oc1..lab{i}"), ("availabilityDomain", arguments.GetValueOrDefault("availabilityDomain") as string ?? "")))),
+            ("name", $"FAULT-DOMAIN-{i}"), ("id", $"ocid1.faultdomain.oc1..lab{i}"),
+                ("availabilityDomain", arguments.GetValueOrDefault("availabilityDomain") as string ?? "")))),
         "oci:Core/getServices:getServices" => List("services",
         [
             Item(("id", "ocid1.service.oc1.lab.storage"), ("cidrBlock", "oci-lab-objectstorage"), ("name", "OCI LAB Object Storage"), ("description", "")),
-            Item(("id", "ocid1.service.oc1.lab.all"), ("cidrBlock", Addresses.ServicesCidrBlock), ("name", "All LAB Services In Oracle Services Network"), ("description", "")),
+            Item(("id", "ocid1.service.oc1.lab.all"), ("cidrBlock", Addresses.ServicesCidrBlock), ("name", "All LAB Services In Oracle Services Network"),
+                ("description", "")),
         ]),
         "oci:Core/getImages:getImages" => List("images", [Item(("id", "ocid1.image.oc1.lab.host"), ("displayName", _image))]),
         "oci:ObjectStorage/getNamespace:getNamespace" => Item(("namespace", ObjectNamespace)),

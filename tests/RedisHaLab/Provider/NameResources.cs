@@ -23,7 +23,8 @@ internal sealed class NameResources
     private async Task<Made> RecordsAsync(Registration registration)
     {
         var domain = registration.Inputs.Text("domain");
-        var records = registration.Inputs.Objects("items").Where(item => item.Text("rtype") == "A").Select(item => new HostRecord(domain, item.Text("rdata"))).ToList();
+        var records = registration.Inputs.Objects("items").Where(item => item.Text("rtype") == "A").Select(item => new HostRecord(domain,
+            item.Text("rdata"))).ToList();
         await _lab.ChangeNetworkAsync(network => network with { HostRecords = network.HostRecords.Without(record => record.Name == domain).Concat(records).ToList() });
         _lab.Services.PublishNames(_lab.State);
         return new Made(registration.Known?.Id ?? $"zoneNameOrId/{domain}");

@@ -57,7 +57,8 @@ internal sealed class NetworkResources
     private async Task<Made> RouteTableAsync(Registration registration)
     {
         var id = registration.Id("routetable");
-        var routes = registration.Inputs.Objects("routeRules").Select(rule => new Route(id, rule.Text("destination"), GatewayOf(rule.Text("networkEntityId")))).ToList();
+        var routes = registration.Inputs.Objects("routeRules").Select(rule => new Route(id, rule.Text("destination"),
+            GatewayOf(rule.Text("networkEntityId")))).ToList();
         await _lab.ChangeNetworkAsync(network => network with { Routes = network.Routes.Without(route => route.RouteTableId == id).Concat(routes).ToList() });
         return new Made(id);
     }
@@ -83,7 +84,8 @@ internal sealed class NetworkResources
         }
 
         await _lab.AddSubnetAsync(new Subnet(
-            id, inputs.Text("cidrBlock"), inputs.Text("vcnId"), inputs.OptionalText("routeTableId"), lists, inputs.OptionalText("dnsLabel"), inputs.Flag("prohibitPublicIpOnVnic")));
+            id, inputs.Text("cidrBlock"), inputs.Text("vcnId"), inputs.OptionalText("routeTableId"), lists, inputs.OptionalText("dnsLabel"),
+                inputs.Flag("prohibitPublicIpOnVnic")));
         return new Made(id, new Dictionary<string, object> { ["state"] = "AVAILABLE", ["virtualRouterIp"] = Addresses.Gateway(inputs.Text("cidrBlock")) });
     }
 
@@ -101,7 +103,8 @@ internal sealed class NetworkResources
     {
         var read = Rule(owner, direction, rule, direction == Direction.Ingress ? "source" : "destination");
         // A security list has the ports beside the protocol's options, a group's rule below them.
-        return rule.Object("tcpOptions") is { } tcp && tcp.Number("min") is { } min ? read with { Ports = new PortRange(min, tcp.Number("max") ?? min) } : read;
+        return rule.Object("tcpOptions") is { } tcp && tcp.Number("min") is { } min
+            ? read with { Ports = new PortRange(min, tcp.Number("max") ?? min) } : read;
     }
 
     private static SecurityRule Rule(string owner, Direction direction, Properties rule, string side)

@@ -19,7 +19,8 @@ internal sealed class ObjectStorageResources
     /// <summary>Adds the family's types.</summary>
     public void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers)
     {
-        makers["oci:ObjectStorage/bucket:Bucket"] = registration => Task.FromResult(new Made(registration.Known?.Id ?? $"n/{Lookups.ObjectNamespace}/b/{registration.Inputs.Text("name")}"));
+        makers["oci:ObjectStorage/bucket:Bucket"] = registration =>
+            Task.FromResult(new Made(registration.Known?.Id ?? $"n/{Lookups.ObjectNamespace}/b/{registration.Inputs.Text("name")}"));
         makers["oci:ObjectStorage/storageObject:StorageObject"] = ObjectAsync;
         makers["oci:ObjectStorage/preauthrequest:Preauthrequest"] = PermitAsync;
     }
@@ -42,7 +43,11 @@ internal sealed class ObjectStorageResources
             }
 
             var stored = new StoredObject(bucket, name, file, inputs.OptionalText("contentType"));
-            _lab.Store.Update(state => state with { Objects = state.Objects.Without(item => item.Bucket == bucket && item.Name == name).Append(stored).ToList() });
+            _lab.Store.Update(state => state with
+            {
+                Objects = state.Objects.Without(item => item.Bucket == bucket
+                && item.Name == name).Append(stored).ToList()
+            });
         }
 
         return new Made(id);
@@ -57,7 +62,11 @@ internal sealed class ObjectStorageResources
         var permit = known ?? new ObjectPermit(
             Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), bucket, name,
             DateTimeOffset.Parse(inputs.Text("timeExpires"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
-        _lab.Store.Update(state => state with { Permits = state.Permits.Without(other => other.Bucket == bucket && other.ObjectName == name).Append(permit).ToList() });
+        _lab.Store.Update(state => state with
+        {
+            Permits = state.Permits.Without(other => other.Bucket == bucket
+            && other.ObjectName == name).Append(permit).ToList()
+        });
         var path = $"/p/{permit.Token}/n/{Lookups.ObjectNamespace}/b/{bucket}/o/{name}";
         return Task.FromResult(new Made(
             isSame ? registration.Known!.Id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),

@@ -78,12 +78,14 @@ internal static class ProgramRun
     public static async Task<StackResults> RunAsync(Lab lab, IReadOnlyDictionary<string, string> settings)
     {
         // The SDK reads its configuration from the environment, once for each process.
-        Environment.SetEnvironmentVariable(ConfigVariable, JsonSerializer.Serialize(settings.ToDictionary(pair => $"{SettingsSource.Namespace}:{pair.Key}", pair => pair.Value)));
+        Environment.SetEnvironmentVariable(ConfigVariable,
+            JsonSerializer.Serialize(settings.ToDictionary(pair => $"{SettingsSource.Namespace}:{pair.Key}", pair => pair.Value)));
         var cloud = new LabCloud(lab);
         ImmutableArray<Resource> resources;
         try
         {
-            resources = await Deployment.TestAsync<ObservedStack>(cloud, new TestOptions { ProjectName = SettingsSource.Namespace, StackName = lab.Paths.Name, IsPreview = false });
+            resources = await Deployment.TestAsync<ObservedStack>(cloud,
+                new TestOptions { ProjectName = SettingsSource.Namespace, StackName = lab.Paths.Name, IsPreview = false });
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -129,7 +131,9 @@ internal static class ProgramRun
     {
         try
         {
-            return await Task.Run(() => ProxyPublisher.FromCheckout().Publish(runtime, progress.Say));
+            var publish = Task.Run(() => ProxyPublisher.FromCheckout().Publish(runtime, progress.Say));
+            await progress.WhileAsync("publishing the proxy", publish);
+            return await publish;
         }
         catch (RunException e)
         {

@@ -39,7 +39,8 @@ internal sealed class Properties
     public int? Number(string name) => _values.GetValueOrDefault(name) is { } value ? Convert.ToInt32(value, CultureInfo.InvariantCulture) : null;
 
     /// <summary>A nested object; null when it is missing.</summary>
-    public Properties? Object(string name) => _values.GetValueOrDefault(name) is ImmutableDictionary<string, object> nested ? new Properties(nested, $"{_owner}.{name}") : null;
+    public Properties? Object(string name) => _values.GetValueOrDefault(name) is ImmutableDictionary<string, object> nested
+        ? new Properties(nested, $"{_owner}.{name}") : null;
 
     /// <summary>A list of nested objects.</summary>
     public IReadOnlyList<Properties> Objects(string name) => _values.GetValueOrDefault(name) is ImmutableArray<object> list
@@ -83,7 +84,8 @@ internal sealed record Registration
     public string Id(string kind) => Known?.Id ?? NewId(kind);
 
     /// <summary>A new OCID.</summary>
-    public static string NewId(string kind) => $"ocid1.{kind}.oc1.lab.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16))}";
+    public static string NewId(string kind) =>
+        $"ocid1.{kind}.oc1.lab.{Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(16))}";
 }
 
 /// <summary>What became of a registration: an id and the outputs beyond the inputs, by wire name.</summary>

@@ -46,7 +46,8 @@ internal sealed class RemoteCommands
             });
         }
 
-        var text = known is not null && !isReplaced ? registration.Inputs.OptionalText("update") ?? registration.Inputs.OptionalText("create") : registration.Inputs.OptionalText("create");
+        var text = known is not null && !isReplaced ? registration.Inputs.OptionalText("update") ?? registration.Inputs.OptionalText("create")
+            : registration.Inputs.OptionalText("create");
         var result = text is null ? new ShellResult(0, "", "") : await RunAsync(registration, text);
         return new Made(isReplaced || known is null ? Registration.NewId("command") : known.Id, new Dictionary<string, object>
         {
@@ -62,19 +63,22 @@ internal sealed class RemoteCommands
         var clock = Stopwatch.StartNew();
         var attempts = connection.Number("dialErrorLimit") ?? 10;
         var pause = TimeSpan.FromMilliseconds(100);
-        using var stillAtIt = new Timer(_ => _lab.Progress.Say($"{registration.Name}: waiting, {clock.Elapsed.TotalSeconds:0} s so far"), null, TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(15));
+        using var stillAtIt = new Timer(_ => _lab.Progress.Say($"{registration.Name}: waiting, {clock.Elapsed.TotalSeconds:0} s so far"), null,
+            TimeSpan.FromSeconds(15), TimeSpan.FromSeconds(15));
         for (var attempt = 1; ; attempt++)
         {
             var result = await HostCommand.RunAsync(way.Command(text), registration.Inputs.OptionalText("stdin"), Limit);
             if (result.ExitCode == 0)
             {
-                _lab.Progress.Say(string.Create(CultureInfo.InvariantCulture, $"{registration.Name}: {LastLine(result.Output) ?? "done"} ({clock.Elapsed.TotalSeconds:0.0} s)"));
+                _lab.Progress.Say(string.Create(CultureInfo.InvariantCulture,
+                    $"{registration.Name}: {LastLine(result.Output) ?? "done"} ({clock.Elapsed.TotalSeconds:0.0} s)"));
                 return result;
             }
 
             if (result.ExitCode == 255 && result.Error.Contains("Host key verification failed", StringComparison.Ordinal))
             {
-                throw new LabException($"the command on {connection.Text("host")} was not sent: a machine answers by SSH with another host key than the stack gave it:{Environment.NewLine}{HostCommand.Tail(result.Error, 20)}");
+                throw new LabException($"the command on {connection.Text("host")} was not sent: a machine answers by SSH with another host key than the "
+                    + $"stack gave it:{Environment.NewLine}{HostCommand.Tail(result.Error, 20)}");
             }
 
             var isConnection = result.ExitCode == 255 && ConnectionErrors.Any(error => result.Error.Contains(error, StringComparison.Ordinal));
@@ -88,5 +92,6 @@ internal sealed class RemoteCommands
         }
     }
 
-    private static string? LastLine(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() is { Length: < 160 } line ? line : null;
+    private static string? LastLine(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() is { Length: < 160 } line
+        ? line : null;
 }

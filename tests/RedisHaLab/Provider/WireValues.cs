@@ -20,7 +20,8 @@ internal static class WireValues
         bool flag => JsonValue.Create(flag),
         int number => JsonValue.Create(number),
         double number => JsonValue.Create(number),
-        IEnumerable<KeyValuePair<string, object>> map => new JsonObject(map.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, ToJson(pair.Value)))),
+        IEnumerable<KeyValuePair<string, object>> map =>
+            new JsonObject(map.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => KeyValuePair.Create(pair.Key, ToJson(pair.Value)))),
         IEnumerable list => new JsonArray(list.Cast<object?>().Select(ToJson).ToArray()),
         // Assets: their path says enough, their content is compared where it matters.
         _ => JsonValue.Create(Convert.ToString(value, CultureInfo.InvariantCulture)),

@@ -92,7 +92,8 @@ internal sealed class CloudServices
         {
             // As Object Storage answers: whether the object exists is not said.
             context.Response.StatusCode = StatusCodes.Status404NotFound;
-            await context.Response.WriteAsync("{\"code\":\"BucketNotFound\",\"message\":\"Either the bucket does not exist or you are not authorized to access it\"}");
+            await context.Response.WriteAsync("{\"code\":\"BucketNotFound\",\"message\":\"Either the bucket does not exist or you are not authorized to "
+                + "access it\"}");
             return;
         }
 
@@ -125,7 +126,8 @@ internal sealed class CloudServices
         // Version 2 answers only to who asks on purpose.
         if (machine is null || !path.StartsWith(root, StringComparison.Ordinal) || context.Request.Headers.Authorization != "Bearer Oracle")
         {
-            context.Response.StatusCode = machine is null || path.StartsWith(root, StringComparison.Ordinal) ? StatusCodes.Status403Forbidden : StatusCodes.Status404NotFound;
+            context.Response.StatusCode = machine is null || path.StartsWith(root, StringComparison.Ordinal) ? StatusCodes.Status403Forbidden
+                : StatusCodes.Status404NotFound;
             return;
         }
 

@@ -110,7 +110,8 @@ internal sealed class HealthChecker
             }
 
             Publish(balancer.BackendSets.SelectMany(set => set.Backends.Select(backend => new BackendHealth(
-                set.Name, backend.Name, backend.Address, Healthy(set, backend), _details.GetValueOrDefault(Key(balancer, set, backend), "not checked yet")))).ToList());
+                set.Name, backend.Name, backend.Address, Healthy(set, backend),
+                    _details.GetValueOrDefault(Key(balancer, set, backend), "not checked yet")))).ToList());
         }
         catch (LabException e)
         {
@@ -160,7 +161,11 @@ internal sealed class HealthChecker
 
     private static async Task<int> GetAsync(Socket socket, IPEndPoint endpoint, string path, CancellationToken cancellation)
     {
-        using var handler = new SocketsHttpHandler { ConnectCallback = (_, _) => ValueTask.FromResult<Stream>(new NetworkStream(socket, ownsSocket: false)), UseProxy = false };
+        using var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = (_, _) => ValueTask.FromResult<Stream>(new NetworkStream(socket, ownsSocket: false)),
+            UseProxy = false,
+        };
         using var client = new HttpClient(handler);
         using var response = await client.GetAsync(new Uri($"http://{endpoint}{path}"), HttpCompletionOption.ResponseHeadersRead, cancellation);
         return (int)response.StatusCode;

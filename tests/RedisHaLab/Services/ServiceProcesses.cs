@@ -38,7 +38,8 @@ internal sealed class ServiceProcesses
         await EnsureAsync(NameService, _network.In(VcnNetwork.NetworkRole,
         [
             "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--addn-hosts=" + _paths.HostsFile,
-            "--listen-address=" + Addresses.LinkLocalService, "--bind-interfaces", "--user=root", "--pid-file=", "--log-facility=-", "--local-ttl=1", "--local=/#/",
+            "--listen-address=" + Addresses.LinkLocalService, "--bind-interfaces", "--user=root", "--pid-file=", "--log-facility=-", "--local-ttl=1",
+                "--local=/#/",
         ]));
         await EnsureAsync(CloudServices, [.. Self(), "serve", "--name", _paths.Name]);
         await ReadyAsync(VcnNetwork.NetworkRole, Addresses.LinkLocalService, 80);
@@ -111,7 +112,8 @@ internal sealed class ServiceProcesses
         if (!ready)
         {
             var log = _paths.LogFile(CloudServices);
-            throw new LabException($"The cloud's services did not begin to serve {address}:{port}. Their log {log} ends with:{Environment.NewLine}{(File.Exists(log) ? HostCommand.Tail(await File.ReadAllTextAsync(log), 15) : "")}");
+            throw new LabException($"The cloud's services did not begin to serve {address}:{port}. Their log {log} ends "
+                + $"with:{Environment.NewLine}{(File.Exists(log) ? HostCommand.Tail(await File.ReadAllTextAsync(log), 15) : "")}");
         }
     }
 
@@ -124,7 +126,8 @@ internal sealed class ServiceProcesses
 
         try
         {
-            using var socket = await NetworkNamespace.Named(_paths.Namespace(role)).ConnectAsync(IPEndPoint.Parse($"{address}:{port}"), TimeSpan.FromSeconds(1));
+            using var socket = await NetworkNamespace.Named(_paths.Namespace(role)).ConnectAsync(IPEndPoint.Parse($"{address}:{port}"),
+                TimeSpan.FromSeconds(1));
             return true;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)

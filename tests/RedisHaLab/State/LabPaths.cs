@@ -20,7 +20,8 @@ internal sealed partial class LabPaths
     {
         if (!NamePattern().IsMatch(name))
         {
-            throw new LabException($"--name: \"{name}\" is not a name for a lab: 1 to 12 lower-case letters, digits and hyphens, starting with a letter.", LabException.Unusable);
+            throw new LabException($"--name: \"{name}\" is not a name for a lab: 1 to 12 lower-case letters, digits and hyphens, starting with a letter.",
+                LabException.Unusable);
         }
 
         Name = name;

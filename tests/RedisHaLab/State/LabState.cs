@@ -56,7 +56,8 @@ internal sealed record NodeRow(string Name, string Role, string Address, string 
 /// <param name="Nodes">The node table.</param>
 /// <param name="BuiltWith">The settings that cannot change, for the next run to compare.</param>
 internal sealed record StackResults(
-    string Endpoint, string BastionAddress, string KnownHosts, string SshUser, string SshConfig, string StatsTunnel, string StatsPage, IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith);
+    string Endpoint, string BastionAddress, string KnownHosts, string SshUser, string SshConfig, string StatsTunnel, string StatsPage,
+    IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith);
 
 /// <summary>The state of an instance; immutable, replaced as a whole.</summary>
 internal sealed record LabState
@@ -134,7 +135,8 @@ internal sealed class StateStore
         }
         catch (JsonException e)
         {
-            throw new LabException($"{paths.StateFile} is not a state of this lab ({e.Message}). `scripts/lab down` removes the lab with it.", LabException.Failed, e);
+            throw new LabException($"{paths.StateFile} is not a state of this lab ({e.Message}). `scripts/lab down` removes the lab with it.",
+                LabException.Failed, e);
         }
     }
 

@@ -66,7 +66,8 @@ internal sealed class Acceptance
             if (role == "master")
             {
                 masters.Add(node.Name);
-                online = replication.Count(line => line.StartsWith("slave", StringComparison.Ordinal) && line.Contains("state=online", StringComparison.Ordinal));
+                online = replication.Count(line => line.StartsWith("slave", StringComparison.Ordinal)
+                    && line.Contains("state=online", StringComparison.Ordinal));
             }
             else
             {
@@ -87,10 +88,12 @@ internal sealed class Acceptance
             var lines = await _cluster.OperatorAsync(node.Name, "sentinel", "SENTINEL MASTER \"$REDIS_HA_MASTER_NAME\"");
             var fields = lines.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
             string Field(string name) => fields.GetValueOrDefault(name, "?");
-            var view = $"master {Field("ip")}, flags {Field("flags")}, slaves {Field("num-slaves")}, other sentinels {Field("num-other-sentinels")}, quorum {Field("quorum")}";
+            var view = $"master {Field("ip")}, flags {Field("flags")}, slaves {Field("num-slaves")}, other sentinels {Field("num-other-sentinels")}, quorum "
+                + $"{Field("quorum")}";
             views.Add(view);
             CheckList.Require(
-                Field("flags") == "master" && Field("num-slaves") == Number(Replicas) && Field("num-other-sentinels") == Number(Replicas) && Field("quorum") != "1",
+                Field("flags") == "master" && Field("num-slaves") == Number(Replicas) && Field("num-other-sentinels") == Number(Replicas)
+                    && Field("quorum") != "1",
                 $"{node.Name}: {view}");
         }
 
@@ -178,12 +181,14 @@ internal sealed class Acceptance
         var report = await clients.FinishAsync(since);
         var master = await _cluster.MasterAsync();
         CheckList.Require(master == next, $"{master?.Name ?? "nobody"} is master, {next.Name} expected");
-        CheckList.Require(report.NothingLost, $"{report.LostWrites} acknowledged writes lost, {report.CountedTwice} numbers given twice, {report.StaleReads} stale reads");
+        CheckList.Require(report.NothingLost,
+            $"{report.LostWrites} acknowledged writes lost, {report.CountedTwice} numbers given twice, {report.StaleReads} stale reads");
         CheckList.Require(report.FailedWithRetry.Count == 0, $"commands failed even with one retry: {string.Join(", ", report.FailedWithRetry)}");
         await RolesAsync();
         await SentinelsAsync();
         return string.Create(CultureInfo.InvariantCulture,
-            $"{old.Name} to {next.Name}; longest time without an acknowledged write {report.LongestGapMilliseconds:0} ms; {report.Failed.Values.Sum()} of {report.Commands} commands failed, none of them when tried once more; nothing lost");
+            $"{old.Name} to {next.Name}; longest time without an acknowledged write {report.LongestGapMilliseconds:0} ms; {report.Failed.Values.Sum()} of "
+                + $"{report.Commands} commands failed, none of them when tried once more; nothing lost");
     }
 
     private async Task<string> PowerCutAsync()
@@ -199,7 +204,8 @@ internal sealed class Acceptance
         var master = await _cluster.MasterAsync();
         CheckList.Require(master is not null && master != old, $"{master?.Name ?? "nobody"} is master after {old.Name} lost its power");
         var lost = await outage.LostAsync();
-        return string.Create(CultureInfo.InvariantCulture, $"{old.Name} off, {master!.Name} took over; writes again after {gap.TotalSeconds:0.0} s, {lost} of {outage.Acknowledged} acknowledged writes lost");
+        return string.Create(CultureInfo.InvariantCulture, $"{old.Name} off, {master!.Name} took over; writes again after {gap.TotalSeconds:0.0} s, {lost} "
+            + $"of {outage.Acknowledged} acknowledged writes lost");
     }
 
     private async Task<string> ReturnAsync()
@@ -252,20 +258,23 @@ internal sealed class Acceptance
         var freed = clock.Elapsed;
         await RolesAsync();
         await SentinelsAsync();
-        return string.Create(CultureInfo.InvariantCulture, $"{old.Name} busy; writes again after {writes.TotalSeconds:0.0} s, {old.Name} is a replica after {freed.TotalSeconds:0.0} s");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{old.Name} busy; writes again after {writes.TotalSeconds:0.0} s, {old.Name} is a replica after {freed.TotalSeconds:0.0} s");
     }
 
     private async Task ProxyStopAsync()
     {
         var proxy = _cluster.Proxies[0];
         var drain = new ProxyDrain(_cluster, proxy);
-        await _checks.RunAsync($"{proxy.Name} is stopped under load, the balancer goes on with {_cluster.Proxies[^1].Name}, no command fails", drain.StopAsync);
+        await _checks.RunAsync($"{proxy.Name} is stopped under load, the balancer goes on with {_cluster.Proxies[^1].Name}, no command fails",
+            drain.StopAsync);
         await _checks.RunAsync($"{proxy.Name} is started under load and serves again, no command fails", async () =>
         {
             var clients = await drain.StartAsync();
             return $"{await WaysAsync()}; {clients}";
         });
-        await _checks.RunAsync($"power cut of {_cluster.Proxies[^1].Name}: its silent sessions are reset, those of {proxy.Name} go on", () => ProxyPowerCutAsync(_cluster.Proxies[^1]));
+        await _checks.RunAsync($"power cut of {_cluster.Proxies[^1].Name}: its silent sessions are reset, those of {proxy.Name} go on",
+            () => ProxyPowerCutAsync(_cluster.Proxies[^1]));
     }
 
     // A dead machine says no farewell, and a client that waits for an answer sends nothing: the balancer must end its session.
@@ -283,14 +292,16 @@ internal sealed class Acceptance
             await Lab.CutPowerAsync(proxy.Name);
             var wasReset = await Task.WhenAll(sessions.Select(session => session.IsResetWithinAsync(TimeSpan.FromSeconds(12))));
             var count = wasReset.Count(reset => reset);
-            CheckList.Require(count > 0 && count < sessions.Count, $"{count} of {sessions.Count} sessions were reset within 12 s; some, and not all, expected");
+            CheckList.Require(count > 0 && count < sessions.Count,
+                $"{count} of {sessions.Count} sessions were reset within 12 s; some, and not all, expected");
             foreach (var session in sessions.Zip(wasReset).Where(pair => !pair.Second).Select(pair => pair.First))
             {
                 var reply = await session.AskAsync("PING");
                 CheckList.Require(reply.Text == "PONG", $"a session that was not reset answered {reply}");
             }
 
-            return string.Create(CultureInfo.InvariantCulture, $"{count} of {sessions.Count} sessions were reset, the others answer; {clock.Elapsed.TotalSeconds:0.0} s with the wait for both");
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{count} of {sessions.Count} sessions were reset, the others answer; {clock.Elapsed.TotalSeconds:0.0} s with the wait for both");
         }
         finally
         {
@@ -303,7 +314,8 @@ internal sealed class Acceptance
             await CheckList.EventuallyAsync(Settle * 2, () =>
             {
                 var seen = Services.BackendHealth.Read(Lab.Paths).FirstOrDefault(backend => backend.Address == proxy.Address);
-                CheckList.Require(Lab.Machine(proxy.Name).Phase() == MachinePhase.Ready && seen?.Healthy == true, $"{proxy.Name} does not come up again ({seen?.Detail})");
+                CheckList.Require(Lab.Machine(proxy.Name).Phase() == MachinePhase.Ready && seen?.Healthy == true,
+                    $"{proxy.Name} does not come up again ({seen?.Detail})");
                 return Task.FromResult("");
             });
         }

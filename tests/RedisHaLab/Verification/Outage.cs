@@ -56,7 +56,8 @@ internal sealed class Outage : IAsyncDisposable
     public async Task WaitForWritesAsync(int count, TimeSpan patience, TimeSpan since = default)
     {
         var done = await Eventually.HoldsWithinAsync(() => Count(since) >= count, patience, TimeSpan.FromMilliseconds(20));
-        CheckList.Require(done, string.Create(CultureInfo.InvariantCulture, $"no write through the balancer within {patience.TotalSeconds:0} s; last answer: {_lastError}"));
+        CheckList.Require(done,
+            string.Create(CultureInfo.InvariantCulture, $"no write through the balancer within {patience.TotalSeconds:0} s; last answer: {_lastError}"));
     }
 
     /// <summary>The longest time without an acknowledged write that ends after <paramref name="since"/>.</summary>

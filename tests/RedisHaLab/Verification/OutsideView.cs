@@ -28,7 +28,8 @@ internal sealed class OutsideView
         var page = new Uri(_cluster.Stack.StatsPage);
         var proxy = _cluster.Proxies[0];
         var forward = string.Create(CultureInfo.InvariantCulture, $"{page.Port}:{proxy.Address}:{page.Port}");
-        var command = _cluster.Lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", OperatorKey.Config(_cluster.Lab.Paths), "-o", "ExitOnForwardFailure=yes", "-N", "-L", forward, "bastion"]);
+        var command = _cluster.Lab.Network.In(VcnNetwork.OutsideRole,
+            ["ssh", "-F", OperatorKey.Config(_cluster.Lab.Paths), "-o", "ExitOnForwardFailure=yes", "-N", "-L", forward, "bastion"]);
         using var tunnel = Process.Start(new ProcessStartInfo(Installed.Path(command[0])!, command.Skip(1)) { RedirectStandardError = true })!;
         try
         {
@@ -42,9 +43,11 @@ internal sealed class OutsideView
                 foreach (var (address, type) in new[] { (page, "text/html"), (new Uri(page, "/stats.json"), "application/json") })
                 {
                     var without = await GetAsync(address, password: null);
-                    CheckList.Require(without.Status == HttpStatusCode.Unauthorized, $"{address} without a password: HTTP {(int)without.Status}, 401 expected");
+                    CheckList.Require(without.Status == HttpStatusCode.Unauthorized,
+                        $"{address} without a password: HTTP {(int)without.Status}, 401 expected");
                     var with = await GetAsync(address, password);
-                    CheckList.Require(with.Status == HttpStatusCode.OK && with.Type == type, $"{address} with the password: HTTP {(int)with.Status}, {with.Type}; 200, {type} expected");
+                    CheckList.Require(with.Status == HttpStatusCode.OK && with.Type == type,
+                        $"{address} with the password: HTTP {(int)with.Status}, {with.Type}; 200, {type} expected");
                     var names = type == "text/html" ? $"<title>{master.Name} is master" : $"\"{master.Name}\"";
                     CheckList.Require(with.Body.Contains(names, StringComparison.Ordinal), $"{address} does not name the master, {master.Name}");
                 }
@@ -66,13 +69,15 @@ internal sealed class OutsideView
     /// <summary>Every private address from the internet, SSH and Redis: silence or refusal, never a connection.</summary>
     public async Task<string> RefusalsAsync()
     {
-        var targets = _cluster.Stack.Nodes.Where(node => node.Role != "bastion").SelectMany(node => new[] { (node.Address, 22), (node.Address, _cluster.Endpoint.Port) })
+        var targets = _cluster.Stack.Nodes.Where(node => node.Role != "bastion")
+            .SelectMany(node => new[] { (node.Address, 22), (node.Address, _cluster.Endpoint.Port) })
             .Append((_cluster.Endpoint.Address.ToString(), _cluster.Endpoint.Port))
             .Append((_cluster.Stack.BastionAddress, _cluster.Endpoint.Port))
             // The bastion answers at its public address alone.
             .Concat(_cluster.Stack.Nodes.Where(node => node.Role == "bastion").Select(node => (node.Address, 22)))
             .ToList();
-        var open = (await Task.WhenAll(targets.Select(async target => (target, IsOpen: await ConnectsAsync(target.Item1, target.Item2))))).Where(result => result.IsOpen).ToList();
+        var open = (await Task.WhenAll(targets.Select(async target => (target,
+            IsOpen: await ConnectsAsync(target.Item1, target.Item2))))).Where(result => result.IsOpen).ToList();
         CheckList.Require(open.Count == 0, $"open from outside: {string.Join(", ", open.Select(result => $"{result.target.Item1}:{result.target.Item2}"))}");
         // The same attempt must work where it may, or this check could not fail.
         CheckList.Require(await ConnectsAsync(_cluster.Stack.BastionAddress, 22), "not even the bastion's SSH answers from outside");
@@ -98,7 +103,8 @@ internal sealed class OutsideView
         {
             UseProxy = false,
             ConnectCallback = async (context, _) => new NetworkStream(
-                await NetworkNamespace.Named(Outside).ConnectAsync(new IPEndPoint(IPAddress.Loopback, context.DnsEndPoint.Port), TimeSpan.FromSeconds(2)), ownsSocket: true),
+                await NetworkNamespace.Named(Outside).ConnectAsync(new IPEndPoint(IPAddress.Loopback, context.DnsEndPoint.Port), TimeSpan.FromSeconds(2)),
+                    ownsSocket: true),
         };
         using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(5) };
         using var request = new HttpRequestMessage(HttpMethod.Get, page);

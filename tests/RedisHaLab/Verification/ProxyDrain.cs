@@ -43,7 +43,8 @@ internal sealed class ProxyDrain
         var ended = clock.Elapsed;
         await clients.MoreAsync(100);
         var load = await clients.FinishAsync();
-        return string.Create(CultureInfo.InvariantCulture, $"out of the balancer after {seen.TotalSeconds:0.0} s, ended after {ended.TotalSeconds:0.0} s; {load}");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"out of the balancer after {seen.TotalSeconds:0.0} s, ended after {ended.TotalSeconds:0.0} s; {load}");
     }
 
     /// <summary>It comes back, and the balancer gives it sessions again.</summary>
@@ -74,7 +75,8 @@ internal sealed class ProxyDrain
     private Task<string> HealthAsync(bool healthy) => CheckList.EventuallyAsync(Settle, () =>
     {
         var seen = Services.BackendHealth.Read(_cluster.Lab.Paths).FirstOrDefault(backend => backend.Address == _proxy.Address);
-        CheckList.Require(seen?.Healthy == healthy, $"the balancer sees {_proxy.Name} as {(seen?.Healthy == true ? "healthy" : "unhealthy")} ({seen?.Detail})");
+        CheckList.Require(seen?.Healthy == healthy,
+            $"the balancer sees {_proxy.Name} as {(seen?.Healthy == true ? "healthy" : "unhealthy")} ({seen?.Detail})");
         return Task.FromResult("");
     });
 }

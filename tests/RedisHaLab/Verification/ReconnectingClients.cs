@@ -75,7 +75,8 @@ internal sealed class ReconnectingClients : IAsyncDisposable
     {
         lock (_failures)
         {
-            return _failures.Count == 0 ? "none failed" : $"{_failures.Count} of {Done + _failures.Count} commands failed: {string.Join("; ", _failures.Take(3))}";
+            return _failures.Count == 0 ? "none failed"
+                : $"{_failures.Count} of {Done + _failures.Count} commands failed: {string.Join("; ", _failures.Take(3))}";
         }
     }
 

@@ -55,10 +55,8 @@ public sealed class ReloadTests
     [SkippableFact]
     public async Task A_node_is_added_becomes_the_master_and_is_removed_again()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 4, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
-        await RoutedAsync(proxy, "redis1");
+        await using var scene = await ProxyScene.StartAsync(nodes: 4);
+        var (deployment, proxy) = (scene.Deployment, scene.Proxy);
         using var client = await proxy.ConnectAsync();
         Assert.Equal("OK", await client.CommandAsync("SET", "key", "1"));
 
@@ -91,10 +89,8 @@ public sealed class ReloadTests
     [SkippableFact]
     public async Task Limits_are_lowered_for_new_sessions_only_raised_beyond_the_start_s_and_an_idle_limit_holds_for_open_sessions()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
-        await RoutedAsync(proxy, "redis1");
+        await using var scene = await ProxyScene.StartAsync(nodes: 1);
+        var (deployment, proxy) = (scene.Deployment, scene.Proxy);
         using var first = await proxy.ConnectAsync();
         using var second = await proxy.ConnectAsync();
         Assert.Equal("PONG", await first.CommandAsync("PING"));
@@ -120,10 +116,8 @@ public sealed class ReloadTests
     [SkippableFact]
     public async Task A_reload_that_fails_in_the_middle_of_many_changes_applies_none_of_them()
     {
-        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        await using var proxy = await RunningProxy.StartAsync(deployment);
-        await RoutedAsync(proxy, "redis1");
+        await using var scene = await ProxyScene.StartAsync(nodes: 1);
+        var (deployment, proxy) = (scene.Deployment, scene.Proxy);
         using var client = await proxy.ConnectAsync();
         Assert.Equal("PONG", await client.CommandAsync("PING"));
 

@@ -1,0 +1,110 @@
+// The apply script of a proxy node: what it installs, what it fetches, and what it leaves alone when the proxy refuses its configuration.
+
+using System.Security.Cryptography;
+using System.Text;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Tests.Nodes;
+
+public sealed class ApplyProxyTests
+{
+    private const string Bundle = "#!/bin/bash\n[ ! -e \"$MACHINE/refuse\" ] || { echo 'proxy.json: listen: \"x\" is no address' >&2; exit 2; }\n";
+
+    [Fact]
+    public async Task A_proxys_first_boot_fetches_nothing()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).FirstBootScript));
+        Assert.Equal(["awaits-secrets"], machine.Markers);
+        Assert.DoesNotMatch("(?m)^curl |redis-ha-proxy.service", machine.Calls);
+
+        // A whole payload that fails leaves its reason, and the next one everything.
+        machine.Write("refuse", "1");
+        Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript)).ExitCode);
+        Assert.Equal(["failed"], machine.Markers);
+        File.Delete(Path.Combine(machine.Root, "../refuse"));
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript));
+        Assert.Equal(["configured", "ready"], machine.Markers);
+        Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
+    }
+
+    [Theory]
+    [InlineData("ubuntu")]
+    [InlineData("ol")]
+    public async Task A_proxy_node_is_applied_once_and_a_second_time_changes_nothing(string distribution)
+    {
+        using var machine = new Machine(distribution);
+        machine.Write("bundle", Bundle);
+        string script = NodePayload.Of(Proxy()).ApplyScript;
+
+        machine.Succeeds(await machine.ApplyAsync(script));
+        Assert.Equal(Bundle, machine.InRoot("/usr/local/bin/redis-ha-proxy"));
+        Assert.True(machine.Exists("active/redis-ha-proxy.service"), machine.Calls);
+        Assert.Contains("/very-secret-token/", machine.Read("curl-config"), StringComparison.Ordinal);
+        Assert.DoesNotContain("very-secret-token", machine.Calls + machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
+        Assert.Matches("(?m)^setpriv --reuid=redis-ha-proxy .* -- .*/usr/local/bin/redis-ha-proxy.redis-ha-new check .*/proxy.json$", machine.Calls);
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));
+        }
+
+        var before = machine.Files();
+        machine.Succeeds(await machine.ApplyAsync(script));
+        Assert.Equal(before, machine.Files());
+        Assert.DoesNotMatch("(?m)^curl |^systemctl restart redis-ha-proxy", machine.Calls);
+    }
+
+    [Fact]
+    public async Task A_configuration_that_the_proxy_refuses_leaves_the_running_one_alone()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript));
+        string before = machine.InRoot("/etc/redis-ha-proxy/proxy.json");
+
+        machine.Write("refuse", "1");
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy() with { MaxConnections = 77 }).ApplyScript);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("the running proxy is left as it is: proxy.json: listen:", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.Equal(before, machine.InRoot("/etc/redis-ha-proxy/proxy.json"));
+        Assert.DoesNotMatch("(?m)^systemctl restart redis-ha-proxy", machine.Calls);
+        Assert.Empty(Directory.GetDirectories(Path.Combine(machine.Root, "etc/redis-ha-proxy")));
+    }
+
+    [Fact]
+    public async Task A_bundle_that_is_not_the_one_is_never_used()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", "#!/bin/bash\ntouch \"$MACHINE/run\"\n");
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("has SHA-256", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.False(machine.Exists("run"));
+        Assert.False(machine.Exists("root/usr/local/bin/redis-ha-proxy") || machine.Exists("root/usr/local/bin/redis-ha-proxy.redis-ha-new"));
+    }
+
+    [Fact]
+    public async Task The_local_ports_of_a_proxy_are_those_that_the_settings_count_with()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+        machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript));
+        Assert.Equal($"{LocalPorts.First} {LocalPorts.Last}\n", machine.InRoot("/proc/sys/net/ipv4/ip_local_port_range"));
+        Assert.All([1936, 6379], port => Assert.False(port is >= LocalPorts.First and <= LocalPorts.Last));
+
+        // The kernel answers with a tab: the same value all the same.
+        machine.Write("root/proc/sys/net/ipv4/ip_local_port_range", $"{LocalPorts.First}\t{LocalPorts.Last}\n");
+        ShellResult again = await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript);
+        machine.Succeeds(again);
+        Assert.DoesNotContain("ip_local_port_range", again.Output, StringComparison.Ordinal);
+    }
+
+    private static ProxyNodeInputs Proxy() =>
+        PayloadInputs.Proxy() with { BundleSha256 = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Bundle))) };
+}
