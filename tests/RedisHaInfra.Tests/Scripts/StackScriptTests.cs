@@ -2,7 +2,7 @@
 
 using System.Text.Json;
 using RedisHaInfra.Components;
-using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Tests.Scripts;
 
