@@ -130,7 +130,7 @@ internal static class CertificateFile
 
         if (bytes.Length > MaxBytes)
         {
-            error = $"{file} is longer than {MaxBytes} bytes; this is no PEM file";
+            error = $"{file} is longer than {MaxBytes} bytes; this is not a PEM file";
             return null;
         }
 

@@ -2,7 +2,6 @@
 // does not fit is an error of "check", "run" and "reload" alike.
 
 using System.Net;
-using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 
 namespace RedisHaProxy.Configuration;
@@ -23,7 +22,7 @@ internal static partial class ConfigurationReader
         var listen = section.Addresses(Setting.TlsListen, local: true);
         var identity = ReadIdentity(section, Setting.TlsCertificateFile, Setting.TlsKeyFile, required: true, folder, now, problems);
         var authorities = ReadAuthorities(section, Setting.TlsClientCaFile, required: false, folder, problems);
-        var versions = section.Choice(Setting.TlsMinimumVersion) == "1.3" ? SslProtocols.Tls13 : SslProtocols.Tls12 | SslProtocols.Tls13;
+        var versions = section.Choice(Setting.TlsMinimumVersion);
         var configuration = identity is null ? null : new TlsConfiguration { Listen = listen, Identity = identity, ClientAuthorities = authorities, Versions = versions };
         return (configuration, listen, section.PositionOf(Setting.TlsListen));
     }

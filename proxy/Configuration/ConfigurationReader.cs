@@ -2,7 +2,6 @@
 
 using System.Net;
 using System.Text;
-using Microsoft.Extensions.Logging;
 
 namespace RedisHaProxy.Configuration;
 
@@ -39,7 +38,7 @@ internal static partial class ConfigurationReader
                 return bytes[..length];
             }
 
-            problems.Error(null, "", $"is longer than {MaxBytes} bytes; this is no proxy configuration");
+            problems.Error(null, "", $"is longer than {MaxBytes} bytes; this is not a proxy configuration");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -98,12 +97,7 @@ internal static partial class ConfigurationReader
             Redis = redis,
             Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, now, problems),
             Admin = ReadAdmin(top.Section(Setting.Admin), folder, clients, now, problems),
-            Engine = top.Choice(Setting.Engine) switch
-            {
-                "epoll" => ForwardingEngine.Epoll,
-                "io_uring" => ForwardingEngine.IoUring,
-                _ => ForwardingEngine.Auto,
-            },
+            Engine = top.Choice(Setting.Engine),
             BusyPollMicroseconds = (int)top.Integer(Setting.BusyPollMicroseconds),
             CoalesceMicroseconds = (int)top.Integer(Setting.CoalesceMicroseconds),
             Timeouts = ReadTimeouts(top.Section(Setting.Timeouts)),
@@ -295,21 +289,8 @@ internal static partial class ConfigurationReader
 
     private static LogConfiguration ReadLog(SectionReader section) => new()
     {
-        Level = section.Choice(Setting.LogLevel) switch
-        {
-            "trace" => LogLevel.Trace,
-            "debug" => LogLevel.Debug,
-            "warning" => LogLevel.Warning,
-            "error" => LogLevel.Error,
-            _ => LogLevel.Information,
-        },
-        Format = section.Choice(Setting.LogFormat) switch
-        {
-            "text" => LogFormat.Text,
-            "json" => LogFormat.Json,
-            "journal" => LogFormat.Journal,
-            _ => LogFormat.Auto,
-        },
+        Level = section.Choice(Setting.LogLevel),
+        Format = section.Choice(Setting.LogFormat),
         Sessions = section.Boolean(Setting.LogSessions),
     };
 

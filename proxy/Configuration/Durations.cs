@@ -30,9 +30,9 @@ internal static class Durations
     }
 
     /// <summary>Reads a duration that is known to be one.</summary>
-    /// <exception cref="FormatException"><paramref name="text"/> is none.</exception>
+    /// <exception cref="FormatException"><paramref name="text"/> is not a duration.</exception>
     public static TimeSpan Parse(string text) =>
-        TryParse(text, out var duration) ? duration : throw new FormatException($"'{text}' is no duration");
+        TryParse(text, out var duration) ? duration : throw new FormatException($"'{text}' is not a duration");
 
     /// <summary>Writes a duration in the largest unit that divides it; parts of a millisecond are dropped.</summary>
     public static string Format(TimeSpan duration)

@@ -24,7 +24,7 @@ internal static class NetworkText
             || literal.AsSpan().ContainsAny('[', '%')
             || (address.AddressFamily == AddressFamily.InterNetwork && address.ToString() != literal))
         {
-            cause = "is no network; write an address and the number of its leading bits that count, such as 172.31.235.188/32, 10.0.0.0/8 or fd00::/8";
+            cause = "is not a network; write an address and the number of its leading bits that count, such as 172.31.235.188/32, 10.0.0.0/8 or fd00::/8";
             return null;
         }
 
@@ -32,7 +32,7 @@ internal static class NetworkText
         int bits = all;
         if (slash >= 0 && (!int.TryParse(text.AsSpan(slash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out bits) || bits > all))
         {
-            cause = $"has a bad number of bits; 0 to {all} is accepted for this address";
+            cause = $"has a bad number of bits; 0 to {all} is accepted for this address, such as {address}/{all}";
             return null;
         }
 

@@ -1,64 +1,37 @@
-// Every key of proxy.json in one table: the reader takes defaults and ranges from it, the suggestion for a mistyped key
-// looks in it, and a test compares docs/proxy-configuration.md with it.
+// What a key of proxy.json is: one declaration says its path, where its value stands in the settings, its rule, an example that passes
+// it, and whether a reload applies a change. The default is that of the settings' record. Reader, comparison at a reload, the
+// suggestion for a mistyped key and docs/proxy-configuration.md (by a test) follow. The keys themselves are in Setting.Keys.cs.
+
+using System.Globalization;
 
 namespace RedisHaProxy.Configuration;
 
-/// <summary>The form of a key's value.</summary>
-internal enum SettingKind
-{
-    /// <summary>An object of further keys.</summary>
-    Section,
-
-    /// <summary>An object whose keys are the operator's node names and whose values are ADDRESS:PORT.</summary>
-    NamedAddresses,
-
-    /// <summary>An array of ADDRESS:PORT.</summary>
-    Addresses,
-
-    /// <summary>One ADDRESS:PORT.</summary>
-    Address,
-
-    /// <summary>An array of ADDRESS/BITS.</summary>
-    Networks,
-
-    /// <summary>A text.</summary>
-    Text,
-
-    /// <summary>A path; relative ones count from the file's own folder.</summary>
-    Path,
-
-    /// <summary>A number with a unit: ms, s, m or h.</summary>
-    Duration,
-
-    /// <summary>A whole number.</summary>
-    Integer,
-
-    /// <summary>true or false.</summary>
-    Boolean,
-
-    /// <summary>One of a few words.</summary>
-    Word,
-}
-
 /// <summary>One key of proxy.json.</summary>
-/// <param name="Path">The key with its sections, joined by dots.</param>
-/// <param name="Kind">The form of the value.</param>
-/// <param name="Default">The value when the key is absent, as it would be written; empty when there is none.</param>
-/// <param name="Range">What is accepted, in words.</param>
-/// <param name="Live">Whether a reload applies a change without a restart.</param>
-internal sealed record Setting(string Path, SettingKind Kind, string Default, string Range, bool Live)
+internal abstract partial class Setting
 {
-    /// <summary>The least duration other than zero, or the least number.</summary>
-    public long Least { get; init; }
+    protected Setting(string path, SettingKind kind, string range)
+    {
+        (Path, Kind, Range) = (path, kind, range);
+        Declared.Add(this);
+    }
 
-    /// <summary>The greatest duration in milliseconds, or the greatest number.</summary>
-    public long Greatest { get; init; }
+    /// <summary>The key with its sections, joined by dots.</summary>
+    public string Path { get; }
 
-    /// <summary>Whether a duration of zero is accepted besides the range.</summary>
-    public bool ZeroAllowed { get; init; }
+    /// <summary>The form of the value.</summary>
+    public SettingKind Kind { get; }
 
-    /// <summary>The accepted words.</summary>
-    public IReadOnlyList<string> Words { get; init; } = [];
+    /// <summary>What is accepted, in words.</summary>
+    public string Range { get; }
+
+    /// <summary>Whether a reload applies a change without a restart.</summary>
+    public bool Live { get; init; }
+
+    /// <summary>The value when the key is absent, as it would be written; empty when there is none.</summary>
+    public string Default { get; protected init; } = "";
+
+    /// <summary>A value that is accepted, as JSON.</summary>
+    public string Example { get; protected init; } = "";
 
     /// <summary>The part after the last dot.</summary>
     public string Name => Path[(Path.LastIndexOf('.') + 1)..];
@@ -66,109 +39,135 @@ internal sealed record Setting(string Path, SettingKind Kind, string Default, st
     /// <summary>The part before the last dot; empty at the top.</summary>
     public string Parent => Path.LastIndexOf('.') is var dot and >= 0 ? Path[..dot] : "";
 
-    private static Setting Plain(string path, SettingKind kind, string value, string range, bool live = false) => new(path, kind, value, range, live);
+    /// <summary>The value in a form that can be compared; null where it is absent. Secrets are compared, and never shown.</summary>
+    public abstract string? ValueOf(ProxyConfiguration configuration);
 
-    private static Setting Duration(string path, string value, string least, string greatest, bool zero = false, bool live = false) =>
-        new(path, SettingKind.Duration, value, (zero ? "0s, or " : "") + $"{least} to {greatest}", live)
-        {
-            Least = (long)Durations.Parse(least).TotalMilliseconds,
-            Greatest = (long)Durations.Parse(greatest).TotalMilliseconds,
-            ZeroAllowed = zero,
-        };
+    protected static string Quoted(string text) => $"\"{text}\"";
+}
 
-    private static Setting Integer(string path, long value, long least, long greatest, bool live) =>
-        new(path, SettingKind.Integer, Invariant(value), $"{Invariant(least)} to {Invariant(greatest)}", live) { Least = least, Greatest = greatest };
+/// <summary>An object of further keys.</summary>
+internal sealed class SectionSetting(string path, string range = "optional") : Setting(path, SettingKind.Section, range)
+{
+    /// <summary>Where a section that comes or goes as a whole needs a restart, whatever its keys: whether it is there. Null elsewhere.</summary>
+    public Func<ProxyConfiguration, bool>? Present { get; init; }
 
-    private static Setting Word(string path, string value, bool live, params string[] words) =>
-        new(path, SettingKind.Word, value, string.Join(", ", words), live) { Words = words };
+    /// <inheritdoc/>
+    public override string? ValueOf(ProxyConfiguration configuration) => null;
+}
 
-    private static string Invariant(long number) => number.ToString(System.Globalization.CultureInfo.InvariantCulture);
+/// <summary>A text, a path, addresses or networks. Their rules are in the reader.</summary>
+internal sealed class PlainSetting : Setting
+{
+    private readonly Func<ProxyConfiguration, string?> _value;
 
-    // The keys. ADDRESS is an IPv4 or a bracketed IPv6 literal: a name server must not be needed during a failover.
-    public static readonly Setting Listen = Plain("listen", SettingKind.Addresses, "", "at least one, here or in tls.listen");
-    public static readonly Setting ProxyProtocol = Plain("proxyProtocol", SettingKind.Section, "", "optional");
-    public static readonly Setting ProxyProtocolFrom = Plain("proxyProtocol.from", SettingKind.Networks, "", "required; at least one");
-    public static readonly Setting ProxyProtocolTimeout = Duration("proxyProtocol.timeout", "3s", "100ms", "1m");
-    public static readonly Setting Tls = Plain("tls", SettingKind.Section, "", "optional");
-    public static readonly Setting TlsListen = Plain("tls.listen", SettingKind.Addresses, "", "at least one; not addresses of listen");
-    public static readonly Setting TlsCertificateFile = Plain("tls.certificateFile", SettingKind.Path, "", "required; a PEM file", live: true);
-    public static readonly Setting TlsKeyFile = Plain("tls.keyFile", SettingKind.Path, "", "required; a PEM file", live: true);
-    public static readonly Setting TlsClientCaFile = Plain("tls.clientCaFile", SettingKind.Path, "", "a PEM file", live: true);
-    public static readonly Setting TlsMinimumVersion = Word("tls.minimumVersion", "1.2", live: true, "1.2", "1.3");
-    public static readonly Setting ReadOnly = Plain("readOnly", SettingKind.Section, "", "optional");
-    public static readonly Setting ReadOnlyListen = Plain("readOnly.listen", SettingKind.Addresses, "", "at least one, none of listen");
-    public static readonly Setting ReadOnlyMaxLag = Duration("readOnly.maxLag", "10s", "1s", "1h");
-    public static readonly Setting ReadOnlyMaster = Plain("readOnly.master", SettingKind.Boolean, "false", "true or false");
-    public static readonly Setting Redis = Plain("redis", SettingKind.Section, "", "required");
-    public static readonly Setting RedisNodes = Plain("redis.nodes", SettingKind.NamedAddresses, "", "at least one; names and addresses unique", live: true);
-    public static readonly Setting RedisUser = Plain("redis.user", SettingKind.Text, "", "no blanks; needs passwordFile", live: true);
-    public static readonly Setting RedisPasswordFile = Plain("redis.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
-    public static readonly Setting RedisProbeInterval = Duration("redis.probeInterval", "50ms", "10ms", "10s", live: true);
-    public static readonly Setting RedisTls = Plain("redis.tls", SettingKind.Section, "", "optional");
-    public static readonly Setting RedisTlsCaFile = Plain("redis.tls.caFile", SettingKind.Path, "", "required; a PEM file", live: true);
-    public static readonly Setting RedisTlsServerName = Plain("redis.tls.serverName", SettingKind.Text, "", "no blanks", live: true);
-    public static readonly Setting RedisTlsCertificateFile = Plain("redis.tls.certificateFile", SettingKind.Path, "", "a PEM file; needs keyFile", live: true);
-    public static readonly Setting RedisTlsKeyFile = Plain("redis.tls.keyFile", SettingKind.Path, "", "a PEM file; needs certificateFile", live: true);
-    public static readonly Setting Sentinel = Plain("sentinel", SettingKind.Section, "", "optional");
-    public static readonly Setting SentinelMaster = Plain("sentinel.master", SettingKind.Text, "", "required; no blanks", live: true);
-    public static readonly Setting SentinelNodes = Plain("sentinel.nodes", SettingKind.Addresses, "", "at least one", live: true);
-    public static readonly Setting SentinelUser = Plain("sentinel.user", SettingKind.Text, "", "no blanks; needs passwordFile", live: true);
-    public static readonly Setting SentinelPasswordFile = Plain("sentinel.passwordFile", SettingKind.Path, "", "a file with one line", live: true);
-    public static readonly Setting SentinelDownAfter = Duration("sentinel.downAfter", "5s", "500ms", "10m", live: true);
-    public static readonly Setting SentinelPollInterval = Duration("sentinel.pollInterval", "100ms", "20ms", "10s", live: true);
-    public static readonly Setting SentinelTls = Plain("sentinel.tls", SettingKind.Section, "", "optional");
-    public static readonly Setting SentinelTlsCaFile = Plain("sentinel.tls.caFile", SettingKind.Path, "", "required; a PEM file", live: true);
-    public static readonly Setting SentinelTlsServerName = Plain("sentinel.tls.serverName", SettingKind.Text, "", "no blanks", live: true);
-    public static readonly Setting SentinelTlsCertificateFile = Plain("sentinel.tls.certificateFile", SettingKind.Path, "", "a PEM file; needs keyFile", live: true);
-    public static readonly Setting SentinelTlsKeyFile = Plain("sentinel.tls.keyFile", SettingKind.Path, "", "a PEM file; needs certificateFile", live: true);
-    public static readonly Setting Admin = Plain("admin", SettingKind.Section, "", "optional");
-    public static readonly Setting AdminListen = Plain("admin.listen", SettingKind.Address, "", "not an address of listen");
-    public static readonly Setting AdminUser = Plain("admin.user", SettingKind.Text, "admin", "no blanks, no colon; needs passwordFile", live: true);
-    public static readonly Setting AdminPasswordFile = Plain("admin.passwordFile", SettingKind.Path, "", "a file with one line, or two", live: true);
-    public static readonly Setting AdminSocket = Plain("admin.socket", SettingKind.Path, "", "at most 107 bytes");
-    public static readonly Setting AdminTls = Plain("admin.tls", SettingKind.Section, "", "optional; needs admin.listen");
-    public static readonly Setting AdminTlsCertificateFile = Plain("admin.tls.certificateFile", SettingKind.Path, "", "required; a PEM file", live: true);
-    public static readonly Setting AdminTlsKeyFile = Plain("admin.tls.keyFile", SettingKind.Path, "", "required; a PEM file", live: true);
-    public static readonly Setting Engine = Word("engine", "auto", live: false, "auto", "epoll", "io_uring");
-    public static readonly Setting BusyPollMicroseconds = Integer("busyPollMicroseconds", 100, 0, 1000, live: false);
-    public static readonly Setting CoalesceMicroseconds = Integer("coalesceMicroseconds", 100, 0, 1000, live: false);
-    public static readonly Setting Timeouts = Plain("timeouts", SettingKind.Section, "", "optional");
-    public static readonly Setting TimeoutsConnect = Duration("timeouts.connect", "3s", "10ms", "10m", live: true);
-    public static readonly Setting TimeoutsPark = Duration("timeouts.park", "10s", "10ms", "1h", zero: true, live: true);
-    public static readonly Setting TimeoutsIdle = Duration("timeouts.idle", "0s", "1s", "168h", zero: true, live: true);
-    public static readonly Setting TimeoutsDrainDelay = Duration("timeouts.drainDelay", "10s", "10ms", "10m", zero: true, live: true);
-    public static readonly Setting TimeoutsDrain = Duration("timeouts.drain", "30s", "10ms", "24h", zero: true, live: true);
-    public static readonly Setting Limits = Plain("limits", SettingKind.Section, "", "optional");
-    public static readonly Setting LimitsConnections = Integer("limits.connections", 10_000, 1, 1_000_000, live: true);
-    public static readonly Setting LimitsPerSource = Integer("limits.perSource", 0, 0, 1_000_000, live: true);
-    public static readonly Setting LimitsParked = Integer("limits.parked", 10_000, 0, 1_000_000, live: true);
-    public static readonly Setting LimitsRefusal = Plain(
-        "limits.refusal", SettingKind.Text, new LimitConfiguration().Refusal, "an error code in capitals, then a text; at most 200 printable ASCII characters");
-    public static readonly Setting Recording = Plain("recording", SettingKind.Section, "", "optional");
-    public static readonly Setting RecordingFile = Plain("recording.file", SettingKind.Path, "", "required; in a folder that the proxy's user may write to");
-    public static readonly Setting RecordingMaxBytes = Integer("recording.maxBytes", 64 * 1024 * 1024, 1_000_000, 10_000_000_000, live: false);
-    public static readonly Setting Log = Plain("log", SettingKind.Section, "", "optional");
-    public static readonly Setting LogLevel = Word("log.level", "info", live: true, "trace", "debug", "info", "warning", "error");
-    public static readonly Setting LogFormat = Word("log.format", "auto", live: false, "auto", "text", "json", "journal");
-    public static readonly Setting LogSessions = Plain("log.sessions", SettingKind.Boolean, "true", "true or false", live: true);
+    public PlainSetting(string path, SettingKind kind, Func<ProxyConfiguration, string?> value, string range, string example, string otherwise = "")
+        : base(path, kind, range)
+    {
+        _value = value;
+        Example = kind is SettingKind.Text or SettingKind.Path or SettingKind.Address ? Quoted(example) : example;
+        Default = otherwise;
+    }
 
-    /// <summary>All keys, in the order of the documentation.</summary>
-    public static readonly IReadOnlyList<Setting> All =
-    [
-        Listen,
-        Tls, TlsListen, TlsCertificateFile, TlsKeyFile, TlsClientCaFile, TlsMinimumVersion,
-        ProxyProtocol, ProxyProtocolFrom, ProxyProtocolTimeout,
-        ReadOnly, ReadOnlyListen, ReadOnlyMaxLag, ReadOnlyMaster,
-        Redis, RedisNodes, RedisUser, RedisPasswordFile, RedisProbeInterval,
-        RedisTls, RedisTlsCaFile, RedisTlsServerName, RedisTlsCertificateFile, RedisTlsKeyFile,
-        Sentinel, SentinelMaster, SentinelNodes, SentinelUser, SentinelPasswordFile, SentinelDownAfter, SentinelPollInterval,
-        SentinelTls, SentinelTlsCaFile, SentinelTlsServerName, SentinelTlsCertificateFile, SentinelTlsKeyFile,
-        Admin, AdminListen, AdminUser, AdminPasswordFile, AdminSocket,
-        AdminTls, AdminTlsCertificateFile, AdminTlsKeyFile,
-        Engine, BusyPollMicroseconds, CoalesceMicroseconds,
-        Timeouts, TimeoutsConnect, TimeoutsPark, TimeoutsIdle, TimeoutsDrainDelay, TimeoutsDrain,
-        Limits, LimitsConnections, LimitsPerSource, LimitsParked, LimitsRefusal,
-        Recording, RecordingFile, RecordingMaxBytes,
-        Log, LogLevel, LogFormat, LogSessions,
-    ];
+    /// <inheritdoc/>
+    public override string? ValueOf(ProxyConfiguration configuration) => _value(configuration);
+}
+
+/// <summary>A duration with a range.</summary>
+internal sealed class DurationSetting : Setting
+{
+    private readonly Func<ProxyConfiguration, TimeSpan?> _value;
+
+    public DurationSetting(string path, Func<ProxyConfiguration, TimeSpan?> value, string least, string greatest, bool orZero = false)
+        : base(path, SettingKind.Duration, (orZero ? "0s, or " : "") + $"{least} to {greatest}")
+    {
+        _value = value;
+        (Least, Greatest, ZeroAllowed) = (Durations.Parse(least), Durations.Parse(greatest), orZero);
+        Otherwise = value(Defaults)!.Value;
+        Default = Durations.Format(Otherwise);
+        Example = Quoted(Otherwise == TimeSpan.Zero ? greatest : Default);
+    }
+
+    /// <summary>The least other than zero.</summary>
+    public TimeSpan Least { get; }
+
+    public TimeSpan Greatest { get; }
+
+    /// <summary>Whether zero is accepted besides the range.</summary>
+    public bool ZeroAllowed { get; }
+
+    /// <summary>The value when the key is absent.</summary>
+    public TimeSpan Otherwise { get; }
+
+    /// <inheritdoc/>
+    public override string? ValueOf(ProxyConfiguration configuration) => _value(configuration) is { } duration ? Durations.Format(duration) : null;
+}
+
+/// <summary>A whole number with a range.</summary>
+internal sealed class IntegerSetting : Setting
+{
+    private readonly Func<ProxyConfiguration, long?> _value;
+
+    public IntegerSetting(string path, Func<ProxyConfiguration, long?> value, long least, long greatest)
+        : base(path, SettingKind.Integer, string.Create(CultureInfo.InvariantCulture, $"{least} to {greatest}"))
+    {
+        _value = value;
+        (Least, Greatest) = (least, greatest);
+        Otherwise = value(Defaults)!.Value;
+        Example = Default = Otherwise.ToString(CultureInfo.InvariantCulture);
+    }
+
+    public long Least { get; }
+
+    public long Greatest { get; }
+
+    /// <summary>The value when the key is absent.</summary>
+    public long Otherwise { get; }
+
+    /// <inheritdoc/>
+    public override string? ValueOf(ProxyConfiguration configuration) => _value(configuration)?.ToString(CultureInfo.InvariantCulture);
+}
+
+/// <summary>true or false.</summary>
+internal sealed class BooleanSetting : Setting
+{
+    private readonly Func<ProxyConfiguration, bool?> _value;
+
+    public BooleanSetting(string path, Func<ProxyConfiguration, bool?> value)
+        : base(path, SettingKind.Boolean, "true or false")
+    {
+        _value = value;
+        Otherwise = value(Defaults)!.Value;
+        Example = Default = Otherwise ? "true" : "false";
+    }
+
+    /// <summary>The value when the key is absent.</summary>
+    public bool Otherwise { get; }
+
+    /// <inheritdoc/>
+    public override string? ValueOf(ProxyConfiguration configuration) => _value(configuration)?.ToString();
+}
+
+/// <summary>One of a few words, each of which stands for a value.</summary>
+internal sealed class WordSetting<T> : Setting
+    where T : struct
+{
+    private readonly Func<ProxyConfiguration, T?> _value;
+
+    public WordSetting(string path, Func<ProxyConfiguration, T?> value, params (string Word, T Value)[] words)
+        : base(path, SettingKind.Word, string.Join(", ", words.Select(each => each.Word)))
+    {
+        _value = value;
+        Words = words;
+        Otherwise = value(Defaults)!.Value;
+        Default = words.First(each => each.Value.Equals(Otherwise)).Word;
+        Example = Quoted(Default);
+    }
+
+    public IReadOnlyList<(string Word, T Value)> Words { get; }
+
+    /// <summary>The value when the key is absent.</summary>
+    public T Otherwise { get; }
+
+    /// <inheritdoc/>
+    public override string? ValueOf(ProxyConfiguration configuration) => _value(configuration)?.ToString();
 }

@@ -34,21 +34,22 @@ internal static class SocketAddressText
             || bracketed != (address.AddressFamily == AddressFamily.InterNetworkV6)
             || (!bracketed && address.ToString() != literal))
         {
-            cause = "is no address; write an IPv4 address such as 172.31.235.131:6379 or a bracketed IPv6 one. "
+            cause = "is not an address; write an IPv4 address, such as 172.31.235.131:6379, or an IPv6 address in brackets. "
                 + "Host names are not accepted: a failover must not wait for a name server";
             return null;
         }
 
         if (!int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int port) || port is < 1 or > 65535)
         {
-            cause = "has a bad port; 1 to 65535 is accepted";
+            cause = $"has a bad port; 1 to 65535 is accepted, such as {host}:6379";
             return null;
         }
 
         bool any = address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
         if ((any && !local) || address.IsIPv6Multicast || address.Equals(IPAddress.Broadcast) || (address.GetAddressBytes() is [>= 224 and <= 239, _, _, _]))
         {
-            cause = any ? "means every address of this machine; write the node's own address" : "is not the address of one machine";
+            cause = any ? "means every address of this machine; write the node's own address, such as 172.31.235.131:6379"
+                : "is not the address of one machine; write one that is, such as 172.31.235.131:6379";
             return null;
         }
 

@@ -16,10 +16,6 @@ public sealed class ConfigurationChangesTests
     };
 
     [Fact]
-    public void Every_key_is_compared() =>
-        Assert.Equal(Setting.All.Where(s => s.Kind != SettingKind.Section), ConfigurationChanges.Compared);
-
-    [Fact]
     public void Nothing_changed_is_nothing_to_do()
     {
         var changes = ConfigurationChanges.Between(Old, Old with { Redis = new RedisConfiguration { Nodes = [.. Old.Redis.Nodes] } });

@@ -1,0 +1,181 @@
+// Addresses, networks and named nodes of a section.
+
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+
+namespace RedisHaProxy.Configuration;
+
+internal sealed partial class SectionReader
+{
+    /// <summary>An address with a port; null when absent or wrong.</summary>
+    /// <param name="setting">The key.</param>
+    /// <param name="local">Whether a process listens there (0.0.0.0 is then allowed) or connects to it.</param>
+    public IPEndPoint? Address(Setting setting, bool local)
+    {
+        return _members.TryGetValue(setting.Name, out var member) ? AddressOf(member.Value, setting.Path, local) : null;
+    }
+
+    /// <summary>A list of different addresses; empty when absent or wrong, which is an error where it is required.</summary>
+    /// <param name="setting">The key.</param>
+    /// <param name="local">Whether a process listens there (0.0.0.0 is then allowed) or connects to it.</param>
+    /// <param name="optional">Whether the key may be absent and the list empty.</param>
+    public IReadOnlyList<IPEndPoint> Addresses(Setting setting, bool local, bool optional = false)
+    {
+        var addresses = new List<IPEndPoint>();
+        if (!_members.TryGetValue(setting.Name, out var member))
+        {
+            if (optional)
+            {
+                return addresses;
+            }
+
+            _problems.Error(Position, setting.Path, $"missing; at least one is required, such as {setting.Example}");
+            return addresses;
+        }
+
+        if (member.Value is not JsonArrayAt array)
+        {
+            Wrong(member, setting, "an array of \"ADDRESS:PORT\"");
+            return addresses;
+        }
+
+        if (array.Items.Count == 0 && !optional)
+        {
+            _problems.Error(array.Position, setting.Path, $"is empty; at least one \"ADDRESS:PORT\" is required, such as {setting.Example}");
+        }
+
+        for (int i = 0; i < array.Items.Count; i++)
+        {
+            string key = string.Create(CultureInfo.InvariantCulture, $"{setting.Path}[{i}]");
+            if (AddressOf(array.Items[i], key, local) is { } address)
+            {
+                if (addresses.Contains(address))
+                {
+                    _problems.Error(array.Items[i].Position, key, $"{address} is listed twice; remove one");
+                }
+
+                addresses.Add(address);
+            }
+        }
+
+        return addresses;
+    }
+
+    /// <summary>A list of different networks; empty when absent or wrong, which is an error where the section is present.</summary>
+    public IReadOnlyList<IPNetwork> Networks(Setting setting)
+    {
+        var networks = new List<IPNetwork>();
+        if (!_members.TryGetValue(setting.Name, out var member))
+        {
+            if (Present)
+            {
+                _problems.Error(Position, setting.Path, $"missing; a list of networks, such as {setting.Example}, is required");
+            }
+
+            return networks;
+        }
+
+        if (member.Value is not JsonArrayAt array)
+        {
+            Wrong(member, setting, "an array of \"ADDRESS/BITS\"");
+            return networks;
+        }
+
+        if (array.Items.Count == 0)
+        {
+            _problems.Error(array.Position, setting.Path, $"is empty; at least one \"ADDRESS/BITS\", such as {setting.Example}, is required");
+        }
+
+        for (int i = 0; i < array.Items.Count; i++)
+        {
+            string key = string.Create(CultureInfo.InvariantCulture, $"{setting.Path}[{i}]");
+            if (array.Items[i] is not JsonScalarAt { Kind: JsonTokenType.String, Text: var text } value)
+            {
+                _problems.Error(array.Items[i].Position, key, $"\"ADDRESS/BITS\" is expected, found {array.Items[i].KindInWords}; for example \"172.31.235.188/32\"");
+            }
+            else if (NetworkText.Parse(text, out string cause) is not { } network)
+            {
+                _problems.Error(value.Position, key, $"\"{text}\" {cause}");
+            }
+            else if (networks.Contains(network))
+            {
+                _problems.Error(value.Position, key, $"{network} is listed twice; remove one");
+            }
+            else
+            {
+                networks.Add(network);
+            }
+        }
+
+        return networks;
+    }
+
+    /// <summary>Names with addresses, each with its place, in file order.</summary>
+    public IReadOnlyList<(RedisNode Node, FilePosition Position)> NamedAddresses(Setting setting)
+    {
+        var nodes = new List<(RedisNode Node, FilePosition Position)>();
+        if (!_members.TryGetValue(setting.Name, out var member))
+        {
+            if (Present)
+            {
+                _problems.Error(Position, setting.Path, $"missing; at least one node, such as {setting.Example}, is required");
+            }
+
+            return nodes;
+        }
+
+        if (member.Value is not JsonObjectAt map)
+        {
+            Wrong(member, setting, "an object of names and addresses");
+            return nodes;
+        }
+
+        if (map.Members.Count == 0)
+        {
+            _problems.Error(map.Position, setting.Path, $"is empty; at least one node, such as {setting.Example}, is required");
+        }
+
+        foreach (var (name, at, value) in map.Members)
+        {
+            string key = $"{setting.Path}.{name}";
+            // Names become labels of metrics, cells of CSV and words of commands.
+            if (name.Length is 0 or > 63 || !char.IsAsciiLetterOrDigit(name[0]) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
+            {
+                _problems.Error(at, setting.Path, $"\"{name}\" is not a node name; up to 63 letters, digits, '.', '_' and '-' are accepted, the first a letter or digit, such as redis1");
+            }
+            else if (nodes.Any(n => n.Node.Name == name))
+            {
+                _problems.Error(at, key, $"given twice, first in line {nodes.First(n => n.Node.Name == name).Position.Line}; remove or rename one");
+            }
+            else if (AddressOf(value, key, local: false) is { } address)
+            {
+                if (nodes.FirstOrDefault(n => n.Node.EndPoint.Equals(address)).Node is { } same)
+                {
+                    _problems.Error(value.Position, key, $"{address} is {same.Name} already; each node has its own address");
+                }
+
+                nodes.Add((new RedisNode(name, address), at));
+            }
+        }
+
+        return nodes;
+    }
+
+    private IPEndPoint? AddressOf(JsonNodeAt value, string key, bool local)
+    {
+        if (value is not JsonScalarAt { Kind: JsonTokenType.String, Text: var text })
+        {
+            _problems.Error(value.Position, key, $"\"ADDRESS:PORT\" is expected, found {value.KindInWords}; for example \"172.31.235.131:6379\"");
+            return null;
+        }
+
+        if (SocketAddressText.Parse(text, local, out string cause) is { } address)
+        {
+            return address;
+        }
+
+        _problems.Error(value.Position, key, $"\"{text}\" {cause}");
+        return null;
+    }
+}
