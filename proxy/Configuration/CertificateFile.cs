@@ -59,20 +59,23 @@ internal static class CertificateFile
 
         if (certificates.Count > MaxChain)
         {
-            findings.CertificateError = $"{certificateFile} holds {certificates.Count} certificates; the proxy's own and at most {MaxChain - 1} of authorities are expected";
+            findings.CertificateError = $"{certificateFile} holds {certificates.Count} certificates; "
+                + $"the proxy's own and at most {MaxChain - 1} of authorities are expected";
             return null;
         }
 
         var first = certificates[0];
         if (CertificateText.NotBefore(first) > now)
         {
-            findings.CertificateError = $"{certificateFile} is not valid before {CertificateText.Time(CertificateText.NotBefore(first))}, and it is {CertificateText.Time(now)}";
+            findings.CertificateError = $"{certificateFile} is not valid before {CertificateText.Time(CertificateText.NotBefore(first))}, "
+                + $"and it is {CertificateText.Time(now)}";
             return null;
         }
 
         if (CertificateText.NotAfter(first) < now)
         {
-            findings.CertificateWarning = $"{certificateFile} has expired at {CertificateText.Time(CertificateText.NotAfter(first))}: whoever verifies it refuses the connection; replace it";
+            findings.CertificateWarning = $"{certificateFile} has expired at {CertificateText.Time(CertificateText.NotAfter(first))}: "
+                + $"whoever verifies it refuses the connection; replace it";
         }
 
         try

@@ -8,11 +8,14 @@ namespace RedisHaProxy.Configuration;
 
 internal static partial class ConfigurationReader
 {
-    private static readonly PeerSettings RedisPeer = new(Setting.RedisTlsCaFile, Setting.RedisTlsServerName, Setting.RedisTlsCertificateFile, Setting.RedisTlsKeyFile);
+    private static readonly PeerSettings RedisPeer = new(
+        Setting.RedisTlsCaFile, Setting.RedisTlsServerName, Setting.RedisTlsCertificateFile, Setting.RedisTlsKeyFile);
 
-    private static readonly PeerSettings SentinelPeer = new(Setting.SentinelTlsCaFile, Setting.SentinelTlsServerName, Setting.SentinelTlsCertificateFile, Setting.SentinelTlsKeyFile);
+    private static readonly PeerSettings SentinelPeer = new(
+        Setting.SentinelTlsCaFile, Setting.SentinelTlsServerName, Setting.SentinelTlsCertificateFile, Setting.SentinelTlsKeyFile);
 
-    private static (TlsConfiguration? Configuration, IReadOnlyList<IPEndPoint> Listen, FilePosition? ListenAt) ReadTls(SectionReader section, string folder, DateTimeOffset now, ProblemList problems)
+    private static (TlsConfiguration? Configuration, IReadOnlyList<IPEndPoint> Listen, FilePosition? ListenAt) ReadTls(
+        SectionReader section, string folder, DateTimeOffset now, ProblemList problems)
     {
         if (!section.Present)
         {
@@ -23,7 +26,8 @@ internal static partial class ConfigurationReader
         var identity = ReadIdentity(section, Setting.TlsCertificateFile, Setting.TlsKeyFile, required: true, folder, now, problems);
         var authorities = ReadAuthorities(section, Setting.TlsClientCaFile, required: false, folder, problems);
         var versions = section.Choice(Setting.TlsMinimumVersion);
-        var configuration = identity is null ? null : new TlsConfiguration { Listen = listen, Identity = identity, ClientAuthorities = authorities, Versions = versions };
+        var configuration = identity is null ? null
+            : new TlsConfiguration { Listen = listen, Identity = identity, ClientAuthorities = authorities, Versions = versions };
         return (configuration, listen, section.PositionOf(Setting.TlsListen));
     }
 

@@ -46,7 +46,8 @@ internal static partial class ConfigurationReader
         }
         catch (UnauthorizedAccessException)
         {
-            problems.Error(null, "", Directory.Exists(file) ? "is a directory; a file is expected" : $"cannot be read by user {Environment.UserName}: permission denied");
+            problems.Error(null, "",
+                Directory.Exists(file) ? "is a directory; a file is expected" : $"cannot be read by user {Environment.UserName}: permission denied");
         }
         catch (IOException e)
         {
@@ -108,14 +109,16 @@ internal static partial class ConfigurationReader
         return configuration;
     }
 
-    private static RedisConfiguration ReadRedis(SectionReader section, string folder, IReadOnlyList<IPEndPoint> listen, DateTimeOffset now, ProblemList problems)
+    private static RedisConfiguration ReadRedis(
+        SectionReader section, string folder, IReadOnlyList<IPEndPoint> listen, DateTimeOffset now, ProblemList problems)
     {
         var nodes = section.NamedAddresses(Setting.RedisNodes);
         foreach (var (node, position) in nodes)
         {
             if (listen.Contains(node.EndPoint))
             {
-                problems.Error(position, $"{Setting.RedisNodes.Path}.{node.Name}", $"{node.EndPoint} is an address of listen: the proxy would connect to itself");
+                problems.Error(position, $"{Setting.RedisNodes.Path}.{node.Name}",
+                    $"{node.EndPoint} is an address of listen: the proxy would connect to itself");
             }
         }
 
@@ -155,7 +158,8 @@ internal static partial class ConfigurationReader
         var listen = section.Addresses(Setting.ReadOnlyListen, local: true);
         foreach (var address in listen.Where(clients.Contains))
         {
-            problems.Error(section.PositionOf(Setting.ReadOnlyListen), Setting.ReadOnlyListen.Path, $"{address} is an address of listen, whose sessions go to the master; choose another port, such as 6380");
+            problems.Error(section.PositionOf(Setting.ReadOnlyListen), Setting.ReadOnlyListen.Path,
+                $"{address} is an address of listen, whose sessions go to the master; choose another port, such as 6380");
         }
 
         return new ReadOnlyConfiguration
@@ -191,7 +195,8 @@ internal static partial class ConfigurationReader
         };
     }
 
-    private static AdminConfiguration? ReadAdmin(SectionReader section, string folder, IReadOnlyList<IPEndPoint> clients, DateTimeOffset now, ProblemList problems)
+    private static AdminConfiguration? ReadAdmin(
+        SectionReader section, string folder, IReadOnlyList<IPEndPoint> clients, DateTimeOffset now, ProblemList problems)
     {
         if (!section.Present)
         {
@@ -201,18 +206,21 @@ internal static partial class ConfigurationReader
         var listen = section.Address(Setting.AdminListen, local: true);
         if (listen is not null && clients.Contains(listen))
         {
-            problems.Error(section.PositionOf(Setting.AdminListen), Setting.AdminListen.Path, $"{listen} is an address of listen, where the clients connect; choose another port, such as 1936");
+            problems.Error(section.PositionOf(Setting.AdminListen), Setting.AdminListen.Path,
+                $"{listen} is an address of listen, where the clients connect; choose another port, such as 1936");
         }
 
         string? user = section.Word(Setting.AdminUser, forbidden: ":");
         var (password, former) = ReadSecrets(section, Setting.AdminPasswordFile, folder, problems, former: true);
         if (section.Has(Setting.AdminUser) && !section.Has(Setting.AdminPasswordFile))
         {
-            problems.Error(section.PositionOf(Setting.AdminUser), Setting.AdminUser.Path, "has no effect without admin.passwordFile; add it, or remove the user");
+            problems.Error(section.PositionOf(Setting.AdminUser), Setting.AdminUser.Path,
+                "has no effect without admin.passwordFile; add it, or remove the user");
         }
         else if (listen is not null && !IPAddress.IsLoopback(listen.Address) && !section.Has(Setting.AdminPasswordFile))
         {
-            problems.Warn(section.PositionOf(Setting.AdminListen), Setting.AdminListen.Path, $"{listen} serves statistics without a password to everyone who can connect; add admin.passwordFile");
+            problems.Warn(section.PositionOf(Setting.AdminListen), Setting.AdminListen.Path,
+                $"{listen} serves statistics without a password to everyone who can connect; add admin.passwordFile");
         }
 
         return new AdminConfiguration

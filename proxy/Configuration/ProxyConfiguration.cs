@@ -99,7 +99,9 @@ public sealed record ReadOnlyConfiguration
 /// <summary>Section "recording".</summary>
 public sealed record RecordingConfiguration
 {
-    /// <summary>Path of the file, new at each start; what it held before goes to the same path with ".1" appended, and so does its older half when it is full.</summary>
+    /// <summary>
+    /// Path of the file, new at each start; what it held before goes to the same path with ".1" appended, and so does its older half when it is full.
+    /// </summary>
     public required string File { get; init; }
 
     /// <summary>Most bytes of both files together; 64 MB by default (about an hour), 1 MB to 10 GB.</summary>
@@ -210,7 +212,9 @@ public sealed record TimeoutConfiguration
     /// <summary>At SIGTERM: how long open sessions may go on after the listeners closed; then they are ended.</summary>
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Silence in both directions after which a session ends; zero (the default) never ends one, so that blocking commands and subscriptions live.</summary>
+    /// <summary>
+    /// Silence in both directions after which a session ends; zero (the default) never ends one, so that blocking commands and subscriptions live.
+    /// </summary>
     public TimeSpan Idle { get; init; }
 }
 

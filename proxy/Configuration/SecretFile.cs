@@ -85,7 +85,8 @@ internal static class SecretFile
         if (second is "" || (text + second).AsSpan().ContainsAnyInRange('\0', '\x1f'))
         {
             return Bad(former
-                ? $"{file} holds more than two lines, an empty one, or control characters; one line with the secret is expected, or two, the second with the former one"
+                ? $"{file} holds more than two lines, an empty one, or control characters; "
+                    + "one line with the secret is expected, or two, the second with the former one"
                 : $"{file} holds more than one line, or control characters; one line with the secret is expected");
         }
 

@@ -92,7 +92,8 @@ internal sealed partial class SectionReader
             string key = string.Create(CultureInfo.InvariantCulture, $"{setting.Path}[{i}]");
             if (array.Items[i] is not JsonScalarAt { Kind: JsonTokenType.String, Text: var text } value)
             {
-                _problems.Error(array.Items[i].Position, key, $"\"ADDRESS/BITS\" is expected, found {array.Items[i].KindInWords}; for example \"172.31.235.188/32\"");
+                _problems.Error(array.Items[i].Position, key,
+                    $"\"ADDRESS/BITS\" is expected, found {array.Items[i].KindInWords}; for example \"172.31.235.188/32\"");
             }
             else if (NetworkText.Parse(text, out string cause) is not { } network)
             {
@@ -142,7 +143,8 @@ internal sealed partial class SectionReader
             // Names become labels of metrics, cells of CSV and words of commands.
             if (name.Length is 0 or > 63 || !char.IsAsciiLetterOrDigit(name[0]) || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-'))
             {
-                _problems.Error(at, setting.Path, $"\"{name}\" is not a node name; up to 63 letters, digits, '.', '_' and '-' are accepted, the first a letter or digit, such as redis1");
+                _problems.Error(at, setting.Path,
+                    $"\"{name}\" is not a node name; up to 63 letters, digits, '.', '_' and '-' are accepted, the first a letter or digit, such as redis1");
             }
             else if (nodes.Any(n => n.Node.Name == name))
             {

@@ -178,7 +178,8 @@ internal sealed partial class SectionReader
 
         if (!Durations.TryParse(value.Text, out var duration))
         {
-            _problems.Error(value.Position, setting.Path, $"\"{value.Text}\" is not a duration; write a whole number and ms, s, m or h, such as {setting.Example}");
+            _problems.Error(value.Position, setting.Path,
+                $"\"{value.Text}\" is not a duration; write a whole number and ms, s, m or h, such as {setting.Example}");
             return setting.Otherwise;
         }
 
@@ -203,7 +204,8 @@ internal sealed partial class SectionReader
         if (!long.TryParse(value.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
             || number < setting.Least || number > setting.Greatest)
         {
-            _problems.Error(value.Position, setting.Path, $"{value.Text} is not accepted; a whole number from {setting.Range} is expected, such as {setting.Example}");
+            _problems.Error(value.Position, setting.Path,
+                $"{value.Text} is not accepted; a whole number from {setting.Range} is expected, such as {setting.Example}");
             return setting.Otherwise;
         }
 
@@ -234,5 +236,6 @@ internal sealed partial class SectionReader
     }
 
     private void Wrong(JsonMember member, Setting setting, string expected) =>
-        _problems.Error(member.Value.Position, setting.Path, $"{expected} is expected, found {member.Value.KindInWords}{(setting.Example.Length == 0 ? "" : $"; for example {setting.Example}")}");
+        _problems.Error(member.Value.Position, setting.Path,
+            $"{expected} is expected, found {member.Value.KindInWords}{(setting.Example.Length == 0 ? "" : $"; for example {setting.Example}")}");
 }

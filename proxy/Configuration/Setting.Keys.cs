@@ -146,7 +146,8 @@ internal abstract partial class Setting
     public static readonly DurationSetting TimeoutsConnect = new("timeouts.connect", c => c.Timeouts.Connect, "10ms", "10m") { Live = true };
     public static readonly DurationSetting TimeoutsPark = new("timeouts.park", c => c.Timeouts.Park, "10ms", "1h", orZero: true) { Live = true };
     public static readonly DurationSetting TimeoutsIdle = new("timeouts.idle", c => c.Timeouts.Idle, "1s", "168h", orZero: true) { Live = true };
-    public static readonly DurationSetting TimeoutsDrainDelay = new("timeouts.drainDelay", c => c.Timeouts.DrainDelay, "10ms", "10m", orZero: true) { Live = true };
+    public static readonly DurationSetting TimeoutsDrainDelay = new(
+        "timeouts.drainDelay", c => c.Timeouts.DrainDelay, "10ms", "10m", orZero: true) { Live = true };
     public static readonly DurationSetting TimeoutsDrain = new("timeouts.drain", c => c.Timeouts.Drain, "10ms", "24h", orZero: true) { Live = true };
 
     public static readonly SectionSetting Limits = new("limits");
@@ -166,7 +167,8 @@ internal abstract partial class Setting
     public static readonly SectionSetting Log = new("log");
     public static readonly WordSetting<MicrosoftLevel> LogLevel = new(
         "log.level", c => c.Log.Level,
-        ("trace", MicrosoftLevel.Trace), ("debug", MicrosoftLevel.Debug), ("info", MicrosoftLevel.Information), ("warning", MicrosoftLevel.Warning), ("error", MicrosoftLevel.Error)) { Live = true };
+        ("trace", MicrosoftLevel.Trace), ("debug", MicrosoftLevel.Debug), ("info", MicrosoftLevel.Information),
+        ("warning", MicrosoftLevel.Warning), ("error", MicrosoftLevel.Error)) { Live = true };
     public static readonly WordSetting<Format> LogFormat = new(
         "log.format", c => c.Log.Format,
         ("auto", Format.Auto), ("text", Format.Text), ("json", Format.Json), ("journal", Format.Journal));

@@ -21,7 +21,7 @@ internal static class Suggestion
 
         if (Setting.All.FirstOrDefault(s => string.Equals(s.Name, name, StringComparison.OrdinalIgnoreCase)) is { } elsewhere)
         {
-            return $"; did you mean {(elsewhere.Parent.Length == 0 ? $"\"{elsewhere.Name}\" at the top" : $"\"{elsewhere.Name}\" in section \"{elsewhere.Parent}\"")}?";
+            return $"; did you mean \"{elsewhere.Name}\" {(elsewhere.Parent.Length == 0 ? "at the top" : $"in section \"{elsewhere.Parent}\"")}?";
         }
 
         return $"; {string.Join(", ", siblings)} are known here";

@@ -25,7 +25,8 @@ public sealed class DataPlane : IForwarder, ISessions
     {
         ArgumentNullException.ThrowIfNull(configuration);
         _gate = new LoopForwarder(configuration, loggerFactory, timeProvider, loops);
-        _reads = configuration.ReadOnly is null ? null : new LoopForwarder(configuration with { Tls = null }, loggerFactory, timeProvider, loops, readOnly: true);
+        _reads = configuration.ReadOnly is null ? null
+            : new LoopForwarder(configuration with { Tls = null }, loggerFactory, timeProvider, loops, readOnly: true);
     }
 
     /// <summary>The addresses of the gate's listener: with port 0 in the configuration, the port the kernel chose.</summary>

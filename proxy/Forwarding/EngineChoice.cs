@@ -65,7 +65,9 @@ internal static partial class EngineChoice
     [LoggerMessage(LogEvents.EngineUring, LogLevel.Information, "Engine: io_uring", EventName = nameof(LogEvents.EngineUring))]
     private static partial void LogUring(ILogger logger);
 
-    [LoggerMessage(LogEvents.EngineEpollInstead, LogLevel.Information, "Engine: epoll, because io_uring is not available: {Reason}", EventName = nameof(LogEvents.EngineEpollInstead))]
+    [LoggerMessage(LogEvents.EngineEpollInstead, LogLevel.Information,
+        "Engine: epoll, because io_uring is not available: {Reason}",
+        EventName = nameof(LogEvents.EngineEpollInstead))]
     private static partial void LogEpollInstead(ILogger logger, string reason);
 
     [LoggerMessage(LogEvents.EngineEpoll, LogLevel.Information, "Engine: epoll, as configured", EventName = nameof(LogEvents.EngineEpoll))]

@@ -51,9 +51,12 @@ public static class FileDescriptorLimit
     public static string? Problem(long files, int connections, int perSession = 2) => files >= Reserve + perSession
         ? null
         : $"this process may open only {files} files, which is too few to serve a single client: {Reserve} are for listeners, probes and administration. "
-            + $"Raise the limit (LimitNOFILE of the service, ulimit -n) to {NeededFor(connections, perSession)}, which limits.connections = {connections} needs, or at least to {NeededFor(64, perSession)}";
+            + $"Raise the limit (LimitNOFILE of the service, ulimit -n) to {NeededFor(connections, perSession)}, "
+            + $"which limits.connections = {connections} needs, or at least to {NeededFor(64, perSession)}";
 
-    /// <summary>Clients over a limit that may be held at once, to be told so, when so many connections are allowed: half of the reserve, and what no session needs.</summary>
+    /// <summary>
+    /// Clients over a limit that may be held at once, to be told so, when so many connections are allowed: half of the reserve, and what no session needs.
+    /// </summary>
     internal static int RefusalsFor(long files, int connections, int perSession = 2) =>
         (int)Math.Clamp((Reserve / 2) + files - NeededFor(connections, perSession), Reserve / 2, MaxRefusals);
 

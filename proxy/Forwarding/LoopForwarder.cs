@@ -37,7 +37,9 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     /// <summary>Prepares the data plane; nothing listens yet.</summary>
     /// <param name="configuration">A valid configuration.</param>
     /// <param name="loggerFactory">Takes what the loops, the choice of the engine and TLS have to say.</param>
-    /// <param name="timeProvider">Wall clock of session records, and the time of TLS handshakes. Time-outs of sessions run on the loops' own clock, because their waits do.</param>
+    /// <param name="timeProvider">
+    /// Wall clock of session records, and the time of TLS handshakes. Time-outs of sessions run on the loops' own clock, because their waits do.
+    /// </param>
     /// <param name="loops">
     /// Event loops; 0 chooses: one up to two cores, half the cores above, at most four. Redis itself uses one core for
     /// commands, and a loop moves more than one Redis can answer.
@@ -52,7 +54,8 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
     /// <summary>As the public one, with another way to find out what io_uring can do here.</summary>
     internal LoopForwarder(
-        ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops, Func<UringSupport> findUring, bool readOnly = false)
+        ProxyConfiguration configuration, ILoggerFactory loggerFactory, TimeProvider timeProvider, int loops,
+        Func<UringSupport> findUring, bool readOnly = false)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(loggerFactory);
@@ -81,7 +84,10 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             // Numbers of loops, and so ids of sessions, are unique over both listeners.
             int number = (index * _lanes) + lane;
             return uring is not null
-                ? new UringLoop(uring, number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider) { ReadOnly = readOnly }
+                ? new UringLoop(uring, number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider)
+                {
+                    ReadOnly = readOnly,
+                }
                 : new EpollLoop(number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider) { ReadOnly = readOnly };
         }
 
@@ -183,7 +189,8 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
         _limits.GrowTo(nodes.Length);
         long files = FileDescriptorLimit.RaiseToHardLimit() / _lanes;
-        _limits.Limits = FitDescriptors(changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) }, files, _perSession, _logger);
+        var limits = changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) };
+        _limits.Limits = FitDescriptors(limits, files, _perSession, _logger);
         _limits.RefusalsPerLoop = RefusalsPerLoop(files, _limits.Limits, _loops.Length);
         await OnAllLoops(loop => loop.Reconfigure(nodes, changed.Timeouts)).ConfigureAwait(false);
         Volatile.Write(ref _nodes, nodes);
@@ -346,6 +353,9 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     private int RefusalsPerLoop(long files, LimitConfiguration limits, int loops) =>
         FileDescriptorLimit.RefusalsFor(files, limits.Connections, _perSession) / _lanes / loops;
 
-    [LoggerMessage(LogEvents.ConnectionsLowered, LogLevel.Warning, "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: raise LimitNOFILE, or lower the setting.", EventName = nameof(LogEvents.ConnectionsLowered))]
+    [LoggerMessage(LogEvents.ConnectionsLowered, LogLevel.Warning,
+        "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: "
+        + "raise LimitNOFILE, or lower the setting.",
+        EventName = nameof(LogEvents.ConnectionsLowered))]
     private static partial void LogLowered(ILogger logger, int wanted, int fits, long files, long needed);
 }

@@ -52,7 +52,10 @@ internal struct Session
     public long ConnectedAt;
     public long ActiveAt;
 
-    /// <summary>Of the accept, and of the beginning of its last connect, in ticks of <see cref="System.Diagnostics.Stopwatch"/>: a connect takes less than the loop's millisecond.</summary>
+    /// <summary>
+    /// Of the accept, and of the beginning of its last connect, in ticks of <see cref="System.Diagnostics.Stopwatch"/>: a connect takes less than the loop's
+    /// millisecond.
+    /// </summary>
     public long AcceptedTicks;
     public long ConnectTicks;
 

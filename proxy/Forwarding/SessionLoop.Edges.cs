@@ -25,7 +25,9 @@ internal abstract unsafe partial class SessionLoop
         Admit(descriptor, client, edge, counted: true, header: false);
     }
 
-    /// <summary>A dialled connection stands, from <paramref name="localPort"/> of this machine; <paramref name="descriptor"/> is the loop's end of it.</summary>
+    /// <summary>
+    /// A dialled connection stands, from <paramref name="localPort"/> of this machine; <paramref name="descriptor"/> is the loop's end of it.
+    /// </summary>
     public void EdgeConnected(TlsEdge edge, int descriptor, ushort localPort)
     {
         if (!Holds(edge))

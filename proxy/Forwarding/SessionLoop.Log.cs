@@ -7,10 +7,15 @@ namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
 {
-    [LoggerMessage(LogEvents.FilesExhausted, LogLevel.Warning, "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise LimitNOFILE or lower limits.connections.", EventName = nameof(LogEvents.FilesExhausted))]
+    [LoggerMessage(LogEvents.FilesExhausted, LogLevel.Warning,
+        "Event loop {Loop}: descriptors, ports or memory are exhausted (errno {Errno}: {Message}); new sessions wait until some are free. Raise "
+        + "LimitNOFILE or lower limits.connections.",
+        EventName = nameof(LogEvents.FilesExhausted))]
     private static partial void LogExhausted(ILogger logger, int loop, int errno, string message);
 
-    [LoggerMessage(LogEvents.FilesAvailable, LogLevel.Information, "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.", EventName = nameof(LogEvents.FilesAvailable))]
+    [LoggerMessage(LogEvents.FilesAvailable, LogLevel.Information,
+        "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.",
+        EventName = nameof(LogEvents.FilesAvailable))]
     private static partial void LogRecovered(ILogger logger, int loop);
 
     [LoggerMessage(LogEvents.LoopFailed, LogLevel.Critical, "Event loop {Loop} died of a defect; the process ends.", EventName = nameof(LogEvents.LoopFailed))]

@@ -32,16 +32,23 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>The loop is to end after this round.</summary>
     protected bool Stopping => _stopping;
 
-    /// <summary>Goes round until <see cref="Stopping"/>: waits, tells the time by <see cref="BeginRound"/>, carries events out, and ends with <see cref="FinishRound"/>.</summary>
+    /// <summary>
+    /// Goes round until <see cref="Stopping"/>: waits, tells the time by <see cref="BeginRound"/>, carries events out, and ends with <see
+    /// cref="FinishRound"/>.
+    /// </summary>
     protected abstract void Run();
 
-    /// <summary>From now on has <see cref="OnReadiness"/> called whenever the endpoint's new socket becomes readable, writable or hung. False when the kernel refuses.</summary>
+    /// <summary>
+    /// From now on has <see cref="OnReadiness"/> called whenever the endpoint's new socket becomes readable, writable or hung. False when the kernel refuses.
+    /// </summary>
     protected abstract bool TryWatch(int endpoint);
 
     /// <summary>The socket is about to be closed, by RST if <paramref name="reset"/>: what the engine has under way for it ends.</summary>
     protected abstract void Close(int endpoint, bool reset);
 
-    /// <summary>Begins or ceases to call <see cref="Accept"/> when a client waits at a listener. Nothing is left of it that keeps a listener open when it is closed.</summary>
+    /// <summary>
+    /// Begins or ceases to call <see cref="Accept"/> when a client waits at a listener. Nothing is left of it that keeps a listener open when it is closed.
+    /// </summary>
     protected abstract void WatchListeners(bool begin);
 
     /// <summary>The session is open now; its sockets may have been readable, or hung, before.</summary>
@@ -88,7 +95,9 @@ internal abstract unsafe partial class SessionLoop
         }
     }
 
-    /// <summary>An open session's socket has failed and a read could not tell: it is over already, or its last bytes are behind a peer that does not read.</summary>
+    /// <summary>
+    /// An open session's socket has failed and a read could not tell: it is over already, or its last bytes are behind a peer that does not read.
+    /// </summary>
     protected bool FailedUnseen(int index) =>
         _endpoints[index].IsOwed || _endpoints[index].Has(EndpointFlags.ReadClosed) || _endpoints[index ^ 1].IsOwed;
 }

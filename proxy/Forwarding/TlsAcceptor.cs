@@ -20,7 +20,10 @@ namespace RedisHaProxy.Forwarding;
 /// <summary>Listens for clients over TLS.</summary>
 internal sealed partial class TlsAcceptor : IAsyncDisposable
 {
-    /// <summary>Handshakes under way at once. Each takes about a millisecond of a core on the thread pool, and what else runs there waits: the admin server, probes over TLS.</summary>
+    /// <summary>
+    /// Handshakes under way at once. Each takes about a millisecond of a core on the thread pool, and what else runs there waits: the admin server, probes
+    /// over TLS.
+    /// </summary>
     internal const int MaxHandshakes = 256;
 
     /// <summary>How long a handshake may take when others wait for its place.</summary>
@@ -57,7 +60,8 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     /// <param name="log">Tells of failures, sampled.</param>
     /// <param name="time">Where all time comes from.</param>
     public TlsAcceptor(
-        TlsConfiguration configuration, ProxyProtocolConfiguration? proxyProtocol, SharedLimits limits, SessionLoop[] loops, ILogger<TlsAcceptor> log, TimeProvider time)
+        TlsConfiguration configuration, ProxyProtocolConfiguration? proxyProtocol, SharedLimits limits, SessionLoop[] loops,
+        ILogger<TlsAcceptor> log, TimeProvider time)
     {
         _configuration = configuration;
         _headerSources = proxyProtocol is null ? null : new AddressNetworks(proxyProtocol.From);
@@ -376,12 +380,19 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         return null;
     }
 
-    [LoggerMessage(LogEvents.ClientTlsFailed, LogLevel.Warning, "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)", EventName = nameof(LogEvents.ClientTlsFailed))]
+    [LoggerMessage(LogEvents.ClientTlsFailed, LogLevel.Warning,
+        "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)",
+        EventName = nameof(LogEvents.ClientTlsFailed))]
     private static partial void LogFailed(ILogger log, string client, string cause, long left);
 
-    [LoggerMessage(LogEvents.TlsClientRefused, LogLevel.Warning, "Client {Client} was refused before its TLS handshake: limits.connections is reached, or limits.perSource by its address ({Left} more since the last such line)", EventName = nameof(LogEvents.TlsClientRefused))]
+    [LoggerMessage(LogEvents.TlsClientRefused, LogLevel.Warning,
+        "Client {Client} was refused before its TLS handshake: limits.connections is reached, or limits.perSource by its address ({Left} more since the"
+        + " last such line)",
+        EventName = nameof(LogEvents.TlsClientRefused))]
     private static partial void LogRefused(ILogger log, string client, long left);
 
-    [LoggerMessage(LogEvents.TlsFilesExhausted, LogLevel.Warning, "Clients over TLS wait: {Cause}. Raise LimitNOFILE or lower limits.connections.", EventName = nameof(LogEvents.TlsFilesExhausted))]
+    [LoggerMessage(LogEvents.TlsFilesExhausted, LogLevel.Warning,
+        "Clients over TLS wait: {Cause}. Raise LimitNOFILE or lower limits.connections.",
+        EventName = nameof(LogEvents.TlsFilesExhausted))]
     private static partial void LogExhausted(ILogger log, string cause);
 }

@@ -79,6 +79,8 @@ internal sealed partial class TlsDialer(TlsClient client, ILogger<TlsDialer> log
         }
     }
 
-    [LoggerMessage(LogEvents.NodeTlsFailed, LogLevel.Warning, "Sessions cannot be connected to {Node} ({Address}) over TLS: {Cause}. They wait, and are tried again. ({Left} more since the last such line)", EventName = nameof(LogEvents.NodeTlsFailed))]
+    [LoggerMessage(LogEvents.NodeTlsFailed, LogLevel.Warning,
+        "Sessions cannot be connected to {Node} ({Address}) over TLS: {Cause}. They wait, and are tried again. ({Left} more since the last such line)",
+        EventName = nameof(LogEvents.NodeTlsFailed))]
     private static partial void LogFailed(ILogger log, string node, string address, string cause, long left);
 }

@@ -151,7 +151,8 @@ internal sealed unsafe partial class UringLoop : SessionLoop
 
         WaitKind kind = _waits.Choose(completionsBefore, messagesBefore, isShort);
         bool found = kind == WaitKind.Gather
-            && (_ring.SubmitAndWait(_waits.GatherNanoseconds, WaitPolicy.EnoughToGather(ActiveSessions)) is not (0 or LibC.ETIME) || _ring.WaitingCompletions > 0);
+            && (_ring.SubmitAndWait(_waits.GatherNanoseconds, WaitPolicy.EnoughToGather(ActiveSessions)) is not (0 or LibC.ETIME)
+                || _ring.WaitingCompletions > 0);
         if (!found)
         {
             Wait(kind, longest);

@@ -77,7 +77,9 @@ internal struct WaitPolicy(long pollTicks, long gatherNanoseconds)
         return pollTicks > 0 && _score >= ScoreToPoll ? WaitKind.Poll : WaitKind.Sleep;
     }
 
-    /// <summary>How many events to gather: of sessions that ask and wait for the answer, half, so that the others' answers are on their way meanwhile.</summary>
+    /// <summary>
+    /// How many events to gather: of sessions that ask and wait for the answer, half, so that the others' answers are on their way meanwhile.
+    /// </summary>
     /// <param name="activeSessions">Sessions with traffic.</param>
     public static uint EnoughToGather(int activeSessions) => (uint)Math.Clamp(activeSessions / 2, 1, MostToGather);
 

@@ -33,7 +33,9 @@ internal sealed unsafe class IoUring
     /// <summary>Of <see cref="Submission.Length"/> of a poll: goes on after a completion, edge-triggered.</summary>
     internal const uint PollMultishot = 1 << 0;
 
-    /// <summary>Of <see cref="Completion.Flags"/>: a provided buffer was taken, whose number is above <see cref="BufferShift"/>; the submission goes on.</summary>
+    /// <summary>
+    /// Of <see cref="Completion.Flags"/>: a provided buffer was taken, whose number is above <see cref="BufferShift"/>; the submission goes on.
+    /// </summary>
     internal const uint HasBuffer = 1 << 0;
     internal const uint HasMore = 1 << 1;
     internal const int BufferShift = 16;

@@ -151,7 +151,11 @@ internal static unsafe partial class LibC
     internal static bool WaitReadable(int descriptor, TimeSpan atMost)
     {
         var entry = new PollEntry { Descriptor = descriptor, Events = (short)PollIn };
-        var time = new TimeSpecification { Seconds = atMost.Ticks / TimeSpan.TicksPerSecond, Nanoseconds = atMost.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+        var time = new TimeSpecification
+        {
+            Seconds = atMost.Ticks / TimeSpan.TicksPerSecond,
+            Nanoseconds = atMost.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick,
+        };
         return PPoll(&entry, 1, &time, null) > 0;
     }
 

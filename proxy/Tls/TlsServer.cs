@@ -16,7 +16,8 @@ internal sealed class TlsServer
 
     private Settings _settings;
 
-    public TlsServer(TlsIdentity identity, SslProtocols versions = SslProtocols.Tls12 | SslProtocols.Tls13, X509Certificate2Collection? clientAuthorities = null) =>
+    public TlsServer(
+        TlsIdentity identity, SslProtocols versions = SslProtocols.Tls12 | SslProtocols.Tls13, X509Certificate2Collection? clientAuthorities = null) =>
         _settings = new Settings(identity, versions, clientAuthorities);
 
     /// <summary>Takes other settings for the handshakes to come.</summary>
@@ -34,7 +35,12 @@ internal sealed class TlsServer
     public SslServerAuthenticationOptions CreateOptions(out PeerVerification? verification)
     {
         Settings now = Volatile.Read(ref _settings);
-        var options = new SslServerAuthenticationOptions { ServerCertificateContext = now.Context, EnabledSslProtocols = now.Versions, AllowRenegotiation = false };
+        var options = new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = now.Context,
+            EnabledSslProtocols = now.Versions,
+            AllowRenegotiation = false,
+        };
         verification = null;
         if (now.ClientAuthorities is { } authorities)
         {
