@@ -34,16 +34,20 @@ internal abstract partial class Setting
         """["172.31.235.141:6380"]""");
     public static readonly PlainSetting TlsCertificateFile = new(
         "tls.certificateFile", SettingKind.Path, c => c.Tls?.Identity.Fingerprint, "required; a PEM file",
-        "proxy.crt") { Live = true };
+        "proxy.crt")
+    { Live = true };
     public static readonly PlainSetting TlsKeyFile = new(
         "tls.keyFile", SettingKind.Path, c => c.Tls?.Identity.KeyFingerprint, "required; a PEM file",
-        "proxy.key") { Live = true };
+        "proxy.key")
+    { Live = true };
     public static readonly PlainSetting TlsClientCaFile = new(
         "tls.clientCaFile", SettingKind.Path, c => Authorities(c.Tls?.ClientAuthorities), "a PEM file",
-        "clients-ca.crt") { Live = true };
+        "clients-ca.crt")
+    { Live = true };
     public static readonly WordSetting<SslProtocols> TlsMinimumVersion = new(
         "tls.minimumVersion", c => c.Tls?.Versions,
-        ("1.2", SslProtocols.Tls12 | SslProtocols.Tls13), ("1.3", SslProtocols.Tls13)) { Live = true };
+        ("1.2", SslProtocols.Tls12 | SslProtocols.Tls13), ("1.3", SslProtocols.Tls13))
+    { Live = true };
 
     public static readonly SectionSetting ProxyProtocol = new("proxyProtocol");
     public static readonly PlainSetting ProxyProtocolFrom = new(
@@ -61,58 +65,73 @@ internal abstract partial class Setting
     public static readonly SectionSetting Redis = new("redis", "required");
     public static readonly PlainSetting RedisNodes = new(
         "redis.nodes", SettingKind.NamedAddresses, c => string.Join(' ', c.Redis.Nodes), "at least one; names and addresses unique",
-        """{ "redis1": "172.31.235.131:6379" }""") { Live = true };
+        """{ "redis1": "172.31.235.131:6379" }""")
+    { Live = true };
     public static readonly PlainSetting RedisUser = new(
         "redis.user", SettingKind.Text, c => c.Redis.Credentials?.User, "no blanks; needs passwordFile",
-        "rp-health") { Live = true };
+        "rp-health")
+    { Live = true };
     public static readonly PlainSetting RedisPasswordFile = new(
         "redis.passwordFile", SettingKind.Path, c => c.Redis.Credentials?.Password, "a file with one line",
-        "redis.password") { Live = true };
+        "redis.password")
+    { Live = true };
     public static readonly DurationSetting RedisProbeInterval = new("redis.probeInterval", c => c.Redis.ProbeInterval, "10ms", "10s") { Live = true };
 
     public static readonly SectionSetting RedisTls = new("redis.tls") { Present = c => c.Redis.Tls is not null };
     public static readonly PlainSetting RedisTlsCaFile = new(
         "redis.tls.caFile", SettingKind.Path, c => Authorities(c.Redis.Tls?.Authorities), "required; a PEM file",
-        "redis-ca.crt") { Live = true };
+        "redis-ca.crt")
+    { Live = true };
     public static readonly PlainSetting RedisTlsServerName = new(
         "redis.tls.serverName", SettingKind.Text, c => c.Redis.Tls?.ServerName, "no blanks",
-        "redis.example.com") { Live = true };
+        "redis.example.com")
+    { Live = true };
     public static readonly PlainSetting RedisTlsCertificateFile = new(
         "redis.tls.certificateFile", SettingKind.Path, c => c.Redis.Tls?.Identity?.Fingerprint, "a PEM file; needs keyFile",
-        "proxy.crt") { Live = true };
+        "proxy.crt")
+    { Live = true };
     public static readonly PlainSetting RedisTlsKeyFile = new(
         "redis.tls.keyFile", SettingKind.Path, c => c.Redis.Tls?.Identity?.KeyFingerprint, "a PEM file; needs certificateFile",
-        "proxy.key") { Live = true };
+        "proxy.key")
+    { Live = true };
 
     public static readonly SectionSetting Sentinel = new("sentinel");
     public static readonly PlainSetting SentinelMaster = new(
         "sentinel.master", SettingKind.Text, c => c.Sentinel?.Master, "required; no blanks",
-        "mymaster") { Live = true };
+        "mymaster")
+    { Live = true };
     public static readonly PlainSetting SentinelNodes = new(
         "sentinel.nodes", SettingKind.Addresses, c => c.Sentinel is { } s ? string.Join(' ', s.Nodes) : null, "at least one",
-        """["172.31.235.131:26379", "172.31.235.132:26379", "172.31.235.133:26379"]""") { Live = true };
+        """["172.31.235.131:26379", "172.31.235.132:26379", "172.31.235.133:26379"]""")
+    { Live = true };
     public static readonly PlainSetting SentinelUser = new(
         "sentinel.user", SettingKind.Text, c => c.Sentinel?.Credentials?.User, "no blanks; needs passwordFile",
-        "rp-sentinel") { Live = true };
+        "rp-sentinel")
+    { Live = true };
     public static readonly PlainSetting SentinelPasswordFile = new(
         "sentinel.passwordFile", SettingKind.Path, c => c.Sentinel?.Credentials?.Password, "a file with one line",
-        "sentinel.password") { Live = true };
+        "sentinel.password")
+    { Live = true };
     public static readonly DurationSetting SentinelDownAfter = new("sentinel.downAfter", c => c.Sentinel?.DownAfter, "500ms", "10m") { Live = true };
     public static readonly DurationSetting SentinelPollInterval = new("sentinel.pollInterval", c => c.Sentinel?.PollInterval, "20ms", "10s") { Live = true };
 
     public static readonly SectionSetting SentinelTls = new("sentinel.tls") { Present = c => c.Sentinel?.Tls is not null };
     public static readonly PlainSetting SentinelTlsCaFile = new(
         "sentinel.tls.caFile", SettingKind.Path, c => Authorities(c.Sentinel?.Tls?.Authorities), "required; a PEM file",
-        "redis-ca.crt") { Live = true };
+        "redis-ca.crt")
+    { Live = true };
     public static readonly PlainSetting SentinelTlsServerName = new(
         "sentinel.tls.serverName", SettingKind.Text, c => c.Sentinel?.Tls?.ServerName, "no blanks",
-        "sentinel.example.com") { Live = true };
+        "sentinel.example.com")
+    { Live = true };
     public static readonly PlainSetting SentinelTlsCertificateFile = new(
         "sentinel.tls.certificateFile", SettingKind.Path, c => c.Sentinel?.Tls?.Identity?.Fingerprint, "a PEM file; needs keyFile",
-        "proxy.crt") { Live = true };
+        "proxy.crt")
+    { Live = true };
     public static readonly PlainSetting SentinelTlsKeyFile = new(
         "sentinel.tls.keyFile", SettingKind.Path, c => c.Sentinel?.Tls?.Identity?.KeyFingerprint, "a PEM file; needs certificateFile",
-        "proxy.key") { Live = true };
+        "proxy.key")
+    { Live = true };
 
     public static readonly SectionSetting Admin = new("admin") { Present = c => c.Admin is not null };
     public static readonly PlainSetting AdminListen = new(
@@ -120,10 +139,12 @@ internal abstract partial class Setting
         "127.0.0.1:1936");
     public static readonly PlainSetting AdminUser = new(
         "admin.user", SettingKind.Text, c => c.Admin?.User, "no blanks, no colon; needs passwordFile",
-        "admin", "admin") { Live = true };
+        "admin", "admin")
+    { Live = true };
     public static readonly PlainSetting AdminPasswordFile = new(
         "admin.passwordFile", SettingKind.Path, c => $"{c.Admin?.Password}\n{c.Admin?.FormerPassword}", "a file with one line, or two",
-        "admin.password") { Live = true };
+        "admin.password")
+    { Live = true };
     public static readonly PlainSetting AdminSocket = new(
         "admin.socket", SettingKind.Path, c => c.Admin?.Socket, "at most 107 bytes",
         "/run/redis-ha-proxy/control.sock");
@@ -131,10 +152,12 @@ internal abstract partial class Setting
     public static readonly SectionSetting AdminTls = new("admin.tls", "optional; needs admin.listen") { Present = c => c.Admin?.Tls is not null };
     public static readonly PlainSetting AdminTlsCertificateFile = new(
         "admin.tls.certificateFile", SettingKind.Path, c => c.Admin?.Tls?.Fingerprint, "required; a PEM file",
-        "proxy.crt") { Live = true };
+        "proxy.crt")
+    { Live = true };
     public static readonly PlainSetting AdminTlsKeyFile = new(
         "admin.tls.keyFile", SettingKind.Path, c => c.Admin?.Tls?.KeyFingerprint, "required; a PEM file",
-        "proxy.key") { Live = true };
+        "proxy.key")
+    { Live = true };
 
     public static readonly WordSetting<ForwardingEngine> Engine = new(
         "engine", c => c.Engine,
@@ -147,7 +170,8 @@ internal abstract partial class Setting
     public static readonly DurationSetting TimeoutsPark = new("timeouts.park", c => c.Timeouts.Park, "10ms", "1h", orZero: true) { Live = true };
     public static readonly DurationSetting TimeoutsIdle = new("timeouts.idle", c => c.Timeouts.Idle, "1s", "168h", orZero: true) { Live = true };
     public static readonly DurationSetting TimeoutsDrainDelay = new(
-        "timeouts.drainDelay", c => c.Timeouts.DrainDelay, "10ms", "10m", orZero: true) { Live = true };
+        "timeouts.drainDelay", c => c.Timeouts.DrainDelay, "10ms", "10m", orZero: true)
+    { Live = true };
     public static readonly DurationSetting TimeoutsDrain = new("timeouts.drain", c => c.Timeouts.Drain, "10ms", "24h", orZero: true) { Live = true };
 
     public static readonly SectionSetting Limits = new("limits");
@@ -168,7 +192,8 @@ internal abstract partial class Setting
     public static readonly WordSetting<MicrosoftLevel> LogLevel = new(
         "log.level", c => c.Log.Level,
         ("trace", MicrosoftLevel.Trace), ("debug", MicrosoftLevel.Debug), ("info", MicrosoftLevel.Information),
-        ("warning", MicrosoftLevel.Warning), ("error", MicrosoftLevel.Error)) { Live = true };
+        ("warning", MicrosoftLevel.Warning), ("error", MicrosoftLevel.Error))
+    { Live = true };
     public static readonly WordSetting<Format> LogFormat = new(
         "log.format", c => c.Log.Format,
         ("auto", Format.Auto), ("text", Format.Text), ("json", Format.Json), ("journal", Format.Journal));
