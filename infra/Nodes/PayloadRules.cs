@@ -42,6 +42,9 @@ internal static partial class PayloadRules
     /// <summary>A single word in redis.conf: a size, a policy.</summary>
     public static string Word(string value, string directive) => Check(value, SingleWord(), directive, "letters, digits and hyphens");
 
+    /// <summary>A single word, or nothing.</summary>
+    public static string OptionalWord(string value, string what) => value.Length == 0 ? value : Word(value, what);
+
     /// <summary>The rest of a redis.conf line.</summary>
     public static string DirectiveValue(string value, string directive) => Check(value, OneLine(), directive, "one line of printable characters");
 

@@ -41,6 +41,7 @@ internal static class RedisNodeFiles
             PayloadFile.Later("redis/sentinel-conf.sh"),
             PayloadFile.Later("redis/cli.sh"),
             PayloadFile.Later("redis/switchover.sh"),
+            PayloadFile.Embedded("redis/needrestart.conf"),
             PayloadFile.Embedded("redis/sysctl.conf"),
             PayloadFile.Embedded("redis/thp.conf"),
             PayloadFile.Later("redis/redis-ha-joined.service"),
@@ -63,6 +64,7 @@ internal static class RedisNodeFiles
                 REDIS_HA_LOGIN_USER={PayloadRules.Name(inputs.Login.User)}
                 REDIS_HA_NODES='{string.Join(' ', inputs.Nodes.Select(node => $"{PayloadRules.Name(node.Name)}={PayloadRules.Address(node.Address)}"))}'
                 REDIS_HA_MASTER_NAME={PayloadRules.MasterName(inputs.Sentinel.MasterName)}
+                REDIS_HA_UPGRADE={PayloadRules.OptionalWord(inputs.Redis.Upgrade, "redisUpgrade")}
                 REDIS_HA_DOWN_AFTER_MS={Text(inputs.Sentinel.DownAfterMilliseconds)}
 
                 """),

@@ -35,6 +35,9 @@ public sealed record RedisSettings
     /// <summary>ACL rules that widen or narrow what clients may do ("-flushall"); never what endangers the cluster.</summary>
     public IReadOnlyList<string> ClientCommands { get; init; } = [];
 
+    /// <summary>Names an upgrade of Redis' packages to the distribution's newest: another text upgrades again; empty for none.</summary>
+    public string Upgrade { get; init; } = string.Empty;
+
     /// <summary>Further redis.conf directives, directive to value; never one that the cluster itself depends on.</summary>
     public IReadOnlyDictionary<string, string> Overrides { get; init; } = new Dictionary<string, string>();
 }

@@ -30,6 +30,7 @@ internal static partial class RedisSettingsReader
             MaxClients = reader.Integer(Setting.RedisMaxClients, 100, 1_000_000),
             ClientOutputBuffer = reader.Text(Setting.RedisClientOutputBuffer, BufferForm(), bufferRule),
             ClientMemory = reader.Text(Setting.RedisClientMemory, ShareForm(), shareRule),
+            Upgrade = reader.OptionalText(Setting.RedisUpgrade, UpgradeForm(), "1 to 32 letters, digits and hyphens, such as the date of the upgrade") ?? string.Empty,
             ClientCommands = ClientCommands.Read(reader),
             Overrides = Overrides(reader),
         };
@@ -164,6 +165,9 @@ internal static partial class RedisSettingsReader
 
     [GeneratedRegex("^(([1-9]|[1-4][0-9]|50)%|0|[1-9][0-9]{0,14}(b|k|kb|m|mb|g|gb)?)$", RegexOptions.IgnoreCase)]
     private static partial Regex ShareForm();
+
+    [GeneratedRegex("^[A-Za-z0-9-]{1,32}$")]
+    private static partial Regex UpgradeForm();
 
     [GeneratedRegex("^[A-Za-z0-9._-]{1,64}$")]
     private static partial Regex NameForm();

@@ -82,6 +82,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting RedisMaxClients = new("redisMaxClients", SettingType.Number, 20_200, "20200");
     internal static readonly Setting RedisClientOutputBuffer = new("redisClientOutputBuffer", SettingType.Text, "256mb 64mb 60", "\"256mb 64mb 60\"");
     internal static readonly Setting RedisClientMemory = new("redisClientMemory", SettingType.Text, "20%", "20%");
+    internal static readonly Setting RedisUpgrade = new("redisUpgrade", SettingType.Text, "", "2026-12");
     internal static readonly Setting RedisOverrides = new("redisOverrides", SettingType.TextList, None, "\"slowlog-max-len 512\"");
 
     internal static readonly Setting SentinelMasterName = new("sentinelMasterName", SettingType.Text, "mymaster", "mymaster");
@@ -104,7 +105,7 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
         AvailabilityDomains, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
-        RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisOverrides,
+        RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
         ProxyMaxConnections, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
     ];

@@ -60,6 +60,9 @@ case $(sed -n 's/^REDIS_HA_ROLE=//p' "$root/etc/redis-ha/node.env" 2>/dev/null) 
         look "$online of $((nodes - 1)) replicas follow" 'redis-ha-wait-ready on the one that is missing says why'
       fi
     fi
+    if apt-get -q -s --allow-change-held-packages install --only-upgrade redis-server 2>/dev/null </dev/null | grep -q '^Inst redis-server '; then
+      look 'the distribution has a newer Redis' 'redisUpgrade, then pulumi up; docs/day2.md'
+    fi
     quorum=$(redis-ha-cli sentinel -- SENTINEL CKQUORUM "$(sed -n 's/^REDIS_HA_MASTER_NAME=//p' "$root/etc/redis-ha/node.env")" 2>&1 </dev/null)
     case $quorum in
       OK*) ;;

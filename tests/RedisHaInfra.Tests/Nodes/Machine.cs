@@ -30,7 +30,7 @@ internal sealed class Machine : IDisposable
         Write("root/proc/sys/net/ipv4/tcp_max_syn_backlog", "1024\n");
         Write("calls", string.Empty);
 
-        foreach (string recorded in new[] { "chown", "restorecon", "netfilter-persistent", "useradd", "journalctl", "sleep", "systemd-tmpfiles", "findmnt", "growpart", "resize2fs", "xfs_growfs" })
+        foreach (string recorded in new[] { "chown", "restorecon", "netfilter-persistent", "useradd", "journalctl", "sleep", "systemd-tmpfiles", "findmnt", "growpart", "resize2fs", "xfs_growfs", "apt-mark" })
         {
             StandIn(recorded, string.Empty);
         }

@@ -67,6 +67,40 @@ install_packages() {
   fi
 }
 
+# hold_packages NAME...: a machine's own nightly upgrades leave them alone: they would restart the same service on all machines.
+hold_packages() {
+  if debian_family; then
+    apt-mark -q hold "$@"
+  elif package_installed python3-dnf-plugin-versionlock || dnf_in_turn -q -y install python3-dnf-plugin-versionlock; then
+    dnf_in_turn -q versionlock add "$@" || say "$* could not be held at their version (see the log): exclude them from automatic updates"
+  else
+    say "$* cannot be held at their version without python3-dnf-plugin-versionlock: exclude them from automatic updates"
+  fi
+}
+
+# newer_packages NAME...: whether the distribution has newer ones of those installed.
+newer_packages() {
+  local code=0
+  if debian_family; then
+    timeout 300 apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 update || fail 'the lists of packages could not be fetched (see the log)'
+    apt-get -q -s --allow-change-held-packages install --only-upgrade "$@" | grep -q '^Inst '
+  else
+    dnf_in_turn -q versionlock delete "$@" || true
+    dnf_in_turn -q check-update "$@" || code=$?
+    [ "$code" = 100 ]
+  fi
+}
+
+# upgrade_packages NAME...: to the distribution's newest. The packages restart their services.
+upgrade_packages() {
+  if debian_family; then
+    DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 timeout 900 apt-get -q -y --allow-change-held-packages \
+      -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install --only-upgrade "$@"
+  else
+    dnf_in_turn -q -y upgrade "$@"
+  fi
+}
+
 # dnf_in_turn ARGUMENT...: a fresh Oracle Linux updates itself in its first minutes, and dnf waits for its lock without a word and
 # without end. Told to give up at once it ends with 200 (dnf(8)), and then the waiting has both.
 dnf_in_turn() {

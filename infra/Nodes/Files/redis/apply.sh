@@ -37,6 +37,31 @@ install_packages_stopped() {
   choose_redis_stream
   # shellcheck disable=SC2086 # a list
   packages $redis_packages
+  # Nor does the upgrade of a library restart it (needrestart does, on Ubuntu, at night and on all machines).
+  if debian_family; then
+    install_file "$payload/needrestart.conf" /etc/needrestart/conf.d/redis-ha.conf 644 root:root
+  fi
+}
+
+# upgrade_redis: to the distribution's newest, once for each value of the setting redisUpgrade. The packages restart redis-server, so it
+# is for a replica, as every restart.
+upgrade_redis() {
+  local done=$state/upgraded role
+  # shellcheck disable=SC2206 # a list
+  local names=(${redis_packages/ nftables/})
+  if ! first_boot && [ -n "$REDIS_HA_UPGRADE" ] && [ "$(cat "$done" 2>/dev/null)" != "$REDIS_HA_UPGRADE" ] && systemctl is-active --quiet "$redis_unit" &&
+    newer_packages "${names[@]}"; then
+    role=$(ask_redis INFO replication | field role) || role=''
+    if [ "$role" != slave ]; then
+      fail "the upgrade restarts redis-server, and this node is ${role:-not answering} (only a replica is restarted): switch the master over first, then apply again"
+    fi
+    spare_replica
+    say "upgrading ${names[*]}, on a replica"
+    upgrade_packages "${names[@]}" || fail 'Redis could not be upgraded (the last lines of the log say why)'
+    say "installed: $(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/Redis \1/p')"
+  fi
+  hold_packages "${names[@]}"
+  printf '%s\n' "$REDIS_HA_UPGRADE" >"$done"
 }
 
 install_scripts() {
@@ -272,6 +297,7 @@ step 'root file system'
 grow_root
 step 'packages'
 install_packages_stopped
+upgrade_redis
 step 'accounts, directories and configuration files'
 create_account redis-ha redis
 install_directory /etc/redis 2770 redis:redis
