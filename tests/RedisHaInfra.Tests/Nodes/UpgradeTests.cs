@@ -15,7 +15,7 @@ public sealed class UpgradeTests : IDisposable
     [Fact]
     public async Task Packages_are_held_and_no_library_restarts_what_serves()
     {
-        Succeeds(await ApplyAsync(string.Empty));
+        _machine.Succeeds(await ApplyAsync(string.Empty));
 
         Assert.Contains("apt-mark -q hold redis-server redis-sentinel redis-tools\n", _machine.Calls, StringComparison.Ordinal);
         Assert.DoesNotContain(Upgrade, _machine.Calls, StringComparison.Ordinal);
@@ -26,7 +26,7 @@ public sealed class UpgradeTests : IDisposable
     public async Task Oracle_Linux_holds_them_by_versionlock()
     {
         using var machine = new Machine("ol");
-        Succeeds(await machine.ApplyAsync(NodePayload.ApplyScript(PayloadInputs.Redis())));
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
 
         Assert.Contains("versionlock add redis\n", machine.Calls, StringComparison.Ordinal);
         Assert.False(machine.Exists("root/etc/needrestart/conf.d/redis-ha.conf"));
@@ -36,7 +36,7 @@ public sealed class UpgradeTests : IDisposable
     public async Task A_new_node_has_the_newest_already()
     {
         Newer();
-        Succeeds(await ApplyAsync("2026-12"));
+        _machine.Succeeds(await ApplyAsync("2026-12"));
 
         Assert.DoesNotContain(Upgrade, _machine.Calls, StringComparison.Ordinal);
         Assert.Equal("2026-12\n", _machine.InRoot("/var/lib/redis-ha/upgraded"));
@@ -45,17 +45,17 @@ public sealed class UpgradeTests : IDisposable
     [Fact]
     public async Task A_replica_is_upgraded_once_for_each_order()
     {
-        Succeeds(await ApplyAsync(string.Empty));
+        _machine.Succeeds(await ApplyAsync(string.Empty));
         Replication("role:slave\nmaster_link_status:down\n");
         Newer();
 
-        Succeeds(await ApplyAsync("2026-12"));
+        _machine.Succeeds(await ApplyAsync("2026-12"));
         Assert.Contains("-y --allow-change-held-packages", _machine.Calls, StringComparison.Ordinal);
         Assert.Contains(Upgrade, _machine.Calls.Split("-y --allow-change-held-packages")[1], StringComparison.Ordinal);
         // Held again afterwards.
         Assert.Contains("apt-mark -q hold", _machine.Calls[_machine.Calls.LastIndexOf(Upgrade, StringComparison.Ordinal)..], StringComparison.Ordinal);
 
-        Succeeds(await ApplyAsync("2026-12"));
+        _machine.Succeeds(await ApplyAsync("2026-12"));
         Assert.DoesNotContain(Upgrade, _machine.Calls, StringComparison.Ordinal);
     }
 
@@ -64,7 +64,7 @@ public sealed class UpgradeTests : IDisposable
     [InlineData("", "not answering")]
     public async Task What_is_not_a_replica_is_left_as_it_is(string replication, string found)
     {
-        Succeeds(await ApplyAsync(string.Empty));
+        _machine.Succeeds(await ApplyAsync(string.Empty));
         Replication(replication);
         Newer();
 
@@ -80,13 +80,13 @@ public sealed class UpgradeTests : IDisposable
     [Fact]
     public async Task An_upgrade_that_fails_is_tried_again_by_the_next_run()
     {
-        Succeeds(await ApplyAsync(string.Empty));
+        _machine.Succeeds(await ApplyAsync(string.Empty));
         Replication("role:slave\nmaster_link_status:down\n");
         Newer("exit 100");
         Assert.Contains("Redis could not be upgraded", (await ApplyAsync("2026-12")).Output, StringComparison.Ordinal);
         Newer();
 
-        Succeeds(await ApplyAsync("2026-12"));
+        _machine.Succeeds(await ApplyAsync("2026-12"));
 
         Assert.Equal("2026-12\n", _machine.InRoot("/var/lib/redis-ha/upgraded"));
     }
@@ -94,7 +94,7 @@ public sealed class UpgradeTests : IDisposable
     private Task<ShellResult> ApplyAsync(string upgrade)
     {
         RedisNodeInputs inputs = PayloadInputs.Redis();
-        return _machine.ApplyAsync(NodePayload.ApplyScript(inputs with { Redis = inputs.Redis with { Upgrade = upgrade } }));
+        return _machine.ApplyAsync(NodePayload.Of(inputs with { Redis = inputs.Redis with { Upgrade = upgrade } }).ApplyScript);
     }
 
     private void Replication(string text) => _machine.Write("replication", text);
@@ -107,6 +107,4 @@ public sealed class UpgradeTests : IDisposable
           *" install "*) for package; do touch "$MACHINE/packages/$package"; done ;;
         esac
         """);
-
-    private static void Succeeds(ShellResult result) => Assert.True(result.ExitCode == 0, result.ToString());
 }

@@ -71,10 +71,12 @@ install_packages() {
 hold_packages() {
   if debian_family; then
     apt-mark -q hold "$@"
-  elif package_installed python3-dnf-plugin-versionlock || dnf_in_turn -q -y install python3-dnf-plugin-versionlock; then
-    dnf_in_turn -q versionlock add "$@" || say "$* could not be held at their version (see the log): exclude them from automatic updates"
-  else
-    say "$* cannot be held at their version without python3-dnf-plugin-versionlock: exclude them from automatic updates"
+  elif [ ! -e "$state/held" ]; then
+    if dnf_in_turn -q -y install python3-dnf-plugin-versionlock && dnf_in_turn -q versionlock add "$@"; then
+      touch "$state/held"
+    else
+      say "$* could not be held at their version (see the log): exclude them from automatic updates"
+    fi
   fi
 }
 
@@ -85,6 +87,7 @@ newer_packages() {
     timeout 300 apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 update || fail 'the lists of packages could not be fetched (see the log)'
     apt-get -q -s --allow-change-held-packages install --only-upgrade "$@" | grep -q '^Inst '
   else
+    rm -f "$state/held"
     dnf_in_turn -q versionlock delete "$@" || true
     dnf_in_turn -q check-update "$@" || code=$?
     [ "$code" = 100 ]
