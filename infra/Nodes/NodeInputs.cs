@@ -90,5 +90,5 @@ public sealed record ProxyNodeInputs
     public required string BundleSha256 { get; init; }
 
     /// <summary>Client connections a proxy accepts.</summary>
-    public int MaxConnections { get; init; } = 10_000;
+    public int MaxConnections { get; init; } = Setting.ProxyMaxConnections.Value;
 }

@@ -17,43 +17,58 @@ internal sealed class AddressPlan(SettingsReader reader)
     /// <param name="offset">Its place in the subnet when it is not configured.</param>
     public string Take(Setting setting, IPNetwork subnet, Setting subnetSetting, uint offset)
     {
-        string? text = reader.Text(setting);
-        return Check(setting, text ?? Derive(setting, subnet, offset), subnet, subnetSetting);
+        string example = Free(subnet, offset, 1);
+        return Check(setting, reader.Text(setting) ?? Derive(setting, subnet, offset, example), subnet, subnetSetting, example);
     }
 
     /// <summary>The addresses of several machines; as many as configured, or the least number at consecutive places.</summary>
     public ImmutableArray<string> Take(Setting setting, IPNetwork subnet, Setting subnetSetting, uint offset, int minimum, int maximum)
     {
+        string example = Free(subnet, offset, minimum);
         ImmutableArray<string> items = reader.List(setting);
         if (items.IsEmpty)
         {
-            items = Enumerable.Range(0, minimum).Select(index => Derive(setting, subnet, offset + (uint)index)).ToImmutableArray();
+            items = Enumerable.Range(0, minimum).Select(index => Derive(setting, subnet, offset + (uint)index, example)).ToImmutableArray();
         }
-        reader.Require(items.Length >= minimum && items.Length <= maximum, setting, $"{minimum} to {maximum} addresses, one for each machine");
-        return items.Select(item => Check(setting, item, subnet, subnetSetting)).ToImmutableArray();
+        reader.RequireOr(example, items.Length >= minimum && items.Length <= maximum, setting, $"{minimum} to {maximum} addresses, one for each machine");
+        return items.Select(item => Check(setting, item, subnet, subnetSetting, example)).ToImmutableArray();
     }
 
-    private string Derive(Setting setting, IPNetwork subnet, uint offset)
+    // Addresses that nothing has taken yet, one a line: those at the usual places where they are free.
+    private string Free(IPNetwork subnet, uint offset, int count) => string.Join('\n', Range(offset, subnet.Size() - 1).Concat(Range(2, Math.Min(offset, subnet.Size() - 1)))
+        .Select(place => subnet.AddressAt(place).ToString())
+        .Where(address => !_taken.ContainsKey(address))
+        .Take(count));
+
+    private static IEnumerable<uint> Range(uint from, uint end)
     {
-        reader.Require(offset < subnet.Size() - 1, setting, $"must be set, because {subnet} is too small for the default place (the {offset}th address)");
+        for (uint place = from; place < end; place++)
+        {
+            yield return place;
+        }
+    }
+
+    private string Derive(Setting setting, IPNetwork subnet, uint offset, string example)
+    {
+        reader.RequireOr(example, offset < subnet.Size() - 1, setting, $"must be set, because {subnet} is too small for the default place ({offset})");
         return subnet.AddressAt(offset).ToString();
     }
 
-    private string Check(Setting setting, string text, IPNetwork subnet, Setting subnetSetting)
+    private string Check(Setting setting, string text, IPNetwork subnet, Setting subnetSetting, string example)
     {
         IPAddress? address = SettingsReader.ParseAddress(text);
         if (address is null)
         {
-            reader.Require(false, setting, $"an IPv4 address; '{text}' is none");
+            reader.RequireOr(example, false, setting, $"an IPv4 address; '{text}' is not one");
             return text;
         }
-        reader.Require(subnet.Contains(address), setting, $"must lie in {subnetSetting.Key}, {subnet}; {text} does not", subnetSetting, Setting.VcnCidr);
+        reader.RequireOr(example, subnet.Contains(address), setting, $"must lie in {subnetSetting.Key}, {subnet}; {text} does not", subnetSetting, Setting.VcnCidr);
         // OCI reserves the first two addresses and the last of each subnet (Networking, "Three IP Addresses in Each Subnet Reserved").
-        reader.Require(!address.Equals(subnet.AddressAt(0)) && !address.Equals(subnet.AddressAt(1)) && !address.Equals(subnet.AddressAt(subnet.Size() - 1)),
+        reader.RequireOr(example, !address.Equals(subnet.AddressAt(0)) && !address.Equals(subnet.AddressAt(1)) && !address.Equals(subnet.AddressAt(subnet.Size() - 1)),
             setting, $"{text} is one of the three addresses of {subnet} that OCI keeps for itself (the first two and the last)", subnetSetting, Setting.VcnCidr);
         if (!_taken.TryAdd(text, setting))
         {
-            reader.Require(false, setting, $"every address once; {text} is also taken by {_taken[text].Key}", subnetSetting, Setting.VcnCidr);
+            reader.RequireOr(example, false, setting, $"every address once; {text} is also taken by {_taken[text].Key}", subnetSetting, Setting.VcnCidr);
         }
         return text;
     }

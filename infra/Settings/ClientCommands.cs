@@ -94,20 +94,20 @@ internal static partial class ClientCommands
         Match form = RuleForm().Match(rule);
         if (!form.Success)
         {
-            return $"rules of an ACL for commands: + or -, then a command, command|subcommand or @category in lower case; '{rule}' is none";
+            return $"rules of an ACL for commands: + or -, then a command, command|subcommand or @category in lower case; '{rule}' is not one";
         }
         bool gives = form.Groups["sign"].Value == "+";
         string name = form.Groups["name"].Value;
         if (form.Groups["category"].Success)
         {
             return Categories.Contains(name) ? null
-                : !WideCategories.Contains(name) ? $"a category of commands that Redis 7.0 knows; '{rule}' names none"
+                : !WideCategories.Contains(name) ? $"a category of commands that Redis 7.0 knows; '{rule}' does not name one"
                 : gives ? $"'{rule}' cannot be given to clients: it holds what endangers the cluster; name the commands (docs/security.md)"
                 : null;
         }
         if (!RedisCommands.Of70.Contains(name))
         {
-            return $"a command or subcommand that Redis 7.0 knows; '{rule}' names none";
+            return $"a command or subcommand that Redis 7.0 knows; '{rule}' does not name one";
         }
         if (!gives)
         {

@@ -1,6 +1,7 @@
 // The machines: where they run, what image they boot, what size they have.
 
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace RedisHaInfra.Settings;
@@ -75,30 +76,31 @@ public sealed partial record ComputeSettings
         ImmutableArray<int> domains = reader.Integers(Setting.AvailabilityDomains);
         reader.Require(domains.All(number => number is >= 1 and <= 3) && domains.Distinct().Count() == domains.Length,
             Setting.AvailabilityDomains, "numbers of availability domains, 1 to 3, each once; an empty list for all");
-        string system = reader.Choice(Setting.OperatingSystem, NodeOperatingSystem.All.Select(item => item.Key).ToArray());
+        string system = reader.Choice(Setting.OperatingSystem);
         var settings = new ComputeSettings
         {
             AvailabilityDomains = domains,
-            SpreadsOverFaultDomains = reader.Choice(Setting.FaultDomains, ["spread", "any"]) == "spread",
+            SpreadsOverFaultDomains = reader.Choice(Setting.FaultDomains) == Setting.FaultDomains.Value,
             OperatingSystem = NodeOperatingSystem.All.First(item => item.Key == system),
             ImageId = reader.OptionalText(Setting.ImageId, ImageIdForm(), "the OCID of an image of the chosen operatingSystem, or nothing for the newest"),
             Redis = Size(reader, Setting.RedisShape, Setting.RedisOcpus, Setting.RedisMemoryGb),
             Proxy = Size(reader, Setting.ProxyShape, Setting.ProxyOcpus, Setting.ProxyMemoryGb),
             Bastion = Size(reader, Setting.BastionShape, Setting.BastionOcpus, Setting.BastionMemoryGb),
-            BootVolumeGb = reader.Integer(Setting.BootVolumeGb, 50, 32_768),
+            BootVolumeGb = reader.Integer(Setting.BootVolumeGb),
         };
         // One image cannot boot on both architectures.
-        reader.Require(settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm && settings.Redis.IsArm == settings.Bastion.IsArm),
+        reader.RequireOr(string.Empty, settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm && settings.Redis.IsArm == settings.Bastion.IsArm),
             Setting.ImageId, "needs all shapes to be of one architecture: redisShape, proxyShape and bastionShape mix x86 and Ampere");
         return settings;
     }
 
-    private static MachineSize Size(SettingsReader reader, Setting shapeSetting, Setting ocpusSetting, Setting memorySetting)
+    private static MachineSize Size(SettingsReader reader, Setting shapeSetting, NumberSetting ocpusSetting, NumberSetting memorySetting)
     {
         string shape = reader.Text(shapeSetting, ShapeForm(), "a virtual machine shape such as VM.Standard.E5.Flex or VM.Standard.A1.Flex (bare metal and GPU shapes are not supported, nor DenseIO: their local disks would stay empty)");
-        var size = new MachineSize(shape, reader.Integer(ocpusSetting, 1, 114), reader.Integer(memorySetting, 1, 1_776));
+        var size = new MachineSize(shape, reader.Integer(ocpusSetting), reader.Integer(memorySetting));
         // OCI: 1 to 64 GB for each OCPU of a flexible shape (Compute Shapes, "Flexible Shapes").
-        reader.Require(!size.IsFlexible || (size.MemoryGb >= size.Ocpus && size.MemoryGb <= 64 * size.Ocpus),
+        reader.RequireOr(Math.Clamp(size.MemoryGb, size.Ocpus, 64 * size.Ocpus).ToString(CultureInfo.InvariantCulture),
+            !size.IsFlexible || (size.MemoryGb >= size.Ocpus && size.MemoryGb <= 64 * size.Ocpus),
             memorySetting, $"1 to 64 GB for each of the {size.Ocpus} OCPUs of {ocpusSetting.Key}", ocpusSetting, shapeSetting);
         return size;
     }

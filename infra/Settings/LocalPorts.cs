@@ -12,6 +12,13 @@ public static class LocalPorts
     /// <summary>The last port there is.</summary>
     public const int Last = 65_535;
 
+    /// <summary>
+    /// Connections that the load balancer can bring to one proxy: without preserved sources it reaches a backend's port from about 21,500 ports
+    /// of its own in each availability domain (Network Load Balancing, "Source/Destination Preservation"); in a region with one domain that is
+    /// all. The proxy's own local ports are more than that.
+    /// </summary>
+    public const int BalancersConnections = 21_500;
+
     /// <summary>Connections that one proxy can have to one port of one node at a time: 55,296 (with the kernel's own range: 28,232).</summary>
     public const int Count = Last - First + 1;
 }

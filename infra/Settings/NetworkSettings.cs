@@ -60,12 +60,15 @@ public sealed partial record NetworkSettings
     internal static NetworkSettings Read(SettingsReader reader)
     {
         // OCI: a VCN is /16 to /30 (Networking, "Allowed VCN Size and Address Ranges"); two subnets with our machines need at least a /25.
-        IPNetwork vcn = Network(reader, Setting.VcnCidr, "172.31.235.0/24", 16, 25);
+        IPNetwork vcn = Network(reader, Setting.VcnCidr, Setting.VcnCidr.Value, 16, 25);
         IPNetwork publicSubnet = Network(reader, Setting.PublicSubnetCidr, vcn.Half(0).ToString(), 16, 30);
         IPNetwork privateSubnet = Network(reader, Setting.PrivateSubnetCidr, vcn.Half(1).ToString(), 16, 28);
-        reader.Require(vcn.Contains(publicSubnet), Setting.PublicSubnetCidr, $"must lie within vcnCidr, {vcn}", Setting.VcnCidr);
-        reader.Require(vcn.Contains(privateSubnet), Setting.PrivateSubnetCidr, $"must lie within vcnCidr, {vcn}", Setting.VcnCidr);
-        reader.Require(!publicSubnet.Overlaps(privateSubnet), Setting.PrivateSubnetCidr, $"must not overlap with the public subnet, {publicSubnet}",
+        reader.RequireOr(vcn.Half(0).ToString(), vcn.Contains(publicSubnet), Setting.PublicSubnetCidr, $"must lie within vcnCidr, {vcn}", Setting.VcnCidr);
+        reader.RequireOr(vcn.Half(0).ToString(), publicSubnet.PrefixLength > vcn.PrefixLength, Setting.PublicSubnetCidr,
+            $"must leave room in vcnCidr, {vcn}, for the private subnet", Setting.VcnCidr);
+        string free = vcn.Half(vcn.Half(1).Overlaps(publicSubnet) ? 0u : 1u).ToString();
+        reader.RequireOr(free, vcn.Contains(privateSubnet), Setting.PrivateSubnetCidr, $"must lie within vcnCidr, {vcn}", Setting.VcnCidr);
+        reader.RequireOr(free, !publicSubnet.Overlaps(privateSubnet), Setting.PrivateSubnetCidr, $"must not overlap with the public subnet, {publicSubnet}",
             Setting.VcnCidr, Setting.PublicSubnetCidr);
 
         ImmutableArray<string> adminCidrs = reader.Networks(Setting.AdminCidrs);
@@ -81,8 +84,8 @@ public sealed partial record NetworkSettings
         ImmutableArray<string> drained = reader.List(Setting.DrainedProxies);
         string[] proxyNames = [.. Enumerable.Range(1, proxies.Length).Select(number => $"proxy{number}")];
         string? unknown = drained.FirstOrDefault(name => !proxyNames.Contains(name));
-        reader.Require(unknown is null, Setting.DrainedProxies, $"names of proxies ({string.Join(", ", proxyNames)}); '{unknown}' is none", Setting.ProxyAddresses);
-        reader.Require(proxyNames.Except(drained).Any(), Setting.DrainedProxies, "not all proxies: somebody must take the sessions", Setting.ProxyAddresses);
+        reader.Require(unknown is null, Setting.DrainedProxies, $"names of proxies ({string.Join(", ", proxyNames)}); '{unknown}' is not one of them", Setting.ProxyAddresses);
+        reader.Require(proxyNames.Except(drained).Any(), Setting.DrainedProxies, "not all proxies: one must take the sessions", Setting.ProxyAddresses);
         string loadBalancer = plan.Take(Setting.LoadBalancerAddress, privateSubnet, Setting.PrivateSubnetCidr, LoadBalancerOffset);
 
         return new NetworkSettings
@@ -108,7 +111,7 @@ public sealed partial record NetworkSettings
         IPNetwork? network = SettingsReader.ParseNetwork(text);
         if (network is null || network.Value.PrefixLength < shortest || network.Value.PrefixLength > longest)
         {
-            reader.Reject(setting, $"an IPv4 network as ADDRESS/LENGTH, /{shortest} to /{longest}, with all bits after the length zero");
+            reader.Reject(setting, $"an IPv4 network as ADDRESS/LENGTH, /{shortest} to /{longest}, with all bits after the length zero", derived);
             return IPNetwork.Parse(derived);
         }
         return network.Value;

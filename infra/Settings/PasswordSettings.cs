@@ -39,7 +39,7 @@ public sealed partial record PasswordSettings
         reader.Require(good, Setting.PasswordVersions, "one or two whole numbers from 1, rising: all are valid, the last one is in use");
         SecretText? client = Password(reader, Setting.ClientPassword, "; nothing to have one generated");
         SecretText? former = Password(reader, Setting.FormerClientPassword, "; nothing when no other is valid");
-        reader.Require(former is null || client is not null, Setting.FormerClientPassword,
+        reader.RequireOr(string.Empty, former is null || client is not null, Setting.FormerClientPassword,
             "used together with clientPassword only: of generated passwords, passwordVersions keeps the former ones valid", Setting.ClientPassword);
         return new PasswordSettings { Versions = good && !versions.IsEmpty ? versions : [1], Client = client, FormerClient = former };
     }

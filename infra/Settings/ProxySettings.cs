@@ -16,13 +16,6 @@ public sealed record ProxySettings
     /// <summary>Until when nodes can fetch the bundle. Fixed, not counted from now: a changed date would renew the address.</summary>
     public required DateTimeOffset BundleExpires { get; init; }
 
-    // Without preserved sources the load balancer reaches a backend's port from about 21,500 ports of its own in each availability
-    // domain (Network Load Balancing, "Source/Destination Preservation"); in a region with one domain that is all.
-    private const int BalancersConnections = 21_500;
-
-    // The proxy's own questions to the master, from the same range of local ports as its sessions.
-    private const int OwnConnections = 100;
-
     internal static ProxySettings Read(SettingsReader reader)
     {
         string? path = reader.Text(Setting.ProxyBundlePath);
@@ -42,10 +35,10 @@ public sealed record ProxySettings
 
     private static int MaxConnectionsOf(SettingsReader reader)
     {
-        int connections = reader.Integer(Setting.ProxyMaxConnections, 10, 1_000_000);
-        reader.Require(connections <= Math.Min(BalancersConnections, LocalPorts.Count - OwnConnections), Setting.ProxyMaxConnections,
-            $"at most {BalancersConnections}: the load balancer can bring no more connections to one proxy (it has that many ports for each, and the proxy "
-            + $"{LocalPorts.Count} local ports for its sessions with the master); for more clients add proxies (proxyAddresses)");
+        int connections = reader.Integer(Setting.ProxyMaxConnections);
+        reader.Require(connections <= LocalPorts.BalancersConnections, Setting.ProxyMaxConnections,
+            $"at most {LocalPorts.BalancersConnections}: the load balancer can bring no more connections to one proxy (it has that many ports for each, and the "
+            + $"proxy {LocalPorts.Count} local ports for its sessions with the master); for more clients add proxies (proxyAddresses)");
         return connections;
     }
 }

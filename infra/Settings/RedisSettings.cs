@@ -6,31 +6,31 @@ namespace RedisHaInfra.Settings;
 public sealed record RedisSettings
 {
     /// <summary>Replicas that must be in touch for the master to accept a write; 0 turns the fence off.</summary>
-    public int MinReplicasToWrite { get; init; } = 1;
+    public int MinReplicasToWrite { get; init; } = Setting.RedisMinReplicasToWrite.Value;
 
     /// <summary>Seconds since a replica's last acknowledgement that still count as "in touch"; with one second more it must stay below down-after.</summary>
-    public int MinReplicasMaxLagSeconds { get; init; } = 3;
+    public int MinReplicasMaxLagSeconds { get; init; } = Setting.RedisMinReplicasMaxLagSeconds.Value;
 
     /// <summary>redis.conf's maxmemory ("6gb"); null means three quarters of the machine's memory, found on the machine.</summary>
     public string? MaxMemory { get; init; }
 
     /// <summary>redis.conf's maxmemory-policy.</summary>
-    public string MaxMemoryPolicy { get; init; } = "noeviction";
+    public string MaxMemoryPolicy { get; init; } = Setting.RedisMaxMemoryPolicy.Value;
 
     /// <summary>redis.conf's appendfsync: always, everysec or no.</summary>
-    public string AppendFsync { get; init; } = "everysec";
+    public string AppendFsync { get; init; } = Setting.RedisAppendFsync.Value;
 
     /// <summary>redis.conf's repl-backlog-size.</summary>
-    public string ReplicationBacklog { get; init; } = "256mb";
+    public string ReplicationBacklog { get; init; } = Setting.RedisReplicationBacklog.Value;
 
     /// <summary>redis.conf's maxclients.</summary>
-    public int MaxClients { get; init; } = 20_200;
+    public int MaxClients { get; init; } = Setting.RedisMaxClients.Value;
 
     /// <summary>redis.conf's client-output-buffer-limit of normal clients: hard limit, soft limit, seconds beyond the soft one.</summary>
-    public string ClientOutputBuffer { get; init; } = "256mb 64mb 60";
+    public string ClientOutputBuffer { get; init; } = Setting.RedisClientOutputBuffer.Value;
 
     /// <summary>redis.conf's maxmemory-clients (Redis 7): memory of all clients together, a size or a share of maxmemory; 0 is no bound.</summary>
-    public string ClientMemory { get; init; } = "20%";
+    public string ClientMemory { get; init; } = Setting.RedisClientMemory.Value;
 
     /// <summary>ACL rules that widen or narrow what clients may do ("-flushall"); never what endangers the cluster.</summary>
     public IReadOnlyList<string> ClientCommands { get; init; } = [];
@@ -46,17 +46,17 @@ public sealed record RedisSettings
 public sealed record SentinelSettings
 {
     /// <summary>The name under which the master is monitored.</summary>
-    public string MasterName { get; init; } = "mymaster";
+    public string MasterName { get; init; } = Setting.SentinelMasterName.Value;
 
     /// <summary>Sentinels that must agree that the master is down; at least the majority of them.</summary>
     public int Quorum { get; init; } = 2;
 
     /// <summary>down-after-milliseconds.</summary>
-    public int DownAfterMilliseconds { get; init; } = 5_000;
+    public int DownAfterMilliseconds { get; init; } = Setting.SentinelDownAfterMilliseconds.Value;
 
     /// <summary>failover-timeout, in milliseconds.</summary>
-    public int FailoverTimeoutMilliseconds { get; init; } = 60_000;
+    public int FailoverTimeoutMilliseconds { get; init; } = Setting.SentinelFailoverTimeoutMilliseconds.Value;
 
     /// <summary>parallel-syncs.</summary>
-    public int ParallelSyncs { get; init; } = 1;
+    public int ParallelSyncs { get; init; } = Setting.SentinelParallelSyncs.Value;
 }

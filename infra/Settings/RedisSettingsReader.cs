@@ -7,13 +7,10 @@ namespace RedisHaInfra.Settings;
 
 internal static partial class RedisSettingsReader
 {
-    private static readonly string[] EvictionPolicies =
-        ["noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"];
-
     // What the system, its packages, logs and the proxy's or Redis' programs take, with room.
     private const int SystemGb = 10;
 
-    public static RedisSettings Redis(SettingsReader reader, NetworkSettings network, ComputeSettings compute, ProxySettings proxy)
+    public static RedisSettings Redis(SettingsReader reader, NetworkSettings network, ComputeSettings compute, ProxySettings proxy, SentinelSettings sentinel)
     {
         int replicas = Math.Max(1, network.Redis.Length - 1);
         const string sizeRule = "a size as redis.conf writes it: a number and b, k, kb, m, mb, g or gb";
@@ -21,13 +18,13 @@ internal static partial class RedisSettingsReader
         const string shareRule = "a share of maxmemory from 1% to 50%, a size as redis.conf writes it, or 0 for no bound";
         var settings = new RedisSettings
         {
-            MinReplicasToWrite = reader.Integer(Setting.RedisMinReplicasToWrite, 0, replicas),
-            MinReplicasMaxLagSeconds = reader.Integer(Setting.RedisMinReplicasMaxLagSeconds, 1, 3_600),
+            MinReplicasToWrite = reader.Integer(Setting.RedisMinReplicasToWrite, Setting.RedisMinReplicasToWrite.Minimum, replicas),
+            MinReplicasMaxLagSeconds = reader.Integer(Setting.RedisMinReplicasMaxLagSeconds),
             MaxMemory = reader.OptionalText(Setting.RedisMaxMemory, SizeForm(), sizeRule + "; nothing for three quarters of the machine's memory"),
-            MaxMemoryPolicy = reader.Choice(Setting.RedisMaxMemoryPolicy, EvictionPolicies),
-            AppendFsync = reader.Choice(Setting.RedisAppendFsync, ["always", "everysec", "no"]),
+            MaxMemoryPolicy = reader.Choice(Setting.RedisMaxMemoryPolicy),
+            AppendFsync = reader.Choice(Setting.RedisAppendFsync),
             ReplicationBacklog = reader.Text(Setting.RedisReplicationBacklog, SizeForm(), sizeRule),
-            MaxClients = reader.Integer(Setting.RedisMaxClients, 100, 1_000_000),
+            MaxClients = reader.Integer(Setting.RedisMaxClients),
             ClientOutputBuffer = reader.Text(Setting.RedisClientOutputBuffer, BufferForm(), bufferRule),
             ClientMemory = reader.Text(Setting.RedisClientMemory, ShareForm(), shareRule),
             Upgrade = reader.OptionalText(Setting.RedisUpgrade, UpgradeForm(), "1 to 32 letters, digits and hyphens, such as the date of the upgrade") ?? string.Empty,
@@ -35,12 +32,7 @@ internal static partial class RedisSettingsReader
             Overrides = Overrides(reader),
         };
 
-        // The fence must close before the Sentinels promote another node; one second is the resolution of Redis' clock here.
-        int downAfter = reader.Integer(Setting.SentinelDownAfterMilliseconds, 1_000, 600_000);
-        reader.Require(settings.MinReplicasToWrite == 0 || (settings.MinReplicasMaxLagSeconds + 1) * 1_000 < downAfter,
-            Setting.RedisMinReplicasMaxLagSeconds,
-            $"with one second more it must stay below sentinelDownAfterMilliseconds, {downAfter}: a lost master must stop taking writes before another takes over",
-            Setting.SentinelDownAfterMilliseconds, Setting.RedisMinReplicasToWrite);
+        CheckFence(reader, settings, sentinel.DownAfterMilliseconds);
         // Every proxy may bring all its sessions to the one master; the rest is for replicas, Sentinels, probes and operators.
         int needed = (network.Proxies.Length * proxy.MaxConnections) + 100;
         if (!reader.Failed(Setting.ProxyMaxConnections, Setting.ProxyAddresses))
@@ -51,13 +43,34 @@ internal static partial class RedisSettingsReader
         CheckBuffer(reader, settings.ClientOutputBuffer, compute);
         if (compute.Redis.IsFlexible && settings.MaxMemory is not null)
         {
-            reader.Require(Bytes(settings.MaxMemory) <= compute.Redis.MemoryGb * 0.9 * (1L << 30), Setting.RedisMaxMemory,
+            int threeQuarters = compute.Redis.MemoryGb * 768;
+            reader.RequireOr(threeQuarters % 1024 == 0 ? $"{threeQuarters / 1024}gb" : $"{threeQuarters}mb", Bytes(settings.MaxMemory) <= compute.Redis.MemoryGb * 0.9 * (1L << 30), Setting.RedisMaxMemory,
                 $"at most nine tenths of redisMemoryGb, {compute.Redis.MemoryGb}: the system and the fork for replication need room", Setting.RedisMemoryGb);
             reader.Require(Bytes(settings.MaxMemory) >= 1 << 20, Setting.RedisMaxMemory, "at least 1mb");
         }
         CheckDisk(reader, compute, settings);
         return settings;
     }
+
+    // The fence must close before the Sentinels promote another node; one second is the resolution of Redis' clock here.
+    private static void CheckFence(SettingsReader reader, RedisSettings settings, int downAfter)
+    {
+        if (settings.MinReplicasToWrite == 0 || reader.Failed(Setting.SentinelDownAfterMilliseconds, Setting.RedisMinReplicasToWrite))
+        {
+            return;
+        }
+        const string reason = "a lost master must stop taking writes before another one takes over";
+        int longest = ((downAfter - 1) / 1_000) - 1;
+        if (longest < Setting.RedisMinReplicasMaxLagSeconds.Minimum)
+        {
+            reader.Reject(Setting.SentinelDownAfterMilliseconds, $"above 2000 unless redisMinReplicasToWrite is 0: {reason}, and it notices after two seconds at the earliest");
+            return;
+        }
+        reader.RequireOr(Text(longest), settings.MinReplicasMaxLagSeconds <= longest, Setting.RedisMinReplicasMaxLagSeconds,
+            $"with one second more it must stay below sentinelDownAfterMilliseconds, {downAfter}: {reason}");
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     // What must fit on the disk at the worst moment: the append-only file just before it is rewritten, its rewritten form, and a copy
     // of the data that a replica receives. Each holds at most as much as the memory for data.
@@ -72,6 +85,12 @@ internal static partial class RedisSettingsReader
         string percentage = settings.Overrides.GetValueOrDefault("auto-aof-rewrite-percentage", "100");
         double growth = int.TryParse(percentage, NumberStyles.None, CultureInfo.InvariantCulture, out int percent) ? percent / 100.0 : 1;
         double gigabytes = memory.Value / (1L << 30);
+        int most = (int)Math.Min((((Setting.BootVolumeGb.Maximum - SystemGb) / gigabytes) - 3) * 100, 100_000);
+        if (growth * 100 > most)
+        {
+            reader.Reject(Setting.RedisOverrides, $"auto-aof-rewrite-percentage of at most {most}: the append-only file would outgrow the largest boot volume, {Setting.BootVolumeGb.Maximum} GB");
+            return;
+        }
         int needed = (int)Math.Ceiling(SystemGb + ((1 + growth + 1 + 1) * gigabytes));
         reader.RequireAtLeast(compute.BootVolumeGb, needed, Setting.BootVolumeGb, string.Create(CultureInfo.InvariantCulture,
             $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} (append-only file before its rewrite)"
@@ -98,25 +117,25 @@ internal static partial class RedisSettingsReader
     {
         int nodes = network.Redis.Length;
         int majority = (nodes / 2) + 1;
-        int quorum = reader.Integer(Setting.SentinelQuorum, 0, int.MaxValue);
+        int quorum = reader.Integer(Setting.SentinelQuorum, Setting.SentinelQuorum.Minimum, int.MaxValue);
         var settings = new SentinelSettings
         {
             MasterName = reader.Text(Setting.SentinelMasterName, NameForm(), "letters, digits and . _ - characters"),
             Quorum = quorum == 0 ? majority : quorum,
-            // Read once already, for the fence: its own problem is not told twice.
-            DownAfterMilliseconds = reader.Failed(Setting.SentinelDownAfterMilliseconds)
-                ? (int)Setting.SentinelDownAfterMilliseconds.Default!
-                : reader.Integer(Setting.SentinelDownAfterMilliseconds, 1_000, 600_000),
-            FailoverTimeoutMilliseconds = reader.Integer(Setting.SentinelFailoverTimeoutMilliseconds, 1_000, 3_600_000),
-            ParallelSyncs = reader.Integer(Setting.SentinelParallelSyncs, 1, Math.Max(1, network.Redis.Length - 1)),
+            DownAfterMilliseconds = reader.Integer(Setting.SentinelDownAfterMilliseconds),
+            FailoverTimeoutMilliseconds = reader.Integer(Setting.SentinelFailoverTimeoutMilliseconds),
+            ParallelSyncs = reader.Integer(Setting.SentinelParallelSyncs, Setting.SentinelParallelSyncs.Minimum, Math.Max(1, network.Redis.Length - 1)),
         };
         reader.Require(settings.Quorum <= nodes, Setting.SentinelQuorum,
             $"at most the number of Sentinels, {nodes}, or no failover can ever begin", Setting.RedisAddresses);
         reader.Require(settings.Quorum >= majority, Setting.SentinelQuorum,
             $"0, which stands for the majority of the {nodes} Sentinels, or at least that, {majority}: with fewer, a few Sentinels that alone do not see the "
             + "master begin a failover from a healthy one, and the proxies believe a master only while more Sentinels than a majority are alive", Setting.RedisAddresses);
-        reader.Require(settings.FailoverTimeoutMilliseconds >= settings.DownAfterMilliseconds, Setting.SentinelFailoverTimeoutMilliseconds,
-            $"at least sentinelDownAfterMilliseconds, {settings.DownAfterMilliseconds}", Setting.SentinelDownAfterMilliseconds);
+        if (!reader.Failed(Setting.SentinelDownAfterMilliseconds))
+        {
+            reader.RequireAtLeast(settings.FailoverTimeoutMilliseconds, settings.DownAfterMilliseconds, Setting.SentinelFailoverTimeoutMilliseconds,
+                $"at least sentinelDownAfterMilliseconds, {settings.DownAfterMilliseconds}");
+        }
         return settings;
     }
 
@@ -132,7 +151,7 @@ internal static partial class RedisSettingsReader
                 parts.Length < 2 ? $"a directive and its value, as in redis.conf; '{line}' is not"
                 : line.Length > 512 || line.Any(c => c is < ' ' or > '~') ? $"one line each of at most 512 printable ASCII characters; that of {directive} has others"
                 : owner is not null ? $"{directive} cannot be set here: {owner}"
-                : !RedisDirectives.Tunable.Contains(directive) ? $"a directive that can be tuned ({string.Join(", ", RedisDirectives.Tunable.Order(StringComparer.Ordinal))}); '{directive}' is none"
+                : !RedisDirectives.Tunable.Contains(directive) ? $"a directive that can be tuned ({string.Join(", ", RedisDirectives.Tunable.Order(StringComparer.Ordinal))}); '{directive}' is not one of them"
                 : !overrides.TryAdd(directive, parts[1]) ? $"each directive once; {directive} is there twice"
                 : null;
             reader.Require(rule is null, Setting.RedisOverrides, rule ?? string.Empty);

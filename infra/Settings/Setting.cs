@@ -1,7 +1,9 @@
-// Every key of the stack configuration: name, type and default. Pulumi.yaml declares the same for the command line
-// and adds the descriptions; a test compares the two.
+// Every key of the stack configuration: name, type, default, range and a good value. Pulumi.yaml declares names, types and defaults for the
+// command line and adds the descriptions; a test compares the two.
 
 using System.Collections.Immutable;
+using System.Globalization;
+using System.Text.Json;
 
 namespace RedisHaInfra.Settings;
 
@@ -27,10 +29,13 @@ public enum SettingType
 /// <param name="Default">
 /// The default as Pulumi.yaml has it: text or a number; null for a required key. Empty text or an empty list mean "derived" or "none".
 /// </param>
-/// <param name="Example">A good value, as it follows the key in <c>pulumi config set</c>; a list's values one a line.</param>
+/// <param name="Example">A good value; a list's values one a line.</param>
 /// <param name="Secret">Whether the value must be stored encrypted.</param>
-public sealed record Setting(string Key, SettingType Type, object? Default, string Example, bool Secret = false)
+public record Setting(string Key, SettingType Type, object? Default, string Example, bool Secret = false)
 {
+    /// <summary>Whether <see cref="Example"/> is a value; otherwise it is the end of a command that takes the value from elsewhere.</summary>
+    public bool IsExampleValue { get; init; } = true;
+
     /// <summary>Default of a list: empty.</summary>
     private static readonly ImmutableArray<string> None = [];
 
@@ -38,17 +43,17 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting DefinedTags = new("definedTags", SettingType.TextList, None, "Operations.CostCenter=42");
     internal static readonly Setting FreeformTags = new("freeformTags", SettingType.TextList, None, "owner=platform");
     internal static readonly Setting KmsKeyId = new("kmsKeyId", SettingType.Text, "", "ocid1.key.oc1.eu-frankfurt-1.aaaa");
-    internal static readonly Setting SshPublicKey = new("sshPublicKey", SettingType.Text, null, "\"$(cat ~/.ssh/id_ed25519.pub)\"");
-    internal static readonly Setting SshPrivateKey = new("sshPrivateKey", SettingType.Text, "", "< ~/.ssh/id_ed25519", Secret: true);
-    internal static readonly Setting SshPrivateKeyPath = new("sshPrivateKeyPath", SettingType.Text, "", "~/.ssh/id_ed25519");
+    internal static readonly Setting SshPublicKey = new("sshPublicKey", SettingType.Text, null, "\"$(cat ~/.ssh/id_ed25519.pub)\"") { IsExampleValue = false };
+    internal static readonly Setting SshPrivateKey = new("sshPrivateKey", SettingType.Text, "", "< ~/.ssh/id_ed25519", Secret: true) { IsExampleValue = false };
+    internal static readonly Setting SshPrivateKeyPath = new("sshPrivateKeyPath", SettingType.Text, "", "~/.ssh/id_ed25519") { IsExampleValue = false };
     internal static readonly Setting AdminCidrs = new("adminCidrs", SettingType.TextList, null, "203.0.113.7/32");
     internal static readonly Setting ClientCidrs = new("clientCidrs", SettingType.TextList, None, "10.0.0.0/16");
-    internal static readonly Setting ClientPassword = new("clientPassword", SettingType.Text, "", "", Secret: true);
-    internal static readonly Setting FormerClientPassword = new("formerClientPassword", SettingType.Text, "", "", Secret: true);
+    internal static readonly Setting ClientPassword = new("clientPassword", SettingType.Text, "", "", Secret: true) { IsExampleValue = false };
+    internal static readonly Setting FormerClientPassword = new("formerClientPassword", SettingType.Text, "", "", Secret: true) { IsExampleValue = false };
     internal static readonly Setting PasswordVersions = new("passwordVersions", SettingType.NumberList, None, "1\n2");
-    internal static readonly Setting ClientCommands = new("clientCommands", SettingType.TextList, None, "\"+client|kill\"");
+    internal static readonly Setting ClientCommands = new("clientCommands", SettingType.TextList, None, "+client|kill");
 
-    internal static readonly Setting VcnCidr = new("vcnCidr", SettingType.Text, "172.31.235.0/24", "172.31.235.0/24");
+    internal static readonly TextSetting VcnCidr = new("vcnCidr", "172.31.235.0/24", "172.31.235.0/24");
     internal static readonly Setting PublicSubnetCidr = new("publicSubnetCidr", SettingType.Text, "", "172.31.235.0/25");
     internal static readonly Setting PrivateSubnetCidr = new("privateSubnetCidr", SettingType.Text, "", "172.31.235.128/25");
     internal static readonly Setting BastionAddress = new("bastionAddress", SettingType.Text, "", "172.31.235.2");
@@ -59,41 +64,42 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     internal static readonly Setting PackageCidrs = new("packageCidrs", SettingType.TextList, None, "203.0.113.0/24");
 
     internal static readonly Setting AvailabilityDomains = new("availabilityDomains", SettingType.NumberList, None, "1");
-    internal static readonly Setting FaultDomains = new("faultDomains", SettingType.Text, "spread", "spread");
-    internal static readonly Setting OperatingSystem = new("operatingSystem", SettingType.Text, "ubuntu-24.04", "oracle-linux-9");
+    internal static readonly ChoiceSetting FaultDomains = new("faultDomains", ["spread", "any"]);
+    internal static readonly ChoiceSetting OperatingSystem = new("operatingSystem", [.. NodeOperatingSystem.All.Select(system => system.Key)]);
     internal static readonly Setting ImageId = new("imageId", SettingType.Text, "", "ocid1.image.oc1.eu-frankfurt-1.aaaa");
     internal static readonly Setting RedisShape = new("redisShape", SettingType.Text, "VM.Standard.E5.Flex", "VM.Standard.A1.Flex");
-    internal static readonly Setting RedisOcpus = new("redisOcpus", SettingType.Number, 1, "2");
-    internal static readonly Setting RedisMemoryGb = new("redisMemoryGb", SettingType.Number, 8, "8");
+    internal static readonly NumberSetting RedisOcpus = new("redisOcpus", 1, 1, 114, "2");
+    internal static readonly NumberSetting RedisMemoryGb = new("redisMemoryGb", 8, 1, 1776);
     internal static readonly Setting ProxyShape = new("proxyShape", SettingType.Text, "VM.Standard.E5.Flex", "VM.Standard.A1.Flex");
-    internal static readonly Setting ProxyOcpus = new("proxyOcpus", SettingType.Number, 1, "2");
-    internal static readonly Setting ProxyMemoryGb = new("proxyMemoryGb", SettingType.Number, 4, "4");
+    internal static readonly NumberSetting ProxyOcpus = new("proxyOcpus", 1, 1, 114, "2");
+    internal static readonly NumberSetting ProxyMemoryGb = new("proxyMemoryGb", 4, 1, 1776);
     internal static readonly Setting BastionShape = new("bastionShape", SettingType.Text, "VM.Standard.E5.Flex", "VM.Standard.A1.Flex");
-    internal static readonly Setting BastionOcpus = new("bastionOcpus", SettingType.Number, 1, "1");
-    internal static readonly Setting BastionMemoryGb = new("bastionMemoryGb", SettingType.Number, 2, "2");
-    internal static readonly Setting BootVolumeGb = new("bootVolumeGb", SettingType.Number, 50, "100");
+    internal static readonly NumberSetting BastionOcpus = new("bastionOcpus", 1, 1, 114);
+    internal static readonly NumberSetting BastionMemoryGb = new("bastionMemoryGb", 2, 1, 1776);
+    internal static readonly NumberSetting BootVolumeGb = new("bootVolumeGb", 50, 50, 32_768, "100");
 
-    internal static readonly Setting RedisMinReplicasToWrite = new("redisMinReplicasToWrite", SettingType.Number, 1, "1");
-    internal static readonly Setting RedisMinReplicasMaxLagSeconds = new("redisMinReplicasMaxLagSeconds", SettingType.Number, 3, "3");
+    internal static readonly NumberSetting RedisMinReplicasToWrite = new("redisMinReplicasToWrite", 1, 0, 8);
+    internal static readonly NumberSetting RedisMinReplicasMaxLagSeconds = new("redisMinReplicasMaxLagSeconds", 3, 1, 3600);
     internal static readonly Setting RedisMaxMemory = new("redisMaxMemory", SettingType.Text, "", "6gb");
-    internal static readonly Setting RedisMaxMemoryPolicy = new("redisMaxMemoryPolicy", SettingType.Text, "noeviction", "allkeys-lru");
-    internal static readonly Setting RedisAppendFsync = new("redisAppendFsync", SettingType.Text, "everysec", "always");
-    internal static readonly Setting RedisReplicationBacklog = new("redisReplicationBacklog", SettingType.Text, "256mb", "512mb");
-    internal static readonly Setting RedisMaxClients = new("redisMaxClients", SettingType.Number, 20_200, "20200");
-    internal static readonly Setting RedisClientOutputBuffer = new("redisClientOutputBuffer", SettingType.Text, "256mb 64mb 60", "\"256mb 64mb 60\"");
-    internal static readonly Setting RedisClientMemory = new("redisClientMemory", SettingType.Text, "20%", "20%");
+    internal static readonly ChoiceSetting RedisMaxMemoryPolicy = new("redisMaxMemoryPolicy",
+        ["noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"]);
+    internal static readonly ChoiceSetting RedisAppendFsync = new("redisAppendFsync", ["everysec", "always", "no"]);
+    internal static readonly TextSetting RedisReplicationBacklog = new("redisReplicationBacklog", "256mb", "512mb");
+    internal static readonly NumberSetting RedisMaxClients = new("redisMaxClients", 20_200, 100, 1_000_000);
+    internal static readonly TextSetting RedisClientOutputBuffer = new("redisClientOutputBuffer", "256mb 64mb 60", "256mb 64mb 60");
+    internal static readonly TextSetting RedisClientMemory = new("redisClientMemory", "20%", "20%");
     internal static readonly Setting RedisUpgrade = new("redisUpgrade", SettingType.Text, "", "2026-12");
-    internal static readonly Setting RedisOverrides = new("redisOverrides", SettingType.TextList, None, "\"slowlog-max-len 512\"");
+    internal static readonly Setting RedisOverrides = new("redisOverrides", SettingType.TextList, None, "slowlog-max-len 512");
 
-    internal static readonly Setting SentinelMasterName = new("sentinelMasterName", SettingType.Text, "mymaster", "mymaster");
-    internal static readonly Setting SentinelQuorum = new("sentinelQuorum", SettingType.Number, 0, "0");
-    internal static readonly Setting SentinelDownAfterMilliseconds = new("sentinelDownAfterMilliseconds", SettingType.Number, 5_000, "5000");
-    internal static readonly Setting SentinelFailoverTimeoutMilliseconds = new("sentinelFailoverTimeoutMilliseconds", SettingType.Number, 60_000, "60000");
-    internal static readonly Setting SentinelParallelSyncs = new("sentinelParallelSyncs", SettingType.Number, 1, "1");
+    internal static readonly TextSetting SentinelMasterName = new("sentinelMasterName", "mymaster", "mymaster");
+    internal static readonly NumberSetting SentinelQuorum = new("sentinelQuorum", 0, 0, 9);
+    internal static readonly NumberSetting SentinelDownAfterMilliseconds = new("sentinelDownAfterMilliseconds", 5_000, 1_000, 600_000);
+    internal static readonly NumberSetting SentinelFailoverTimeoutMilliseconds = new("sentinelFailoverTimeoutMilliseconds", 60_000, 1_000, 3_600_000);
+    internal static readonly NumberSetting SentinelParallelSyncs = new("sentinelParallelSyncs", 1, 1, 8);
 
-    internal static readonly Setting ProxyMaxConnections = new("proxyMaxConnections", SettingType.Number, 10_000, "10000");
+    internal static readonly NumberSetting ProxyMaxConnections = new("proxyMaxConnections", 10_000, 10, 1_000_000);
     internal static readonly Setting DrainedProxies = new("drainedProxies", SettingType.TextList, None, "proxy1");
-    internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy");
+    internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy") { IsExampleValue = false };
     internal static readonly Setting ProxyBundleExpires = new("proxyBundleExpires", SettingType.Text, "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
 
     /// <summary>All settings, in the order in which problems are reported.</summary>
@@ -111,12 +117,52 @@ public sealed record Setting(string Key, SettingType Type, object? Default, stri
     ];
 
     /// <summary>The command that sets a good value.</summary>
-    /// <param name="value">A value that is good beside the other settings; null for <see cref="Example"/>.</param>
+    /// <param name="value">A value that is good beside the other settings, empty to take the setting away; null for <see cref="Example"/>.</param>
     public string ExampleCommand(string? value = null)
     {
-        string flags = Secret ? "--secret " : string.Empty;
+        string key = $"{SettingsSource.Namespace}:{Key}";
+        if (value is "")
+        {
+            return $"pulumi config rm {key}";
+        }
         return Type is SettingType.TextList or SettingType.NumberList
-            ? string.Join(" && ", (value ?? Example).Split('\n').Select((item, index) => $"pulumi config set --path '{SettingsSource.Namespace}:{Key}[{index}]' {item}"))
-            : $"pulumi config set {flags}{SettingsSource.Namespace}:{Key} {value ?? Example}".TrimEnd();
+            ? string.Join(" && ", (value ?? Example).Split('\n').Select((item, index) => $"pulumi config set --path '{key}[{index}]' {Word(item)}"))
+            : $"pulumi config set {(Secret ? "--secret " : string.Empty)}{key} {(IsExampleValue ? Word(value ?? Example) : Example)}".TrimEnd();
     }
+
+    /// <summary>A value as the configuration holds it: a list as JSON.</summary>
+    /// <param name="value">As in <see cref="Example"/>.</param>
+    internal string Raw(string value) => Type switch
+    {
+        SettingType.TextList => value.Length == 0 ? string.Empty : JsonSerializer.Serialize(value.Split('\n')),
+        SettingType.NumberList => value.Length == 0 ? string.Empty : $"[{value.Replace('\n', ',')}]",
+        _ => value,
+    };
+
+    // In quotes where a shell would take it for more than one word, or for more than a word.
+    private static string Word(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || "_./:,=%+@-".Contains(c, StringComparison.Ordinal)) ? text : $"\"{text}\"";
 }
+
+/// <summary>A whole number.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Value">The default.</param>
+/// <param name="Minimum">The least; other settings may ask for more.</param>
+/// <param name="Maximum">The most; other settings may allow less.</param>
+/// <param name="Example">A good value; null for the default.</param>
+public sealed record NumberSetting(string Key, int Value, int Minimum, int Maximum, string? Example = null)
+    : Setting(Key, SettingType.Number, Value, Example ?? Value.ToString(CultureInfo.InvariantCulture));
+
+/// <summary>One of a few words.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Choices">The words, the default first.</param>
+public sealed record ChoiceSetting(string Key, ImmutableArray<string> Choices) : Setting(Key, SettingType.Text, Choices[0], Choices[1])
+{
+    /// <summary>The default.</summary>
+    public string Value => Choices[0];
+}
+
+/// <summary>Text with a default.</summary>
+/// <param name="Key">The key.</param>
+/// <param name="Value">The default.</param>
+/// <param name="Example">A good value.</param>
+public sealed record TextSetting(string Key, string Value, string Example) : Setting(Key, SettingType.Text, Value, Example);

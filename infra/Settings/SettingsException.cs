@@ -10,7 +10,11 @@ namespace RedisHaInfra.Settings;
 /// <param name="Value">The value as given, or null when it is missing; never a secret's.</param>
 /// <param name="Rule">What the value must be.</param>
 /// <param name="Example">A command that sets a good value.</param>
-public sealed record SettingProblem(string Key, string? Value, string Rule, string Example);
+public sealed record SettingProblem(string Key, string? Value, string Rule, string Example)
+{
+    /// <summary>The value that <see cref="Example"/> sets, as in <see cref="Setting.Example"/>; null when the example takes it from elsewhere.</summary>
+    internal string? Proposal { get; init; }
+}
 
 /// <summary>
 /// Thrown before any resource is registered when the stack configuration does not hold; its message lists every problem.
@@ -34,7 +38,7 @@ public sealed class SettingsException : RunException
         var text = new StringBuilder();
         text.Append("The stack configuration has ")
             .Append(problems.Count == 1 ? "1 problem" : $"{problems.Count} problems")
-            .Append("; nothing was changed. Put right:");
+            .Append("; nothing was changed. Correct this:");
         foreach (SettingProblem problem in problems)
         {
             text.Append("\n\n  ").Append(SettingsSource.Namespace).Append(':').Append(problem.Key)

@@ -50,7 +50,10 @@ internal sealed class SettingsReader
             (not null, _) when setting.Secret => "[secret]",
             _ => value,
         };
-        _problems.Add(new SettingProblem(setting.Key, shown, rule, setting.ExampleCommand(example)));
+        _problems.Add(new SettingProblem(setting.Key, shown, rule, setting.ExampleCommand(example))
+        {
+            Proposal = example ?? (setting.IsExampleValue ? setting.Example : null),
+        });
     }
 
     /// <summary>Notes a problem unless the condition holds or one of the settings failed already.</summary>
@@ -59,6 +62,15 @@ internal sealed class SettingsReader
         if (!condition && !Failed([setting, .. others]))
         {
             Reject(setting, rule);
+        }
+    }
+
+    /// <summary>Notes a problem, with this value as the example, unless the condition holds or one of the settings failed already.</summary>
+    public void RequireOr(string example, bool condition, Setting setting, string rule, params Setting[] others)
+    {
+        if (!condition && !Failed([setting, .. others]))
+        {
+            Reject(setting, rule, example);
         }
     }
 
@@ -94,13 +106,13 @@ internal sealed class SettingsReader
     }
 
     /// <summary>One of a few words.</summary>
-    public string Choice(Setting setting, IReadOnlyCollection<string> choices)
+    public string Choice(ChoiceSetting setting)
     {
-        string value = Text(setting) ?? string.Empty;
-        if (!choices.Contains(value))
+        string value = Text(setting) ?? setting.Value;
+        if (!setting.Choices.Contains(value))
         {
-            Reject(setting, $"one of {string.Join(", ", choices)}");
-            return (string)setting.Default!;
+            Reject(setting, $"one of {string.Join(", ", setting.Choices)}");
+            return setting.Value;
         }
         return value;
     }
@@ -116,18 +128,21 @@ internal sealed class SettingsReader
         return value;
     }
 
-    /// <summary>A whole number within a range.</summary>
-    public int Integer(Setting setting, int minimum, int maximum)
+    /// <summary>A whole number within the setting's range.</summary>
+    public int Integer(NumberSetting setting) => Integer(setting, setting.Minimum, setting.Maximum);
+
+    /// <summary>A whole number within the setting's range, as far as other settings allow it.</summary>
+    public int Integer(NumberSetting setting, int minimum, int maximum)
     {
         string? text = _source.Get(setting.Key);
         if (text is null)
         {
-            return (int)setting.Default!;
+            return setting.Value;
         }
         if (!int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) || value < minimum || value > maximum)
         {
             Reject(setting, $"a whole number from {minimum} to {maximum}");
-            return (int)setting.Default!;
+            return setting.Value;
         }
         return value;
     }
@@ -197,7 +212,7 @@ internal sealed class SettingsReader
         string? bad = items.FirstOrDefault(item => ParseNetwork(item) is null);
         if (bad is not null)
         {
-            Reject(setting, $"IPv4 networks as ADDRESS/LENGTH with all bits after the length zero; '{bad}' is none");
+            Reject(setting, $"IPv4 networks as ADDRESS/LENGTH with all bits after the length zero; '{bad}' is not one");
             return [];
         }
         if (items.Distinct().Count() != items.Length)

@@ -32,6 +32,9 @@ public sealed class SettingsSource
     /// <summary>Whether a key is stored encrypted; true when that is not known.</summary>
     public bool IsSecret(string key) => _secretKeys?.Contains(key) ?? true;
 
+    /// <summary>The same with another value of one key.</summary>
+    internal SettingsSource With(string key, string value) => new(_values.Where(pair => pair.Key != key).Append(KeyValuePair.Create(key, value)), _secretKeys);
+
     /// <summary>
     /// The configuration of the running Pulumi program. <see cref="Config"/> answers for known keys only and keeps the list of
     /// keys to itself, so unknown ones are found where Config itself finds everything: the variables that the language host sets

@@ -31,7 +31,8 @@ public sealed record SshSettings
         Setting setting = path is null ? Setting.SshPrivateKey : Setting.SshPrivateKeyPath;
         if (key is null == path is null)
         {
-            reader.Reject(Setting.SshPrivateKey, "exactly one of sshPrivateKey (encrypted) and sshPrivateKeyPath: the key by which the program reaches the machines");
+            const string rule = "exactly one of sshPrivateKey (encrypted) and sshPrivateKeyPath: the key by which the program reaches the machines";
+            reader.Reject(Setting.SshPrivateKey, rule, key is null ? null : string.Empty);
             return string.Empty;
         }
         if (path is not null)

@@ -41,10 +41,36 @@ public sealed partial record StackSettings
     /// <exception cref="SettingsException">Something is wrong; the message lists every problem.</exception>
     public static StackSettings Read(SettingsSource source)
     {
+        (StackSettings settings, IReadOnlyList<SettingProblem> problems) = TryRead(source);
+        return problems.Count == 0 ? settings : throw new SettingsException([.. problems.Select(problem => WithGoodExample(source, problem))]);
+    }
+
+    // The example passes the rule that it explains beside the values of all other settings: it is tried, and where it breaks another rule of
+    // the same setting, that rule's example is next.
+    private static SettingProblem WithGoodExample(SettingsSource source, SettingProblem problem)
+    {
+        Setting? setting = Setting.All.FirstOrDefault(known => known.Key == problem.Key);
+        string? proposal = problem.Proposal;
+        var tried = new HashSet<string>(StringComparer.Ordinal);
+        while (setting is not null && proposal is not null && tried.Add(proposal))
+        {
+            SettingProblem? next = TryRead(source.With(setting.Key, setting.Raw(proposal))).Problems.FirstOrDefault(other => other.Key == problem.Key);
+            if (next is null)
+            {
+                return problem with { Example = setting.ExampleCommand(proposal) };
+            }
+            proposal = next.Proposal;
+        }
+        return problem;
+    }
+
+    private static (StackSettings Settings, IReadOnlyList<SettingProblem> Problems) TryRead(SettingsSource source)
+    {
         var reader = new SettingsReader(source);
         var network = NetworkSettings.Read(reader);
         var compute = ComputeSettings.Read(reader);
         var proxy = ProxySettings.Read(reader);
+        var sentinel = RedisSettingsReader.Sentinel(reader, network);
         var settings = new StackSettings
         {
             CompartmentId = reader.Text(Setting.CompartmentId, CompartmentIdForm(), "the OCID of a compartment (or of the tenancy, its root)"),
@@ -53,12 +79,12 @@ public sealed partial record StackSettings
             Ssh = SshSettings.Read(reader),
             Network = network,
             Compute = compute,
-            Redis = RedisSettingsReader.Redis(reader, network, compute, proxy),
-            Sentinel = RedisSettingsReader.Sentinel(reader, network),
+            Redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel),
+            Sentinel = sentinel,
             Proxy = proxy,
             Passwords = PasswordSettings.Read(reader),
         };
-        return reader.Problems.Count == 0 ? settings : throw new SettingsException(reader.Problems);
+        return (settings, reader.Problems);
     }
 
     [GeneratedRegex(@"^ocid1\.(compartment|tenancy)\.[A-Za-z0-9._-]+$")]
