@@ -7,7 +7,7 @@ namespace RedisHaProxy.Configuration;
 /// <summary>A secret, or why there is none.</summary>
 /// <param name="Value">The secret without its final line break; null when <paramref name="Error"/> says why.</param>
 /// <param name="Error">The cause, naming the file; null when the secret is good.</param>
-/// <param name="Warning">Something an operator should mend; null when all is well.</param>
+/// <param name="Warning">Something an operator should correct; null when all is well.</param>
 /// <param name="Former">The second line, where one may stand there; null without one.</param>
 internal readonly record struct SecretReading(string? Value, string? Error, string? Warning, string? Former = null);
 

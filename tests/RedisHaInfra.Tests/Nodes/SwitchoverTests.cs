@@ -51,7 +51,7 @@ public sealed class SwitchoverTests
         Assert.Equal(2, (await RunAsync(cluster, 1, "redis2", "redis3")).ExitCode);
         Assert.Equal(2, (await RunAsync(cluster, 1, "--wait", "soon")).ExitCode);
         ShellResult stranger = await RunAsync(cluster, 1, "redis9");
-        Assert.Equal((2, "redis-ha-switchover: \"redis9\" is no Redis node; they are redis1 redis2 redis3\n"), (stranger.ExitCode, stranger.Error));
+        Assert.Equal((2, "redis-ha-switchover: \"redis9\" is not a Redis node; they are redis1 redis2 redis3\n"), (stranger.ExitCode, stranger.Error));
         ShellResult help = await RunAsync(cluster, 1, "--help");
         Assert.Equal(0, help.ExitCode);
         Assert.StartsWith("usage: redis-ha-switchover [NODE]", help.Output, StringComparison.Ordinal);

@@ -69,7 +69,7 @@ case $decision in
   replicaof\ *)
     master=${decision#replicaof }
     if ! other_node "$master"; then
-      echo "boot rule: \"$master\" is no other node of this cluster" >&2
+      echo "boot rule: \"$master\" is not another node of this cluster" >&2
       exit 1
     fi
     write_configuration "$master"

@@ -120,7 +120,7 @@ fi
 
 if [ "$best" != "$me" ]; then
   if [ -z "${kind[$best]:-}" ]; then
-    answer wait - S3 "the Sentinels name $best (epoch $best_epoch), which is no Redis node of this cluster as this node knows it"
+    answer wait - S3 "the Sentinels name $best (epoch $best_epoch), which is not a Redis node of this cluster as this node knows it"
   fi
   if [ "${kind[$best]:-down}" = replica ] && ((${#claimants[@]} == 0)) && [ "$member" = yes ] &&
     [ "${of[$best]}" = "$me" ] && ((since[$best] >= 0 && since[$best] <= recent_link)); then

@@ -136,7 +136,7 @@ safe() {
   done
   target=${wanted:-$best}
   if [ -z "$target" ]; then
-    obstacle="no replica can be the next master: ${obstacle:-there is none}"
+    obstacle="no replica can be the next master: ${obstacle:-the master has no replica}"
     return 1
   fi
   if [ "$target" != "$master" ] && [ -z "${named[$target]}" ]; then
@@ -351,7 +351,7 @@ confirm() {
 if [ -n "$wanted" ]; then
   wanted=${name_of[$wanted]:-$wanted}
   if [ -z "${address_of[$wanted]:-}" ]; then
-    echo "redis-ha-switchover: \"$wanted\" is no Redis node; they are ${names[*]}" >&2
+    echo "redis-ha-switchover: \"$wanted\" is not a Redis node; they are ${names[*]}" >&2
     exit 2
   fi
 fi
