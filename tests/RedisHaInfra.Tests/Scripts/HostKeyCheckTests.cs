@@ -1,4 +1,4 @@
-// Who answers by SSH: the bastion's wait for a node, and the operator's tunnel.
+// Who answers by SSH: the bastion's wait for a node. StackScriptTests have the operator's scripts.
 
 using RedisHaInfra.Nodes;
 
@@ -43,23 +43,6 @@ public sealed class HostKeyCheckTests : IDisposable
         ScriptRun run = await Wait(1);
 
         Assert.Equal((1, "redis1 (10.0.0.1) does not answer by SSH after 1 s: look at its console and serial log\n"), (run.ExitCode, run.Errors));
-    }
-
-    [SkippableFact]
-    public async Task The_tunnel_trusts_the_stacks_host_keys_and_no_others()
-    {
-        Command("pulumi", "case $3 in tunnel) echo 'ssh -N -L 6379:10.0.0.9:6379 ubuntu@198.51.100.4' ;; knownHosts) echo \"198.51.100.4,10.0.0.2 $KEY\" ;; *) exit 1 ;; esac");
-        Command("ssh", "printf '%s\\n' \"$@\"");
-
-        ScriptRun run = await ScriptRun.Of("\"$1\" --identity /home/me/key", [Path.Combine(Repository.Root, "scripts/tunnel")], Environment(("KEY", Key)));
-
-        Assert.Equal(0, run.ExitCode);
-        string[] words = run.Output.Split('\n');
-        Assert.Contains("StrictHostKeyChecking=yes", words);
-        Assert.Contains("GlobalKnownHostsFile=/dev/null", words);
-        Assert.Equal("ubuntu@198.51.100.4", words[^2]);
-        string file = Assert.Single(words, word => word.StartsWith("UserKnownHostsFile=", StringComparison.Ordinal))["UserKnownHostsFile=".Length..];
-        Assert.Equal($"198.51.100.4,10.0.0.2 {Key}\n", await File.ReadAllTextAsync(file));
     }
 
     private Task<ScriptRun> Wait(int seconds)
