@@ -24,7 +24,7 @@ public sealed partial class ReproducibleBundleTests : IDisposable
         Assert.Equal(first, second);
     }
 
-    // The generator of log methods goes through the parts of a class in an order that each run draws anew (it keeps syntax nodes in a hash
+    // The generator of log methods goes through the parts of a class in another order in each run (it keeps syntax nodes in a hash
     // set: LoggerMessageGenerator.cs of dotnet/runtime), and the order of the members that it writes is part of the file's bytes.
     [Fact]
     public void All_log_methods_of_a_class_are_in_one_file()

@@ -300,12 +300,7 @@ public sealed class StackScriptTests : IDisposable
     private Task<ShellResult> RunAsync(string script, params string[] arguments)
     {
         Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
-        string top = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(top, "RedisHaInfra.sln")))
-        {
-            top = Path.GetDirectoryName(top)!;
-        }
-        return Shell.RunAsync("bash", [Path.Combine(top, "scripts", script), .. arguments], environment: new Dictionary<string, string>
+        return Shell.RunAsync("bash", [Path.Combine(Repository.Root, "scripts", script), .. arguments], environment: new Dictionary<string, string>
         {
             ["PATH"] = $"{_directory}:/usr/local/bin:/usr/bin:/bin",
             ["XDG_CACHE_HOME"] = Path.Combine(_directory, "cache"),

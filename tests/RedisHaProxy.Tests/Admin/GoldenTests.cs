@@ -1,5 +1,5 @@
 // Every form of the status, of fixed moments, byte for byte against files beside this one. A change of a form shows there as a difference to
-// read: GOLDEN=write makes them anew. The order of metrics means nothing to whoever reads them, so families stand sorted there.
+// read: GOLDEN=write writes them again. The order of metrics means nothing to whoever reads them, so families stand sorted there.
 
 using System.Text;
 using System.Text.Json;

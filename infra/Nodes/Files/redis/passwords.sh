@@ -72,14 +72,14 @@ give() {
   fi
 }
 
-# change PORT UNIT FILE OWNER ACTION WANTED
+# change PORT UNIT FILE ACTION WANTED
 change() {
-  local port=$1 unit=$2 file=$3 owner=$4 action=$5 wanted=$6 whole=no
+  local port=$1 unit=$2 file=$3 action=$4 wanted=$5 whole=no
   # Left behind by a run that ended before the server had its users: they are more than passwords.
   if pending "$action"; then whole=yes; fi
   cp "$root$file" "$payload/former"
   # The file first: a server that restarts in between reads it.
-  install_file "$wanted" "$file" 640 "$owner" "$action"
+  install_file "$wanted" "$file" 640 root:redis "$action"
   if ! pending "$action"; then return 0; fi
   if ! systemctl is-active --quiet "$unit"; then
     : # It reads the file when it starts.
@@ -100,8 +100,8 @@ for file in users sentinel-users; do
     retire) cp "$payload/$file.wanted" "$payload/$file.new" ;;
   esac
 done
-change 6379 "$redis_unit" /etc/redis-ha/users.acl root:redis redis-users "$payload/users.new"
-change 26379 "$sentinel_unit" /etc/redis-ha/sentinel-users.acl root:redis sentinel-users "$payload/sentinel-users.new"
+change 6379 "$redis_unit" /etc/redis-ha/users.acl redis-users "$payload/users.new"
+change 26379 "$sentinel_unit" /etc/redis-ha/sentinel-users.acl sentinel-users "$payload/sentinel-users.new"
 case $what in
   accept) say 'the passwords of the new payload are valid, besides those in use' ;;
   retire) say 'the passwords of this payload are valid, and no others' ;;
