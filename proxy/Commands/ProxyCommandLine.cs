@@ -74,6 +74,8 @@ internal static class ProxyCommandLine
             root.Add(command);
         }
 
+        root.Add(SchemaCommand.Create());
+        root.Add(ImportCommand.Create());
         root.Add(ReplayCommand.Create());
         root.Add(CompletionCommand.Create());
         root.Add(VersionCommand.Create());

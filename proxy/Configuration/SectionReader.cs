@@ -22,6 +22,11 @@ internal sealed partial class SectionReader
         foreach (var member in section?.Members ?? [])
         {
             string key = KeyOf(member.Name);
+            if (key == SettingsSchema.Keyword)
+            {
+                continue;
+            }
+
             if (!Setting.All.Any(s => s.Path == key))
             {
                 problems.Error(member.Position, key, "unknown key" + Suggestion.For(member.Name, path));

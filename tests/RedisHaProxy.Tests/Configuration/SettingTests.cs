@@ -1,45 +1,29 @@
 // What holds for every setting there is: its example passes its rule, every error names an example that passes, a change is noticed,
 // and a reload applies it if, and only if, the setting says so.
 
-using System.Security.Cryptography.X509Certificates;
-using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using RedisHaProxy.Configuration;
-using RedisHaProxy.Tests.Tls;
 
 namespace RedisHaProxy.Tests.Configuration;
 
 public sealed partial class SettingTests : IDisposable
 {
-    private static readonly string[] Wrong =
+    internal static readonly string[] Wrong =
     [
         "5", "-1", "0.5", "99999999999999", "true", "null", "{}", "[]", "[5]", "\"\"", "\" \"", "\"a b:\"", "\"1d\"", "\"0ms\"", "\"999999h\"", "[\"nowhere\"]", "[\"127.0.0.1\"]",
         "[\"127.0.0.1:0\"]", "[\"239.0.0.1:1\"]", "[\"fd00::1:1\"]", "[\"10.0.0.1/33\"]", "[\"10.1.2.3/8\"]", "{ \"a b\": \"127.0.0.9:1\" }", "{ \"a\": 5 }", "{ \"a\": \"0.0.0.0:1\" }",
     ];
 
-    private readonly TemporaryFolder _folder = new();
-
-    public SettingTests()
-    {
-        var authority = new TestAuthority();
-        using var certificate = authority.Issue("proxy", forClient: null);
-        _folder.Write("proxy.crt", certificate.ExportCertificatePem());
-        _folder.Write("proxy.key", certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
-        _folder.Write("clients-ca.crt", authority.Pem);
-        _folder.Write("redis-ca.crt", authority.Pem);
-        _folder.Write("redis.password", "a");
-        _folder.Write("sentinel.password", "b");
-        _folder.Write("admin.password", "c");
-    }
+    private readonly SettingFiles _files = new();
 
     public static TheoryData<string> Keys => [.. Setting.All.Where(key => key.Kind != SettingKind.Section).Select(key => key.Path)];
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => _files.Dispose();
 
     [Fact]
     public void All_examples_together_are_a_good_file()
     {
-        var reading = Read(Examples());
+        var reading = _files.Read(SettingFiles.Examples());
         Assert.Empty(reading.Errors);
         Assert.All(Setting.All.Where(key => key.Kind != SettingKind.Section), key => Assert.NotNull(key.ValueOf(reading.Configuration!)));
     }
@@ -48,13 +32,13 @@ public sealed partial class SettingTests : IDisposable
     [MemberData(nameof(Keys))]
     public void An_example_in_an_error_passes_the_rule_that_it_explains(string path)
     {
-        var key = Key(path);
+        var key = SettingFiles.Key(path);
         int explained = 0;
         foreach (string wrong in Wrong.Append("absent"))
         {
-            foreach (var error in Read(With(path, wrong)).Errors.Where(error => IsOf(error, path)))
+            foreach (var error in _files.Read(SettingFiles.With(path, wrong)).Errors.Where(error => IsOf(error, path)))
             {
-                if (error.Cause.Contains(_folder.Path, StringComparison.Ordinal) || error.Cause.Contains("is an address of", StringComparison.Ordinal))
+                if (error.Cause.Contains(_files.Folder, StringComparison.Ordinal) || error.Cause.Contains("is an address of", StringComparison.Ordinal))
                 {
                     continue; // of a file's content, or of two keys that contradict each other
                 }
@@ -63,7 +47,7 @@ public sealed partial class SettingTests : IDisposable
                 Assert.True(example.Success || error.Cause.StartsWith("true or false", StringComparison.Ordinal), $"{wrong}: no example in: {error}");
                 foreach (string proposed in example.Success ? AsValues(key, example.Groups[1].Value) : ["true", "false"])
                 {
-                    Assert.Empty(Read(With(path, proposed)).Errors.Where(each => IsOf(each, path)).Select(each => $"{error}: {proposed}: {each}"));
+                    Assert.Empty(_files.Read(SettingFiles.With(path, proposed)).Errors.Where(each => IsOf(each, path)).Select(each => $"{error}: {proposed}: {each}"));
                 }
 
                 explained++;
@@ -77,22 +61,20 @@ public sealed partial class SettingTests : IDisposable
     [MemberData(nameof(Keys))]
     public void A_change_applies_at_a_reload_if_and_only_if_the_setting_is_live(string path)
     {
-        var key = Key(path);
+        var key = SettingFiles.Key(path);
         if (OtherValue(key) is not { } other)
         {
             return; // of a file: what it holds is compared, which TlsConfigurationTests change
         }
 
-        var old = Read(Around(path)).Configuration!;
-        var read = Read(With(path, other));
+        var old = _files.Read(SettingFiles.Around(path)).Configuration!;
+        var read = _files.Read(SettingFiles.With(path, other));
         Assert.Empty(read.Errors);
         var changes = ConfigurationChanges.Between(old, read.Configuration!);
         Assert.Equal(key.Live ? [path] : [], changes.Applied);
         Assert.Equal(key.Live ? [] : [path], changes.NeedRestart);
         Assert.Equal(key.ValueOf(key.Live ? read.Configuration! : old), key.ValueOf(changes.InForce));
     }
-
-    private static Setting Key(string path) => Setting.All.Single(key => key.Path == path);
 
     private static bool IsOf(ConfigurationProblem error, string path) =>
         error.Key == path || error.Key.StartsWith(path + "[", StringComparison.Ordinal) || error.Key.StartsWith(path + ".", StringComparison.Ordinal);
@@ -124,62 +106,6 @@ public sealed partial class SettingTests : IDisposable
             _ => $"\"{text}\"",
         };
     }
-
-    private static JsonObject Examples()
-    {
-        var file = new JsonObject();
-        foreach (var key in Setting.All.Where(key => key.Kind != SettingKind.Section))
-        {
-            Section(file, key.Path)[key.Name] = JsonNode.Parse(key.Example);
-        }
-
-        return file;
-    }
-
-    // What must be there, the section of the key, and those around it: certificates are read only where they are meant.
-    private static JsonObject Around(string path)
-    {
-        var file = new JsonObject();
-        foreach (var key in Setting.All.Where(key => key.Kind != SettingKind.Section))
-        {
-            if (key == Setting.Listen || key == Setting.RedisNodes || key.Parent == Key(path).Parent || (key.Parent.Length > 0 && path.StartsWith(key.Parent + ".", StringComparison.Ordinal)))
-            {
-                Section(file, key.Path)[key.Name] = JsonNode.Parse(key.Example);
-            }
-        }
-
-        return file;
-    }
-
-    private static JsonObject With(string path, string value)
-    {
-        var file = Around(path);
-        var section = Section(file, path);
-        if (value == "absent")
-        {
-            section.Remove(Key(path).Name);
-        }
-        else
-        {
-            section[Key(path).Name] = JsonNode.Parse(value);
-        }
-
-        return file;
-    }
-
-    private static JsonObject Section(JsonObject file, string path)
-    {
-        var section = file;
-        foreach (string name in path.Split('.')[..^1])
-        {
-            section[name] ??= new JsonObject();
-            section = section[name]!.AsObject();
-        }
-
-        return section;
-    }
-
-    private ConfigurationReading Read(JsonObject file) => ConfigurationReader.Read(_folder.Write("proxy.json", file.ToJsonString()));
 
     // After "such as", "for example" or "write": an array, an object, a quoted text, or a word; after "write" an address.
     [GeneratedRegex("""(?:(?:such as|for example) |write (?=[0-9]))(\["[^\]]*"\]|\{[^}]*\}|"[^"]*"|\[?[0-9A-Za-z][^\s,;]*)""")]

@@ -34,9 +34,12 @@ internal static class ProxyProcess
     }
 
     /// <summary>Runs to the end; a process that does not end is killed and fails the test.</summary>
-    public static async Task<ProcessResult> RunAsync(params string[] arguments)
+    public static Task<ProcessResult> RunAsync(params string[] arguments) => RunAsync(StartInfo(arguments));
+
+    /// <summary>The same, for a test that changes the start information.</summary>
+    public static async Task<ProcessResult> RunAsync(ProcessStartInfo start)
     {
-        using var process = Process.Start(StartInfo(arguments))!;
+        using var process = Process.Start(start)!;
         process.StandardInput.Close();
         using var limit = new CancellationTokenSource(Limit);
         try
@@ -49,7 +52,7 @@ internal static class ProxyProcess
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"redis-ha-proxy {string.Join(' ', arguments)} did not end within {Limit}");
+            throw new TimeoutException($"{string.Join(' ', start.ArgumentList)} did not end within {Limit}");
         }
     }
 }
