@@ -15,11 +15,14 @@ internal enum Unit
 
     /// <summary>kB, MB and so on.</summary>
     Bytes,
+
+    /// <summary>Milliseconds, which JSON has as a number.</summary>
+    Duration,
 }
 
 /// <summary>A figure as Prometheus gets it.</summary>
 /// <param name="Kind">gauge or counter.</param>
-/// <param name="Name">Without the prefix.</param>
+/// <param name="Name">Without the prefix <see cref="Prefix"/>.</param>
 /// <param name="Label">
 /// The value is text, and the sample is 1 with the text in this label; of a map, the keys. Null for a number: yes is 1, durations are
 /// seconds, moments are seconds since 1970, lists are counted.
@@ -28,9 +31,15 @@ internal enum Unit
 /// <param name="Help">What it says where the figure's own text does not fit.</param>
 internal sealed record Metric(string Kind, string Name, string? Label = null, IReadOnlyList<string>? States = null, string? Help = null)
 {
+    /// <summary>What all names begin with but those of the process.</summary>
+    public const string Prefix = "redis_ha_proxy_";
+
     public static Metric Gauge(string name, string? help = null) => new("gauge", name, Help: help);
 
     public static Metric Counter(string name, string? label = null) => new("counter", name, label);
+
+    /// <summary>The name that is served. Those of the process are the same in all programs (prometheus.io, "Writing client libraries").</summary>
+    public string FullName => Name.StartsWith("process_", StringComparison.Ordinal) ? Name : Prefix + Name;
 }
 
 /// <summary>A figure shown large, on the page.</summary>
@@ -90,6 +99,7 @@ internal abstract record Figure(string Name, string Help)
         bool yes => yes ? "yes" : "no",
         TimeSpan span => Quantities.Milliseconds(span.TotalMilliseconds),
         IConvertible number when Unit == Unit.Bytes => Quantities.Bytes(number.ToDouble(CultureInfo.InvariantCulture)),
+        IConvertible number when Unit == Unit.Duration => Quantities.Milliseconds(number.ToDouble(CultureInfo.InvariantCulture)),
         IConvertible number => number.ToDouble(CultureInfo.InvariantCulture).ToString("0.#", CultureInfo.InvariantCulture),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "",
     };

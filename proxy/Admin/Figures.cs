@@ -19,7 +19,7 @@ internal sealed record Figures
         new("engine", "How bytes are moved: `epoll` or `io_uring`.", m => m.Data.Engine == Configuration.ForwardingEngine.IoUring ? "io_uring" : "epoll"),
         new("processId", "The process.", m => m.ProcessId),
         new("time", "The moment of the answer.", m => m.Time),
-        new("started", "When the process started.", m => m.Started) { Metric = Metric.Gauge("start_time_seconds") },
+        new("started", "When the process started.", m => m.Started) { Metric = Metric.Gauge("process_start_time_seconds") },
         new("phase", "`starting`, `serving`, `draining` or `stopping`.", m => Moment.Lower(m.Phase))
         {
             Metric = new("gauge", "phase", "phase", [.. Enum.GetValues<LifecyclePhase>().Select(Moment.Lower)], "1 for the phase of the process."),
@@ -31,6 +31,14 @@ internal sealed record Figures
         {
             Metric = Metric.Gauge("event_loop_stall_seconds"),
         },
+        new("processorMs", "Processor time of the process since its start.", m => m.Usage.Processor) { Metric = Metric.Counter("process_cpu_seconds_total") },
+        new("residentBytes", "Memory of the process that is in RAM.", m => m.Usage.ResidentBytes)
+        {
+            Metric = Metric.Gauge("process_resident_memory_bytes"),
+            Unit = Unit.Bytes,
+        },
+        new("openFiles", "File descriptors that the process has open.", m => m.Usage.OpenFiles()) { Metric = Metric.Gauge("process_open_fds") },
+        new("openFilesLimit", "The most file descriptors that it may have.", m => m.Usage.OpenFilesLimit) { Metric = Metric.Gauge("process_max_fds") },
         new("listen", "The addresses for clients.", m => m.Listen),
         Figure<Moment>.One("blind", "What most Sentinels see and this proxy cannot use; null when there is nothing, as on a normal day and in a failover.",
             Blind, m => m.Blind) with
@@ -60,6 +68,31 @@ internal sealed record Figures
         new("leasesHeld", "How many leases the claim to be master has.", m => m.Control.Leases?.Held),
         new("leasesNeeded", "How many exclude a failover.", m => m.Control.Leases?.Needed),
         new("support", "What supports the claim to be master, in words.", m => m.Control.Support),
+        new("sentinelsReachable", "How many Sentinels answer this proxy; null without any in the configuration.", m => m.SentinelsReachable)
+        {
+            Metric = Metric.Gauge("sentinels_reachable"),
+        },
+        new("sentinelsNeeded", "How many must work for a failover: more than half of those in the configuration.", m => m.SentinelsNeeded)
+        {
+            Metric = Metric.Gauge("sentinels_needed"),
+        },
+        new("failovers", "How often sessions went to another master than before, since the start.", m => m.Control.Totals.Failovers)
+        {
+            Metric = Metric.Counter("failovers_total"),
+            Text = new("failovers", "{failovers}"),
+        },
+        new("interruptions", "How often new sessions could not go to a master, failovers included; the time before the first master does not count.",
+            m => m.Control.Totals.Interruptions)
+        {
+            Metric = Metric.Counter("interruptions_total"),
+            Text = new("failovers", "{interruptions} interruptions"),
+        },
+        new("interruptedMs", "For how long in all, the present interruption included.", m => m.Control.Totals.InterruptedAt(m.Control.At))
+        {
+            Metric = Metric.Counter("interruption_seconds_total"),
+            Unit = Unit.Duration,
+            Text = new("failovers", "{interruptedMs} in all"),
+        },
     ];
 
     public IReadOnlyList<Figure<Moment>> Sessions { get; init; } =

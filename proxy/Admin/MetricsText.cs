@@ -11,8 +11,6 @@ internal static class MetricsText
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-    private const string Prefix = "redis_ha_proxy_";
-
     /// <summary>All metrics of one moment.</summary>
     public static string Write(Moment moment)
     {
@@ -21,9 +19,10 @@ internal static class MetricsText
         Families(text, figures.Process, [moment]);
         Families(text, figures.Gate, [moment]);
         Families(text, figures.Sessions, [moment]);
-        Histogram(text, "connect_duration_seconds", "Time to connect to a node, without waiting for a master.", data.ConnectTimes);
-        Histogram(text, "route_duration_seconds", "Time from a session's accept to the connection with its node, waiting included.", data.RouteTimes);
-        Histogram(text, "session_duration_seconds", "Time from a session's accept to its end.", data.SessionTimes);
+        Histogram(text, Metric.Prefix + "connect_duration_seconds", "Time to connect to a node, without waiting for a master.", data.ConnectTimes);
+        Histogram(text, Metric.Prefix + "route_duration_seconds",
+            "Time from a session's accept to the connection with its node, waiting included.", data.RouteTimes);
+        Histogram(text, Metric.Prefix + "session_duration_seconds", "Time from a session's accept to its end.", data.SessionTimes);
         Families(text, figures.Nodes, moment.Nodes, node => ("node", node.Name));
         Families(text, figures.Sentinels, moment.Sentinels, sentinel => ("sentinel", sentinel.Address));
         if (moment.Control.Recording is { } recording)
@@ -62,7 +61,7 @@ internal static class MetricsText
                 continue;
             }
 
-            Family(text, metric.Name, metric.Kind, figure.MetricHelp(values.Any(v => v.Value is DateTimeOffset)));
+            Family(text, metric.FullName, metric.Kind, figure.MetricHelp(values.Any(v => v.Value is DateTimeOffset)));
             foreach (var (labels, value) in values)
             {
                 switch (value)
@@ -70,22 +69,22 @@ internal static class MetricsText
                     case IReadOnlyDictionary<string, long> map:
                         foreach (var (key, number) in map)
                         {
-                            Sample(text, metric.Name, number, [.. labels, (metric.Label!, key)]);
+                            Sample(text, metric.FullName, number, [.. labels, (metric.Label!, key)]);
                         }
 
                         break;
                     case string state when metric.States is { } states:
                         foreach (string possible in states)
                         {
-                            Sample(text, metric.Name, possible == state ? 1 : 0, [.. labels, (metric.Label!, possible)]);
+                            Sample(text, metric.FullName, possible == state ? 1 : 0, [.. labels, (metric.Label!, possible)]);
                         }
 
                         break;
                     case string info:
-                        Sample(text, metric.Name, 1, [.. labels, (metric.Label!, info)]);
+                        Sample(text, metric.FullName, 1, [.. labels, (metric.Label!, info)]);
                         break;
                     default:
-                        Sample(text, metric.Name, Value(value!), labels);
+                        Sample(text, metric.FullName, Value(value!), labels);
                         break;
                 }
             }
@@ -116,12 +115,12 @@ internal static class MetricsText
     }
 
     private static void Family(StringBuilder text, string name, string type, string help) =>
-        text.Append("# HELP ").Append(Prefix).Append(name).Append(' ').Append(help).Append('\n')
-            .Append("# TYPE ").Append(Prefix).Append(name).Append(' ').Append(type).Append('\n');
+        text.Append("# HELP ").Append(name).Append(' ').Append(help).Append('\n')
+            .Append("# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
 
     private static void Sample(StringBuilder text, string name, double value, params ReadOnlySpan<(string Name, string Value)> labels)
     {
-        text.Append(Prefix).Append(name);
+        text.Append(name);
         for (int i = 0; i < labels.Length; i++)
         {
             text.Append(i == 0 ? '{' : ',').Append(labels[i].Name).Append("=\"").Append(Escaped(labels[i].Value)).Append('"');

@@ -3,6 +3,7 @@
 
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 using RedisHaProxy.Monitoring;
 using RedisHaProxy.Routing;
 
@@ -34,6 +35,8 @@ internal sealed record Moment
 
     public required Rates Rates { get; init; }
 
+    public required ProcessUsage Usage { get; init; }
+
     public DateTimeOffset Time => Control.Time;
 
     public HealthAnswer Health => ProxyHealth.Serving(Phase, Data, BlindFails);
@@ -58,6 +61,11 @@ internal sealed record Moment
     public IReadOnlyList<NodeMoment> Nodes => [.. Control.Nodes.Select(n => new NodeMoment(n, Data.TrafficOf(n.Node), Gate.Target == n.Node))];
 
     public IReadOnlyList<SentinelStatus> Sentinels => Control.Sentinels;
+
+    public int? SentinelsReachable => Sentinels.Count > 0 ? Sentinels.Count(s => s.IsUp) : null;
+
+    /// <summary>A leader of a failover needs the votes of a majority (sentinelGetLeader in Redis' sentinel.c).</summary>
+    public int? SentinelsNeeded => Sentinels.Count > 0 ? (Sentinels.Count / 2) + 1 : null;
 
     public ReadMoment? Reads => Settings.ReadOnly is { } settings && Data.ReadOnly is { } sessions && Control.Reads is { } order
         ? new ReadMoment(settings, sessions, order, Control)

@@ -2,6 +2,7 @@
 
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Admin;
@@ -12,7 +13,8 @@ internal sealed class StatusSource(
     Lifecycle lifecycle,
     IForwarder forwarder,
     Func<RoutingSnapshot> routing,
-    TrafficRates rates)
+    TrafficRates rates,
+    Func<ProcessUsage>? usage = null)
 {
     /// <summary>The proxy now.</summary>
     public Moment Now() => new()
@@ -27,5 +29,6 @@ internal sealed class StatusSource(
         Data = forwarder.Snapshot(),
         Control = routing(),
         Rates = rates.Current,
+        Usage = (usage ?? ProcessUsage.Read)(),
     };
 }

@@ -31,7 +31,7 @@ internal static class StatusText
         WriteNodes(console, status, figures, now);
         console.WriteLine();
         WriteSentinels(console, status, figures, now);
-        foreach (string line in Lines(figures.Sessions, status.GetProperty("sessions")))
+        foreach (string line in Lines(figures.Sessions, status.GetProperty("sessions")).Concat(Lines(figures.Gate, gate)))
         {
             console.WriteLine(line);
         }

@@ -20,6 +20,9 @@ internal sealed partial class GateTimeline(MonotonicClock clock, ILogger logger)
     /// <summary>The newest 256 interruptions, oldest first.</summary>
     public Ring<Switchover> Switchovers { get; } = new(256);
 
+    /// <summary>What was counted so far.</summary>
+    public GateTotals Totals { get; private set; } = new();
+
     /// <summary>Takes an order that has been carried out. One after the other.</summary>
     public void Add(CarriedOrder carried)
     {
@@ -27,6 +30,7 @@ internal sealed partial class GateTimeline(MonotonicClock clock, ILogger logger)
         if (before.Mode == GateMode.Open)
         {
             _interruption = new Interruption(before.Target, at, time, reason.Rule, SessionsKept: true);
+            Totals = Totals with { Interruptions = Totals.Interruptions + 1, ShutSince = at };
         }
 
         if (_interruption is not null && order.Target is null)
@@ -74,6 +78,15 @@ internal sealed partial class GateTimeline(MonotonicClock clock, ILogger logger)
             SessionsKept = interruption.SessionsKept,
         };
         Switchovers.Add(switchover);
+        if (interruption.From is { } from)
+        {
+            Totals = Totals with
+            {
+                Failovers = Totals.Failovers + (from == target ? 0 : 1),
+                Interrupted = Totals.Interrupted + switchover.Shut,
+                ShutSince = null,
+            };
+        }
         if (_lines.Lets((int)GateMode.Open, now, out int left))
         {
             string evidence = reason.Evidence + RepeatedLines.Describe(left);

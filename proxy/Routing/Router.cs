@@ -164,6 +164,7 @@ internal sealed partial class Router : IDisposable
                 GateSince = time - (now - orderAt),
                 Events = _timeline.Events.ToList(),
                 Switchovers = _timeline.Switchovers.ToList(),
+                Totals = _timeline.Totals,
                 Recording = _recording?.Status,
                 Reads = _readGate?.Current.Order,
                 Replicas = _readPolicy?.Nodes ?? [],

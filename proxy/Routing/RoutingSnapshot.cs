@@ -146,6 +146,9 @@ internal sealed record RoutingSnapshot
     /// <summary>The newest interruptions, oldest first; at most 256.</summary>
     public required IReadOnlyList<Switchover> Switchovers { get; init; }
 
+    /// <summary>Failovers and interruptions since the start.</summary>
+    public GateTotals Totals { get; init; } = new();
+
     /// <summary>How the recording goes; null without one.</summary>
     public RecordingStatus? Recording { get; init; }
 

@@ -57,6 +57,25 @@ internal sealed record Switchover
     public required bool SessionsKept { get; init; }
 }
 
+/// <summary>What the rings have forgotten, too: counted since the router's start. The time before the first master is none of it.</summary>
+internal sealed record GateTotals
+{
+    /// <summary>How often the gate opened to another node than before.</summary>
+    public long Failovers { get; init; }
+
+    /// <summary>How often the gate left an open master.</summary>
+    public long Interruptions { get; init; }
+
+    /// <summary>The length of those that are over.</summary>
+    public TimeSpan Interrupted { get; init; }
+
+    /// <summary>Since when the present one lasts, since the router's start; null while there is none.</summary>
+    public TimeSpan? ShutSince { get; init; }
+
+    /// <summary>The length of all of them at a moment since the router's start.</summary>
+    public TimeSpan InterruptedAt(TimeSpan now) => ShutSince is { } since && now > since ? Interrupted + (now - since) : Interrupted;
+}
+
 /// <summary>The last entries of something that goes on for ever.</summary>
 internal sealed class Ring<T>(int capacity)
 {

@@ -67,7 +67,7 @@ public sealed partial class GoldenTests
             lifecycle.Enter(LifecyclePhase.Draining);
         }
 
-        var source = new StatusSource(() => scene.Settings, lifecycle, forwarder, () => scene.Control, rates);
+        var source = new StatusSource(() => scene.Settings, lifecycle, forwarder, () => scene.Control, rates, () => Scene.Usage);
         var endpoints = new AdminEndpoints(lifecycle, forwarder, new BasicAuthentication(time), source, null!, null!, () => false);
         async Task<string> GetAsync(string path)
         {

@@ -3,6 +3,9 @@
 using System.Diagnostics;
 using RedisHaProxy.Admin;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
+using RedisHaProxy.Monitoring;
+using RedisHaProxy.Routing;
 using RedisHaProxy.Tests.Hosting;
 
 namespace RedisHaProxy.Tests.Admin;
@@ -14,7 +17,7 @@ public sealed class MetricsTests
     {
         var families = PrometheusText.Parse(MetricsText.Write(Scene.With(Scene.Master(0, 1), Scene.Replica(1, 0, 42), Scene.Down)));
 
-        Assert.All(families.Keys, name => Assert.StartsWith("redis_ha_proxy_", name, StringComparison.Ordinal));
+        Assert.All(families.Keys, name => Assert.Matches("^(redis_ha_proxy|process)_", name));
         Assert.Equal(1, families["redis_ha_proxy_gate"].Value("mode=open"));
         Assert.Equal(0, families["redis_ha_proxy_gate"].Value("mode=closed"));
         Assert.Equal(0.00025, families["redis_ha_proxy_node_check_duration_seconds"].Value("node=redis1"));
@@ -24,6 +27,32 @@ public sealed class MetricsTests
         Assert.Equal(0, families["redis_ha_proxy_node_up"].Value("node=redis3"));
         Assert.Equal(0, families["redis_ha_proxy_node_maintenance"].Value("node=redis1"));
         Assert.Equal(1, families["redis_ha_proxy_sentinel_vote_info"].Value("node=redis1,sentinel=10.0.0.1:26379"));
+    }
+
+    // The names and their meaning are those of all Prometheus clients ("Process metrics" of "Writing client libraries").
+    [Fact]
+    public void The_process_is_measured_under_the_names_that_all_programs_have()
+    {
+        var before = DateTimeOffset.UtcNow;
+        double cpu = Environment.CpuUsage.TotalTime.TotalSeconds;
+        var families = PrometheusText.Parse(MetricsText.Write(Scene.Healthy.Moment with { Usage = ProcessUsage.Read(), Started = before }));
+
+        Assert.InRange(families["process_cpu_seconds_total"].Value(), cpu, Environment.CpuUsage.TotalTime.TotalSeconds);
+        Assert.InRange(families["process_resident_memory_bytes"].Value(), 10e6, 10e9);
+        Assert.InRange(families["process_open_fds"].Value(), 3, families["process_max_fds"].Value());
+        Assert.Equal(before.ToUnixTimeMilliseconds() / 1000.0, families["process_start_time_seconds"].Value());
+        using var file = File.OpenRead("/dev/null");
+        Assert.InRange(ProcessUsage.Read().OpenFiles(), 4, 100_000);
+    }
+
+    [Fact]
+    public void Sentinels_are_counted_and_as_many_are_needed_as_make_a_majority()
+    {
+        var families = PrometheusText.Parse(MetricsText.Write(
+            Scene.With([.. Enumerable.Range(0, 5).Select(i => Scene.Sentinel(i % 3) with { Address = $"10.0.0.{i}:26379", Health = i < 2 ? ServerHealth.Up : ServerHealth.Refused })])));
+
+        Assert.Equal((2, 3), (families["redis_ha_proxy_sentinels_reachable"].Value(), families["redis_ha_proxy_sentinels_needed"].Value()));
+        Assert.DoesNotContain("redis_ha_proxy_sentinels_needed", MetricsText.Write(Scene.With(Array.Empty<SentinelStatus>())), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -9,6 +9,7 @@ using RedisHaProxy.Admin;
 using RedisHaProxy.Commands;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Linux;
 using RedisHaProxy.Monitoring;
 using RedisHaProxy.Routing;
 using NodeStatus = RedisHaProxy.Routing.NodeStatus;
@@ -23,6 +24,9 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
     public static readonly RedisNode[] Nodes = [.. Enumerable.Range(1, 3).Select(i => new RedisNode($"redis{i}", IPEndPoint.Parse($"10.0.0.{i}:6379")))];
 
     public static readonly IPEndPoint[] Sentinels = [.. Enumerable.Range(1, 3).Select(i => IPEndPoint.Parse($"10.0.0.{i}:26379"))];
+
+    /// <summary>What the process takes.</summary>
+    public static readonly ProcessUsage Usage = new(TimeSpan.FromSeconds(36.5), 44_040_192, () => 37, 20_480);
 
     public bool Draining { get; init; }
 
@@ -39,6 +43,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
         Data = Data,
         Control = Control,
         Rates = new Rates(2.4, 8, 10, 20),
+        Usage = Usage,
     };
 
     /// <summary>A normal day with other nodes.</summary>
@@ -151,6 +156,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
             Leases = null,
             Gate = new GateOrder(GateMode.Park, null, 8),
             GateSince = Now.AddSeconds(-1),
+            Totals = new GateTotals { Failovers = 2, Interruptions = 3, Interrupted = TimeSpan.FromSeconds(7.25), ShutSince = null },
             Switchovers =
             [
                 Switchover(null, "redis2", "start", "R1", 1500, null, false, Now.AddHours(-2)),
