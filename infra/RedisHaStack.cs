@@ -43,15 +43,15 @@ public class RedisHaStack : Stack
         var bundle = new ProxyBundle(deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
         var redis = new RedisNodes(deployed, settings, region, plan, rolling, network, groups, credentials);
         var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle);
-        var loadBalancer = new LoadBalancer(deployed, settings.Network, network, groups);
-        _ = new Rollout(new RolloutArgs
+        rolling?.LeavingProxies(settings.Network.Proxies);
+        LoadBalancer loadBalancer = new Rollout(new RolloutArgs
         {
             Connections = connections,
             Redis = redis.Machines,
             Proxies = proxies.Machines,
-            LoadBalancer = loadBalancer,
+            LoadBalancer = serving => new LoadBalancer(deployed, settings.Network, network, groups, [.. serving, .. rolling?.Last ?? []]),
             Passwords = credentials.Passwords,
-        });
+        }).LoadBalancer;
 
         Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(settings.Compute.OperatingSystem.User, address));
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
@@ -68,7 +68,8 @@ public class RedisHaStack : Stack
         SshConfig = lines.Apply(known => known.SshConfig([.. settings.Network.Redis, .. settings.Network.Proxies]));
         StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
         StatsPage = Output.Create(Instructions.StatsPage);
-        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text));
+        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
+            .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
         AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
     }
 

@@ -21,7 +21,13 @@ public sealed class LoadBalancer : ComponentResource
     public Output<string> Id { get; }
 
     /// <summary>Builds the load balancer.</summary>
-    public LoadBalancer(Deployed deployed, NetworkSettings settings, Network network, SecurityGroups groups)
+    /// <param name="deployed">Where and under which names.</param>
+    /// <param name="settings">Addresses.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="groups">Its groups.</param>
+    /// <param name="serving">What the proxies wait for until they serve: a new one gets sessions only then, since a backend counts as healthy until its
+    /// checks have failed. The balancer itself, which takes longest, waits for nothing.</param>
+    public LoadBalancer(Deployed deployed, NetworkSettings settings, Network network, SecurityGroups groups, IEnumerable<Resource> serving)
         : base("redis-ha:infra:LoadBalancer", "load-balancer")
     {
         var child = new CustomResourceOptions { Parent = this };
@@ -38,6 +44,11 @@ public sealed class LoadBalancer : ComponentResource
             DefinedTags = deployed.DefinedTags,
         }, new CustomResourceOptions { Parent = this, DependsOn = { groups } });
 
+        var whenTheyServe = new CustomResourceOptions { Parent = this };
+        foreach (Resource resource in serving)
+        {
+            whenTheyServe.DependsOn.Add(resource);
+        }
         var backendSet = new Nlb.NetworkLoadBalancersBackendSetsUnified("proxies", new Nlb.NetworkLoadBalancersBackendSetsUnifiedArgs
         {
             NetworkLoadBalancerId = balancer.Id,
@@ -73,7 +84,7 @@ public sealed class LoadBalancer : ComponentResource
                 IsDrain = settings.DrainedProxies.Contains(proxy.Name),
                 IsOffline = false,
             }).ToList(),
-        }, child);
+        }, whenTheyServe);
 
         _ = new Nlb.Listener("redis", new Nlb.ListenerArgs
         {

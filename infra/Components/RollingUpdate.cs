@@ -13,6 +13,9 @@ namespace RedisHaInfra.Components;
 /// <summary>The commands between the machines of a rolling update. A component that adds machines asks it before and after each.</summary>
 public sealed class RollingUpdate : ComponentResource
 {
+    // What has not restarted yet serves, or is dead: whoever waits should hear of it soon.
+    private const int BeforehandSeconds = 180;
+
     private readonly CommandChain _chain;
     private readonly Connections _connections;
     private readonly MachinePlan _plan;
@@ -59,7 +62,9 @@ public sealed class RollingUpdate : ComponentResource
         string? target = _done.IsEmpty
             ? Order(nodes.Length).Select(index => nodes[index].Name).LastOrDefault(other => other != name && _plan[other].Change == MachineChange.Restart)
             : _done[0].Name;
-        LetGo(machine, target ?? string.Empty);
+        // One that is replaced may be dead, which may be why; any other node can see to it that the rest is in step, and switch over.
+        PlannedMachine at = machine.Change == MachineChange.Replace ? nodes.Select(node => _plan[node.Name]).FirstOrDefault(other => other != machine, machine) : machine;
+        LetGo(machine, at.Present, target ?? string.Empty, _done.IsEmpty ? BeforehandSeconds : CommandChain.WaitSeconds);
         _done = _done.Insert(0, machine.Present);
         return _chain.Before;
     }
@@ -76,7 +81,7 @@ public sealed class RollingUpdate : ComponentResource
         // Not on the one that has just restarted: the second hop of a connection is made once.
         PlannedMachine last = _plan[_done[0].Name];
         PlannedMachine other = machines.Select(node => _plan[node.Machine.Node.Name]).First(machine => machine != last);
-        OnNode("redis-in-step", other.Node, "after", other, string.Empty);
+        OnNode("redis-in-step", other.Node, "after", other, string.Empty, CommandChain.WaitSeconds);
     }
 
     /// <summary>What a proxy waits for: all others serve, and this one has ended its sessions.</summary>
@@ -90,7 +95,7 @@ public sealed class RollingUpdate : ComponentResource
             return [];
         }
         Serving($"{name}-others-serve", proxies.Where(proxy => proxy.Name != name).Select(proxy => _plan[proxy.Name].Present));
-        LetGo(machine, string.Empty);
+        LetGo(machine, machine.Present, string.Empty, CommandChain.WaitSeconds);
         return _chain.Before;
     }
 
@@ -105,6 +110,21 @@ public sealed class RollingUpdate : ComponentResource
         }
     }
 
+    /// <summary>Proxies that leave end their sessions while the balancer still watches them: it resets what is left, and no client waits for a machine
+    /// that is gone.</summary>
+    /// <param name="staying">The others, which take the sessions.</param>
+    public void LeavingProxies(ImmutableArray<NodeAddress> staying)
+    {
+        foreach (PlannedMachine machine in _plan.LeavingProxies)
+        {
+            Serving($"{machine.Node.Name}-others-serve", staying.Where(proxy => !_plan.IsNew(proxy.Name)).Select(proxy => _plan[proxy.Name].Present));
+            LetGo(machine, machine.Present, string.Empty, CommandChain.WaitSeconds);
+        }
+    }
+
+    /// <summary>The last step so far.</summary>
+    public IEnumerable<Resource> Last => _chain.Before;
+
     /// <summary>The next machine changes after this one.</summary>
     public void Next(Machine machine)
     {
@@ -117,8 +137,8 @@ public sealed class RollingUpdate : ComponentResource
     /// <summary>What a node runs, as root, from its standard input.</summary>
     internal static string LetGoScript(string step, int waitSeconds, PlannedMachine machine, string target) =>
         $"set -- {ShellText.Words(step, machine.Node.Name, waitSeconds, target,
-            // A machine that is replaced does not have what it is to have, whatever its size.
-            machine.Change == MachineChange.Replace ? "-" : machine.Size.Shape, machine.Ocpus, machine.MemoryGb, machine.Place.FaultDomain ?? string.Empty)}\n"
+            // A machine that is replaced or leaves does not have what it is to have, whatever its size.
+            machine.Change is MachineChange.Replace or MachineChange.Leave ? "-" : machine.Size.Shape, machine.Ocpus, machine.MemoryGb, machine.Place.FaultDomain ?? string.Empty)}\n"
         + Template.Read("rollout/let-go.sh");
 
     /// <summary>What the bastion runs, from its standard input.</summary>
@@ -126,19 +146,19 @@ public sealed class RollingUpdate : ComponentResource
         $"set -- {ShellText.Words([waitSeconds, steadySeconds, port, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n{Template.Read("rollout/proxies-serve.sh")}";
 
     // A second hop that fails is retried on a connection that is dead by then, and says nothing of a wrong host key.
-    private void LetGo(PlannedMachine machine, string target)
+    private void LetGo(PlannedMachine machine, NodeAddress at, string target, int waitSeconds)
     {
         string name = machine.Node.Name;
         Run($"{name}-answers", _connections.ToBastion(),
-            HostKey(name).Apply(key => CommandChain.AsUser(name, machine.Present.Address, CommandChain.WaitSeconds, key)),
+            HostKey(at.Name).Apply(key => CommandChain.AsUser(at.Name, at.Address, BeforehandSeconds, key)),
             Template.Read("rollout/wait-for-ssh.sh"));
-        OnNode($"{name}-let-go", machine.Present, "before", machine, target);
+        OnNode($"{name}-let-go", at, "before", machine, target, waitSeconds);
     }
 
     private Output<string> HostKey(string name) => Output.Unsecret(_credentials.HostKeyOf(name).Apply(key => key.PublicKey));
 
-    private void OnNode(string name, NodeAddress at, string step, PlannedMachine machine, string target) =>
-        Run(name, _connections.To(at.Address, HostKey(at.Name)), CommandChain.AsRoot(), LetGoScript(step, CommandChain.WaitSeconds, machine, target));
+    private void OnNode(string name, NodeAddress at, string step, PlannedMachine machine, string target, int waitSeconds) =>
+        Run(name, _connections.To(at.Address, HostKey(at.Name)), CommandChain.AsRoot(), LetGoScript(step, waitSeconds, machine, target));
 
     private void Serving(string name, IEnumerable<NodeAddress> proxies) =>
         Run(name, _connections.ToBastion(), CommandChain.AsUser(),

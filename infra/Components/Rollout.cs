@@ -28,8 +28,8 @@ public sealed record RolloutArgs
     /// <summary>The proxies, in order.</summary>
     public required ImmutableArray<ConfiguredMachine> Proxies { get; init; }
 
-    /// <summary>The endpoint that the last step goes through.</summary>
-    public required LoadBalancer LoadBalancer { get; init; }
+    /// <summary>Makes the endpoint, given what it waits for until all proxies serve; the last step goes through it.</summary>
+    public required Func<ImmutableArray<Resource>, LoadBalancer> LoadBalancer { get; init; }
 
     /// <summary>The passwords.</summary>
     public required Output<NodePasswords> Passwords { get; init; }
@@ -47,6 +47,9 @@ public sealed class Rollout : ComponentResource
     private readonly RolloutArgs _args;
     private readonly CommandChain _chain;
     private readonly ConnectionArgs _toBastion;
+
+    /// <summary>The endpoint.</summary>
+    public LoadBalancer LoadBalancer { get; }
 
     /// <summary>Builds the chain.</summary>
     public Rollout(RolloutArgs args)
@@ -79,6 +82,7 @@ public sealed class Rollout : ComponentResource
         {
             Apply($"{node.Machine.Node.Name}-ready", node, pass: "all");
         }
+        LoadBalancer = args.LoadBalancer(_chain.Before);
         ChangePasswords("retire");
         Membership("after", args.Redis);
         CheckThroughBalancer();
@@ -117,7 +121,8 @@ public sealed class Rollout : ComponentResource
         node.Machine.HostKey.Apply(key => CommandChain.AsUser(node.Machine.Node.Name, node.Machine.Node.Address, CommandChain.WaitSeconds, key)),
         // The identifier makes it run again before each change of the node: the provider itself would say nothing of a wrong host key
         // on the second hop, because it tries again on the dead connection.
-        Output.Unsecret(node.Payload.Apply(payload => $"# payload: {payload.Identifier}\n{Template.Read("rollout/wait-for-ssh.sh")}")))
+        Output.Tuple(Output.Unsecret(node.Payload.Apply(payload => payload.Identifier)), node.Machine.Instance.Id).Apply(known =>
+            $"# payload: {known.Item1}\nmachine={ShellText.Quote(known.Item2)}\n{Template.Read("rollout/wait-for-ssh.sh")}"))
     {
         Owner = node.Machine.Instance,
         Triggers = [node.Machine.Instance.Id],
@@ -163,11 +168,11 @@ public sealed class Rollout : ComponentResource
         Output<string> input = Output.Tuple(_args.Passwords, Output.All(_args.Redis.Concat(_args.Proxies).Select(node => node.Payload)))
             .Apply(known => EndpointScript(known.Item1.Client, known.Item2.Select(payload => payload.Identifier)));
         _chain.Run(new RemoteCommand("endpoint-check", _toBastion,
-            _args.LoadBalancer.Address.Apply(address => CommandChain.AsUser(address, Ports.Redis, EndpointSeconds)), input)
+            LoadBalancer.Address.Apply(address => CommandChain.AsUser(address, Ports.Redis, EndpointSeconds)), input)
         {
             Owner = _args.Connections.Bastion.Machine.Instance,
-            After = [_args.LoadBalancer],
-            Triggers = [_args.LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)],
+            After = [LoadBalancer],
+            Triggers = [LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)],
         });
     }
 }

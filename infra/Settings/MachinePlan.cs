@@ -18,6 +18,9 @@ public enum MachineChange
 
     /// <summary>Another machine takes its place.</summary>
     Replace,
+
+    /// <summary>It is no machine of the stack any more.</summary>
+    Leave,
 }
 
 /// <summary>A machine as a run leaves it.</summary>
@@ -48,11 +51,21 @@ public sealed record MachinePlan
 {
     private readonly ImmutableDictionary<string, PlannedMachine> _machines;
 
-    private MachinePlan(ImmutableDictionary<string, PlannedMachine> machines, ImmutableArray<string> waiting)
+    private readonly ImmutableHashSet<string> _new;
+
+    private MachinePlan(ImmutableDictionary<string, PlannedMachine> machines, ImmutableArray<string> waiting, ImmutableHashSet<string> added, ImmutableArray<PlannedMachine> leaving)
     {
         _machines = machines;
         Waiting = waiting;
+        _new = added;
+        LeavingProxies = leaving;
     }
+
+    /// <summary>Proxies that are no longer in the list and have sessions; not one that was drained in the run before, as one that is dead can be.</summary>
+    public ImmutableArray<PlannedMachine> LeavingProxies { get; }
+
+    /// <summary>Whether a machine was not there in the run before.</summary>
+    public bool IsNew(string name) => _new.Contains(name);
 
     /// <summary>A machine by its name.</summary>
     public PlannedMachine this[string name] => _machines[name];
@@ -60,8 +73,8 @@ public sealed record MachinePlan
     /// <summary>Machines that stay in their availability domain for now, since one moves in each run.</summary>
     public ImmutableArray<string> Waiting { get; }
 
-    /// <summary>Whether a machine that exists restarts or is replaced.</summary>
-    public bool HasChanges => _machines.Values.Any(machine => machine.Change != MachineChange.None);
+    /// <summary>Whether a machine that exists restarts or is replaced, or a proxy leaves.</summary>
+    public bool HasChanges => !LeavingProxies.IsEmpty || _machines.Values.Any(machine => machine.Change != MachineChange.None);
 
     /// <summary>All machines, for the next run to compare.</summary>
     public IEnumerable<KeyValuePair<string, string>> Table => _machines.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.Text));
@@ -91,7 +104,9 @@ public sealed record MachinePlan
         var held = restarting.Count + readdressed.Count > 0 ? moving.Where(pair => !readdressed.Contains(pair)).ToList() : [.. moving.Skip(1)];
         return new MachinePlan(
             all.Select(pair => Decide(pair.Now, pair.Before)).ToImmutableDictionary(machine => machine.Node.Name),
-            [.. held.Select(pair => pair.Now.Node.Name)]);
+            [.. held.Select(pair => pair.Now.Node.Name)],
+            [.. all.Where(pair => pair.Before is null).Select(pair => pair.Now.Node.Name)],
+            [.. Leaving(built, settings)]);
 
         IEnumerable<(PlannedMachine, PlannedMachine?)> Kind(IEnumerable<NodeAddress> nodes, MachineSize size) => nodes.Select((node, index) =>
             (new PlannedMachine(node, size, Placement.Of(index, availabilityDomains, settings.Compute.SpreadsOverFaultDomains)), Parse(node.Name, built)));
@@ -112,6 +127,14 @@ public sealed record MachinePlan
                 Change = isReplaced ? MachineChange.Replace : Restarts(before, now) ? MachineChange.Restart : MachineChange.None,
             };
         }
+    }
+
+    private static IEnumerable<PlannedMachine> Leaving(IReadOnlyDictionary<string, string> built, StackSettings settings)
+    {
+        string[] drained = built.GetValueOrDefault(Setting.DrainedProxies.Key)?.Split(' ') ?? [];
+        var staying = settings.Network.Proxies.Select(proxy => proxy.Name).ToHashSet(StringComparer.Ordinal);
+        return built.Keys.Where(name => name.StartsWith("proxy", StringComparison.Ordinal) && !staying.Contains(name) && !drained.Contains(name))
+            .Order(StringComparer.Ordinal).Select(name => Parse(name, built)).OfType<PlannedMachine>().Select(machine => machine with { Change = MachineChange.Leave });
     }
 
     // Where OCI is to choose the fault domain, it leaves the machine where it is.

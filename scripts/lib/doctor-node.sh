@@ -30,8 +30,13 @@ while read -r used place; do
     look "the disk of $place is $used % full" 'bootVolumeGb, then pulumi up'
   fi
 done < <(df --output=pcent,target / /var/lib/redis 2>/dev/null | tail -n +2 | sort -u)
-if [ -e "$root/run/reboot-required" ] || [ -e "$root/var/run/reboot-required" ]; then
-  look 'a newer kernel waits for a reboot' 'reboot one machine at a time, each when doctor finds nothing bad; a master after scripts/switchover'
+if [ -e "$root/run/reboot-required" ] || [ -e "$root/var/run/reboot-required" ] ||
+  { command -v needs-restarting >/dev/null && ! needs-restarting -r >/dev/null 2>&1 </dev/null; }; then
+  look 'a reboot is pending, as for a newer kernel' 'scripts/reboot-roll --only-needed'
+fi
+if apt-config dump Unattended-Upgrade::Automatic-Reboot 2>/dev/null </dev/null | grep -q -i '"\(true\|1\|yes\|on\)";' ||
+  grep -q '^[[:space:]]*reboot[[:space:]]*=[[:space:]]*when' "$root/etc/dnf/automatic.conf" 2>/dev/null; then
+  bad 'it reboots by itself after upgrades at night, as others may at the same time' 'pulumi up turns it off'
 fi
 if [ "$(timedatectl show --property=NTPSynchronized --value 2>/dev/null)" = no ] && ! systemd-detect-virt --quiet --container; then
   look 'the clock is not synchronised' 'chronyc tracking'

@@ -105,5 +105,5 @@ address_of() {
 on_machine() {
   local machine=$1
   shift
-  "${ssh[@]}" -o BatchMode=yes -o ServerAliveInterval=15 "$machine" "$@"
+  "${ssh[@]}" -T -o BatchMode=yes -o ServerAliveInterval=15 "$machine" "$@"
 }

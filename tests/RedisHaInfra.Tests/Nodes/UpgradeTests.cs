@@ -32,6 +32,23 @@ public sealed class UpgradeTests : IDisposable
         Assert.False(machine.Exists("root/etc/needrestart/conf.d/redis-ha.conf"));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task No_machine_reboots_by_itself(bool isRedis)
+    {
+        string payload = (isRedis ? NodePayload.Of(PayloadInputs.Redis()) : NodePayload.Of(PayloadInputs.Proxy())).FirstBootScript;
+        _machine.Succeeds(await _machine.ApplyAsync(payload));
+        Assert.Equal("Unattended-Upgrade::Automatic-Reboot \"false\";\n", _machine.InRoot("/etc/apt/apt.conf.d/99-redis-ha"));
+
+        using var oracle = new Machine("ol");
+        Directory.CreateDirectory(Path.Combine(oracle.Root, "etc/dnf"));
+        oracle.Write("root/etc/dnf/automatic.conf", "[commands]\nreboot = when-needed\nreboot_command = \"shutdown -r +5\"\n");
+        oracle.Succeeds(await oracle.ApplyAsync(payload));
+        Assert.Equal("[commands]\nreboot = never\nreboot_command = \"shutdown -r +5\"\n", oracle.InRoot("/etc/dnf/automatic.conf"));
+        Assert.False(oracle.Exists("root/etc/apt/apt.conf.d/99-redis-ha"));
+    }
+
     [Fact]
     public async Task A_new_node_has_the_newest_already()
     {

@@ -1,8 +1,6 @@
 // The scripts that work on a deployment (scripts/lib/stack.sh), with stand-ins for pulumi and ssh: what they ask, what they show, how they end.
 
 using System.Text.Json;
-using RedisHaInfra.Components;
-using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Tests.Scripts;
 
@@ -10,74 +8,57 @@ public sealed class StackScriptTests : IDisposable
 {
     private const string Facts = "printf 'fact\\tclock\\t%s\\n' \"$(date +%s)\"; ";
 
-    private readonly string _directory = Directory.CreateTempSubdirectory("redis-ha-scripts-").FullName;
+    private readonly StandInStack _stack = new();
 
-    public StackScriptTests()
-    {
-        Directory.CreateDirectory(Path.Combine(_directory, "outputs"));
-        Output("endpoint", "172.31.235.188:6379");
-        Output("knownHosts", "203.0.113.1,172.31.235.2 ecdsa-sha2-nistp256 AAAA");
-        Output("password", "the-Clients-0wn");
-        Output("nodes", """[{"name": "redis1", "availabilityDomain": "AD-1"}, {"name": "redis2", "availabilityDomain": "AD-2"}]""");
-        Output("sshConfig", new Instructions("ubuntu", "203.0.113.1").SshConfig([Node("redis1", 131), Node("redis2", 132), Node("redis3", 133), Node("proxy1", 141), Node("proxy2", 142)]));
-        Program("pulumi", """
-            echo "pulumi $*" >>"$WORK/calls"
-            [ -f Pulumi.yaml ] || { echo 'error: no Pulumi.yaml project file found' >&2; exit 255; }
-            [ -f "$WORK/outputs/$3" ] || { echo "error: current stack does not have output property '$3'" >&2; exit 255; }
-            cat "$WORK/outputs/$3"
-            """);
-        Machine("*", "cat >/dev/null; echo 'ready: fine'");
-    }
+    public void Dispose() => _stack.Dispose();
 
-    public void Dispose() => Directory.Delete(_directory, recursive: true);
-
-    public static TheoryData<string> Scripts => ["doctor", "redis-cli", "status", "switchover", "tunnel"];
+    public static TheoryData<string> Scripts => ["doctor", "reboot-roll", "redis-cli", "status", "switchover", "tunnel"];
 
     [SkippableTheory]
     [MemberData(nameof(Scripts))]
     public async Task Help_asks_nobody_and_an_unknown_word_is_bad_usage(string script)
     {
-        ShellResult help = await RunAsync(script, "--help");
+        ShellResult help = await _stack.RunAsync(script, "--help");
         Assert.Equal((0, string.Empty), (help.ExitCode, help.Error));
         Assert.StartsWith($"usage: scripts/{script} ", help.Output, StringComparison.Ordinal);
         Assert.Contains("--stack NAME", help.Output, StringComparison.Ordinal);
 
-        ShellResult unknown = await RunAsync(script, "--colour");
+        ShellResult unknown = await _stack.RunAsync(script, "--colour");
         Assert.Equal((2, $"{script}: \"--colour\" is not known"), (unknown.ExitCode, unknown.Error[..unknown.Error.IndexOf(" known", StringComparison.Ordinal)] + " known"));
-        Assert.Equal(string.Empty, Calls);
+        Assert.Equal(string.Empty, _stack.Calls);
     }
 
     [SkippableTheory]
     [MemberData(nameof(Scripts))]
     public async Task What_pulumi_says_is_shown_as_it_is(string script)
     {
-        File.Delete(Path.Combine(_directory, "outputs/sshConfig"));
+        File.Delete(Path.Combine(_stack.Folder, "outputs/sshConfig"));
 
-        ShellResult run = await RunAsync(script, "--stack", "production");
+        ShellResult run = await _stack.RunAsync(script, "--stack", "production");
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("error: current stack does not have output property 'sshConfig'", run.Error, StringComparison.Ordinal);
         Assert.Contains("run pulumi up first", run.Error, StringComparison.Ordinal);
-        Assert.StartsWith("pulumi stack output sshConfig --stack production\n", Calls, StringComparison.Ordinal);
+        Assert.StartsWith("pulumi stack output sshConfig --stack production\n", _stack.Calls, StringComparison.Ordinal);
     }
 
     [SkippableFact]
     public async Task Host_keys_are_the_stacks_and_the_key_is_the_users()
     {
-        string key = Path.Combine(_directory, "a key");
+        string key = Path.Combine(_stack.Folder, "a key");
         await File.WriteAllTextAsync(key, "key");
 
-        Assert.Equal(0, (await RunAsync("switchover", "--identity", key, "--print")).ExitCode);
+        Assert.Equal(0, (await _stack.RunAsync("switchover", "--identity", key, "--print")).ExitCode);
 
-        string config = await File.ReadAllTextAsync(Path.Combine(_directory, "cache/redis-ha/203.0.113.1.config"));
-        string hosts = Path.Combine(_directory, "cache/redis-ha/203.0.113.1.known_hosts");
+        string config = await File.ReadAllTextAsync(Path.Combine(_stack.Folder, "cache/redis-ha/203.0.113.1.config"));
+        string hosts = Path.Combine(_stack.Folder, "cache/redis-ha/203.0.113.1.known_hosts");
         Assert.StartsWith($"UserKnownHostsFile {hosts}\nIdentityFile \"{key}\"\nIdentitiesOnly yes\n", config, StringComparison.Ordinal);
         // As ssh itself reads it, for every machine: nobody is trusted but the stack's.
         if (File.Exists("/usr/bin/ssh"))
         {
             foreach (string machine in new[] { "bastion", "redis3", "proxy2" })
             {
-                ShellResult read = await Shell.RunAsync("/usr/bin/ssh", ["-F", Path.Combine(_directory, "cache/redis-ha/203.0.113.1.config"), "-G", machine]);
+                ShellResult read = await Shell.RunAsync("/usr/bin/ssh", ["-F", Path.Combine(_stack.Folder, "cache/redis-ha/203.0.113.1.config"), "-G", machine]);
                 string[] lines = read.Output.Split('\n');
                 Assert.Contains("stricthostkeychecking true", lines);
                 Assert.Contains($"userknownhostsfile {hosts}", lines);
@@ -88,7 +69,7 @@ public sealed class StackScriptTests : IDisposable
             }
         }
         Assert.Equal("203.0.113.1,172.31.235.2 ecdsa-sha2-nistp256 AAAA\n", await File.ReadAllTextAsync(hosts));
-        Assert.Equal(2, (await RunAsync("switchover", "--identity", "/nowhere")).ExitCode);
+        Assert.Equal(2, (await _stack.RunAsync("switchover", "--identity", "/nowhere")).ExitCode);
     }
 
     [SkippableTheory]
@@ -97,24 +78,24 @@ public sealed class StackScriptTests : IDisposable
     [InlineData("--stack production 172.31.235.132", " 172.31.235.132")]
     public async Task A_node_is_told_to_switch_over(string arguments, string expected)
     {
-        Machine("redis1", "echo 'redis2 is master'");
+        _stack.Machine("redis1", "echo 'redis2 is master'");
 
-        ShellResult run = await RunAsync("switchover", arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        ShellResult run = await _stack.RunAsync("switchover", arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
 
         Assert.Equal((0, "redis2 is master\n"), (run.ExitCode, run.Output));
-        Assert.EndsWith($" redis1 sudo -n /usr/local/sbin/redis-ha-switchover{expected}\n", Calls, StringComparison.Ordinal);
+        Assert.EndsWith($" redis1 sudo -n /usr/local/sbin/redis-ha-switchover{expected}\n", _stack.Calls, StringComparison.Ordinal);
     }
 
     [SkippableFact]
     public async Task Another_node_is_told_when_one_is_not_reached_and_never_after_one_has_answered()
     {
-        Machine("redis1", "exit 255");
-        Machine("redis2", "echo 'no: redis3 is behind'; exit 1");
+        _stack.Machine("redis1", "exit 255");
+        _stack.Machine("redis2", "echo 'no: redis3 is behind'; exit 1");
 
-        ShellResult run = await RunAsync("switchover");
+        ShellResult run = await _stack.RunAsync("switchover");
 
         Assert.Equal((1, "no: redis3 is behind\n"), (run.ExitCode, run.Output));
-        Assert.DoesNotContain(" redis3 sudo", Calls, StringComparison.Ordinal);
+        Assert.DoesNotContain(" redis3 sudo", _stack.Calls, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -125,29 +106,29 @@ public sealed class StackScriptTests : IDisposable
     [InlineData("--wait", "soon")]
     public async Task What_a_switchover_does_not_know_is_refused(params string[] arguments)
     {
-        ShellResult run = await RunAsync("switchover", arguments);
+        ShellResult run = await _stack.RunAsync("switchover", arguments);
 
         Assert.Equal(2, run.ExitCode);
         Assert.Contains("scripts/switchover --help", run.Error, StringComparison.Ordinal);
-        Assert.Equal(string.Empty, Calls);
+        Assert.Equal(string.Empty, _stack.Calls);
     }
 
     [SkippableFact]
     public async Task The_status_has_every_machine_and_what_each_proxy_sees()
     {
-        Machine("bastion", "case $* in *tcp*) echo '-NOAUTH Authentication required.' ;; *) echo 'ready: the way in' ;; esac");
-        Machine("proxy1", "echo 'ready: serving'; echo 'master redis1 since 16:38:04 UTC'");
+        _stack.Machine("bastion", "case $* in *tcp*) echo '-NOAUTH Authentication required.' ;; *) echo 'ready: the way in' ;; esac");
+        _stack.Machine("proxy1", "echo 'ready: serving'; echo 'master redis1 since 16:38:04 UTC'");
 
-        ShellResult run = await RunAsync("status");
+        ShellResult run = await _stack.RunAsync("status");
 
         Assert.True(run.ExitCode == 0, run.ToString());
         Assert.StartsWith("the selected stack at 172.31.235.188:6379, which answers ", run.Output, StringComparison.Ordinal);
         Assert.Contains("  redis1    ready: fine\n", run.Output, StringComparison.Ordinal);
         Assert.Contains("\nmaster redis1 since 16:38:04 UTC\n", run.Output, StringComparison.Ordinal);
 
-        Machine("redis2", "echo 'not ready after 0 s: redis-server does not serve' >&2; exit 1");
-        Machine("redis3", "echo 'ssh: connect to host redis3: No route to host' >&2; exit 255");
-        ShellResult worse = await RunAsync("status");
+        _stack.Machine("redis2", "echo 'not ready after 0 s: redis-server does not serve' >&2; exit 1");
+        _stack.Machine("redis3", "echo 'ssh: connect to host redis3: No route to host' >&2; exit 255");
+        ShellResult worse = await _stack.RunAsync("status");
         Assert.Equal(1, worse.ExitCode);
         Assert.Contains("  redis2    not ready after 0 s: redis-server does not serve\n", worse.Output, StringComparison.Ordinal);
         Assert.Contains("  redis3    not reached: ssh: connect to host redis3: No route to host\n", worse.Output, StringComparison.Ordinal);
@@ -156,11 +137,11 @@ public sealed class StackScriptTests : IDisposable
     [SkippableFact]
     public async Task The_status_for_programs_is_JSON_whatever_the_machines_say()
     {
-        Machine("bastion", "case $* in *tcp*) ;; *) echo 'ready: the way in' ;; esac");
-        Machine("redis1", "printf 'not ready: \"quoted\" \\\\ \\033[31m\\n'; exit 1");
-        Machine("proxy1", "echo 'ready: serving'; echo '{ \"gate\":'; echo '  { \"target\": \"redis1\" } }'");
+        _stack.Machine("bastion", "case $* in *tcp*) ;; *) echo 'ready: the way in' ;; esac");
+        _stack.Machine("redis1", "printf 'not ready: \"quoted\" \\\\ \\033[31m\\n'; exit 1");
+        _stack.Machine("proxy1", "echo 'ready: serving'; echo '{ \"gate\":'; echo '  { \"target\": \"redis1\" } }'");
 
-        ShellResult run = await RunAsync("status", "--json");
+        ShellResult run = await _stack.RunAsync("status", "--json");
 
         Assert.Equal(1, run.ExitCode);
         using JsonDocument document = JsonDocument.Parse(run.Output);
@@ -174,15 +155,15 @@ public sealed class StackScriptTests : IDisposable
     [SkippableFact]
     public async Task The_doctor_finds_nothing_on_a_good_day_and_tells_the_remedy_on_a_bad_one()
     {
-        Machine("*", Facts + "cat >/dev/null");
-        ShellResult good = await RunAsync("doctor");
+        _stack.Machine("*", Facts + "cat >/dev/null");
+        ShellResult good = await _stack.RunAsync("doctor");
         Assert.Equal((0, "nothing found\n"), (good.ExitCode, good.Output));
 
-        Machine("redis1", Facts + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.131\\n'; printf 'bad\\tevery write is refused\\033[2J\\tbring a replica back\\n'");
-        Machine("redis2", Facts + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.132\\n'; printf 'look\\tthe disk of / is 80 %% full\\tbootVolumeGb\\n'");
-        Machine("redis3", "echo 'Connection timed out' >&2; exit 255");
-        Machine("proxy1", "printf 'fact\\tclock\\t%s\\n' 17; cat >/dev/null");
-        ShellResult bad = await RunAsync("doctor");
+        _stack.Machine("redis1", Facts + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.131\\n'; printf 'bad\\tevery write is refused\\033[2J\\tbring a replica back\\n'");
+        _stack.Machine("redis2", Facts + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.132\\n'; printf 'look\\tthe disk of / is 80 %% full\\tbootVolumeGb\\n'");
+        _stack.Machine("redis3", "echo 'Connection timed out' >&2; exit 255");
+        _stack.Machine("proxy1", "printf 'fact\\tclock\\t%s\\n' 17; cat >/dev/null");
+        ShellResult bad = await _stack.RunAsync("doctor");
         Assert.Equal(1, bad.ExitCode);
         Assert.Contains("BAD   redis1: every write is refused[2J\n        remedy: bring a replica back\n", bad.Output, StringComparison.Ordinal);
         Assert.Contains("look  redis2: the disk of / is 80 % full\n        remedy: bootVolumeGb\n", bad.Output, StringComparison.Ordinal);
@@ -195,11 +176,11 @@ public sealed class StackScriptTests : IDisposable
     [SkippableFact]
     public async Task The_doctor_says_once_what_several_machines_say()
     {
-        Machine("*", Facts + "cat >/dev/null");
-        Machine("proxy1", Facts + "cat >/dev/null; printf 'bad\\tredis1: no answer since 16:20:28Z\\texplain\\n'");
-        Machine("proxy2", Facts + "cat >/dev/null; printf 'bad\\tredis1: no answer since 16:20:29Z\\texplain\\n'");
+        _stack.Machine("*", Facts + "cat >/dev/null");
+        _stack.Machine("proxy1", Facts + "cat >/dev/null; printf 'bad\\tredis1: no answer since 16:20:28Z\\texplain\\n'");
+        _stack.Machine("proxy2", Facts + "cat >/dev/null; printf 'bad\\tredis1: no answer since 16:20:29Z\\texplain\\n'");
 
-        ShellResult run = await RunAsync("doctor");
+        ShellResult run = await _stack.RunAsync("doctor");
 
         Assert.Equal((1, "BAD   proxy1, proxy2: redis1: no answer since 16:20:28Z\n        remedy: explain\n\n1 bad, 0 to look at\n"), (run.ExitCode, run.Output));
     }
@@ -207,28 +188,28 @@ public sealed class StackScriptTests : IDisposable
     [SkippableFact]
     public async Task A_client_goes_through_a_tunnel_of_its_own_and_its_password_is_on_no_command_line()
     {
-        Program("redis-cli", "printf 'redis-cli %s\\n' \"$*\" >>\"$WORK/calls\"; printf '%s' \"$REDISCLI_AUTH\" >\"$WORK/given\"; exit 3");
-        Machine("bastion", ":");
+        _stack.Program("redis-cli", "printf 'redis-cli %s\\n' \"$*\" >>\"$WORK/calls\"; printf '%s' \"$REDISCLI_AUTH\" >\"$WORK/given\"; exit 3");
+        _stack.Machine("bastion", ":");
 
-        ShellResult run = await RunAsync("redis-cli", "--", "SET", "a b", "$(reboot)");
+        ShellResult run = await _stack.RunAsync("redis-cli", "--", "SET", "a b", "$(reboot)");
 
         Assert.True(run.ExitCode == 3, run.ToString());
-        Assert.Equal("the-Clients-0wn", await File.ReadAllTextAsync(Path.Combine(_directory, "given")));
-        Assert.DoesNotContain("the-Clients-0wn", Calls, StringComparison.Ordinal);
-        string port = System.Text.RegularExpressions.Regex.Match(Calls, @"-L 127\.0\.0\.1:(\d+):172\.31\.235\.188:6379 bastion").Groups[1].Value;
-        Assert.Contains($"redis-cli --no-auth-warning -h 127.0.0.1 -p {port} SET a b $(reboot)\n", Calls, StringComparison.Ordinal);
-        Assert.Contains(" -O exit bastion\n", Calls, StringComparison.Ordinal);
+        Assert.Equal("the-Clients-0wn", await File.ReadAllTextAsync(Path.Combine(_stack.Folder, "given")));
+        Assert.DoesNotContain("the-Clients-0wn", _stack.Calls, StringComparison.Ordinal);
+        string port = System.Text.RegularExpressions.Regex.Match(_stack.Calls, @"-L 127\.0\.0\.1:(\d+):172\.31\.235\.188:6379 bastion").Groups[1].Value;
+        Assert.Contains($"redis-cli --no-auth-warning -h 127.0.0.1 -p {port} SET a b $(reboot)\n", _stack.Calls, StringComparison.Ordinal);
+        Assert.Contains(" -O exit bastion\n", _stack.Calls, StringComparison.Ordinal);
     }
 
     [SkippableFact]
     public async Task An_operator_is_on_a_node()
     {
-        Machine("redis2", "echo \"$*\"");
+        _stack.Machine("redis2", "echo \"$*\"");
 
-        ShellResult run = await RunAsync("redis-cli", "--node", "redis2", "--", "SET", "a b", "$(reboot)");
+        ShellResult run = await _stack.RunAsync("redis-cli", "--node", "redis2", "--", "SET", "a b", "$(reboot)");
 
         Assert.Equal((0, "sudo -n redis-ha-cli redis -- SET a\\ b \\$\\(reboot\\)\n"), (run.ExitCode, run.Output));
-        Assert.Equal(2, (await RunAsync("redis-cli", "--node", "proxy1", "--", "PING")).ExitCode);
+        Assert.Equal(2, (await _stack.RunAsync("redis-cli", "--node", "proxy1", "--", "PING")).ExitCode);
     }
 
     [SkippableTheory]
@@ -238,7 +219,7 @@ public sealed class StackScriptTests : IDisposable
     [InlineData("all", "-L 127.0.0.1:6379:172.31.235.188:6379 -L 127.0.0.1:1936:172.31.235.141:1936 -L 127.0.0.1:1937:172.31.235.142:1936 bastion")]
     public async Task A_tunnel_opens_the_ports(string arguments, string expected)
     {
-        ShellResult run = await RunAsync("tunnel", [.. arguments.Split(' '), "--print"]);
+        ShellResult run = await _stack.RunAsync("tunnel", [.. arguments.Split(' '), "--print"]);
 
         Assert.True(run.ExitCode == 0, run.ToString());
         Assert.EndsWith(expected + "\n", run.Output, StringComparison.Ordinal);
@@ -251,60 +232,17 @@ public sealed class StackScriptTests : IDisposable
     [InlineData("all", "--port", "1")]
     [InlineData("--lab")]
     public async Task A_tunnel_that_cannot_be_is_refused(params string[] arguments) =>
-        Assert.Equal(2, (await RunAsync("tunnel", arguments)).ExitCode);
+        Assert.Equal(2, (await _stack.RunAsync("tunnel", arguments)).ExitCode);
 
     [SkippableFact]
     public async Task A_tunnel_whose_port_is_taken_ends_at_once()
     {
-        Machine("bastion", "echo 'bind [127.0.0.1]:6379: Address already in use' >&2; exit 255");
+        _stack.Machine("bastion", "echo 'bind [127.0.0.1]:6379: Address already in use' >&2; exit 255");
 
-        ShellResult run = await RunAsync("tunnel");
+        ShellResult run = await _stack.RunAsync("tunnel");
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("Address already in use", run.Error, StringComparison.Ordinal);
-        Assert.Single(Calls.Split('\n'), line => line.StartsWith("ssh ", StringComparison.Ordinal) && line.EndsWith(" bastion", StringComparison.Ordinal));
-    }
-
-    private string Calls => File.Exists(Path.Combine(_directory, "calls")) ? File.ReadAllText(Path.Combine(_directory, "calls")) : string.Empty;
-
-    private static NodeAddress Node(string name, int last) => new(name, $"172.31.235.{last}");
-
-    private void Output(string name, string value) => File.WriteAllText(Path.Combine(_directory, "outputs", name), value + "\n");
-
-    /// <summary>What ssh gives from a machine; "*" for those without an answer of their own.</summary>
-    private void Machine(string name, string answer)
-    {
-        File.WriteAllText(Path.Combine(_directory, $"machine-{name}"), answer + "\n");
-        // Its options all have a word of their own but -N and -G.
-        Program("ssh", """
-            echo "ssh $*" >>"$WORK/calls"
-            look=no
-            while [ $# -gt 0 ]; do case $1 in -N | -M | -f | -t) shift ;; -G) look=yes; shift ;; -*) shift 2 ;; *) break ;; esac; done
-            machine=$1
-            shift
-            if [ $look = yes ]; then sed -n "/^Host $machine\$/,/HostName/s/^  HostName /hostname /p" "$WORK"/cache/redis-ha/*.config; exit; fi
-            if [ -f "$WORK/machine-$machine" ]; then . "$WORK/machine-$machine"; else . "$WORK/machine-*"; fi
-            """);
-    }
-
-    private void Program(string name, string body)
-    {
-        string path = Path.Combine(_directory, name);
-        File.WriteAllText(path, $"#!/bin/bash\nWORK='{_directory}'\n{body}\n");
-        if (OperatingSystem.IsLinux())
-        {
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        }
-    }
-
-    private Task<ShellResult> RunAsync(string script, params string[] arguments)
-    {
-        Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
-        return Shell.RunAsync("bash", [Path.Combine(Repository.Root, "scripts", script), .. arguments], environment: new Dictionary<string, string>
-        {
-            ["PATH"] = $"{_directory}:/usr/local/bin:/usr/bin:/bin",
-            ["XDG_CACHE_HOME"] = Path.Combine(_directory, "cache"),
-            ["REDIS_HA_LAB_STATE"] = Path.Combine(_directory, "labs"),
-        });
+        Assert.Single(_stack.Calls.Split('\n'), line => line.StartsWith("ssh ", StringComparison.Ordinal) && line.EndsWith(" bastion", StringComparison.Ordinal));
     }
 }

@@ -44,6 +44,7 @@ internal static class CommandLineProgram
             StatusCommand.Create(JsonOption),
             VerifyCommand.Create(JsonOption),
             LoadCommand.Create(JsonOption),
+            DayTwoCommand.Create(JsonOption),
             DownCommand.Create(),
             Serve(),
         };

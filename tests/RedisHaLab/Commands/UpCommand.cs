@@ -20,13 +20,14 @@ internal static class UpCommand
     public static Command Create()
     {
         var set = new Option<string[]>("--set") { Description = "A setting of the stack, KEY=VALUE as in Pulumi.yaml; may be repeated", DefaultValueFactory = _ => [] };
-        var command = new Command("up", Verbs.All["up"]) { set };
+        var leaveOff = new Option<bool>("--leave-off") { Description = "Leave machines without power as they are, as broken ones; without it they boot again" };
+        var command = new Command("up", Verbs.All["up"]) { set, leaveOff };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             await Preflight.RequireKernelAsync();
             using var exclusive = InstanceLock.Take(paths);
             var progress = new Progress(Console.Error);
-            using var lab = new Lab(paths, progress);
+            using var lab = new Lab(paths, progress) { LeavesOff = parsed.GetValue(leaveOff) };
             await RunAsync(lab, parsed.GetRequiredValue(set));
             Show(lab, progress);
             return 0;

@@ -70,7 +70,7 @@ internal sealed class Lab : IDisposable
     {
         var image = await RootImage.EnsureAsync(Progress);
         Image = image;
-        Store.Update(state => state with { PackagesDirectory = image.PackagesDirectory });
+        Store.Update(state => state with { PackagesDirectory = Directory.Exists(Paths.PackagesDirectory) ? Paths.PackagesDirectory : image.PackagesDirectory });
         await Network.EnsureBaseAsync();
         foreach (var subnet in State.Network.Subnets)
         {
@@ -81,6 +81,9 @@ internal sealed class Lab : IDisposable
         await ApplyRulesAsync();
         await Services.EnsureAsync(State);
     }
+
+    /// <summary>Whether a machine without power stays as it is, as a broken one does, instead of being repaired.</summary>
+    public bool LeavesOff { get; init; }
 
     /// <summary>The machines' common root, after <see cref="EnsureBaseAsync"/>.</summary>
     public RootImage? Image { get; private set; }
@@ -129,6 +132,7 @@ internal sealed class Lab : IDisposable
             await RemoveMachineAsync(made.Name);
         }
 
+        var staysOff = LeavesOff && made is { IsPoweredOff: true } && made.InstanceId == spec.InstanceId;
         spec = spec with { Layers = made?.InstanceId == spec.InstanceId ? made.Layers : [image.TweakDirectory, image.RootDirectory] };
         // In the order of their addresses, whatever the order in which they came.
         Store.Update(state => state with
@@ -136,8 +140,11 @@ internal sealed class Lab : IDisposable
             Machines = state.Machines.With(spec,
             machine => machine.Name).OrderBy(machine => Addresses.LinkName(machine.Address), StringComparer.Ordinal).ToList()
         });
-        await ChangeNetworkAsync(network => network with { Vnics = network.Vnics.With(vnic, item => item.Name) });
-        await StartMachineAsync(spec.Name);
+        await ChangeNetworkAsync(network => network with { Vnics = network.Vnics.With(vnic with { IsDead = staysOff }, item => item.Name) });
+        if (!staysOff)
+        {
+            await StartMachineAsync(spec.Name);
+        }
     }
 
     /// <summary>Gives a machine power: its interface anew, then its boot.</summary>
@@ -209,7 +216,8 @@ internal sealed class Lab : IDisposable
     {
         await Eventually.HoldsWithinAsync(() => Machines().All(machine => machine.Phase() is not MachinePhase.Booting), patience,
             TimeSpan.FromMilliseconds(100));
-        if (Machines().FirstOrDefault(machine => machine.Phase() is MachinePhase.Booting or MachinePhase.Off) is { } bad)
+        if (Machines().FirstOrDefault(machine => machine.Phase() == MachinePhase.Booting
+            || (machine.Phase() == MachinePhase.Off && !(LeavesOff && machine.Spec.IsPoweredOff))) is { } bad)
         {
             throw new LabException(Report(bad));
         }

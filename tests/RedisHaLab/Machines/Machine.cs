@@ -30,6 +30,10 @@ internal sealed class Machine
     // nspawn(1): RTMIN+4 asks systemd to power off; 34 is SIGRTMIN for programs built against glibc.
     private const int PowerOffSignal = 34 + 4;
 
+    // A restart from inside ends nspawn with 133 and leaves it to whoever started it to do it again (--keep-unit; RestartForceExitStatus in
+    // systemd-nspawn@.service). Everything else is a machine that is off.
+    private const string Restarting = "while \"$@\"; [ $? = 133 ]; do :; done";
+
     private static readonly string[] InnerEnvironment =
         ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "USER=root", "LANG=C.UTF-8"];
 
@@ -44,10 +48,31 @@ internal sealed class Machine
     /// <summary>What it is made of.</summary>
     public MachineSpec Spec { get; }
 
-    /// <summary>The machine's first process, as the host sees it; null while it is off.</summary>
-    public ProcessIdentity? Leader => PidFile.Read(_paths, Spec.Name + ".leader") is { IsAlive: true } leader ? leader : null;
+    /// <summary>The machine's first process, as the host sees it; null while it is off, and for a moment of its own restart.</summary>
+    public ProcessIdentity? Leader
+    {
+        get
+        {
+            var leader = PidFile.Read(_paths, LeaderFile);
+            if (leader is null or { IsAlive: true })
+            {
+                return leader;
+            }
+
+            // It has restarted by itself, so it has another first process.
+            if (Supervisor is not { } supervisor || FindLeader(supervisor) is not { } next)
+            {
+                return null;
+            }
+
+            PidFile.Write(_paths, LeaderFile, next);
+            return next;
+        }
+    }
 
     private ProcessIdentity? Supervisor => PidFile.Read(_paths, Spec.Name) is { IsAlive: true } supervisor ? supervisor : null;
+
+    private string LeaderFile => Spec.Name + ".leader";
 
     private string ControlGroupPath => $"{_paths.ControlGroup}/{Spec.Name}";
 
@@ -70,6 +95,7 @@ internal sealed class Machine
             ControlGroup = ControlGroupPath,
             Command =
             [
+                "sh", "-c", Restarting, "machine",
                 "systemd-nspawn", "--quiet", "--directory=" + _paths.MachineRoot(Spec.Name), "--machine=" + _paths.HostName(Spec.Name),
                 "--boot", "--register=no", "--keep-unit", "--network-namespace-path=/run/netns/" + _paths.Namespace(Spec.Name),
                 "--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
@@ -86,7 +112,7 @@ internal sealed class Machine
             throw new LabException($"{Spec.Name} did not start. Its console ({console}) ends with:{Environment.NewLine}{ConsoleTail(20)}");
         }
 
-        PidFile.Write(_paths, Spec.Name + ".leader", leader);
+        PidFile.Write(_paths, LeaderFile, leader);
     }
 
     /// <summary>Shuts it down as its own power button would; after <paramref name="patience"/> the power is cut.</summary>
@@ -111,7 +137,7 @@ internal sealed class Machine
 
         await StopSupervisorAsync();
         PidFile.Remove(_paths, Spec.Name);
-        PidFile.Remove(_paths, Spec.Name + ".leader");
+        PidFile.Remove(_paths, LeaderFile);
     }
 
     /// <summary>How far it has come, from what cloud-init left in /run.</summary>
@@ -155,6 +181,7 @@ internal sealed class Machine
     }
 
     private static ProcessIdentity? FindLeader(ProcessIdentity supervisor) => supervisor.Children()
+        .SelectMany(pid => ProcessIdentity.Of(pid)?.Children() ?? [])
         .Where(pid => NamespacePids(pid) is { Length: > 1 } pids && pids[^1] == "1")
         .Select(ProcessIdentity.Of)
         .FirstOrDefault(identity => identity is not null);

@@ -1,7 +1,6 @@
 // The machines' common root: the host's own distribution, built once by debootstrap and apt and kept by a hash of its
 // recipe. Beside it lie the packages that machines install by themselves at boot, as a repository.
 
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using RedisHaLab.Host;
@@ -166,20 +165,13 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
         await InRootAsync(root, ["apt-get", "clean"]);
         await InstallAsync(root, ["--download-only"], Offered);
         Directory.CreateDirectory(repository);
-        var index = new StringBuilder();
-        foreach (var file in Directory.GetFiles(Path.Combine(root, "var/cache/apt/archives"), "*.deb").Order(StringComparer.Ordinal))
+        foreach (var file in Directory.GetFiles(Path.Combine(root, "var/cache/apt/archives"), "*.deb"))
         {
             // A name without apt's escapes: it becomes part of an address.
-            var name = Path.GetFileName(file).Replace("%3a", "_", StringComparison.Ordinal);
-            var content = await File.ReadAllBytesAsync(file);
-            await File.WriteAllBytesAsync(Path.Combine(repository, name), content);
-            var control = await HostCommand.RequireAsync(["dpkg-deb", "--field", file]);
-            index.Append(control.TrimEnd()).Append('\n')
-                .Append(CultureInfo.InvariantCulture,
-                    $"Filename: ./{name}\nSize: {content.Length}\nSHA256: {Convert.ToHexStringLower(SHA256.HashData(content))}\n\n");
+            File.Copy(file, Path.Combine(repository, Path.GetFileName(file).Replace("%3a", "_", StringComparison.Ordinal)));
         }
 
-        await File.WriteAllTextAsync(Path.Combine(repository, "Packages"), index.ToString());
+        await PackageRepository.IndexAsync(repository);
         await InRootAsync(root, ["apt-get", "clean"]);
     }
 

@@ -70,7 +70,7 @@ internal sealed class InstanceResources
             _lab.Progress.Say($"{name} restarts, because of {LabCloud.Paths(registration.Step)}");
             await _lab.RebootMachineAsync(name);
         }
-        else if (!wasRunning)
+        else if (!wasRunning && _lab.Machine(name).Leader is not null)
         {
             _lab.Progress.Say($"{name} {(isSame ? "was off; it boots again" : "boots")} ({address})");
         }

@@ -54,6 +54,9 @@ internal sealed partial class LabPaths
     /// <summary>Uploaded objects.</summary>
     public string ObjectsDirectory => Path.Combine(StateDirectory, "objects");
 
+    /// <summary>A package repository of this lab's own, in place of the common one; mostly there is none.</summary>
+    public string PackagesDirectory => Path.Combine(StateDirectory, "packages");
+
     /// <summary>Hosts file of the name service.</summary>
     public string HostsFile => Path.Combine(RunDirectory, "hosts");
 

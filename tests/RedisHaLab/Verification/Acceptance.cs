@@ -29,13 +29,13 @@ internal sealed class Acceptance
 
     private Lab Lab => _cluster.Lab;
 
-    private int Replicas => _cluster.Redis.Count - 1;
+    private Whole Whole => new(_cluster);
 
     /// <summary>Runs all checks; the cluster is whole again afterwards, if it was before.</summary>
     public async Task RunAsync()
     {
-        await _checks.RunAsync("ROLE and INFO replication on each node", RolesAsync);
-        await _checks.RunAsync("SENTINEL MASTER on each node", SentinelsAsync);
+        await _checks.RunAsync("ROLE and INFO replication on each node", Whole.RolesAsync);
+        await _checks.RunAsync("SENTINEL MASTER on each node", Whole.SentinelsAsync);
         await _checks.RunAsync(WaysName("ROLE is master"), WaysAsync);
         await _checks.RunAsync("a wrong password is refused", WrongPasswordAsync);
         await _checks.RunAsync("a client cannot speak on the Sentinels' channel", SentinelChannelAsync);
@@ -52,54 +52,6 @@ internal sealed class Acceptance
     }
 
     private string WaysName(string what) => $"{what} through {string.Join(", ", _cluster.Ways.Select(way => way.Name))}";
-
-    private Task<string> RolesAsync() => CheckList.EventuallyAsync(Settle, async () =>
-    {
-        var seen = new List<string>();
-        var masters = new List<string>();
-        var online = 0;
-        foreach (var node in _cluster.Redis)
-        {
-            var role = (await _cluster.OperatorAsync(node.Name, "redis", "ROLE"))[0];
-            var replication = await _cluster.OperatorAsync(node.Name, "redis", "INFO replication");
-            seen.Add($"{node.Name} {role}");
-            if (role == "master")
-            {
-                masters.Add(node.Name);
-                online = replication.Count(line => line.StartsWith("slave", StringComparison.Ordinal)
-                    && line.Contains("state=online", StringComparison.Ordinal));
-            }
-            else
-            {
-                CheckList.Require(replication.Contains("master_link_status:up"), $"{node.Name} is a replica whose link to its master is not up");
-            }
-        }
-
-        CheckList.Require(masters.Count == 1, $"one master expected: {string.Join(", ", seen)}");
-        CheckList.Require(online == Replicas, $"{masters[0]} has {online} online replicas, {Replicas} expected");
-        return $"{string.Join(", ", seen)}; {online} online replicas";
-    });
-
-    private Task<string> SentinelsAsync() => CheckList.EventuallyAsync(Settle, async () =>
-    {
-        var views = new List<string>();
-        foreach (var node in _cluster.Redis)
-        {
-            var lines = await _cluster.OperatorAsync(node.Name, "sentinel", "SENTINEL MASTER \"$REDIS_HA_MASTER_NAME\"");
-            var fields = lines.Chunk(2).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1]);
-            string Field(string name) => fields.GetValueOrDefault(name, "?");
-            var view = $"master {Field("ip")}, flags {Field("flags")}, slaves {Field("num-slaves")}, other sentinels {Field("num-other-sentinels")}, quorum "
-                + $"{Field("quorum")}";
-            views.Add(view);
-            CheckList.Require(
-                Field("flags") == "master" && Field("num-slaves") == Number(Replicas) && Field("num-other-sentinels") == Number(Replicas)
-                    && Field("quorum") != "1",
-                $"{node.Name}: {view}");
-        }
-
-        CheckList.Require(views.Distinct().Count() == 1, $"the Sentinels differ: {string.Join(" | ", views)}");
-        return views[0];
-    });
 
     private Task<string> WaysAsync() => CheckList.EventuallyAsync(Settle, async () =>
     {
@@ -184,8 +136,8 @@ internal sealed class Acceptance
         CheckList.Require(report.NothingLost,
             $"{report.LostWrites} acknowledged writes lost, {report.CountedTwice} numbers given twice, {report.StaleReads} stale reads");
         CheckList.Require(report.FailedWithRetry.Count == 0, $"commands failed even with one retry: {string.Join(", ", report.FailedWithRetry)}");
-        await RolesAsync();
-        await SentinelsAsync();
+        await Whole.RolesAsync();
+        await Whole.SentinelsAsync();
         return string.Create(CultureInfo.InvariantCulture,
             $"{old.Name} to {next.Name}; longest time without an acknowledged write {report.LongestGapMilliseconds:0} ms; {report.Failed.Values.Sum()} of "
                 + $"{report.Commands} commands failed, none of them when tried once more; nothing lost");
@@ -223,8 +175,8 @@ internal sealed class Acceptance
             CheckList.Require(role == "slave", $"{node.Name} says {role}");
             return "";
         });
-        var roles = await RolesAsync();
-        await SentinelsAsync();
+        var roles = await Whole.RolesAsync();
+        await Whole.SentinelsAsync();
         return roles;
     }
 
@@ -256,8 +208,8 @@ internal sealed class Acceptance
             return "";
         });
         var freed = clock.Elapsed;
-        await RolesAsync();
-        await SentinelsAsync();
+        await Whole.RolesAsync();
+        await Whole.SentinelsAsync();
         return string.Create(CultureInfo.InvariantCulture,
             $"{old.Name} busy; writes again after {writes.TotalSeconds:0.0} s, {old.Name} is a replica after {freed.TotalSeconds:0.0} s");
     }
@@ -321,5 +273,4 @@ internal sealed class Acceptance
         }
     }
 
-    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034,SC2154 # names set here are read by the scripts that source this; root and log are library.sh's
+# shellcheck disable=SC2034,SC2154 # names set here are read by the scripts that source this; root, log and payload are library.sh's and the apply script's
 # Every difference between the image families, and nothing else: Ubuntu and Debian on one side, Oracle Linux 9 on the other.
 # Sourced after library.sh.
 
@@ -77,6 +77,21 @@ hold_packages() {
     else
       say "$* could not be held at their version (see the log): exclude them from automatic updates"
     fi
+  fi
+}
+
+# no_automatic_reboots: a machine's own nightly upgrades never restart it, whatever its image says: they would restart all machines in the
+# same minutes (scripts/reboot-roll does it one by one).
+no_automatic_reboots() {
+  local automatic=$root/etc/dnf/automatic.conf
+  if debian_family; then
+    # apt takes the last word, in the order of the names (apt.conf(5)).
+    printf '%s\n' 'Unattended-Upgrade::Automatic-Reboot "false";' >"$payload/automatic-reboot"
+    install_file "$payload/automatic-reboot" /etc/apt/apt.conf.d/99-redis-ha 644 root:root
+  elif [ -f "$automatic" ] && grep -q '^[[:space:]]*reboot[[:space:]]*=' "$automatic" && ! grep -q -x 'reboot = never' "$automatic"; then
+    sed -i 's/^[[:space:]]*reboot[[:space:]]*=.*/reboot = never/' "$automatic"
+    label "$automatic"
+    say 'dnf-automatic does not reboot this machine any more'
   fi
 }
 

@@ -114,6 +114,7 @@ grow_root
 step 'packages'
 # shellcheck disable=SC2086 # a list
 packages $proxy_packages
+no_automatic_reboots
 step 'user and directories'
 create_account redis-ha-proxy
 install_directory "$configuration" 750 root:redis-ha-proxy

@@ -297,6 +297,7 @@ step 'root file system'
 grow_root
 step 'packages'
 install_packages_stopped
+no_automatic_reboots
 upgrade_redis
 step 'accounts, directories and configuration files'
 create_account redis-ha redis

@@ -69,6 +69,28 @@ bytes_behind() {
   echo $((${sent:-0} - ${offset:-0}))
 }
 
+# Bytes that a replica may be behind and still be called in step.
+most_behind=4194304
+
+# keeps_step NODE: whether a node is the master or follows it closely, and its Sentinel names it; otherwise the obstacle. After observe.
+keeps_step() {
+  local behind
+  if [ -z "${role[$1]}" ]; then
+    obstacle="$1 does not answer"
+  elif [ "${named[$1]}" != "${address_of[$master]}" ] || [ "${flags[$1]}" != master ]; then
+    obstacle="the Sentinel on $1 does not see $master as a healthy master: ${named[$1]:-no answer} ${flags[$1]}"
+  elif [ "$1" = "$master" ]; then
+    return 0
+  elif [ "${follows[$1]}" != "${address_of[$master]}" ] || [ "${link[$1]}" != up ] || [ "$(replica_field "$1" state)" != online ]; then
+    obstacle="$1 does not follow $master (its link is ${link[$1]:-down})"
+  else
+    behind=$(bytes_behind "$1")
+    if ((behind <= most_behind)); then return 0; fi
+    obstacle="$1 is $behind bytes behind $master"
+  fi
+  return 1
+}
+
 # known_priority SENTINEL NODE
 known_priority() {
   on "$1" 26379 SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" |

@@ -51,8 +51,6 @@ root=${REDIS_HA_ROOT:-}
 . "$root/usr/local/libexec/redis-ha/cluster.sh"
 
 [ -r "$root/etc/redis-ha/operator.password" ] || { echo 'redis-ha-switchover: run it as root' >&2 && exit 2; }
-# Bytes that the target may be behind: the writes are paused until it has them.
-readonly most_behind=4194304
 # A replica acknowledges every second.
 readonly most_lag=2
 # Seconds: until the Sentinels know the priority (they ask every 10 s), until they agree, until all nodes follow.

@@ -10,8 +10,6 @@ step=$1 name=$2 limit=$3 target=$4 shape=$5 ocpus=$6 memory=$7 fault_domain=$8
 root=${REDIS_HA_ROOT:-}
 export PATH=$root/usr/local/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 library=$root/usr/local/libexec/redis-ha
-# Bytes that a replica may be behind and still be called in step.
-readonly most_behind=4194304
 # Seconds after which a proxy serves again when its machine was not restarted after all, because OCI had no room for it.
 readonly restart_limit=600
 
@@ -42,24 +40,10 @@ as_wanted() {
 
 # in_step EXCEPT: whether all nodes but one follow the one master closely and all their Sentinels name it; otherwise the obstacle.
 in_step() {
-  local node behind
+  local node
   observe || return 1
   for node in "${names[@]}"; do
-    if [ "$node" = "$1" ]; then continue; fi
-    if [ -z "${role[$node]}" ]; then
-      obstacle="$node does not answer"
-    elif [ "${named[$node]}" != "${address_of[$master]}" ] || [ "${flags[$node]}" != master ]; then
-      obstacle="the Sentinel on $node does not see $master as a healthy master: ${named[$node]:-no answer} ${flags[$node]}"
-    elif [ "$node" = "$master" ]; then
-      continue
-    elif [ "${follows[$node]}" != "${address_of[$master]}" ] || [ "${link[$node]}" != up ] || [ "$(replica_field "$node" state)" != online ]; then
-      obstacle="$node does not follow $master (its link is ${link[$node]:-down})"
-    else
-      behind=$(bytes_behind "$node")
-      if ((behind <= most_behind)); then continue; fi
-      obstacle="$node is $behind bytes behind $master"
-    fi
-    return 1
+    if [ "$node" != "$1" ]; then keeps_step "$node" || return 1; fi
   done
 }
 

@@ -1,0 +1,72 @@
+// What is judged of a change, and how its row comes into the document.
+
+using RedisHaLab.DayTwo;
+using RedisHaLab.Load;
+using Xunit;
+
+namespace RedisHaLab.Tests.DayTwo;
+
+public sealed class RowTests
+{
+    private static readonly Change Switchover = Changes.All.Single(change => change.Name == "switchover");
+    private static readonly Change Resize = Changes.All.Single(change => change.Name == "resize");
+
+    [Theory]
+    [InlineData(0, 0, 0, 1200, 2, null)]
+    [InlineData(1, 0, 0, 1200, 2, "1 acknowledged writes lost, 0 numbers given twice, 0 stale reads; 0 of each expected")]
+    [InlineData(0, 1, 0, 1200, 2, "0 acknowledged writes lost, 1 numbers given twice, 0 stale reads; 0 of each expected")]
+    [InlineData(0, 0, 2, 1200, 2, "2 commands failed even with one retry (2 reset); 0 expected")]
+    [InlineData(0, 0, 0, 1201, 2, "no write was acknowledged for 1201 ms; at most 1200 ms expected")]
+    [InlineData(0, 0, 0, 1200, 1, "only 1 nodes were in step for more than a second; at least 2 expected")]
+    public void Each_bar_is_held(int lost, int twice, int failed, int gap, int inStep, string? broken)
+        => Assert.Equal(broken is null ? [] : [broken], Of(Resize, Load(lost, twice, failed, gap), inStep).Broken);
+
+    [Fact]
+    public void A_planned_switchover_has_a_shorter_one()
+    {
+        Assert.Empty(Of(Switchover, Load(0, 0, 0, 300), 2).Broken);
+        Assert.Equal(["no write was acknowledged for 301 ms; at most 300 ms expected"], Of(Switchover, Load(0, 0, 0, 301), 2).Broken);
+    }
+
+    [Fact]
+    public void A_row_takes_the_place_of_the_one_of_its_change_and_others_stay_in_their_order()
+    {
+        const string Empty = "before\n<!-- day2 -->\n<!-- /day2 -->\nafter\n";
+        var resize = Table.Merge(Empty, [Of(Resize, Load(0, 0, 0, 500), 2)]);
+        var both = Table.Merge(resize, [Of(Switchover, Load(0, 0, 0, 100), 3)]);
+        Assert.Equal(
+            "before\n<!-- day2 -->\n"
+                + "| change | time | failed without retry | failed with one retry | lost writes | longest gap | one client's longest wait | fewest nodes in step |\n|---|---|---|---|---|---|---|---|\n"
+                + $"| {Switchover.What} | 12 s | 3 of 1000 | 0 | 0 | 100 ms | 40 ms | 3 |\n| {Resize.What} | 12 s | 3 of 1000 | 0 | 0 | 500 ms | 40 ms | 2 |\n<!-- /day2 -->\nafter\n",
+            both);
+        Assert.Contains("| 700 ms |", Table.Merge(both, [Of(Resize, Load(0, 0, 0, 700), 2)]), StringComparison.Ordinal);
+        Assert.DoesNotContain("| 500 ms |", Table.Merge(both, [Of(Resize, Load(0, 0, 0, 700), 2)]), StringComparison.Ordinal);
+        Assert.Throws<FormatException>(() => Table.Merge("no place\n", []));
+    }
+
+    [Fact]
+    public void Names_and_texts_tell_changes_apart()
+    {
+        Assert.Equal(Changes.All.Length, Changes.All.Select(change => change.Name).Distinct().Count());
+        Assert.Equal(Changes.All.Length, Changes.All.Select(change => change.What).Distinct().Count());
+        Assert.All(Changes.All, change => Assert.DoesNotContain("|", change.What, StringComparison.Ordinal));
+    }
+
+    private static Row Of(Change change, LoadReport load, int inStep) => Row.Of(change, change.What, 12.34, load, inStep, change.LeastInStep, []);
+
+    private static LoadReport Load(int lost, int countedTwice, int failedTwice, int gap) => new()
+    {
+        Seconds = 15,
+        Commands = 1000,
+        AcknowledgedWrites = 700,
+        Failed = new Dictionary<string, int> { ["reset"] = 3 },
+        FailedWithRetry = failedTwice == 0 ? new Dictionary<string, int>() : new Dictionary<string, int> { ["reset"] = failedTwice },
+        Interruptions = [],
+        LongestGapMilliseconds = gap,
+        LongestClientGapMilliseconds = 40,
+        LostWrites = lost,
+        Lost = [],
+        CountedTwice = countedTwice,
+        StaleReads = 0,
+    };
+}

@@ -1,0 +1,146 @@
+// `lab day2`: makes each planned change while clients write and read, and judges what it cost them; exit code 0 only when all bars hold.
+
+using System.CommandLine;
+using System.Text.Json;
+using RedisHaLab.Cluster;
+using RedisHaLab.DayTwo;
+using RedisHaLab.Host;
+using RedisHaLab.Instance;
+using RedisHaLab.State;
+using RedisHaProcesses;
+
+namespace RedisHaLab.Commands;
+
+/// <summary>day2.</summary>
+internal static class DayTwoCommand
+{
+    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+    private static readonly string Document = Path.Combine(Repository.Root, "docs", "day2.md");
+
+    /// <summary>day2 [--only NAME]... [--nodes N] [--with-dead-node | --kill N] [--write] [--json].</summary>
+    public static Command Create(Option<bool> json)
+    {
+        var names = string.Join(", ", Changes.All.Select(change => change.Name));
+        var only = new Option<string[]>("--only")
+        {
+            Description = $"A change to make; may be repeated, or several with commas. Default: all of them, which takes about half an hour: {names}",
+            DefaultValueFactory = _ => [],
+        };
+        var nodes = new Option<int>("--nodes") { Description = "Redis nodes of a lab that is not up yet: 3 or 5", DefaultValueFactory = _ => 3 };
+        var dead = new Option<bool>("--with-dead-node") { Description = "Make each change while another node is dead: it succeeds, or is refused with a reason, and succeeds afterwards" };
+        var kill = new Option<int>("--kill") { Description = "Make each change so many times, killed at moments spread over its duration, and go on" };
+        var write = new Option<bool>("--write") { Description = "Put the rows into docs/day2.md" };
+        var command = new Command("day2", Verbs.All["day2"]) { only, nodes, dead, kill, write, json };
+        only.Validators.Add(result =>
+        {
+            foreach (var name in Names(result.GetValueOrDefault<string[]>()).Where(name => Changes.All.All(change => change.Name != name)))
+            {
+                result.AddError($"--only: \"{name}\" is not a change; the changes are: {names}");
+            }
+        });
+        nodes.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is not (3 or 5))
+            {
+                result.AddError($"--nodes: 3 or 5, such as --nodes 5; not {result.GetValueOrDefault<int>()}");
+            }
+        });
+        kill.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 100)
+            {
+                result.AddError($"--kill: a number of times from 1 to 100, such as --kill 10; not {result.GetValueOrDefault<int>()}");
+            }
+        });
+        command.Validators.Add(result =>
+        {
+            if ((result.GetValue(dead) || result.GetValue(kill) > 0) && result.GetValue(write))
+            {
+                result.AddError("--write: the table in the document is of changes without faults; leave out --with-dead-node and --kill");
+            }
+
+            if (result.GetValue(dead) && result.GetValue(kill) > 0)
+            {
+                result.AddError("--with-dead-node and --kill exclude each other");
+            }
+        });
+        command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
+        {
+            await Preflight.RequireKernelAsync();
+            var chosen = Names(parsed.GetValue(only)).ToHashSet();
+            var changes = Changes.All.Where(change => chosen.Count == 0 || chosen.Contains(change.Name)).ToList();
+            var progress = new Progress(Console.Error);
+            var rows = await RunAsync(paths, progress, parsed.GetValue(nodes), changes, parsed.GetValue(dead), parsed.GetValue(kill));
+            if (parsed.GetValue(write))
+            {
+                await File.WriteAllTextAsync(Document, Table.Merge(await File.ReadAllTextAsync(Document), rows.Where(row => row.Broken.Count == 0)));
+            }
+
+            if (parsed.GetValue(json))
+            {
+                Console.WriteLine(JsonSerializer.Serialize(new { passed = rows.All(row => row.Broken.Count == 0), rows }, Format));
+            }
+            else
+            {
+                Show(rows);
+            }
+
+            return rows.All(row => row.Broken.Count == 0) ? 0 : LabException.Failed;
+        }));
+        return command;
+    }
+
+    private static IEnumerable<string> Names(string[]? given) =>
+        (given ?? []).SelectMany(part => part.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+
+    private static async Task<List<Row>> RunAsync(LabPaths paths, Progress progress, int nodes, List<Change> changes, bool dead, int kill)
+    {
+        if (StateStore.Exists(paths) && !Stack.IsKnown(paths))
+        {
+            throw new LabException($"The lab \"{paths.Name}\" was not made by `day2`, which has to know its settings: take it down first, or use another "
+                + "name (--name NAME).", LabException.Unusable);
+        }
+
+        var stack = new Stack(paths, progress, nodes);
+        await Changes.MadeAsync(stack, Changes.Up(stack, stack.Settings));
+        var rows = new List<Row>();
+        foreach (var change in changes)
+        {
+            try
+            {
+                var measurement = new Measurement(stack);
+                if (kill == 0)
+                {
+                    rows.Add(dead ? await measurement.WithDeadNodeAsync(change) : await measurement.PlainAsync(change));
+                    continue;
+                }
+
+                // Its own duration says where the moments are.
+                var whole = await measurement.PlainAsync(change);
+                rows.Add(whole);
+                for (var number = 1; number <= kill; number++)
+                {
+                    rows.Add(await measurement.KilledAsync(change, TimeSpan.FromSeconds(whole.Seconds * (number - 0.5 + (Random.Shared.NextDouble() / 2) - 0.25) / kill)));
+                }
+            }
+            catch (Exception e) when (e is CheckFailedException or LabException)
+            {
+                rows.Add(Row.Failed(change, e.Message));
+                progress.Say($"{change.Name}: {e.Message}");
+            }
+        }
+
+        return rows;
+    }
+
+    private static void Show(List<Row> rows)
+    {
+        Console.WriteLine();
+        foreach (var row in rows)
+        {
+            Console.WriteLine($"{(row.Broken.Count == 0 ? "ok    " : "FAILED")}  {row.What}\n        {row}{(row.Note is null ? "" : "\n        " + row.Note)}");
+        }
+
+        Console.WriteLine($"{rows.Count(row => row.Broken.Count == 0)} of {rows.Count} are as they must be");
+    }
+}

@@ -1,0 +1,213 @@
+// All changes that are measured, in the order of the table.
+
+using System.Collections.Immutable;
+using System.Text.Json;
+using RedisHaLab.Cluster;
+using RedisHaLab.Host;
+using RedisHaLab.Machines;
+
+namespace RedisHaLab.DayTwo;
+
+/// <summary>The changes.</summary>
+internal static class Changes
+{
+    // Where a node goes that gets another address.
+    private const int SpareAddress = 139;
+
+    private static readonly string[] RedisPackages = ["redis-server", "redis-sentinel", "redis-tools"];
+
+    /// <summary>All of them.</summary>
+    public static ImmutableArray<Change> All { get; } =
+    [
+        new("live-setting", "A setting that Redis takes live (`slowlog-max-len`)")
+        {
+            Order = stack => Overrides(stack, stack.Number("redisOverrides", "slowlog-max-len ") + 128, stack.Number("redisOverrides", "io-threads ")),
+        },
+        new("restart-setting", "A setting that restarts Redis (`io-threads`)")
+        {
+            Order = stack => Overrides(stack, stack.Number("redisOverrides", "slowlog-max-len "), stack.Number("redisOverrides", "io-threads ") == 2 ? 3 : 2),
+        },
+        new("redis-upgrade", "A newer package of Redis (`redisUpgrade`)")
+        {
+            Prepare = OfferNewerRedisAsync,
+            Order = stack => Up(stack, stack.Settings.SetItem("redisUpgrade", Upgrade(stack))),
+            Prove = stack => OnEachNodeAsync(stack, "dpkg-query -W -f '${Version}' redis-server", version => version.EndsWith("+" + stack.Settings["redisUpgrade"], StringComparison.Ordinal)),
+        },
+        new("proxy-build", "Another build of the proxy") { Order = AnotherProxy },
+        new("passwords-both", "New passwords, first run: old and new are valid")
+        {
+            Order = stack => Passwords(stack, both: true),
+        },
+        new("passwords-new", "New passwords, second run: only the new ones are")
+        {
+            Prepare = async stack =>
+            {
+                if (!stack.Settings.GetValueOrDefault("passwordVersions", "").Contains(',', StringComparison.Ordinal))
+                {
+                    await MadeAsync(stack, Passwords(stack, both: true));
+                }
+            },
+            Order = stack => Passwords(stack, both: false),
+        },
+        new("switchover", "A planned switchover (`scripts/switchover`)")
+        {
+            LongestGap = 300,
+            Order = stack => new Order(Operation.Script(stack.Paths, "switchover"), stack.Settings),
+        },
+        new("resize", "Another size for all Redis nodes (`redisMemoryGb`)")
+        {
+            Order = stack => Up(stack, stack.Settings.SetItem("redisMemoryGb", stack.Number("redisMemoryGb") == 9 ? "10" : "9")),
+        },
+        new("replace", "Another address for a node: another machine takes its place")
+        {
+            Involves = _ => ["redis2"],
+            Order = stack => Up(stack, stack.With("redisAddresses",
+                stack.Addresses("redisAddresses").SetItem(1, stack.Addresses("redisAddresses")[1] == SpareAddress ? 132 : SpareAddress))),
+        },
+        new("rebuild", "A node that lost its machine and its data")
+        {
+            Involves = stack => [stack.Redis[^1]],
+            Prepare = stack => MasterIsNotAsync(stack, stack.Redis[^1]),
+            Begin = stack => stack.InLabAsync(async lab =>
+            {
+                await lab.CutPowerAsync(stack.Redis[^1]);
+                await lab.RemoveMachineAsync(stack.Redis[^1]);
+            }),
+            Order = stack => Up(stack, stack.Settings),
+        },
+        new("nodes-added", "Two nodes more")
+        {
+            Prepare = stack => CountAsync(stack, "redisAddresses", 131, more: false),
+            Order = stack => Up(stack, stack.With("redisAddresses", More(stack, "redisAddresses", 131, 2))),
+        },
+        new("nodes-removed", "Two nodes less, one of them the master")
+        {
+            Involves = stack => [stack.Redis[^2], stack.Redis[^1]],
+            Prepare = async stack =>
+            {
+                await CountAsync(stack, "redisAddresses", 131, more: true);
+                await MadeAsync(stack, new Order(Operation.Script(stack.Paths, "switchover", stack.Redis[^1]), stack.Settings));
+            },
+            Order = stack => Up(stack, stack.With("redisAddresses", stack.Addresses("redisAddresses")[..^2])),
+        },
+        new("dead-removed", "Two nodes less, one of them dead")
+        {
+            Involves = stack => [stack.Redis[^2], stack.Redis[^1]],
+            Prepare = async stack =>
+            {
+                await CountAsync(stack, "redisAddresses", 131, more: true);
+                await MasterIsNotAsync(stack, stack.Redis[^1]);
+            },
+            Begin = stack => stack.InLabAsync(lab => lab.CutPowerAsync(stack.Redis[^1])),
+            Order = stack => Up(stack, stack.With("redisAddresses", stack.Addresses("redisAddresses")[..^2])),
+        },
+        new("proxy-added", "One proxy more")
+        {
+            Prepare = stack => CountAsync(stack, "proxyAddresses", 141, more: false),
+            Order = stack => Up(stack, MoreProxies(stack)),
+        },
+        new("proxy-removed", "One proxy less, with sessions")
+        {
+            Prepare = stack => CountAsync(stack, "proxyAddresses", 141, more: true),
+            Order = stack => Up(stack, stack.With("proxyAddresses", stack.Addresses("proxyAddresses")[..^1])),
+        },
+        new("reboots", "All machines reboot, one by one (`scripts/reboot-roll`)")
+        {
+            Order = stack => new Order(Operation.Script(stack.Paths, "reboot-roll"), stack.Settings),
+        },
+    ];
+
+    /// <summary>What `up` has to be told.</summary>
+    public static Order Up(Stack stack, ImmutableSortedDictionary<string, string> settings) =>
+        new(Operation.Lab(stack.Paths, ["up", .. settings.SelectMany(pair => new[] { "--set", $"{pair.Key}={pair.Value}" })]), settings);
+
+    /// <summary>Runs a command that has to succeed, and keeps its settings.</summary>
+    /// <exception cref="LabException">It failed.</exception>
+    public static async Task MadeAsync(Stack stack, Order order)
+    {
+        var ended = await Operation.RunAsync(order.Command, Console.Error.WriteLine);
+        if (ended.ExitCode != 0)
+        {
+            throw new LabException($"what the change begins with could not be made: {string.Join(Environment.NewLine, ended.Said.TakeLast(5))}");
+        }
+
+        stack.Keep(order.Settings);
+    }
+
+    private static Order Overrides(Stack stack, int slow, int threads)
+    {
+        string[] lines = [.. slow > 0 ? new[] { $"slowlog-max-len {slow}" } : [], .. threads > 0 ? new[] { $"io-threads {threads}" } : []];
+        return Up(stack, stack.Settings.SetItem("redisOverrides", JsonSerializer.Serialize(lines)));
+    }
+
+    private static Order Passwords(Stack stack, bool both)
+    {
+        var newest = JsonSerializer.Deserialize<int[]>(stack.Settings.GetValueOrDefault("passwordVersions", "[1]"))![^1];
+        var versions = both ? new[] { newest, newest + 1 } : [newest];
+        return Up(stack, stack.Settings.SetItem("passwordVersions", JsonSerializer.Serialize(versions)));
+    }
+
+    private static string Upgrade(Stack stack) => $"day2.{stack.Number("redisUpgrade", "day2.") + 1}";
+
+    private static Task OfferNewerRedisAsync(Stack stack) => stack.Progress.StepAsync("packaging a newer Redis", async () =>
+    {
+        var image = await RootImage.EnsureAsync(stack.Progress);
+        await PackageRepository.RaiseAsync(image.PackagesDirectory, stack.Paths.PackagesDirectory, RedisPackages, "+" + Upgrade(stack));
+    });
+
+    // Other bytes that do the same: a program of one file does not mind what follows it.
+    private static Order AnotherProxy(Stack stack)
+    {
+        using var lab = stack.Open();
+        var published = Path.Combine(stack.Paths.ObjectsDirectory, lab.State.Objects.Single().FileName);
+        var folder = Directory.CreateDirectory(Path.Combine(stack.Paths.StateDirectory, "proxy", Guid.NewGuid().ToString("n")[..8])).FullName;
+        var file = Path.Combine(folder, "redis-ha-proxy");
+        File.Copy(published, file);
+        File.AppendAllText(file, "\n");
+        return Up(stack, stack.Settings.SetItem("proxyBundlePath", file));
+    }
+
+    // Each proxy may bring all of its clients to the master.
+    private static ImmutableSortedDictionary<string, string> MoreProxies(Stack stack) =>
+        stack.With("proxyAddresses", More(stack, "proxyAddresses", 141, 1)).SetItem("redisMaxClients", "30200");
+
+    private static IEnumerable<int> More(Stack stack, string setting, int first, int count)
+    {
+        var now = stack.Addresses(setting);
+        return now.Concat(Enumerable.Range(first, 8).Except(now).Take(count));
+    }
+
+    // The number of machines from which it can grow (or shrink).
+    private static async Task CountAsync(Stack stack, string setting, int first, bool more)
+    {
+        var (step, now) = (setting == "proxyAddresses" ? 1 : 2, stack.Addresses(setting));
+        var low = setting == "proxyAddresses" ? 2 : 3;
+        if (more && now.Length < low + step)
+        {
+            await MadeAsync(stack, Up(stack, setting == "proxyAddresses" ? MoreProxies(stack) : stack.With(setting, More(stack, setting, first, step))));
+        }
+        else if (!more && now.Length > low + step)
+        {
+            await MadeAsync(stack, Up(stack, stack.With(setting, now[..^step])));
+        }
+    }
+
+    private static async Task MasterIsNotAsync(Stack stack, string node)
+    {
+        if (await stack.MasterAsync() == node)
+        {
+            await MadeAsync(stack, new Order(Operation.Script(stack.Paths, "switchover", stack.Redis[0]), stack.Settings));
+        }
+    }
+
+    private static async Task OnEachNodeAsync(Stack stack, string line, Func<string, bool> isRight)
+    {
+        using var lab = stack.Open();
+        var cluster = new ClusterView(lab);
+        foreach (var node in cluster.Redis)
+        {
+            var said = (await cluster.ShellAsync(node.Name, line)).Output.Trim();
+            CheckList.Require(isRight(said), $"{node.Name}: `{line}` says {said}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+// Makes a change while clients write and read, and measures what they notice: as it is meant, while another node is dead, or killed half-way.
+
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Globalization;
+using RedisHaLab.Cluster;
+using RedisHaLab.Load;
+using RedisHaLab.Machines;
+using RedisHaProcesses;
+
+namespace RedisHaLab.DayTwo;
+
+/// <summary>Measures changes on a stack.</summary>
+internal sealed class Measurement(Stack stack)
+{
+    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Report = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
+
+    private readonly List<string> _wrong = [];
+
+    /// <summary>As it is meant.</summary>
+    public Task<Row> PlainAsync(Change change) => RowAsync(change, change.What, change.LeastInStep, async order =>
+    {
+        var ended = await RunAsync(order);
+        Require(ended.ExitCode == 0, $"it ended with exit code {ended.ExitCode}: {string.Join(" / ", ended.Said.TakeLast(3))}");
+        return null;
+    });
+
+    /// <summary>While another node is dead: it is made, or refused with a reason; and made when the node is back.</summary>
+    public async Task<Row> WithDeadNodeAsync(Change change)
+    {
+        await change.Prepare(stack);
+        var master = await stack.MasterAsync();
+        var dead = stack.Redis.Except(change.Involves(stack)).Except([master]).LastOrDefault() ?? stack.Redis.Except(change.Involves(stack)).Last();
+        await stack.InLabAsync(lab => lab.CutPowerAsync(dead));
+        stack.Progress.Say($"{dead} is dead");
+        return await RowAsync(change, $"{change.What}, while {dead} is dead", leastAllowed: 1, async order =>
+        {
+            var first = await RunAsync(LeavingOff(order));
+            var reason = string.Join(" ", first.Said.TakeLast(12));
+            Require(first.ExitCode == 0 || reason.Contains(dead, StringComparison.Ordinal), $"it was refused, and what it said does not name {dead}: {reason}");
+            var note = string.Create(CultureInfo.InvariantCulture,
+                $"{(first.ExitCode == 0 ? "made" : "refused")} after {first.Duration.TotalSeconds:0} s: {Why(first)}");
+            await stack.InLabAsync(async lab =>
+            {
+                await lab.StartMachineAsync(dead);
+                await Eventually.HoldsWithinAsync(() => lab.Machine(dead).Phase() == MachinePhase.Ready, BootLimit, TimeSpan.FromMilliseconds(200));
+            });
+            using (var lab = stack.Open())
+            {
+                await new Whole(new ClusterView(lab)).RolesAsync();
+            }
+
+            var second = await RunAsync(order);
+            Require(second.ExitCode == 0, $"with {dead} back it ended with exit code {second.ExitCode}: {Why(second)}");
+            return note;
+        });
+    }
+
+    /// <summary>Killed so long after its start; then once more, to its end.</summary>
+    public Task<Row> KilledAsync(Change change, TimeSpan after) =>
+        RowAsync(change, string.Create(CultureInfo.InvariantCulture, $"{change.What}, killed after {after.TotalSeconds:0.0} s"), change.LeastInStep, async order =>
+        {
+            var first = await RunAsync(order, after);
+            var note = first.ExitCode == 0 ? $"ended before: {first.Last.Trim()}" : $"killed after: {first.Last.Trim()}";
+            await Task.Delay(Calm);
+            var second = await RunAsync(order);
+            Require(second.ExitCode == 0, $"run again it ended with exit code {second.ExitCode}: {Why(second)}");
+            return note;
+        });
+
+    private async Task<Row> RowAsync(Change change, string what, int leastAllowed, Func<Order, Task<string?>> make)
+    {
+        _wrong.Clear();
+        await change.Prepare(stack);
+        var order = change.Order(stack);
+        using var lab = stack.Open();
+        var cluster = new ClusterView(lab);
+        stack.Progress.Say($"{what}: the clients begin");
+        await using var clients = await LoadClients.StartAsync(cluster);
+        await using var steps = StepWatch.Start(cluster);
+        var since = clients.Now;
+        using var progress = new Timer(_ => stack.Progress.Say($"{change.Name}: {clients.Journal.Count} commands so far"), null, Report, Report);
+        await change.Begin(stack);
+        var clock = Stopwatch.StartNew();
+        var note = await make(order);
+        var seconds = clock.Elapsed.TotalSeconds;
+        await Task.Delay(Calm);
+        await progress.DisposeAsync();
+        var load = await clients.FinishAsync(since);
+        await steps.StopAsync();
+        if (_wrong.Count == 0)
+        {
+            stack.Keep(order.Settings);
+            await CheckAsync(() => change.Prove(stack));
+        }
+
+        await WholeAsync();
+        var row = Row.Of(change, what, seconds, load, steps.Least, leastAllowed, _wrong.ToImmutableArray()) with { Note = note };
+        stack.Progress.Say(row.ToString());
+        foreach (var gap in load.Interruptions)
+        {
+            stack.Progress.Say(string.Create(CultureInfo.InvariantCulture, $"{change.Name}: no write for {gap.Milliseconds:0} ms at {gap.AtSeconds:0.0} s"));
+        }
+
+        return row;
+    }
+
+    // One master, all follow, no Sentinel is forgotten, and nothing that a change sets for its own time is left.
+    private async Task WholeAsync()
+    {
+        using var lab = stack.Open();
+        var whole = new Whole(new ClusterView(lab));
+        await CheckAsync(whole.RolesAsync);
+        await CheckAsync(whole.SentinelsAsync);
+        await CheckAsync(whole.NothingLeftBehindAsync);
+    }
+
+    private async Task CheckAsync(Func<Task> check)
+    {
+        try
+        {
+            await check();
+        }
+        catch (Exception e) when (e is CheckFailedException or Host.LabException || ClusterView.IsRefusal(e))
+        {
+            _wrong.Add(e.Message);
+        }
+    }
+
+    private void Require(bool holds, string otherwise)
+    {
+        if (!holds)
+        {
+            _wrong.Add(otherwise);
+        }
+    }
+
+    private Task<Ended> RunAsync(Order order, TimeSpan? killAfter = null) => Operation.RunAsync(order.Command, line => stack.Progress.Say("  " + line), killAfter);
+
+    private static Order LeavingOff(Order order) => order.Command.Contains("up") ? order with { Command = [.. order.Command, "--leave-off"] } : order;
+
+    private static string Why(Ended ended) => string.Join(" ", ended.Said.Where(line => line.Trim().Length > 0).TakeLast(ended.ExitCode == 0 ? 1 : 3).Select(line => line.Trim()));
+}
