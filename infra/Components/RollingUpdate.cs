@@ -63,7 +63,8 @@ public sealed class RollingUpdate : ComponentResource
             ? Order(nodes.Length).Select(index => nodes[index].Name).LastOrDefault(other => other != name && _plan[other].Change == MachineChange.Restart)
             : _done[0].Name;
         // One that is replaced may be dead, which may be why; any other node can see to it that the rest is in step, and switch over.
-        PlannedMachine at = machine.Change == MachineChange.Replace ? nodes.Select(node => _plan[node.Name]).FirstOrDefault(other => other != machine, machine) : machine;
+        PlannedMachine at = machine.Change == MachineChange.Replace
+            ? nodes.Select(node => _plan[node.Name]).FirstOrDefault(other => other != machine, machine) : machine;
         LetGo(machine, at.Present, target ?? string.Empty, _done.IsEmpty ? BeforehandSeconds : CommandChain.WaitSeconds);
         _done = _done.Insert(0, machine.Present);
         return _chain.Before;

@@ -53,7 +53,8 @@ public sealed record MachinePlan
 
     private readonly ImmutableHashSet<string> _new;
 
-    private MachinePlan(ImmutableDictionary<string, PlannedMachine> machines, ImmutableArray<string> waiting, ImmutableHashSet<string> added, ImmutableArray<PlannedMachine> leaving)
+    private MachinePlan(
+        ImmutableDictionary<string, PlannedMachine> machines, ImmutableArray<string> waiting, ImmutableHashSet<string> added, ImmutableArray<PlannedMachine> leaving)
     {
         _machines = machines;
         Waiting = waiting;

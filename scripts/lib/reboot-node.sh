@@ -56,7 +56,8 @@ enough() {
   least=$(number "$(on "$master" 6379 CONFIG GET min-replicas-to-write | sed -n 2p)")
   if ((${least:-1} < 1)); then least=1; fi
   if ((others * 2 <= ${#names[@]} || others - 1 < ${least:-1})); then
-    obstacle="without $1, $others of ${#names[@]} nodes would be left${silent:+ ($silent does not answer)}; a failover needs $((${#names[@]} / 2 + 1)), writes need $((${least:-1} + 1))"
+    obstacle="without $1, $others of ${#names[@]} nodes would be left${silent:+ ($silent does not answer)};"
+    obstacle+=" a failover needs $((${#names[@]} / 2 + 1)), writes need $((${least:-1} + 1))"
     return 1
   fi
 }

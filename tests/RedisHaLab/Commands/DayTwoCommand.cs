@@ -5,7 +5,6 @@ using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.DayTwo;
 using RedisHaLab.Host;
-using RedisHaLab.Instance;
 using RedisHaLab.State;
 using RedisHaProcesses;
 
@@ -27,7 +26,10 @@ internal static class DayTwoCommand
             DefaultValueFactory = _ => [],
         };
         var nodes = new Option<int>("--nodes") { Description = "Redis nodes of a lab that is not up yet: 3 or 5", DefaultValueFactory = _ => 3 };
-        var dead = new Option<bool>("--with-dead-node") { Description = "Make each change while another node is dead: it succeeds, or is refused with a reason, and succeeds afterwards" };
+        var dead = new Option<bool>("--with-dead-node")
+        {
+            Description = "Make each change while another node is dead: it succeeds, or is refused with a reason, and succeeds afterwards",
+        };
         var kill = new Option<int>("--kill") { Description = "Make each change so many times, killed at moments spread over its duration, and go on" };
         var write = new Option<bool>("--write") { Description = "Put the rows into docs/day2.md" };
         var command = new Command("day2", Verbs.All["day2"]) { only, nodes, dead, kill, write, json };
@@ -70,12 +72,16 @@ internal static class DayTwoCommand
             var chosen = Names(parsed.GetValue(only)).ToHashSet();
             var changes = Changes.All.Where(change => chosen.Count == 0 || chosen.Contains(change.Name)).ToList();
             var progress = new Progress(Console.Error);
-            var rows = await RunAsync(paths, progress, parsed.GetValue(nodes), changes, parsed.GetValue(dead), parsed.GetValue(kill));
-            if (parsed.GetValue(write))
+            var rows = new List<Row>();
+            await RunAsync(paths, progress, parsed.GetValue(nodes), changes, parsed.GetValue(dead), parsed.GetValue(kill), row =>
             {
-                await File.WriteAllTextAsync(Document, Table.Merge(await File.ReadAllTextAsync(Document), rows.Where(row => row.Broken.Count == 0)));
-            }
-
+                rows.Add(row);
+                // At once: what was measured stays, whatever becomes of the rest.
+                if (parsed.GetValue(write) && row.Broken.Count == 0)
+                {
+                    File.WriteAllText(Document, Table.Merge(File.ReadAllText(Document), [row]));
+                }
+            });
             if (parsed.GetValue(json))
             {
                 Console.WriteLine(JsonSerializer.Serialize(new { passed = rows.All(row => row.Broken.Count == 0), rows }, Format));
@@ -93,7 +99,7 @@ internal static class DayTwoCommand
     private static IEnumerable<string> Names(string[]? given) =>
         (given ?? []).SelectMany(part => part.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
-    private static async Task<List<Row>> RunAsync(LabPaths paths, Progress progress, int nodes, List<Change> changes, bool dead, int kill)
+    private static async Task RunAsync(LabPaths paths, Progress progress, int nodes, List<Change> changes, bool dead, int kill, Action<Row> measured)
     {
         if (StateStore.Exists(paths) && !Stack.IsKnown(paths))
         {
@@ -103,34 +109,38 @@ internal static class DayTwoCommand
 
         var stack = new Stack(paths, progress, nodes);
         await Changes.MadeAsync(stack, Changes.Up(stack, stack.Settings));
-        var rows = new List<Row>();
         foreach (var change in changes)
         {
+            if (dead && change.LosesNode && stack.Redis.Count < 5)
+            {
+                progress.Say($"{change.Name}: left out, since it loses a node and three bear the loss of one; --nodes 5");
+                continue;
+            }
+
             try
             {
                 var measurement = new Measurement(stack);
                 if (kill == 0)
                 {
-                    rows.Add(dead ? await measurement.WithDeadNodeAsync(change) : await measurement.PlainAsync(change));
+                    measured(dead ? await measurement.WithDeadNodeAsync(change) : await measurement.PlainAsync(change));
                     continue;
                 }
 
                 // Its own duration says where the moments are.
                 var whole = await measurement.PlainAsync(change);
-                rows.Add(whole);
+                measured(whole);
                 for (var number = 1; number <= kill; number++)
                 {
-                    rows.Add(await measurement.KilledAsync(change, TimeSpan.FromSeconds(whole.Seconds * (number - 0.5 + (Random.Shared.NextDouble() / 2) - 0.25) / kill)));
+                    var moment = (number - 0.75 + (Random.Shared.NextDouble() / 2)) / kill;
+                    measured(await measurement.KilledAsync(change, TimeSpan.FromSeconds(whole.Seconds * moment)));
                 }
             }
             catch (Exception e) when (e is CheckFailedException or LabException)
             {
-                rows.Add(Row.Failed(change, e.Message));
+                measured(Row.Failed(change, e.Message));
                 progress.Say($"{change.Name}: {e.Message}");
             }
         }
-
-        return rows;
     }
 
     private static void Show(List<Row> rows)

@@ -38,6 +38,9 @@ internal sealed record Change(string Name, string What)
     /// <summary>Proves that the change was made; throws where it was not.</summary>
     public Func<Stack, Task> Prove { get; init; } = _ => Task.CompletedTask;
 
+    /// <summary>Whether it begins with the loss of a node: with three of them none is left over that could be dead beside it.</summary>
+    public bool LosesNode { get; init; }
+
     /// <summary>Another node than these can be dead meanwhile.</summary>
     public Func<Stack, IReadOnlyCollection<string>> Involves { get; init; } = _ => [];
 }

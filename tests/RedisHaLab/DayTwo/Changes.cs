@@ -31,7 +31,8 @@ internal static class Changes
         {
             Prepare = OfferNewerRedisAsync,
             Order = stack => Up(stack, stack.Settings.SetItem("redisUpgrade", Upgrade(stack))),
-            Prove = stack => OnEachNodeAsync(stack, "dpkg-query -W -f '${Version}' redis-server", version => version.EndsWith("+" + stack.Settings["redisUpgrade"], StringComparison.Ordinal)),
+            Prove = stack => OnEachNodeAsync(stack, "dpkg-query -W -f '${Version}' redis-server",
+                version => version.EndsWith("+" + stack.Settings["redisUpgrade"], StringComparison.Ordinal)),
         },
         new("proxy-build", "Another build of the proxy") { Order = AnotherProxy },
         new("passwords-both", "New passwords, first run: old and new are valid")
@@ -66,6 +67,7 @@ internal static class Changes
         },
         new("rebuild", "A node that lost its machine and its data")
         {
+            LosesNode = true,
             Involves = stack => [stack.Redis[^1]],
             Prepare = stack => MasterIsNotAsync(stack, stack.Redis[^1]),
             Begin = stack => stack.InLabAsync(async lab =>
@@ -92,6 +94,7 @@ internal static class Changes
         },
         new("dead-removed", "Two nodes less, one of them dead")
         {
+            LosesNode = true,
             Involves = stack => [stack.Redis[^2], stack.Redis[^1]],
             Prepare = async stack =>
             {

@@ -17,6 +17,9 @@ internal sealed class Measurement(Stack stack)
     private static readonly TimeSpan Report = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
 
+    // Milliseconds that a busy machine may hold up the program that measures, before that is said.
+    private const double Standstill = 300;
+
     private readonly List<string> _wrong = [];
 
     /// <summary>As it is meant.</summary>
@@ -40,8 +43,7 @@ internal sealed class Measurement(Stack stack)
             var first = await RunAsync(LeavingOff(order));
             var reason = string.Join(" ", first.Said.TakeLast(12));
             Require(first.ExitCode == 0 || reason.Contains(dead, StringComparison.Ordinal), $"it was refused, and what it said does not name {dead}: {reason}");
-            var note = string.Create(CultureInfo.InvariantCulture,
-                $"{(first.ExitCode == 0 ? "made" : "refused")} after {first.Duration.TotalSeconds:0} s: {Why(first)}");
+            var note = Text($"{(first.ExitCode == 0 ? "made" : "refused")} after {first.Duration.TotalSeconds:0} s: {Why(first)}");
             await stack.InLabAsync(async lab =>
             {
                 await lab.StartMachineAsync(dead);
@@ -60,7 +62,7 @@ internal sealed class Measurement(Stack stack)
 
     /// <summary>Killed so long after its start; then once more, to its end.</summary>
     public Task<Row> KilledAsync(Change change, TimeSpan after) =>
-        RowAsync(change, string.Create(CultureInfo.InvariantCulture, $"{change.What}, killed after {after.TotalSeconds:0.0} s"), change.LeastInStep, async order =>
+        RowAsync(change, Text($"{change.What}, killed after {after.TotalSeconds:0.0} s"), change.LeastInStep, async order =>
         {
             var first = await RunAsync(order, after);
             var note = first.ExitCode == 0 ? $"ended before: {first.Last.Trim()}" : $"killed after: {first.Last.Trim()}";
@@ -99,9 +101,14 @@ internal sealed class Measurement(Stack stack)
         await WholeAsync();
         var row = Row.Of(change, what, seconds, load, steps.Least, leastAllowed, _wrong.ToImmutableArray()) with { Note = note };
         stack.Progress.Say(row.ToString());
+        if (steps.LongestStall > Standstill)
+        {
+            stack.Progress.Say(Text($"{change.Name}: this machine was too busy: the program that measures stood still for {steps.LongestStall:0} ms"));
+        }
+
         foreach (var gap in load.Interruptions)
         {
-            stack.Progress.Say(string.Create(CultureInfo.InvariantCulture, $"{change.Name}: no write for {gap.Milliseconds:0} ms at {gap.AtSeconds:0.0} s"));
+            stack.Progress.Say(Text($"{change.Name}: no write for {gap.Milliseconds:0} ms at {gap.AtSeconds:0.0} s"));
         }
 
         return row;
@@ -137,9 +144,13 @@ internal sealed class Measurement(Stack stack)
         }
     }
 
-    private Task<Ended> RunAsync(Order order, TimeSpan? killAfter = null) => Operation.RunAsync(order.Command, line => stack.Progress.Say("  " + line), killAfter);
+    private Task<Ended> RunAsync(Order order, TimeSpan? killAfter = null) =>
+        Operation.RunAsync(order.Command, line => stack.Progress.Say("  " + line), killAfter);
 
     private static Order LeavingOff(Order order) => order.Command.Contains("up") ? order with { Command = [.. order.Command, "--leave-off"] } : order;
 
-    private static string Why(Ended ended) => string.Join(" ", ended.Said.Where(line => line.Trim().Length > 0).TakeLast(ended.ExitCode == 0 ? 1 : 3).Select(line => line.Trim()));
+    private static string Why(Ended ended) =>
+        string.Join(" ", ended.Said.Where(line => line.Trim().Length > 0).TakeLast(ended.ExitCode == 0 ? 1 : 3).Select(line => line.Trim()));
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

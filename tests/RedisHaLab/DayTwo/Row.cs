@@ -64,8 +64,10 @@ internal sealed record Row
             }
         }
 
-        Bar(lost == 0, $"{load.LostWrites} acknowledged writes lost, {load.CountedTwice} numbers given twice, {load.StaleReads} stale reads; 0 of each expected");
-        Bar(twice == 0, $"{twice} commands failed even with one retry ({string.Join(", ", load.FailedWithRetry.Select(kind => $"{kind.Value} {kind.Key}"))}); 0 expected");
+        var kinds = string.Join(", ", load.FailedWithRetry.Select(kind => $"{kind.Value} {kind.Key}"));
+        Bar(lost == 0,
+            $"{load.LostWrites} acknowledged writes lost, {load.CountedTwice} numbers given twice, {load.StaleReads} stale reads; 0 of each expected");
+        Bar(twice == 0, $"{twice} commands failed even with one retry ({kinds}); 0 expected");
         Bar(load.LongestGapMilliseconds <= change.LongestGap,
             $"no write was acknowledged for {load.LongestGapMilliseconds:0} ms; at most {change.LongestGap} ms expected");
         Bar(load.LongestClientGapMilliseconds <= DayTwo.Change.LongestWaitOfOne,
@@ -91,12 +93,21 @@ internal sealed record Row
     /// <summary>A change that could not be measured.</summary>
     public static Row Failed(Change change, string reason) => new()
     {
-        Change = change.Name, What = change.What, Seconds = 0, Commands = 0, FailedOnce = 0, FailedTwice = 0, Lost = 0, LongestGap = 0, LongestWait = 0, LeastInStep = 0,
+        Change = change.Name,
+        What = change.What,
+        Seconds = 0,
+        Commands = 0,
+        FailedOnce = 0,
+        FailedTwice = 0,
+        Lost = 0,
+        LongestGap = 0,
+        LongestWait = 0,
+        LeastInStep = 0,
         Broken = [reason],
     };
 
     /// <summary>The row for people, on one line.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Change}: {Seconds:0} s, {Commands} commands, {FailedOnce} failed without retry, {FailedTwice} with one, {Lost} lost, longest gap {LongestGap:0} ms, one client {LongestWait:0} ms, "
-            + $"fewest in step {LeastInStep}{(Broken.Count == 0 ? "" : "; NOT AS IT MUST BE: " + string.Join("; ", Broken))}");
+        $"{Change}: {Seconds:0} s, {Commands} commands, {FailedOnce} failed without retry, {FailedTwice} with one, {Lost} lost, longest gap {LongestGap:0} ms, "
+            + $"one client {LongestWait:0} ms, fewest in step {LeastInStep}{(Broken.Count == 0 ? "" : "; NOT AS IT MUST BE: " + string.Join("; ", Broken))}");
 }

@@ -1,6 +1,7 @@
 // The lab's stack over its changes: the settings that it has now, kept beside its state, so that each change begins where the last one ended.
 
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Host;
@@ -44,7 +45,7 @@ internal sealed class Stack
 
     /// <summary>Last numbers of the addresses in a setting.</summary>
     public ImmutableArray<int> Addresses(string setting) =>
-        [.. JsonSerializer.Deserialize<string[]>(Settings[setting])!.Select(address => int.Parse(address.Split('.')[3], System.Globalization.CultureInfo.InvariantCulture))];
+        [.. JsonSerializer.Deserialize<string[]>(Settings[setting])!.Select(address => int.Parse(address.Split('.')[3], CultureInfo.InvariantCulture))];
 
     /// <summary>The same settings with another list of addresses.</summary>
     public ImmutableSortedDictionary<string, string> With(string setting, IEnumerable<int> addresses) => Settings.SetItem(setting, List(addresses));
@@ -52,7 +53,7 @@ internal sealed class Stack
     /// <summary>A number in a setting, such as the 2 in "io-threads 2"; 0 where it is not set.</summary>
     public int Number(string setting, string before = "") =>
         Settings.TryGetValue(setting, out var value) && value.IndexOf(before, StringComparison.Ordinal) is >= 0 and var at
-            ? int.Parse(string.Concat(value[(at + before.Length)..].TakeWhile(char.IsAsciiDigit)), System.Globalization.CultureInfo.InvariantCulture) : 0;
+            ? int.Parse(string.Concat(value[(at + before.Length)..].TakeWhile(char.IsAsciiDigit)), CultureInfo.InvariantCulture) : 0;
 
     /// <summary>These settings are in force.</summary>
     public void Keep(ImmutableSortedDictionary<string, string> settings)

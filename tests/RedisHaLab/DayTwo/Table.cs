@@ -43,5 +43,6 @@ internal static class Table
     }
 
     private static string Line(Row row) => string.Create(CultureInfo.InvariantCulture,
-        $"| {row.What} | {row.Seconds:0} s | {row.FailedOnce} of {row.Commands} | {row.FailedTwice} | {row.Lost} | {row.LongestGap:0} ms | {row.LongestWait:0} ms | {row.LeastInStep} |");
+        $"| {row.What} | {row.Seconds:0} s | {row.FailedOnce} of {row.Commands} | {row.FailedTwice} | {row.Lost} | {row.LongestGap:0} ms "
+            + $"| {row.LongestWait:0} ms | {row.LeastInStep} |");
 }

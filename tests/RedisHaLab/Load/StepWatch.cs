@@ -21,12 +21,14 @@ internal sealed class StepWatch : IAsyncDisposable
     private readonly string[] _nodes;
     private readonly long[] _seen;
     private readonly Task[] _watching;
-    private int _least = int.MaxValue;
+    private int _least;
+    private double _stall;
 
     private StepWatch(ClusterView cluster)
     {
         _cluster = cluster;
         _nodes = [.. cluster.Redis.Select(node => node.Name)];
+        _least = _nodes.Length;
         _seen = [.. _nodes.Select(_ => _time.GetTimestamp())];
         _watching = [.. _nodes.Select((_, index) => Task.Run(() => WatchAsync(index))), Task.Run(CountAsync)];
     }
@@ -36,6 +38,9 @@ internal sealed class StepWatch : IAsyncDisposable
 
     /// <summary>The fewest nodes that were in step at any time so far.</summary>
     public int Least => Volatile.Read(ref _least);
+
+    /// <summary>The longest time that this program stood still, in milliseconds: what clients waited then is the doing of the machine that measures.</summary>
+    public double LongestStall => Math.Round(Volatile.Read(ref _stall));
 
     /// <summary>Stops to watch.</summary>
     public async Task StopAsync()
@@ -88,11 +93,22 @@ internal sealed class StepWatch : IAsyncDisposable
 
     private async Task CountAsync()
     {
-        while (!_ending.IsCancellationRequested)
+        var late = 0L;
+        for (var before = _time.GetTimestamp(); !_ending.IsCancellationRequested; before = _time.GetTimestamp())
         {
-            var count = _seen.Count(seen => _time.GetElapsedTime(Volatile.Read(ref seen)) < Grace);
-            _least = Math.Min(_least, count);
             await Task.Delay(Pause);
+            var stall = _time.GetElapsedTime(before) - Pause;
+            _stall = Math.Max(_stall, stall.TotalMilliseconds);
+            if (stall > Pause)
+            {
+                late = _time.GetTimestamp();
+            }
+
+            // Who stood still has heard of nobody.
+            if (late == 0 || _time.GetElapsedTime(late) > Grace)
+            {
+                _least = Math.Min(_least, _seen.Count(seen => _time.GetElapsedTime(Volatile.Read(ref seen)) < Grace));
+            }
         }
     }
 }
