@@ -59,6 +59,46 @@ public sealed class ScriptQualityTests
         }
     }
 
+    // With a circle systemd leaves out one of the units at each boot, and which one is chance: the network, for example.
+    [SkippableFact]
+    public async Task The_firewall_waits_for_nothing_that_waits_for_the_network()
+    {
+        Skip.IfNot(Installed.Has("systemd-analyze"), "systemd-analyze is not installed");
+        string directory = Directory.CreateTempSubdirectory("redis-ha-boot").FullName;
+        try
+        {
+            // The order of a cloud image: cloud-init waits for the network, and sysinit.target for cloud-init.
+            Dictionary<string, string> units = new()
+            {
+                ["sysinit.target"] = "[Unit]\nDefaultDependencies=no\nWants=cloud-init.service\nAfter=cloud-init.service\n",
+                ["basic.target"] = "[Unit]\nRequires=sysinit.target\nWants=timers.target\nAfter=sysinit.target timers.target\n",
+                ["timers.target"] = "[Unit]\nDefaultDependencies=no\nWants=redis-ha-firewall.timer\n",
+                ["multi-user.target"] = "[Unit]\nRequires=basic.target\nAfter=basic.target\nWants=redis-ha-firewall.service systemd-networkd.service\n",
+                ["network-pre.target"] = "[Unit]\n",
+                ["shutdown.target"] = "[Unit]\nDefaultDependencies=no\n",
+                ["local-fs.target"] = "[Unit]\nDefaultDependencies=no\n",
+                ["systemd-networkd.service"] = "[Unit]\nDefaultDependencies=no\nAfter=network-pre.target\n[Service]\nExecStart=/bin/true\n",
+                ["cloud-init.service"] = "[Unit]\nDefaultDependencies=no\nWants=systemd-networkd.service\nAfter=systemd-networkd.service\nBefore=sysinit.target\n"
+                    + "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+                ["redis-ha-firewall.service"] = Template.Read("common/redis-ha-firewall.service").Replace("/usr/local/libexec/redis-ha/firewall.sh", "-c true", StringComparison.Ordinal),
+                ["redis-ha-firewall.timer"] = Template.Read("common/redis-ha-firewall.timer"),
+            };
+            foreach ((string unit, string text) in units)
+            {
+                await File.WriteAllTextAsync(Path.Combine(directory, unit), text);
+            }
+            ShellResult result = await Shell.RunAsync("systemd-analyze", ["verify", "--man=no", Path.Combine(directory, "multi-user.target")],
+                environment: new Dictionary<string, string> { ["SYSTEMD_UNIT_PATH"] = directory });
+
+            Assert.DoesNotContain("ordering cycle", result.Output + result.Error, StringComparison.Ordinal);
+            Assert.Equal(0, result.ExitCode);
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
     [SkippableFact]
     public async Task Systemd_takes_the_units()
     {
