@@ -46,7 +46,7 @@ enough() {
   for node in "${names[@]}"; do
     if [ "$node" = "$1" ]; then
       continue
-    elif [ -z "${role[$node]}" ] && [ -z "${named[$node]}" ]; then
+    elif [ -z "${role[$node]}" ]; then
       silent=${silent:+$silent, }$node
     else
       keeps_step "$node" || return 1
