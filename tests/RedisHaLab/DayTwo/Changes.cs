@@ -150,7 +150,7 @@ internal static class Changes
         return Up(stack, stack.Settings.SetItem("passwordVersions", JsonSerializer.Serialize(versions)));
     }
 
-    private static string Upgrade(Stack stack) => $"day2.{stack.Number("redisUpgrade", "day2.") + 1}";
+    private static string Upgrade(Stack stack) => $"day2x{stack.Number("redisUpgrade", "day2x") + 1}";
 
     private static Task OfferNewerRedisAsync(Stack stack) => stack.Progress.StepAsync("packaging a newer Redis", async () =>
     {
