@@ -48,7 +48,8 @@ internal sealed partial class DecisionLog(MonotonicClock clock, ILogger logger)
         }
     }
 
-    private static string Held(NodeState state) => state.Silent ? "is silent" : "hands over to another node";
+    private static string Held(NodeState state) =>
+        state switch { { OnlyErrors: true } => "answers with errors only", { Silent: true } => "is silent", _ => "hands over to another node" };
 
     /// <summary>Writes a line that was held back and is due.</summary>
     public void NoteDue(Watch watch, RoutingDecision decision, TimeSpan now)

@@ -90,7 +90,8 @@ public sealed class EvidenceNames
             {
                 text.Append(
                     CultureInfo.InvariantCulture,
-                    $", {situation.Abstentions(node)} have voted for no failover from {_nodes[node]} ({situation.SentinelMajority} needed)");
+                    $", {situation.Abstentions(node)} are known not to have voted to replace {_nodes[node]} "
+                    + $"({situation.SentinelMajority} needed)");
             }
         }
 
@@ -107,12 +108,14 @@ public sealed class EvidenceNames
             return null;
         }
 
-        string followers = $"{situation.Followers(m)} of {situation.Nodes.Count - 1} other nodes follow it";
+        int through = situation.Descendants(m) - situation.Followers(m);
+        string followers = $"{situation.Followers(m)} of {situation.Nodes.Count - 1} other nodes follow it"
+            + (through > 0 ? $", {through} more through them" : "");
         return situation.Votes.Count == 0
             ? $"{_nodes[m]}: {followers}"
             : $"{_nodes[m]}: {situation.FreshVotes(m)} of {situation.Sentinels} Sentinels name it, "
-            + $"{situation.Leases(m)} leases ({situation.LeasesNeeded} needed), "
-            + $"{situation.Abstentions(m)} have been heard to vote for no failover ({situation.SentinelMajority} needed); {followers}";
+            + $"{situation.Leases(m)} hold a lease for it ({situation.LeasesNeeded} needed), "
+            + $"{situation.Abstentions(m)} are known not to have voted to replace it ({situation.SentinelMajority} needed); {followers}";
     }
 
     // Of several strangers each once.

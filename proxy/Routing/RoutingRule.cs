@@ -24,7 +24,7 @@
 //       see are then also the majority of the Sentinels that could have promoted another one. Those of them that live speak against
 //       it only when they name another, or may have voted for its failover: an answer must not be worse than none. A replica says for
 //       a minute that a link is up which was cut, so the master must be acknowledged as well.
-//   R4  FAILOVER TO m: the node that Sentinels still name (for 30 s) says itself that it follows m.
+//   R4  FAILOVER TO m: the node that Sentinels still name (for 30 s) says itself that it follows m. The other replicas follow that node meanwhile.
 //   R5  Crash: the promotion was seen with our own eyes, about 0.9 s before Sentinels say so, and nobody else claims.
 //       For at most RoutingTiming.PromotionValidity; R1-R4 take over when Sentinels and replicas have caught up.
 //   C1  A claim and nothing else: an isolated old master looks exactly like this.
@@ -73,7 +73,7 @@ public static class RoutingRule
         new(RuleId.R1, Claimants.One, (s, m) => s.FailoverExcluded(m), RoutingAction.Route),
         new(RuleId.R2, Claimants.One, (s, m) => s.AllOthersFollow(m), RoutingAction.Route),
         new(RuleId.R3, Claimants.One, (s, m) => IsFollowed(s, m) && NobodyElse(s, m) && !s.MayBeReplaced(m), RoutingAction.Route),
-        new(RuleId.R4, Claimants.One, (s, m) => s.HoldsDataMajority(m) && s.Named >= 0 && s.Follows(s.Named, m), RoutingAction.Route),
+        new(RuleId.R4, Claimants.One, (s, m) => s.HoldsDataMajorityThrough(m) && s.Named >= 0 && s.Follows(s.Named, m), RoutingAction.Route),
         new(RuleId.R5, Claimants.One, (s, m) => IsPromoted(s, m) && NamedClaimsNothing(s), RoutingAction.Route),
         new(RuleId.C1, Claimants.One, Always, RoutingAction.Closed),
 

@@ -177,9 +177,12 @@ internal sealed partial class RoutingState
         // come about, and is then seen like one that nobody has announced.
         bool failing = answer.FailoverInProgress && !(sentinel.PromotingSince is { } promoting && now - promoting >= _timing.DownAfter);
         bool current = answer.ConfigEpoch >= newestEpoch && !failing;
-        bool leased = current && !answer.MarkedDown && now < LeaseOf(answer);
-        // A vote is settled when the Sentinel itself names what came of it.
-        bool voted = now < VoteOf(answer) && answer.VotedEpoch > answer.ConfigEpoch;
+        // A vote is settled when the Sentinel itself names what came of it. Until then the failover may come about, though the Sentinel has heard from
+        // the master again, or names another one meanwhile (found by the model check: an operator's failover beside the Sentinels' own). Nearly
+        // always that is at once, and a lease would be missed for long after an election that led to nothing: it is void for down-after.
+        bool open = answer.VotedEpoch > answer.ConfigEpoch;
+        bool voted = open && now < VoteOf(answer);
+        bool leased = current && !(open && now < ElectionOf(answer)) && !answer.MarkedDown && now < LeaseOf(answer);
         bool heard = answer.HeardSince is { } since && answer.HeardAt - since >= _timing.BallotLife && now - answer.HeardAt <= _timing.VoteEvidence;
         // What a Sentinel has voted for may come about without it, too.
         bool mayElect = voted || (fresh && (failing || (answer.MarkedDown && !heard)));
@@ -189,6 +192,8 @@ internal sealed partial class RoutingState
     }
 
     private TimeSpan VoteOf(in SentinelReport answer) => answer.VotedAt is { } at ? at + _timing.BallotLife : TimeSpan.MinValue;
+
+    private TimeSpan ElectionOf(in SentinelReport answer) => answer.VotedAt is { } at ? at + _timing.DownAfter : TimeSpan.MinValue;
 
     // What a Sentinel says of the deployment counts as long as its leases may. One that names none of our nodes speaks of another one.
     private bool SpeaksOfOurs(in SentinelTrack sentinel, TimeSpan now) =>

@@ -224,6 +224,7 @@ internal sealed partial class RoutingState
                 Until(LeaseOf(sentinel.Answer));
                 Until(sentinel.Answer.HeardAt + _timing.VoteEvidence + Tick);
                 Until(VoteOf(sentinel.Answer));
+                Until(ElectionOf(sentinel.Answer));
             }
 
             Until(sentinel.PromotesUntil);

@@ -199,6 +199,30 @@ public sealed class Situation
     /// <summary>The node and its followers are more than half of all nodes (of three: itself and one).</summary>
     public bool HoldsDataMajority(int node) => (Followers(node) + 1) * 2 > Nodes.Count;
 
+    /// <summary>
+    /// How many nodes report that they follow the node, or one that follows it, and so on, all links up. After FAILOVER TO the other replicas go on
+    /// following the old master, which follows the new one.
+    /// </summary>
+    public int Descendants(int node)
+    {
+        int count = 0;
+        for (int i = 0; i < Nodes.Count; i++)
+        {
+            int at = i;
+            for (int steps = 0; steps < Nodes.Count && at != node && Nodes[at] is { Role: NodeRole.Follows, LinkUp: true, Master: >= 0 }; steps++)
+            {
+                at = Nodes[at].Master;
+            }
+
+            count += i != node && at == node ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    /// <summary>The node and its descendants are more than half of all nodes.</summary>
+    public bool HoldsDataMajorityThrough(int node) => (Descendants(node) + 1) * 2 > Nodes.Count;
+
     /// <summary>Some other claimant has followers.</summary>
     public bool AnotherClaimantHasFollowers(int node)
     {

@@ -96,7 +96,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
             Evidence = "redis1 claims master; redis2 follows redis1; redis3 follows redis1; Sentinels: 3 of 3 name redis1, 3 leases for redis1 (2 needed)",
             DecisionSince = Now.AddMinutes(-10),
             LeaseLeft = TimeSpan.FromMilliseconds(4321.5),
-            Support = "redis1: 3 of 3 Sentinels name it, 3 leases (2 needed), 3 have been heard to vote for no failover (2 needed); 2 of 2 other nodes follow it",
+            Support = "redis1: 3 of 3 Sentinels name it, 3 hold a lease for it (2 needed), 3 are known not to have voted to replace it (2 needed); 2 of 2 other nodes follow it",
             Leases = (3, 2),
             Gate = new GateOrder(GateMode.Open, Nodes[0], 7),
             GateSince = Now.AddMinutes(-10),

@@ -192,6 +192,26 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
     internal static IEnumerable<Situation> AnnouncedSituations() => Enumerable.Range(0, 3).SelectMany(AllSituations);
 
     /// <summary>All combinations.</summary>
+    // FAILOVER TO redis2 of five: redis1 follows it, the others go on following redis1, which the Sentinels name for half a minute. redis5 may be dead.
+    [Theory]
+    [InlineData(true, true, RuleId.R4)]
+    [InlineData(false, true, RuleId.R4)]
+    [InlineData(false, false, RuleId.C1)]
+    public void Replicas_of_the_old_master_are_the_new_one_s_after_FAILOVER_TO(bool fifth, bool fourth, RuleId rule)
+    {
+        NodeState[] nodes =
+        [
+            NodeState.Follows(1, linkUp: true), NodeState.Claims, NodeState.Follows(0, linkUp: fourth), NodeState.Follows(0, linkUp: fourth),
+            fifth ? NodeState.Follows(0, linkUp: true) : NodeState.Unknown,
+        ];
+        var situation = new Situation(nodes, [.. Enumerable.Repeat(Vote(0), 5)], quorum: 3);
+        Assert.Equal(rule, RoutingRule.Decide(situation).Rule);
+
+        // A circle of replicas that are cut off from the master belongs to nobody.
+        nodes[0] = NodeState.Follows(2, linkUp: true);
+        Assert.Equal(0, new Situation(nodes, situation.Votes, quorum: 3).Descendants(1));
+    }
+
     internal static IEnumerable<Situation> AllSituations() => AllSituations(announced: -1);
 
     private static IEnumerable<Situation> AllSituations(int announced)

@@ -344,8 +344,15 @@ public sealed class RoutingStateTests
         Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 8011, epoch: 2)) is { Abstains: false, MayElect: true });
         Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 8010, epoch: 2)) is { Abstains: true, MayElect: false });
         Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 19_000, epoch: 1)) is { Abstains: true, MayElect: false });
+    }
 
-        static Func<SentinelReport, SentinelReport> Voted(int at, long epoch) => r => r with { VotedAt = Milliseconds(at), VotedEpoch = epoch };
+    // The failover that it has voted for may come about, though it has heard from the master again since, or names another one.
+    [Fact]
+    public void A_Sentinel_that_has_voted_for_a_leader_lends_no_lease_for_down_after_or_until_it_names_what_came_of_it()
+    {
+        Assert.False(Heard(at: 20_000, since: 0, change: Voted(at: 15_011, epoch: 2)).Leased);
+        Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 15_010, epoch: 2)).Leased);
+        Assert.True(Heard(at: 20_000, since: 0, change: Voted(at: 19_000, epoch: 1)).Leased);
     }
 
     [Fact]
@@ -373,6 +380,8 @@ public sealed class RoutingStateTests
     }
 
     private static TimeSpan Milliseconds(int value) => TimeSpan.FromMilliseconds(value);
+
+    private static Func<SentinelReport, SentinelReport> Voted(int at, long epoch) => r => r with { VotedAt = Milliseconds(at), VotedEpoch = epoch };
 
     private NodeState Node(int node, int at) => _state.At(Milliseconds(at)).Nodes[node];
 

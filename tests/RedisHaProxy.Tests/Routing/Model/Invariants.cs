@@ -8,25 +8,22 @@ namespace RedisHaProxy.Tests.Routing.Model;
 internal static class Invariants
 {
     /// <summary>
-    /// Steps for which two proxies may route to different nodes when Sentinels fail over by themselves: none. What remains is
-    /// shorter than a step: the life of a node's answer (300 ms) and one probe interval.
+    /// Two proxies never route to different nodes when Sentinels fail over by themselves. (What remains is shorter than a step: the life of a node's
+    /// answer, 300 ms, and one probe interval.) When an operator forces a failover while a proxy is cut off, they may for so many steps since he
+    /// did so last, this one included: until the leases of the old master, or what is remembered of the promotion, have ended.
     /// </summary>
-    public const int AutomaticBound = 0;
-
-    /// <summary>The same when an operator forces a failover while a proxy is cut off: until its leases end, within down-after.</summary>
-    public const int ForcedBound = ModelWorld.DownAfter - 1;
+    public const int ForcedBound = ModelWorld.DownAfter + 1;
 
     /// <summary>Says which invariant the state breaks, or null.</summary>
     /// <param name="state">After the step.</param>
-    /// <param name="automaticBound">The bound of S1 without forced failovers.</param>
     /// <param name="move">The step's move.</param>
     /// <param name="sawReplica">Per proxy and node: whether it was heard as a replica in the step before.</param>
     /// <param name="before">Per proxy: the node that it routed to in the step before; -1 for none.</param>
-    public static string? Broken(ModelState state, int automaticBound, Move move, bool[] sawReplica, int[] before)
+    public static string? Broken(ModelState state, Move move, bool[] sawReplica, int[] before)
     {
-        if (state.Overlap > (state.Forced ? ForcedBound : automaticBound))
+        if (state.Overlap > 0 && state.SinceForced >= ForcedBound)
         {
-            return $"S1: the proxies have routed to different masters for {state.Overlap} s";
+            return $"S1: the proxies have routed to different masters for {state.Overlap} s, and nobody has forced a failover for {ForcedBound} s";
         }
 
         for (int p = 0; p < ModelState.Proxies; p++)
@@ -58,7 +55,7 @@ internal static class Invariants
     private static string? RoutesToReplaced(ModelState state, int p)
     {
         int m = state.Decisions[p].Node;
-        if (m < 0 || state.Decisions[p].IsHeld)
+        if (m < 0)
         {
             return null;
         }
@@ -210,7 +207,8 @@ internal static class Invariants
     private static string? DropsLocked(ModelState state, int p, int before)
     {
         ModelWorld w = state.World;
-        if (before < 0 || HasStrangers(w) || !w.Nodes[before].Locked || !w.Claims(before) || !w.NodeServes(before) || w.Announcements.Count > 0 || Promotes(w) || state.Quiet == 0 || w.Cuts != 0)
+        if (before < 0 || HasStrangers(w) || !w.Nodes[before].Locked || !w.Claims(before) || !w.NodeServes(before) || w.Announcements.Count > 0 || Promotes(w) || state.Quiet == 0
+            || !w.Reaches(w.Machines + p, before))
         {
             return null;
         }
@@ -218,7 +216,7 @@ internal static class Invariants
         int namers = 0;
         for (int i = 0; i < state.World.Machines; i++)
         {
-            namers += w.SentinelServes(i) && w.Sentinels[i].Names == before && w.Sentinels[i].LastOk == w.Now && w.Sentinels[i].ConfigEpoch == w.Nodes[before].Epoch ? 1 : 0;
+            namers += w.SentinelServes(i) && w.Reaches(w.Machines + p, i) && w.Sentinels[i].Names == before && w.Sentinels[i].LastOk == w.Now && w.Sentinels[i].ConfigEpoch == w.Nodes[before].Epoch ? 1 : 0;
             if (i != before && w.Claims(i))
             {
                 return null;
@@ -238,7 +236,7 @@ internal static class Invariants
             return null;
         }
 
-        int m = -1, claimants = 0, namers = 0, followers = 0, sentinels = 0;
+        int m = -1, claimants = 0, namers = 0, leases = 0, followers = 0, sentinels = 0;
         for (int i = 0; i < state.World.Machines; i++)
         {
             if (w.Nodes[i].Locked)
@@ -259,23 +257,42 @@ internal static class Invariants
             return null;
         }
 
-        bool namedFollows = true;
+        int descendants = 0;
+        bool mayElect = false, namedFollows = false, allNamedFollow = true;
         for (int i = 0; i < state.World.Machines; i++)
         {
-            if (w.SentinelServes(i) && w.Sentinels[i].VotedEpoch > w.Sentinels[i].ConfigEpoch && w.Now - w.Sentinels[i].VotedAt < ModelState.Timing.BallotLife.TotalSeconds)
-            {
-                return null; // what it has voted for may come about
-            }
-
+            // What it has voted for may come about.
+            mayElect |= w.SentinelServes(i) && w.Sentinels[i].VotedEpoch > w.Sentinels[i].ConfigEpoch && w.Now - w.Sentinels[i].VotedAt < ModelState.Timing.BallotLife.TotalSeconds;
             sentinels += w.SentinelServes(i) ? 1 : 0;
             namers += w.SentinelServes(i) && w.Sentinels[i].Names == m ? 1 : 0;
+            leases += w.SentinelServes(i) && w.Sentinels[i].Names == m && w.Sentinels[i].LastOk == w.Now && w.Sentinels[i].Promoting < 0 ? 1 : 0;
+            bool follows = i != m && w.NodeServes(i) && w.Nodes[i].Of == m && w.Nodes[i].LinkUp;
+            followers += follows ? 1 : 0;
+            descendants += i != m && Descends(w, i, m) ? 1 : 0;
             int named = w.Sentinels[i].Names;
-            namedFollows &= !w.SentinelServes(i) || named == m || (w.NodeServes(named) && w.Nodes[named].Of == m && w.Nodes[named].LinkUp);
-            followers += i != m && w.NodeServes(i) && w.Nodes[i].Of == m && w.Nodes[i].LinkUp ? 1 : 0;
+            allNamedFollow &= !w.SentinelServes(i) || named == m || (w.NodeServes(named) && w.Nodes[named].Of == m && w.Nodes[named].LinkUp);
+            namedFollows |= follows && w.Sentinels.Where((s, other) => w.SentinelServes(other) && s.Names == i).Count() >= Majority(w);
         }
 
-        bool supported = namers >= Majority(w) || followers == w.Machines - 1 || (followers + 1 >= Majority(w) && (sentinels < Majority(w) || namedFollows));
+        bool supported = followers == w.Machines - 1 || leases >= Situation.LeasesNeededOf(w.Machines, w.Quorum)
+            || (descendants + 1 >= Majority(w) && namedFollows)
+            || (!mayElect && (namers >= Majority(w) || (followers + 1 >= Majority(w) && (sentinels < Majority(w) || allNamedFollow))));
         return supported && state.Decisions[p].Node != m ? $"L1: does not route to {ModelState.Letters[m]}, the only and supported master" : null;
+    }
+
+    private static bool Descends(ModelWorld w, int node, int from)
+    {
+        for (int steps = 0; steps < w.Machines && node != from; steps++)
+        {
+            if (!w.NodeServes(node) || w.Nodes[node].Of < 0 || !w.Nodes[node].LinkUp)
+            {
+                return false;
+            }
+
+            node = w.Nodes[node].Of;
+        }
+
+        return node == from;
     }
 
     // L3: a master that has been named by a majority of Sentinels, reached by them, followed by somebody and seen by this proxy

@@ -10,10 +10,9 @@ namespace RedisHaProxy.Tests.Routing.Model;
 /// <param name="prologue">What has happened already; eight quiet seconds before it are added.</param>
 /// <param name="depth">How many seconds are explored after the prologue.</param>
 /// <param name="faults">How many faults and operator's commands may happen in them; Sentinels' own failovers come on top.</param>
-/// <param name="automaticBound">The bound of S1 without forced failovers.</param>
 /// <param name="deployment">What is deployed; three machines when null.</param>
 internal sealed class ModelExplorer(
-    IReadOnlyList<RoutingRow> table, IReadOnlyList<Move> prologue, int depth, int faults, int automaticBound = Invariants.AutomaticBound, Deployment? deployment = null)
+    IReadOnlyList<RoutingRow> table, IReadOnlyList<Move> prologue, int depth, int faults, Deployment? deployment = null)
 {
     /// <summary>Steps during which nothing happens at the start, so that both proxies have heard everything.</summary>
     private const int QuietStart = 8;
@@ -27,8 +26,6 @@ internal sealed class ModelExplorer(
     public long Steps { get; private set; }
 
     public int LongestOverlap { get; private set; }
-
-    public int LongestForcedOverlap { get; private set; }
 
     /// <summary>Returns the first violation with its trace, or null.</summary>
     public string? Run()
@@ -62,7 +59,7 @@ internal sealed class ModelExplorer(
     }
 
     public override string ToString() =>
-        $"{_visited.Count} states, {Steps} steps, depth {depth} s, {faults} faults after [{string.Join(' ', prologue.Where(m => m.Kind != MoveKind.None))}]; longest disagreement: automatic {LongestOverlap} s, forced {LongestForcedOverlap} s; "
+        $"{_visited.Count} states, {Steps} steps, depth {depth} s, {faults} faults after [{string.Join(' ', prologue.Where(m => m.Kind != MoveKind.None))}]; longest disagreement: {LongestOverlap} s; "
         + $"{Stopwatch.GetElapsedTime(_start).TotalSeconds:0.0} s";
 
     private void Explore(ModelState state, int left, int budget)
@@ -103,16 +100,8 @@ internal sealed class ModelExplorer(
     private void Step(ModelState state, Move move)
     {
         Steps++;
-        string? broken = state.Step(move, table, automaticBound);
-        if (state.Forced)
-        {
-            LongestForcedOverlap = Math.Max(LongestForcedOverlap, state.Overlap);
-        }
-        else
-        {
-            LongestOverlap = Math.Max(LongestOverlap, state.Overlap);
-        }
-
+        string? broken = state.Step(move, table);
+        LongestOverlap = Math.Max(LongestOverlap, state.Overlap);
         _broken = broken is null ? null : Describe(broken);
     }
 

@@ -55,15 +55,18 @@ internal sealed class ModelState
     /// <summary>Steps for which the proxies have routed to different nodes.</summary>
     public int Overlap { get; private set; }
 
-    /// <summary>An operator has forced a failover (SENTINEL FAILOVER, FAILOVER): leases do not exclude those.</summary>
-    public bool Forced { get; private set; }
+    /// <summary>
+    /// Steps since an operator's last forced failover (SENTINEL FAILOVER, FAILOVER) has come about: leases do not exclude those. No more are counted
+    /// than matter.
+    /// </summary>
+    public int SinceForced { get; private set; } = Invariants.ForcedBound;
 
     /// <summary>Steps since the last fault or failover.</summary>
     public int Quiet { get; private set; }
 
     public ModelState Clone()
     {
-        var copy = new ModelState(World.Clone(), this) { Overlap = Overlap, Forced = Forced, Quiet = Quiet };
+        var copy = new ModelState(World.Clone(), this) { Overlap = Overlap, SinceForced = SinceForced, Quiet = Quiet };
         Decisions.CopyTo(copy.Decisions, 0);
         return copy;
     }
@@ -81,7 +84,7 @@ internal sealed class ModelState
     }
 
     /// <summary>One second; what is broken then, or null.</summary>
-    public string? Step(Move move, IReadOnlyList<RoutingRow> table, int automaticBound = Invariants.AutomaticBound)
+    public string? Step(Move move, IReadOnlyList<RoutingRow> table)
     {
         int[] before = [Decisions[0].Node, Decisions[1].Node];
         bool[] sawReplica = new bool[Proxies * World.Machines];
@@ -94,9 +97,10 @@ internal sealed class ModelState
             }
         }
 
+        bool forced = Array.Exists(World.Sentinels, s => s.Announced >= 0);
         World.Step(move);
         Quiet = move.Kind == MoveKind.None ? Math.Min(Quiet + 1, 12) : 0;
-        Forced |= move.Kind is MoveKind.ForcedFailover or MoveKind.AnnouncedFailover or MoveKind.CoordinatedFailover or MoveKind.FailoverTo;
+        SinceForced = forced || move.Kind is MoveKind.ForcedFailover or MoveKind.FailoverTo ? 0 : Math.Min(SinceForced + 1, Invariants.ForcedBound);
         (int Proxy, NodeReport? Node, SentinelReport? Sentinel)[] arriving = [.. _late];
         _late.Clear();
         foreach ((int proxy, NodeReport? node, SentinelReport? sentinel) in arriving)
@@ -111,8 +115,8 @@ internal sealed class ModelState
         }
 
         bool differ = Decisions[0].Node >= 0 && Decisions[1].Node >= 0 && Decisions[0].Node != Decisions[1].Node;
-        Overlap = differ ? Math.Min(Overlap + 1, 99) : 0;
-        return Invariants.Broken(this, automaticBound, move, sawReplica, before);
+        Overlap = differ ? Overlap + 1 : 0;
+        return Invariants.Broken(this, move, sawReplica, before);
     }
 
     /// <summary>Whether a proxy heard the node in this very step.</summary>
@@ -166,7 +170,7 @@ internal sealed class ModelState
             }
         }
 
-        hash.Add(Overlap | (Forced ? 256 : 0) | (Quiet << 9));
+        hash.Add(SinceForced | (Quiet << 9));
         foreach ((int proxy, NodeReport? node, SentinelReport? sentinel) in _late)
         {
             hash.Add(proxy | ((node?.Node ?? sentinel!.Value.Sentinel) << 2) | (node is null ? 16 : 0));
@@ -299,8 +303,8 @@ internal sealed class ModelState
                 Coordinated = sentinel.Coordinated,
                 HeardSince = sentinel.Mute ? null : Seconds(sentinel.UpSince),
                 HeardAt = now,
-                VotedAt = Seconds(sentinel.VotedAt),
-                VotedEpoch = sentinel.VotedEpoch,
+                VotedAt = sentinel.Mute ? null : Seconds(sentinel.VotedAt),
+                VotedEpoch = sentinel.Mute ? 0 : sentinel.VotedEpoch,
             };
     }
 

@@ -53,7 +53,7 @@ public sealed class MutationTests(ITestOutputHelper output)
             r => r with { Holds = (s, m) => s.HoldsDataMajority(m) && (s.Named == SentinelVote.Nobody || s.Named == m) && !s.MayBeReplaced(m) }),
         ("R3 against Sentinels", RuleId.R3, CaughtBy.Model, r => r with { Holds = (s, m) => s.HoldsDataMajority(m) }),
         ("R4 never", RuleId.R4, CaughtBy.Model, Never),
-        ("R4 without asking the named node", RuleId.R4, CaughtBy.Model, r => r with { Holds = (s, m) => s.HoldsDataMajority(m) }),
+        ("R4 without asking the named node", RuleId.R4, CaughtBy.Model, r => r with { Holds = (s, m) => s.HoldsDataMajorityThrough(m) }),
         ("R5 never", RuleId.R5, CaughtBy.Model, Never),
         ("R5 without a promotion", RuleId.R5, CaughtBy.Enumeration, Always),
         ("C1 routes", RuleId.C1, CaughtBy.Enumeration, r => r with { Action = RoutingAction.Route }),

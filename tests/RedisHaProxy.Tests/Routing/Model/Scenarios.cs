@@ -44,6 +44,7 @@ internal static class Scenarios
         (LeaderDied, [.. SingleCuts, new Move(MoveKind.None), new Move(MoveKind.None), new Move(MoveKind.LeaderDies, C, B)]),
         ("FAILOVER TO B", After(4, new Move(MoveKind.FailoverTo, A, B))),
         ("SENTINEL FAILOVER to B", After(1, new Move(MoveKind.ForcedFailover, C, B))),
+        ("the master has crashed, and a failover is forced while Sentinels begin one", [.. After(3, new Move(MoveKind.Crash, A)), new Move(MoveKind.AnnouncedFailover, C, C)]),
         ("a hand-over to B is announced", After(1, new Move(MoveKind.AnnouncedFailover, C, B))),
         ("a coordinated hand-over to B", After(1, new Move(MoveKind.CoordinatedFailover, C, B))),
         ("the Sentinels' events are not heard", After(1, new Move(MoveKind.Mute))),
@@ -73,8 +74,10 @@ internal static class Scenarios
             ("as many machines are dead as may be", [.. deadMinority, .. After(3, new Move(MoveKind.None))]),
             ("as many machines are dead as may be, and the master, too", [.. deadMinority[1..], .. After(4, new Move(MoveKind.Crash, A))]),
             ("a Sentinel has a wrong auth-pass, and machines are dead", [.. After(6, new Move(MoveKind.Blind, B)), .. deadMinority]),
+            ("FAILOVER TO the last", After(4, new Move(MoveKind.FailoverTo, A, last))),
             ("SENTINEL FAILOVER to the last", After(1, new Move(MoveKind.ForcedFailover, B, last))),
             ("a hand-over to the last is announced", After(1, new Move(MoveKind.AnnouncedFailover, B, last))),
+            ("the master has crashed, and a failover is forced while Sentinels begin one", [.. After(3, new Move(MoveKind.Crash, A)), new Move(MoveKind.AnnouncedFailover, last, last)]),
         ];
     }
 
