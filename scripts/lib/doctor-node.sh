@@ -52,6 +52,7 @@ case $(sed -n 's/^REDIS_HA_ROLE=//p' "$root/etc/redis-ha/node.env" 2>/dev/null) 
     memory=$(redis-ha-cli redis -- INFO memory 2>/dev/null </dev/null)
     persistence=$(redis-ha-cli redis -- INFO persistence 2>/dev/null </dev/null)
     fact redis "$(redis-ha-cli redis -- INFO server 2>/dev/null </dev/null | field redis_version)"
+    master_name=$(sed -n 's/^REDIS_HA_MASTER_NAME=//p' "$root/etc/redis-ha/node.env")
     nodes=$(sed -n "s/^REDIS_HA_NODES='\(.*\)'/\1/p" "$root/etc/redis-ha/node.env" | wc -w)
     if [ "$(field role <<<"$replication")" = master ]; then
       online=$(tr -d '\r' <<<"$replication" | grep -c '^slave[0-9]*:.*,state=online,')
@@ -68,12 +69,12 @@ case $(sed -n 's/^REDIS_HA_ROLE=//p' "$root/etc/redis-ha/node.env" 2>/dev/null) 
     if apt-get -q -s --allow-change-held-packages install --only-upgrade redis-server 2>/dev/null </dev/null | grep -q '^Inst redis-server '; then
       look 'the distribution has a newer Redis' 'redisUpgrade, then pulumi up; docs/day2.md'
     fi
-    quorum=$(redis-ha-cli sentinel -- SENTINEL CKQUORUM "$(sed -n 's/^REDIS_HA_MASTER_NAME=//p' "$root/etc/redis-ha/node.env")" 2>&1 </dev/null)
+    quorum=$(redis-ha-cli sentinel -- SENTINEL CKQUORUM "$master_name" 2>&1 </dev/null)
     case $quorum in
       OK*) ;;
       *) bad "no failover is possible as this Sentinel sees it: ${quorum:-it does not answer}" 'start redis-sentinel where it does not run' ;;
     esac
-    master=$(redis-ha-cli sentinel -- SENTINEL MASTER "$(sed -n 's/^REDIS_HA_MASTER_NAME=//p' "$root/etc/redis-ha/node.env")" 2>/dev/null </dev/null)
+    master=$(redis-ha-cli sentinel -- SENTINEL MASTER "$master_name" 2>/dev/null </dev/null)
     fact master "$(grep -x -A 1 ip <<<"$master" | sed -n 2p)"
     fact epoch "$(grep -x -A 1 config-epoch <<<"$master" | sed -n 2p)"
     used=$(number "$(field used_memory <<<"$memory")")

@@ -45,6 +45,22 @@ stack_option() {
   esac
 }
 
+# read_options WORD...: the command line. The script's own options are taken by own_option WORD..., which sets "taken" when it takes more than
+# one word, and ends with 1 for one that it does not know.
+read_options() {
+  while [ "$#" -gt 0 ]; do
+    stack_option "$@"
+    if [ "$taken" -eq 0 ]; then
+      taken=1
+      case $1 in
+        -h | --help) usage && exit 0 ;;
+        *) own_option "$@" || bad "\"$1\" is not known" ;;
+      esac
+    fi
+    shift "$taken"
+  done
+}
+
 # output NAME [OPTION...]: one of the stack's outputs. What pulumi says of a failure is shown as it is.
 output() {
   (cd "$top" && pulumi stack output "$@" ${stack:+--stack "$stack"})
