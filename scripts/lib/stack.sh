@@ -114,7 +114,7 @@ machines_of() {
 
 # address_of MACHINE: where ssh finds it.
 address_of() {
-  "${ssh[@]}" -G "$1" | sed -n 's/^hostname //p'
+  "${ssh[@]}" -T -G "$1" | sed -n 's/^hostname //p'
 }
 
 # on_machine MACHINE COMMAND...: its standard input is the command's. ssh ends with 255 when the machine is not reached.
