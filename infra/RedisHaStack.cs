@@ -41,17 +41,22 @@ public class RedisHaStack : Stack
         var connections = new Connections(settings.Ssh, settings.Compute.OperatingSystem.User, bastion);
         RollingUpdate? rolling = plan.HasChanges ? new RollingUpdate(connections, plan, credentials) : null;
         var bundle = new ProxyBundle(deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
-        var redis = new RedisNodes(deployed, settings, region, plan, rolling, network, groups, credentials);
+        BackupBucket? backups = settings.Backup.IsOn
+            ? new BackupBucket(deployed, settings.Backup, region, settings.KmsKeyId, TimeProvider.System.GetUtcNow())
+            : null;
+        var redis = new RedisNodes(deployed, settings, region, plan, rolling, network, groups, credentials, backups);
         var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle);
         rolling?.LeavingProxies(settings.Network.Proxies);
-        LoadBalancer loadBalancer = new Rollout(new RolloutArgs
+        var rollout = new Rollout(new RolloutArgs
         {
             Connections = connections,
             Redis = redis.Machines,
             Proxies = proxies.Machines,
             LoadBalancer = serving => new LoadBalancer(deployed, settings.Network, network, groups, [.. serving, .. rolling?.Last ?? []]),
             Passwords = credentials.Passwords,
-        }).LoadBalancer;
+        });
+        LoadBalancer loadBalancer = rollout.LoadBalancer;
+        _ = new Data(settings.Backup.IsDataProtected, after: rollout);
 
         Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(settings.Compute.OperatingSystem.User, address));
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
@@ -70,6 +75,8 @@ public class RedisHaStack : Stack
         StatsPage = Output.Create(Instructions.StatsPage);
         BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
+        Backups = backups?.Name ?? Output.Create(string.Empty);
+        BackupAddress = Output.CreateSecret(backups?.ReadAddress ?? Output.Create(string.Empty));
         AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
     }
 
@@ -124,6 +131,14 @@ public class RedisHaStack : Stack
     /// <summary>The stats page's password, a secret.</summary>
     [Output("adminPassword")]
     public Output<string> AdminPassword { get; private set; }
+
+    /// <summary>The bucket of the backups; empty when there are none.</summary>
+    [Output("backups")]
+    public Output<string> Backups { get; private set; }
+
+    /// <summary>The address by which scripts/backup and scripts/restore list and read backups, a secret; empty when there are none.</summary>
+    [Output("backupAddress")]
+    public Output<string> BackupAddress { get; private set; }
 
     /// <summary>The settings that cannot change while the stack exists, and each machine's address, place and size, for the next run to compare.</summary>
     [Output(BuiltWithName)]

@@ -72,7 +72,7 @@ public sealed class ProxyBundle : ComponentResource
             Name = $"redis-ha-proxy-{version}",
             ObjectName = bundle.Object,
             AccessType = "ObjectRead",
-            TimeExpires = settings.BundleExpires.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture),
+            TimeExpires = BackupSettings.Utc(settings.BundleExpires),
         }, new CustomResourceOptions { Parent = this, AdditionalSecretOutputs = { "fullPath", "accessUri" } });
         Url = Output.CreateSecret(Partial.Required(access.FullPath));
         RegisterOutputs();

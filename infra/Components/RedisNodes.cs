@@ -20,21 +20,23 @@ public sealed class RedisNodes : ComponentResource
 
     /// <summary>Builds the nodes.</summary>
     public RedisNodes(Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
-        SecurityGroups groups, Credentials credentials)
+        SecurityGroups groups, Credentials credentials, BackupBucket? backups)
         : base("redis-ha:infra:RedisNodes", "redis-nodes")
     {
         ImmutableArray<NodeAddress> nodes = settings.Network.Redis;
         Machines = RollingUpdate.Order(nodes.Length).Select(index =>
         {
             NodeAddress node = nodes[index];
-            Output<RedisNodeInputs> inputs = credentials.Passwords.Apply(known => new RedisNodeInputs
+            Output<string?> address = backups?.WriteAddress.Apply(text => (string?)text) ?? Output.Create<string?>(Task.FromResult<string?>(null));
+            Output<RedisNodeInputs> inputs = Output.Tuple(credentials.Passwords, address).Apply(known => new RedisNodeInputs
             {
                 Node = node,
                 Nodes = nodes,
                 Redis = settings.Redis,
                 Sentinel = settings.Sentinel,
                 Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
-                Passwords = known,
+                Passwords = known.Item1,
+                Backup = known.Item2 is { } url ? new NodeBackup(url, settings.Backup.Calendar, settings.Backup.LongestPause) : null,
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);

@@ -43,6 +43,16 @@ public sealed record NodePasswords
     public override string ToString() => nameof(NodePasswords);
 }
 
+/// <summary>A node's part in the backups.</summary>
+/// <param name="Address">The address that objects are written to, ending in "/": a secret.</param>
+/// <param name="Calendar">When, as systemd.time(7) calendar events.</param>
+/// <param name="LongestPause">The longest time between two of them, in seconds.</param>
+public sealed record NodeBackup(string Address, IReadOnlyList<string> Calendar, int LongestPause)
+{
+    /// <summary>Hides the address.</summary>
+    public override string ToString() => nameof(NodeBackup);
+}
+
 /// <summary>Input of a Redis node's payload.</summary>
 public sealed record RedisNodeInputs
 {
@@ -63,6 +73,9 @@ public sealed record RedisNodeInputs
 
     /// <summary>The passwords.</summary>
     public required NodePasswords Passwords { get; init; }
+
+    /// <summary>Backups; null when there are none.</summary>
+    public NodeBackup? Backup { get; init; }
 }
 
 /// <summary>Input of a proxy node's payload.</summary>

@@ -62,7 +62,10 @@ internal static partial class PayloadRules
     public static string Url(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && PlainUrl().IsMatch(value)
             ? value
-            : throw new ArgumentException("The proxy bundle's address must be an absolute http or https address of printable characters without quotes, spaces and backslashes.");
+            : throw new ArgumentException("An address to fetch from or write to must be an absolute http or https address of printable characters without quotes, spaces and backslashes.");
+
+    /// <summary>A calendar event of systemd.time(7), of those that the settings make.</summary>
+    public static string Calendar(string value) => Check(value, CalendarEvent(), "calendar event", "as *-*-* 02:30:00 UTC");
 
     private static string Check(string value, Regex rule, string what, string words) =>
         rule.IsMatch(value) ? value : throw new ArgumentException($"\"{value}\" cannot be the {what}: it must be {words}.");
@@ -75,6 +78,9 @@ internal static partial class PayloadRules
 
     [GeneratedRegex(@"\A[A-Za-z0-9._~+-]{12,128}\z")]
     private static partial Regex PlainSecret();
+
+    [GeneratedRegex(@"\A\*-\*-\* ([0-9]{2}|\*):[0-9]{2}:00 UTC\z")]
+    private static partial Regex CalendarEvent();
 
     [GeneratedRegex(@"\A[A-Za-z0-9-]{1,64}\z")]
     private static partial Regex SingleWord();

@@ -55,6 +55,15 @@ internal static class RedisNodeFiles
             PayloadFile.Embedded("redis/watch.sh") with { IsInUserData = false },
             PayloadFile.Rendered("redis/redis-ha-watch.service",
                 ("addresses", string.Join(' ', inputs.Nodes.Select(node => PayloadRules.Address(node.Address))))) with { IsInUserData = false },
+            PayloadFile.Later("redis/backup-install.sh"),
+            PayloadFile.Later("redis/backup.sh"),
+            PayloadFile.Later("redis/backup-cli.sh"),
+            PayloadFile.Later("redis/restore.sh"),
+            PayloadFile.Later("redis/restore-fetch.sh"),
+            PayloadFile.Later("redis/restore-serve.sh"),
+            PayloadFile.Later("redis/redis-ha-backup@.service"),
+            .. Backup(inputs.Backup),
+            PayloadFile.Secret("backup.password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication") + "\n"),
             PayloadFile.Secret("watch.password", PayloadRules.PlainPassword(inputs.Passwords.Watch, "watch") + "\n"),
             PayloadFile.Secret("operator.password", PayloadRules.PlainPassword(inputs.Passwords.Operator, "operator") + "\n"),
             new("node.env", $"""
@@ -66,10 +75,19 @@ internal static class RedisNodeFiles
                 REDIS_HA_MASTER_NAME={PayloadRules.MasterName(inputs.Sentinel.MasterName)}
                 REDIS_HA_UPGRADE={PayloadRules.OptionalWord(inputs.Redis.Upgrade, "redisUpgrade")}
                 REDIS_HA_DOWN_AFTER_MS={Text(inputs.Sentinel.DownAfterMilliseconds)}
-
+                {(inputs.Backup is { } backup ? $"REDIS_HA_BACKUP_SECONDS={Text(backup.LongestPause)}\n" : string.Empty)}
                 """),
         ];
     }
+
+    private static PayloadFile[] Backup(NodeBackup? backup) => backup is null
+        ? []
+        :
+        [
+            PayloadFile.Secret("backup.address", PayloadRules.Url(backup.Address) + "\n"),
+            PayloadFile.Rendered("redis/redis-ha-backup.timer",
+                ("calendar", string.Join('\n', backup.Calendar.Select(time => $"OnCalendar={PayloadRules.Calendar(time)}")))) with { IsInUserData = false },
+        ];
 
     /// <summary>Open files of a process that accepts this many clients: at least 65,536, and room for everything else.</summary>
     public static string FileLimit(int clients) => Text(Math.Max(65_536, 2 * clients + 1_024));

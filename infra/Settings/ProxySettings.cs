@@ -1,7 +1,5 @@
 // The proxies, and the bundle that they are installed from.
 
-using System.Globalization;
-
 namespace RedisHaInfra.Settings;
 
 /// <summary>Settings of the proxies.</summary>
@@ -21,15 +19,11 @@ public sealed record ProxySettings
         string? path = reader.Text(Setting.ProxyBundlePath);
         reader.Require(path is null || File.Exists(path), Setting.ProxyBundlePath,
             $"a published proxy (a single file), or nothing to have it published; the path is taken from {Environment.CurrentDirectory}");
-        string expires = reader.Text(Setting.ProxyBundleExpires)!;
-        bool parsed = DateTimeOffset.TryParseExact(expires, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture,
-            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset date);
-        reader.Require(parsed, Setting.ProxyBundleExpires, "a time in UTC, as 2036-01-01T00:00:00Z");
         return new ProxySettings
         {
             MaxConnections = MaxConnectionsOf(reader),
             BundlePath = path is null ? null : Path.GetFullPath(path),
-            BundleExpires = date,
+            BundleExpires = reader.UtcTime(Setting.ProxyBundleExpires),
         };
     }
 

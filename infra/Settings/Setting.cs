@@ -102,6 +102,12 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy") { IsExampleValue = false };
     internal static readonly Setting ProxyBundleExpires = new("proxyBundleExpires", SettingType.Text, "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
 
+    internal static readonly Setting BackupSchedule = new("backupSchedule", SettingType.Text, "", "02:30");
+    internal static readonly NumberSetting BackupRetentionDays = new("backupRetentionDays", 14, 0, 3650);
+    internal static readonly Setting BackupBucket = new("backupBucket", SettingType.Text, "", "redis-backups");
+    internal static readonly TextSetting BackupAddressesExpire = new("backupAddressesExpire", "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
+    internal static readonly ChoiceSetting ProtectData = new("protectData", ["yes", "no"]);
+
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
@@ -114,6 +120,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
         ProxyMaxConnections, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
+        BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,
     ];
 
     /// <summary>The command that sets a good value.</summary>

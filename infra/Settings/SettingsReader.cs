@@ -117,6 +117,15 @@ internal sealed class SettingsReader
         return value;
     }
 
+    /// <summary>A time in UTC to the second.</summary>
+    public DateTimeOffset UtcTime(Setting setting)
+    {
+        bool parsed = DateTimeOffset.TryParseExact(Text(setting), "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTimeOffset time);
+        Require(parsed, setting, "a time in UTC, as 2036-01-01T00:00:00Z");
+        return time;
+    }
+
     /// <summary>A secret; refused when it is stored in plain text.</summary>
     public string? Secret(Setting setting)
     {

@@ -34,6 +34,9 @@ public sealed partial record StackSettings
     /// <summary>The proxies.</summary>
     public required ProxySettings Proxy { get; init; }
 
+    /// <summary>Backups of the data, and its protection.</summary>
+    public required BackupSettings Backup { get; init; }
+
     /// <summary>The passwords.</summary>
     public required PasswordSettings Passwords { get; init; }
 
@@ -82,6 +85,7 @@ public sealed partial record StackSettings
             Redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel),
             Sentinel = sentinel,
             Proxy = proxy,
+            Backup = BackupSettings.Read(reader),
             Passwords = PasswordSettings.Read(reader),
         };
         return (settings, reader.Problems);

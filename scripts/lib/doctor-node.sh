@@ -3,7 +3,8 @@
 # Standard output, a line each, separated by tabs:
 #   bad TEXT REMEDY     it hurts now, or at the next fault
 #   look TEXT REMEDY    it will hurt some day
-#   fact NAME VALUE     for comparing machines: redis VERSION, proxy VERSION, master ADDRESS, epoch NUMBER, clock SECONDS
+#   fact NAME VALUE     for comparing machines: redis VERSION, proxy VERSION, master ADDRESS, epoch NUMBER, clock SECONDS,
+#                       backup SECONDS (the longest time between two of the schedule)
 set -u
 export PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin LC_ALL=C
 root=${REDIS_HA_ROOT:-}
@@ -87,6 +88,14 @@ case $(sed -n 's/^REDIS_HA_ROLE=//p' "$root/etc/redis-ha/node.env" 2>/dev/null) 
     # A rewrite of the append-only file or a full copy for a replica forks; pages that change meanwhile are there twice.
     if [ "$used" -gt 0 ] && [ "$(number "$available")" -lt $((used / 4)) ]; then
       look "little memory is left for a fork: $((available / 1048576)) MB, with $((used / 1048576)) MB of data" 'redisMemoryGb, or a lower redisMaxMemory'
+    fi
+    every=$(sed -n 's/^REDIS_HA_BACKUP_SECONDS=\([0-9]*\)$/\1/p' "$root/etc/redis-ha/node.env")
+    if [ -n "$every" ]; then fact backup "$every"; fi
+    last=$(head -c 300 "$root/var/lib/redis-ha-backup/last" 2>/dev/null | tr -d '\t\n')
+    case $last in failed*) bad "this node's last backup failed: ${last#failed }" 'put the reason right, then scripts/backup now' ;; esac
+    if [ "$(redis-ha-cli redis -- CONFIG GET min-replicas-to-write 2>/dev/null </dev/null | sed -n 2p)" = 999 ] ||
+      [ "$(field master_host <<<"$replication")" = 127.0.0.1 ]; then
+      bad 'a restore was killed half-way, or is under way' 'if none is under way: scripts/restore --undo'
     fi
     for name in aof_last_write_status aof_last_bgrewrite_status rdb_last_bgsave_status; do
       case $(field $name <<<"$persistence") in '' | ok) ;; *) bad "Redis reports $name:$(field $name <<<"$persistence")" 'journalctl -u redis-server; often the disk is full' ;; esac

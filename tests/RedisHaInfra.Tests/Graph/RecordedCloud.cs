@@ -125,6 +125,9 @@ public sealed class RecordedCloud : IMocks
                     new Dictionary<string, object> { ["ipAddress"] = "203.0.113.9", ["isPublic"] = true },
                     new Dictionary<string, object> { ["ipAddress"] = resource.Text("assignedPrivateIpv4"), ["isPublic"] = false },
                 }),
+                Types.Preauthrequest when !state.ContainsKey("objectName") => state
+                    .SetItem("fullPath", $"https://objects.example/p/{Secrets.BackupToken(resource.Name)}/n/ns/b/backups/o/")
+                    .SetItem("accessUri", $"/p/{Secrets.BackupToken(resource.Name)}/n/ns/b/backups/o/"),
                 Types.Preauthrequest => state
                     .SetItem("fullPath", $"https://objects.example/p/{Secrets.BundleToken}/{resource.Text("objectName")}")
                     .SetItem("accessUri", $"/p/{Secrets.BundleToken}/{resource.Text("objectName")}"),
@@ -207,6 +210,7 @@ public static class Types
     public const string Listener = "oci:NetworkLoadBalancer/listener:Listener";
     public const string Bucket = "oci:ObjectStorage/bucket:Bucket";
     public const string StorageObject = "oci:ObjectStorage/storageObject:StorageObject";
+    public const string LifecyclePolicy = "oci:ObjectStorage/objectLifecyclePolicy:ObjectLifecyclePolicy";
     public const string Preauthrequest = "oci:ObjectStorage/preauthrequest:Preauthrequest";
     public const string Password = "random:index/randomPassword:RandomPassword";
     public const string Command = "command:remote:Command";
@@ -216,6 +220,8 @@ public static class Types
 public static class Secrets
 {
     public const string BundleToken = "Tok3nOfTheBundle0123456789";
+
+    public static string BackupToken(string name) => $"Tok3nOf{name}";
 
     public static string PasswordOf(string name) => $"Passw0rd{name.Replace("-", "", StringComparison.Ordinal)}".PadRight(32, 'x');
 }

@@ -14,17 +14,19 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     private readonly List<Task> _rules = [];
     private readonly CancellationTokenSource _stop = new();
 
-    private LoopbackCluster(string network) => Network = network;
+    private readonly NodeBackup? _backup;
+
+    private LoopbackCluster(string network, NodeBackup? backup) => (Network, _backup) = (network, backup);
 
     public string Network { get; }
 
     public Dictionary<int, Machine> Machines { get; } = [];
 
     /// <summary>Applies the payloads and starts the Sentinels; no redis-server yet.</summary>
-    public static async Task<LoopbackCluster> CreateAsync(int minReplicasToWrite = 0)
+    public static async Task<LoopbackCluster> CreateAsync(int minReplicasToWrite = 0, NodeBackup? backup = null)
     {
         // Any of 127/8 is this machine; two runs at once hardly ever meet.
-        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}");
+        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}", backup);
         for (int number = 1; number <= 3; number++)
         {
             await cluster.AddAsync(number, nodes: 3, minReplicasToWrite);
@@ -40,6 +42,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         RedisNodeInputs inputs = PayloadInputs.Redis(number, Network, nodes) with
         {
             Redis = new RedisSettings { MaxMemory = "64mb", ReplicationBacklog = "1mb", MaxClients = 200, MinReplicasToWrite = minReplicasToWrite },
+            Backup = _backup,
             Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
         };
         ShellResult result = await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript);

@@ -40,7 +40,7 @@ public sealed class ScriptQualityTests
     public async Task Shellcheck_has_nothing_to_say_about_the_rendered_payloads()
     {
         Skip.IfNot(Installed.Has("shellcheck"), "shellcheck is not installed");
-        foreach (string script in new[] { NodePayload.Of(PayloadInputs.Redis()).ApplyScript, NodePayload.Of(PayloadInputs.Proxy()).ApplyScript })
+        foreach (string script in Payloads())
         {
             ShellResult result = await Shell.RunAsync("shellcheck", ["-"], script);
 
@@ -161,10 +161,14 @@ public sealed class ScriptQualityTests
         }
     }
 
+    private static string[] Payloads() =>
+        [NodePayload.Of(PayloadInputs.Redis() with { Backup = PayloadInputs.Backup }).ApplyScript, NodePayload.Of(PayloadInputs.Proxy()).ApplyScript];
+
     // Every unit of ours, whatever payload it is in.
     private static IEnumerable<(string Unit, string Text)> Units() =>
-        new[] { NodePayload.Of(PayloadInputs.Redis()).ApplyScript, NodePayload.Of(PayloadInputs.Proxy()).ApplyScript }
-            .SelectMany(script => Regex.Matches(script, @"cat >""\$payload/(redis-ha-[a-z-]+\.(?:service|timer|path|socket))""").Select(match => match.Groups[1].Value)
+        Payloads()
+            .SelectMany(script => Regex.Matches(script, @"cat >""\$payload/(redis-ha-[a-z-]+@?\.(?:service|timer|path|socket))""")
+                .Select(match => match.Groups[1].Value)
                 .Select(unit => (Unit: unit, Text: PayloadInputs.FileOf(script, unit))))
             .DistinctBy(unit => unit.Unit);
 }

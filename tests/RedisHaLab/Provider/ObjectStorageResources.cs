@@ -22,6 +22,9 @@ internal sealed class ObjectStorageResources
         makers["oci:ObjectStorage/bucket:Bucket"] = registration =>
             Task.FromResult(new Made(registration.Known?.Id ?? $"n/{Lookups.ObjectNamespace}/b/{registration.Inputs.Text("name")}"));
         makers["oci:ObjectStorage/storageObject:StorageObject"] = ObjectAsync;
+        // Nothing in a lab lives for days.
+        makers["oci:ObjectStorage/objectLifecyclePolicy:ObjectLifecyclePolicy"] = registration =>
+            Task.FromResult(new Made(registration.Known?.Id ?? $"n/{Lookups.ObjectNamespace}/b/{registration.Inputs.Text("bucket")}/l"));
         makers["oci:ObjectStorage/preauthrequest:Preauthrequest"] = PermitAsync;
     }
 
@@ -56,20 +59,21 @@ internal sealed class ObjectStorageResources
     private Task<Made> PermitAsync(Registration registration)
     {
         var inputs = registration.Inputs;
-        var (bucket, name) = (inputs.Text("bucket"), inputs.Text("objectName"));
+        var (bucket, name, access) = (inputs.Text("bucket"), inputs.OptionalText("objectName") ?? string.Empty, inputs.Text("accessType"));
         var isSame = registration.Known?.InputsHash == registration.InputsHash;
-        var known = isSame ? _lab.State.Permits.FirstOrDefault(permit => permit.Bucket == bucket && permit.ObjectName == name) : null;
+        var known = isSame ? _lab.State.Permits.FirstOrDefault(IsSame) : null;
         var permit = known ?? new ObjectPermit(
             Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)), bucket, name,
-            DateTimeOffset.Parse(inputs.Text("timeExpires"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal));
+            DateTimeOffset.Parse(inputs.Text("timeExpires"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal), access);
         _lab.Store.Update(state => state with
         {
-            Permits = state.Permits.Without(other => other.Bucket == bucket
-            && other.ObjectName == name).Append(permit).ToList()
+            Permits = state.Permits.Without(IsSame).Append(permit).ToList()
         });
         var path = $"/p/{permit.Token}/n/{Lookups.ObjectNamespace}/b/{bucket}/o/{name}";
         return Task.FromResult(new Made(
             isSame ? registration.Known!.Id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8)),
             new Dictionary<string, object> { ["accessUri"] = path, ["fullPath"] = $"http://{Addresses.ObjectStorageName}{path}" }));
+
+        bool IsSame(ObjectPermit other) => (other.Bucket, other.ObjectName, other.Access) == (bucket, name, access);
     }
 }

@@ -22,11 +22,13 @@ internal sealed class CloudServices
 {
     private readonly LabPaths _paths;
     private readonly StateFeed _feed;
+    private readonly ObjectService _objects;
 
     public CloudServices(LabPaths paths)
     {
         _paths = paths;
         _feed = new StateFeed(paths);
+        _objects = new ObjectService(paths, _feed);
     }
 
     /// <summary>Serves until the process is asked to end.</summary>
@@ -43,6 +45,8 @@ internal sealed class CloudServices
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+            // A part of a backup has a gigabyte.
+            kestrel.Limits.MaxRequestBodySize = null;
             foreach (var socket in sockets)
             {
                 kestrel.ListenHandle((ulong)socket.Handle);
@@ -72,34 +76,9 @@ internal sealed class CloudServices
     private Task AnswerAsync(HttpContext context) => context.Connection.LocalIpAddress?.ToString() switch
     {
         Addresses.LinkLocalService => MetadataAsync(context),
-        Addresses.ObjectStorage => ObjectAsync(context),
+        Addresses.ObjectStorage => _objects.AnswerAsync(context),
         _ => PackageAsync(context),
     };
-
-    private async Task ObjectAsync(HttpContext context)
-    {
-        // /p/TOKEN/n/NAMESPACE/b/BUCKET/o/OBJECT
-        var path = (context.Request.Path.Value ?? "").Split('/', 9, StringSplitOptions.RemoveEmptyEntries);
-        var state = _feed.Current;
-        var permit = path is ["p", var token, "n", _, "b", _, "o", ..]
-            ? state.Permits.FirstOrDefault(permit => CryptographicEquals(permit.Token, token) && permit.Bucket == path[5])
-            : null;
-        var name = path.Length > 7 ? string.Join('/', path[7..]) : "";
-        var stored = permit is null || permit.Expires < DateTimeOffset.UtcNow || permit.ObjectName != name
-            ? null
-            : state.Objects.FirstOrDefault(item => item.Bucket == permit.Bucket && item.Name == name);
-        if (stored is null)
-        {
-            // As Object Storage answers: whether the object exists is not said.
-            context.Response.StatusCode = StatusCodes.Status404NotFound;
-            await context.Response.WriteAsync("{\"code\":\"BucketNotFound\",\"message\":\"Either the bucket does not exist or you are not authorized to "
-                + "access it\"}");
-            return;
-        }
-
-        context.Response.ContentType = stored.ContentType ?? "application/octet-stream";
-        await SendAsync(context, Path.Combine(_paths.ObjectsDirectory, stored.FileName));
-    }
 
     private async Task PackageAsync(HttpContext context)
     {
@@ -158,7 +137,7 @@ internal sealed class CloudServices
         await context.Response.WriteAsync(answer as string ?? JsonSerializer.Serialize(answer));
     }
 
-    private static async Task SendAsync(HttpContext context, string file)
+    internal static async Task SendAsync(HttpContext context, string file)
     {
         var info = new FileInfo(file);
         context.Response.ContentLength = info.Length;
@@ -168,7 +147,4 @@ internal sealed class CloudServices
             await context.Response.SendFileAsync(file);
         }
     }
-
-    private static bool CryptographicEquals(string left, string right) => System.Security.Cryptography.CryptographicOperations.FixedTimeEquals(
-        System.Text.Encoding.UTF8.GetBytes(left), System.Text.Encoding.UTF8.GetBytes(right));
 }

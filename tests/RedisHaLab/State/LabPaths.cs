@@ -48,6 +48,12 @@ internal sealed partial class LabPaths
     /// <summary>The password of the user admin of the stats pages.</summary>
     public string AdminPasswordFile => Path.Combine(StateDirectory, "admin.password");
 
+    /// <summary>The address that lists and reads backups; empty when there are none.</summary>
+    public string BackupAddressFile => Path.Combine(StateDirectory, "backup.address");
+
+    /// <summary>What pre-authenticated requests have written, a folder for each bucket; an object's name is escaped.</summary>
+    public string UploadsDirectory => Path.Combine(StateDirectory, "uploads");
+
     /// <summary>Keys and ssh_config of the operator.</summary>
     public string SshDirectory => Path.Combine(StateDirectory, "ssh");
 

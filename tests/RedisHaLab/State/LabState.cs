@@ -34,8 +34,13 @@ internal sealed record ResourceRecord
 /// <param name="ContentType">Its content type.</param>
 internal sealed record StoredObject(string Bucket, string Name, string FileName, string? ContentType);
 
-/// <summary>A pre-authenticated request: whoever knows the token reads the object.</summary>
-internal sealed record ObjectPermit(string Token, string Bucket, string ObjectName, DateTimeOffset? Expires);
+/// <summary>A pre-authenticated request: whoever knows the token reads the object, or does with the bucket's objects what the access type says.</summary>
+/// <param name="Token">The secret part of its address.</param>
+/// <param name="Bucket">The bucket.</param>
+/// <param name="ObjectName">The one object; empty for all of them.</param>
+/// <param name="Expires">Until when.</param>
+/// <param name="Access">OCI's access type.</param>
+internal sealed record ObjectPermit(string Token, string Bucket, string ObjectName, DateTimeOffset? Expires, string Access = "ObjectRead");
 
 /// <summary>A line of the program's node table.</summary>
 /// <param name="Name">Its name.</param>

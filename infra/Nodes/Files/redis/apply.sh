@@ -321,4 +321,8 @@ step 'Redis'
 configure_redis
 step 'watch'
 install_watch
+step 'backups'
+# shellcheck source-path=SCRIPTDIR
+. "$payload/backup-install.sh"
+install_backup
 remove_former_layout

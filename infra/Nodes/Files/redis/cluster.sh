@@ -62,6 +62,18 @@ replica_field() {
   sed -n "s/^slave[0-9]*:ip=${address_of[$1]//./\\.},.*[,]$2=\([^,]*\).*/\1/p" <<<"${information[$master]}"
 }
 
+# copies: the nodes whose data a backup takes: all replicas that are in step; the master when there is none.
+copies() {
+  local node all=''
+  for node in "${names[@]}"; do
+    if [ "$node" != "$master" ] && [ "$(replica_field "$node" state)" = online ] && [ "${link[$node]}" = up ] &&
+      [ "${follows[$node]}" = "${address_of[$master]}" ]; then
+      all+="$node "
+    fi
+  done
+  tr ' ' '\n' <<<"${all:-$master}" | sed '/^$/d'
+}
+
 bytes_behind() {
   local offset sent
   offset=$(number "$(replica_field "$1" offset)")
@@ -91,8 +103,92 @@ keeps_step() {
   return 1
 }
 
+# each_sentinel COMMAND...: to every Sentinel that answers; fails when one refuses.
+each_sentinel() {
+  local node failed=0
+  for node in "${names[@]}"; do
+    if [ -n "${named[$node]}" ] && [ "$(on "$node" 26379 "$@")" != OK ]; then failed=1; fi
+  done
+  return $failed
+}
+
+# agreed NODE: every Sentinel that answers names it, and sees no failover.
+agreed() {
+  local node
+  for node in "${names[@]}"; do
+    listen "$node"
+    if [ -n "${named[$node]}" ] && { [ "${named[$node]}" != "${address_of[$1]}" ] || [ "${flags[$node]}" != master ]; }; then
+      obstacle="the Sentinel on $node names ${name_of[${named[$node]}]:-${named[$node]}} (${flags[$node]})"
+      return 1
+    fi
+  done
+}
+
+# attach NODE [EXCEPT]: all other nodes that answer to the new master. The Sentinels would do the same a second later.
+attach() {
+  local node
+  for node in "${names[@]}"; do
+    if [ "$node" != "$1" ] && [ "$node" != "${2:-}" ] && [ -n "${role[$node]}" ]; then
+      on "$node" 6379 REPLICAOF "${address_of[$1]}" 6379 >/dev/null &
+    fi
+  done
+}
+
+# all_follow NODE: every node that answers follows it, and it calls each of them online.
+all_follow() {
+  local node
+  observe || return 1
+  if [ "$master" != "$1" ]; then
+    obstacle="$master is master, not $1"
+    return 1
+  fi
+  for node in "${names[@]}"; do
+    if [ "$node" != "$1" ] && [ -n "${role[$node]}" ]; then
+      if [ "${follows[$node]}" != "${address_of[$1]}" ] || [ "${link[$node]}" != up ] || [ "$(replica_field "$node" state)" != online ]; then
+        obstacle="$node does not follow $1 yet (its link is ${link[$node]:-down})"
+        return 1
+      fi
+    fi
+  done
+  agreed "$1"
+}
+
 # known_priority SENTINEL NODE
 known_priority() {
   on "$1" 26379 SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" |
     awk -v address="${address_of[$2]}" 'NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "slave-priority" && ip == address { print; exit }'
+}
+
+# SENTINEL DEBUG's info-period: usual and for a moment, in milliseconds. Three times as long, an answer counts when a replica is chosen.
+readonly usual_period=10000 short_period=500
+# Seconds until the Sentinels know a priority: they ask every 10 s.
+readonly known_limit=15
+asked_often=no
+
+# ask_usually: the Sentinels look as often as they do usually.
+ask_usually() {
+  if [ "$asked_often" = yes ]; then each_sentinel SENTINEL DEBUG INFO-PERIOD "$usual_period" || true; fi
+  asked_often=no
+}
+
+# make_known NODE PRIORITY: waits until every Sentinel that answers knows the node's priority; an obstacle when one does not. Whoever calls it
+# sees to ask_usually when it ends on the way.
+make_known() {
+  local node behind until=$((SECONDS + known_limit))
+  asked_often=yes
+  # Redis 7.0 and newer; an older Sentinel is waited for.
+  each_sentinel SENTINEL DEBUG INFO-PERIOD "$short_period" || say 'the Sentinels ask every 10 s only (Redis 6.2)'
+  while true; do
+    behind=''
+    for node in "${names[@]}"; do
+      if [ -n "${named[$node]}" ] && [ "$(known_priority "$node" "$1")" != "$2" ]; then behind=$node; fi
+    done
+    if [ -z "$behind" ]; then break; fi
+    if ((SECONDS >= until)); then
+      obstacle="the Sentinel on $behind does not know after $known_limit s that $1 has the priority $2"
+      return 1
+    fi
+    sleep 0.1
+  done
+  ask_usually
 }

@@ -53,15 +53,13 @@ root=${REDIS_HA_ROOT:-}
 [ -r "$root/etc/redis-ha/operator.password" ] || { echo 'redis-ha-switchover: run it as root' >&2 && exit 2; }
 # A replica acknowledges every second.
 readonly most_lag=2
-# Seconds: until the Sentinels know the priority (they ask every 10 s), until they agree, until all nodes follow.
-readonly known_limit=15 agree_limit=12 follow_limit=60
-# SENTINEL DEBUG's info-period: usual and for a moment, in milliseconds. Three times as long, an answer counts when a replica is chosen.
-readonly usual_period=10000 short_period=500
+# Seconds: until the Sentinels agree, until all nodes follow.
+readonly agree_limit=12 follow_limit=60
 # Well below down-after: the Sentinels' own questions wait with the writes (PUBLISH), and they must not think that the master is down.
 pause_limit=$((REDIS_HA_DOWN_AFTER_MS / 2 < 2000 ? REDIS_HA_DOWN_AFTER_MS / 2 : 2000))
 readonly pause_limit
 
-target='' obstacle='' preferred='' asked_often=no exchanging='' least=0 lowered=''
+target='' obstacle='' preferred='' exchanging='' least=0 lowered=''
 
 began=$(date +%s%N)
 say() {
@@ -170,34 +168,11 @@ half_done() {
   return 1
 }
 
-# each_sentinel COMMAND...: to every Sentinel that answers; fails when one refuses.
-each_sentinel() {
-  local node failed=0
-  for node in "${names[@]}"; do
-    if [ -n "${named[$node]}" ] && [ "$(on "$node" 26379 "$@")" != OK ]; then failed=1; fi
-  done
-  return $failed
-}
-
 # prefer NODE: every Sentinel that answers would choose it.
 prefer() {
-  local node until=$((SECONDS + known_limit)) behind
   preferred=$1
   [ "$(on "$1" 6379 CONFIG SET replica-priority 1)" = OK ] || stop "$1 does not take replica-priority 1; $master stays master"
-  asked_often=yes
-  # Redis 7.0 and newer; an older Sentinel is waited for.
-  each_sentinel SENTINEL DEBUG INFO-PERIOD "$short_period" || say 'the Sentinels ask every 10 s only (Redis 6.2)'
-  while true; do
-    behind=''
-    for node in "${names[@]}"; do
-      if [ -n "${named[$node]}" ] && [ "$(known_priority "$node" "$1")" != 1 ]; then behind=$node; fi
-    done
-    if [ -z "$behind" ]; then break; fi
-    ((SECONDS < until)) || stop "the Sentinel on $behind does not know after $known_limit s that $1 is preferred; $master stays master"
-    sleep 0.1
-  done
-  each_sentinel SENTINEL DEBUG INFO-PERIOD "$usual_period" || true
-  asked_often=no
+  make_known "$1" 1 || stop "$obstacle; $master stays master"
 }
 
 # converse NODE: opens a connection to it, descriptor 8; the password stays in this process.
@@ -253,28 +228,6 @@ fence() {
   [ "$(on "$1" 6379 CONFIG SET min-replicas-to-write "$2")" = OK ]
 }
 
-# attach: the other replicas to the new master. The Sentinels would do the same a second later.
-attach() {
-  local node
-  for node in "${names[@]}"; do
-    if [ "$node" != "$1" ] && [ "$node" != "$2" ] && [ -n "${role[$node]}" ]; then
-      on "$node" 6379 REPLICAOF "${address_of[$1]}" 6379 >/dev/null &
-    fi
-  done
-}
-
-# agreed NODE: every Sentinel that answers names it, and sees no failover.
-agreed() {
-  local node
-  for node in "${names[@]}"; do
-    listen "$node"
-    if [ -n "${named[$node]}" ] && { [ "${named[$node]}" != "${address_of[$1]}" ] || [ "${flags[$node]}" != master ]; }; then
-      obstacle="the Sentinel on $node names ${name_of[${named[$node]}]:-${named[$node]}} (${flags[$node]})"
-      return 1
-    fi
-  done
-}
-
 # agree NODE: the Sentinels are asked for a failover; one order, and another only when it was refused or came to nothing.
 agree() {
   local reply='' sentinel='' quiet=0 until=$((SECONDS + agree_limit))
@@ -300,31 +253,12 @@ agree() {
   done
 }
 
-# all_follow NODE: every node that answers follows it, and it calls each of them online.
-all_follow() {
-  local node
-  observe || return 1
-  if [ "$master" != "$1" ]; then
-    obstacle="$master is master, not $1"
-    return 1
-  fi
-  for node in "${names[@]}"; do
-    if [ "$node" != "$1" ] && [ -n "${role[$node]}" ]; then
-      if [ "${follows[$node]}" != "${address_of[$1]}" ] || [ "${link[$node]}" != up ] || [ "$(replica_field "$node" state)" != online ]; then
-        obstacle="$node does not follow $1 yet (its link is ${link[$node]:-down})"
-        return 1
-      fi
-    fi
-  done
-  agreed "$1"
-}
-
 # What must never stay: a preference, Sentinels that ask too often, paused writes.
 put_back() {
   local code=$?
   trap - EXIT
   trap '' INT TERM
-  if [ "$asked_often" = yes ]; then each_sentinel SENTINEL DEBUG INFO-PERIOD "$usual_period" || true; fi
+  ask_usually
   if [ -n "$exchanging" ]; then on "$exchanging" 6379 FAILOVER ABORT >/dev/null; fi
   if [ -n "$lowered" ]; then fence "$lowered" "$least" || true; fi
   if [ -n "$preferred" ]; then on "$preferred" 6379 CONFIG SET replica-priority 100 >/dev/null; fi
