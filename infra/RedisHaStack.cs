@@ -73,6 +73,9 @@ public class RedisHaStack : Stack
         SshConfig = lines.Apply(known => known.SshConfig([.. settings.Network.Redis, .. settings.Network.Proxies]));
         StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
         StatsPage = Output.Create(Instructions.StatsPage);
+        Readme = Output.Tuple(lines, Endpoint, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine)
+            .Prepend(bastion.Machine).Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
+                Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies));
         BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
         Backups = backups?.Name ?? Output.Create(string.Empty);
@@ -127,6 +130,10 @@ public class RedisHaStack : Stack
     /// <summary>The stats page through its tunnel; the user is admin.</summary>
     [Output("statsPage")]
     public Output<string> StatsPage { get; private set; }
+
+    /// <summary>How it is reached and operated, with everything filled in; no secret.</summary>
+    [Output("readme")]
+    public Output<string> Readme { get; private set; }
 
     /// <summary>The stats page's password, a secret.</summary>
     [Output("adminPassword")]

@@ -41,6 +41,54 @@ public sealed record Instructions(string User, string Bastion)
     public static string KnownHosts(string bastion, IEnumerable<(NodeAddress Node, string Key)> keys) =>
         string.Join('\n', keys.Select((machine, index) => $"{(index == 0 ? bastion + "," : "")}{machine.Node.Address} {machine.Key}"));
 
+    /// <summary>All of it on one page, in Markdown: where Redis is, how it is reached, and which command shows each password.</summary>
+    /// <param name="stack">The stack's name.</param>
+    /// <param name="endpoint">Where clients connect.</param>
+    /// <param name="machines">The machines with their roles, the bastion among them.</param>
+    /// <param name="proxies">The proxies.</param>
+    public string Readme(string stack, string endpoint, IReadOnlyList<(NodeAddress Node, string Role)> machines, IReadOnlyList<NodeAddress> proxies) => $"""
+        # Redis of the stack {stack}
+
+        Clients inside the VCN connect to **{endpoint}** with a password and without TLS. Any Redis client will do; it needs no Sentinel support.
+
+        | machine | role | address |
+        |---|---|---|
+        {string.Join('\n', machines.Select(machine => $"| {machine.Node.Name} | {machine.Role} | {machine.Node.Address} |"))}
+
+        The bastion's public address is {Bastion}.
+
+        ## Passwords
+
+        They are secrets of the stack; this page holds none.
+
+            pulumi stack output password --stack {stack} --show-secrets         # clients
+            pulumi stack output adminPassword --stack {stack} --show-secrets    # the stats page, user admin
+
+        ## From your desk
+
+            ./scripts/tunnel --stack {stack}               # 127.0.0.1:{Ports.Redis} is Redis, until Ctrl+C
+            {RedisCli.Replace("output password", $"output password --stack {stack}", StringComparison.Ordinal)}    # in a second shell
+
+        Without the scripts: `{Tunnel(endpoint)}`
+
+        ## The stats page
+
+            ./scripts/tunnel stats --stack {stack}         # {StatsPage}; the other proxies follow on the next ports
+
+        Without the scripts: {string.Join(", ", proxies.Select(proxy => $"`{StatsTunnel(proxy)}`"))}
+
+        ## Operating it
+
+            ./scripts/status --stack {stack}               # all machines, roles, replication, Sentinels, proxies
+            ./scripts/doctor --stack {stack}               # what hurts now or will at the next fault
+            ./scripts/switchover --dry-run --stack {stack} # who could be master
+            pulumi stack output sshConfig --stack {stack} >redis-ha.ssh
+            pulumi stack output knownHosts --stack {stack} >>~/.ssh/known_hosts
+            ssh -F redis-ha.ssh {machines.First(machine => machine.Role == "redis").Node.Name}
+
+        When something is wrong: docs/troubleshooting.md.
+        """;
+
     /// <summary>redis-cli through the tunnel; the password goes from Pulumi to redis-cli without being shown.</summary>
     public static string RedisCli => $"REDISCLI_AUTH=\"$(pulumi stack output password --show-secrets)\" redis-cli -h 127.0.0.1 -p {Ports.Redis}";
 

@@ -106,7 +106,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
         RedisHaStack stack = deployment.Run.Stack;
         Assert.True(await Output.IsSecretAsync(stack.Password));
         Assert.True(await Output.IsSecretAsync(stack.AdminPassword));
-        foreach (Output<string> output in new[] { stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.SshConfig, stack.StatsTunnel, stack.StatsPage })
+        foreach (Output<string> output in new[] { stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.SshConfig, stack.StatsTunnel, stack.StatsPage, stack.Readme })
         {
             Assert.False(await Output.IsSecretAsync(output));
             string text = await OutputUtilities.GetValueAsync(output);

@@ -124,6 +124,31 @@ public sealed class StackTests(DefaultDeployment deployment)
         Assert.Equal(Secrets.PasswordOf("admin-password"), await Value(stack.AdminPassword));
     }
 
+    // What the page shows must be what the other outputs show, filled in for this stack.
+    [Fact]
+    public async Task The_readme_has_every_address_and_every_line_to_paste()
+    {
+        RedisHaStack stack = deployment.Run.Stack;
+        string readme = await Value(stack.Readme);
+
+        foreach (ImmutableDictionary<string, string> node in await Value(stack.Nodes))
+        {
+            Assert.Contains($"| {node["name"]} | {node["role"]} | {node["address"]} |", readme, StringComparison.Ordinal);
+        }
+
+        Assert.All([await Value(stack.Endpoint), await Value(stack.BastionAddress), await Value(stack.Tunnel), await Value(stack.StatsTunnel), await Value(stack.StatsPage)],
+            line => Assert.Contains(line, readme, StringComparison.Ordinal));
+        Assert.Contains("`ssh -N -L 1936:172.31.235.142:1936 ubuntu@198.51.100.4`", readme, StringComparison.Ordinal);
+        Assert.All(["password", "adminPassword", "sshConfig", "knownHosts"], name => Assert.Contains($"pulumi stack output {name} --stack ", readme, StringComparison.Ordinal));
+        Assert.DoesNotContain('{', readme);
+        // In the order in which the page names them: each is a file of the repository.
+        Assert.All(["scripts/tunnel", "scripts/status", "scripts/doctor", "scripts/switchover", "docs/troubleshooting.md"], file =>
+        {
+            Assert.Contains(file, readme, StringComparison.Ordinal);
+            Assert.True(File.Exists(Path.Combine(Repository.Root, file)), file);
+        });
+    }
+
     [Fact]
     public async Task The_node_table_has_every_machine()
     {
