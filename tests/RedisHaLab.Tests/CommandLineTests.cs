@@ -46,6 +46,19 @@ public sealed class CommandLineTests
         });
     }
 
+    [Fact]
+    public void Marked_blocks_of_the_documents_are_found_and_use_the_scripts_of_the_repository()
+    {
+        var blocks = DocsCommand.Blocks(Repository.Root).ToList();
+
+        Assert.Contains(blocks, block => block.File == "README.md");
+        Assert.All(blocks, block =>
+        {
+            Assert.Equal(block.Text.Split('\n')[0], File.ReadLines(Path.Combine(Repository.Root, block.File)).ElementAt(block.Line - 1));
+            Assert.All(block.Text.Split('\n'), line => Assert.Matches(@"^(sudo )?\./scripts/\S+ ", line));
+        });
+    }
+
     [Theory]
     [InlineData("lab", "--help")]
     [InlineData("lab", "kill", "--help")]

@@ -43,6 +43,8 @@ public sealed class EndToEndTests
                 check => Assert.True(check.GetProperty("passed").GetBoolean(), check.ToString()));
             Assert.Equal(0, verify.ExitCode);
 
+            // What README and docs promise to work, as they write it.
+            Assert.Equal(0, (await lab.RunAsync("docs")).ExitCode);
             await CheckRepairAsync(lab, paths);
         }
         finally

@@ -45,6 +45,7 @@ internal static class CommandLineProgram
             VerifyCommand.Create(JsonOption),
             LoadCommand.Create(JsonOption),
             DayTwoCommand.Create(JsonOption),
+            DocsCommand.Create(),
             DownCommand.Create(),
             Serve(),
         };

@@ -28,7 +28,7 @@ internal static class UpCommand
             using var exclusive = InstanceLock.Take(paths);
             var progress = new Progress(Console.Error);
             using var lab = new Lab(paths, progress) { LeavesOff = parsed.GetValue(leaveOff) };
-            await RunAsync(lab, parsed.GetRequiredValue(set));
+            await progress.NeverSilentAsync(RunAsync(lab, parsed.GetRequiredValue(set)));
             Show(lab, progress);
             return 0;
         }));
