@@ -15,7 +15,7 @@ missing_debian_packages() {
 # started now nor at the next boot: the tests start their own.
 install_debian_packages() (
   policy=/usr/sbin/policy-rc.d
-  services=(redis-server redis-sentinel haproxy nftables dnsmasq)
+  services=(redis-server redis-sentinel haproxy nftables dnsmasq prometheus)
   before=$(_enabled_services "${services[@]}")
   if [[ ! -e $policy ]]; then
     # Debian's own switch against starting services (exit status 101 means "not allowed").
