@@ -13,7 +13,7 @@ internal static class Replacements
         "NOT PROTECTED ANY MORE: the proxy lets in everyone who reaches its address; restrict it by the firewall or the security groups";
     private const string KeepAlive = "always on";
     private const string NeverIdle =
-        "not taken over, because it cuts blocked commands and subscriptions; if silent sessions shall end, set timeouts.idle";
+        "not taken over, because it cuts blocked commands and subscriptions; set timeouts.idle to end silent sessions";
     private const string Answers = "how long an answer may take is part of the routing rule (docs/routing.md)";
     private const string PageOfOurs = "the page has its own form";
 
