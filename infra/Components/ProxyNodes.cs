@@ -26,6 +26,8 @@ public sealed class ProxyNodes : ComponentResource
             {
                 Node = node,
                 RedisNodes = settings.Network.Redis,
+                Peers = [.. nodes.Where(other => other != node)],
+                MinReplicasToWrite = settings.Redis.MinReplicasToWrite,
                 Sentinel = settings.Sentinel,
                 Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
                 Passwords = known.Item1,

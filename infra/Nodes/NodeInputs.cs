@@ -87,6 +87,12 @@ public sealed record ProxyNodeInputs
     /// <summary>All Redis nodes, in order.</summary>
     public required IReadOnlyList<NodeAddress> RedisNodes { get; init; }
 
+    /// <summary>The other proxies, whose pages this one's links to.</summary>
+    public IReadOnlyList<NodeAddress> Peers { get; init; } = [];
+
+    /// <summary>redis.conf's min-replicas-to-write.</summary>
+    public int MinReplicasToWrite { get; init; } = Setting.RedisMinReplicasToWrite.Value;
+
     /// <summary>redis-sentinel's settings: the monitored name and down-after.</summary>
     public required SentinelSettings Sentinel { get; init; }
 

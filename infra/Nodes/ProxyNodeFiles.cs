@@ -32,9 +32,11 @@ internal static class ProxyNodeFiles
         PayloadFile.Embedded("common/redis-ha-firewall.service"),
         PayloadFile.Embedded("common/redis-ha-firewall.timer"),
         .. SshFiles.Render(inputs.Login),
-        PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)), ("port-count", Text(LocalPorts.Count)),
+        PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)), ("port-count",
+            Text(LocalPorts.Count)),
             ("admin-port", Text(Ports.Admin)), ("redis-port", Text(Ports.Redis))),
-        PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections)), ("stop-seconds", Text(StopSeconds))),
+        PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections)), ("stop-seconds",
+            Text(StopSeconds))),
         new("proxy.json", Configuration(inputs)),
         PayloadFile.Secret("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
         PayloadFile.Secret("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
@@ -62,6 +64,7 @@ internal static class ProxyNodeFiles
                     KeyValuePair.Create(PayloadRules.Name(node.Name), (JsonNode?)$"{PayloadRules.Address(node.Address)}:{Ports.Redis}"))),
                 ["user"] = "rp-health",
                 ["passwordFile"] = "redis.password",
+                ["minReplicasToWrite"] = inputs.MinReplicasToWrite,
             },
             ["sentinel"] = new JsonObject
             {
@@ -87,8 +90,15 @@ internal static class ProxyNodeFiles
                 ["drainDelay"] = Duration(BalancerCheck.DrainedWithinMilliseconds),
                 ["drain"] = Duration(DrainMilliseconds),
             },
+            ["recording"] = new JsonObject { ["file"] = "/var/lib/redis-ha-proxy/recording" },
             ["limits"] = new JsonObject { ["connections"] = inputs.MaxConnections, ["perSource"] = 0 },
         };
+        if (inputs.Peers.Count > 0)
+        {
+            json["admin"]!["peers"] = new JsonObject(inputs.Peers.Select(peer =>
+                KeyValuePair.Create(PayloadRules.Name(peer.Name), (JsonNode?)$"{PayloadRules.Address(peer.Address)}:{Ports.Admin}")));
+        }
+
         return json.ToJsonString(Readable).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";
     }
 

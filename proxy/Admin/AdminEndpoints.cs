@@ -4,12 +4,13 @@ using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Admin;
 
 /// <summary>Answers the admin server's requests.</summary>
 internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, StatsEvents events,
-    ControlEndpoints control, Func<bool> blind)
+    ControlEndpoints control, Func<bool> blind, Func<WriteRefusal> refusal, TextForms texts)
 {
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
@@ -34,7 +35,7 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
             case "/healthz":
                 return HealthAsync(context, ProxyHealth.Serving(lifecycle.Phase, forwarder.Snapshot(), blind()));
             case "/readyz":
-                return HealthAsync(context, ProxyHealth.Ready(lifecycle.Phase, forwarder.Snapshot(), blind()));
+                return HealthAsync(context, ProxyHealth.Ready(lifecycle.Phase, forwarder.Snapshot(), blind(), refusal()));
         }
 
         switch (Authenticate(context))
@@ -47,10 +48,12 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
                 return context.AnswerTextAsync(HttpStatusCode.Unauthorized, "user and password are needed");
         }
 
-        return path switch
+        return Meant(path) switch
         {
             "/" => RedirectAsync(context),
             "/stats" => PageAsync(context),
+            "/explain.txt" => context.AnswerTextAsync(HttpStatusCode.OK, texts.Explain(status.Now()).TrimEnd()),
+            "/timeline.txt" => context.AnswerTextAsync(HttpStatusCode.OK, texts.Timeline(status.Now().Control).TrimEnd()),
             "/stats/events" when HttpMethods.IsGet(context.Request.Method) => events.HandleAsync(context),
             "/stats;csv" => context.AnswerAsync(HttpStatusCode.OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(HaproxyCsv.Write(status.Now()))),
             "/metrics" => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Now()))),
@@ -59,6 +62,20 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
             "/explain" => context.AnswerAsync(status.Now(), moment => moment.Figures.Explain),
             _ => context.AnswerTextAsync(HttpStatusCode.NotFound, "nothing is here; /stats has the links"),
         };
+    }
+
+    // HAProxy has its page at whatever "stats uri" says, "/haproxy?stats" by default, and takes options behind a semicolon: what is bookmarked, or is
+    // asked by an agent, may be any of these. ("norefresh" and the like change nothing here; management guide, 9.)
+    private static string Meant(string path)
+    {
+        string[] parts = path.Split(';');
+        if (parts.Length > 1 || parts[0] is "/haproxy_stats" or "/haproxy")
+        {
+            return parts[0] is not ("/" or "/stats" or "/haproxy_stats" or "/haproxy") ? path
+                : parts.Contains("csv") ? "/stats;csv" : parts.Contains("json") ? "/stats.json" : "/stats";
+        }
+
+        return path;
     }
 
     // Whoever may open the control socket needs no password: its permissions are the guard.
@@ -91,3 +108,8 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
         return context.AnswerTextAsync(answer.Good ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, answer.Reason);
     }
 }
+
+/// <summary>The texts of the verbs, for who has a browser only.</summary>
+/// <param name="Explain">That of "explain".</param>
+/// <param name="Timeline">That of "timeline".</param>
+internal sealed record TextForms(Func<Moment, string> Explain, Func<Routing.RoutingSnapshot, string> Timeline);

@@ -5,6 +5,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Admin;
 
@@ -22,8 +25,15 @@ internal enum AuthenticationResult
 }
 
 /// <summary>Checks the Authorization header.</summary>
-internal sealed class BasicAuthentication(TimeProvider timeProvider)
+/// <param name="timeProvider">The time.</param>
+/// <param name="log">Takes a line about wrong passwords, one in 30 s.</param>
+internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILogger log)
 {
+    /// <summary>What to do about wrong passwords.</summary>
+    public const string Advice = "If it is a scraper, a health check or a person of yours, give it the password of admin.passwordFile; a source that sends ten in a row "
+        + "is not heard for a while.";
+
+
     /// <summary>Wrong passwords a source may send in a burst.</summary>
     public const int Burst = 10;
 
@@ -38,7 +48,13 @@ internal sealed class BasicAuthentication(TimeProvider timeProvider)
 
     private readonly ConcurrentDictionary<IPAddress, Guesses> _guesses = new();
     private readonly long _start = timeProvider.GetTimestamp();
+    private readonly ILogger _logger = log;
+    private readonly SampledLog _sample = new(1, TimeSpan.FromSeconds(30), timeProvider);
     private volatile byte[][]? _expected;
+    private volatile WrongPassword? _last;
+
+    /// <summary>The last wrong password; null for none yet.</summary>
+    public WrongPassword? Last => _last;
 
     /// <summary>Sets user and password; null for either serves everybody. Callable at any time.</summary>
     /// <param name="user">The user.</param>
@@ -92,6 +108,12 @@ internal sealed class BasicAuthentication(TimeProvider timeProvider)
         }
 
         guesses.Add(now);
+        _last = new WrongPassword(key, timeProvider.GetUtcNow());
+        if (_sample.Lets(out long left))
+        {
+            LogWrong(key, Advice, left);
+        }
+
         return AuthenticationResult.Refused;
     }
 
@@ -152,6 +174,10 @@ internal sealed class BasicAuthentication(TimeProvider timeProvider)
         }
     }
 
+    [LoggerMessage(EventId = LogEvents.AdminPassword, Level = LogLevel.Warning, Message = "Administration: {Source} sends a wrong user or password. {Remedy} "
+        + "({Left} more before it)", EventName = nameof(LogEvents.AdminPassword))]
+    private partial void LogWrong(IPAddress source, string remedy, long left);
+
     // A bucket that leaks one guess every Refill: kept as the moment at which it will be empty.
     private sealed class Guesses
     {
@@ -183,3 +209,8 @@ internal sealed class BasicAuthentication(TimeProvider timeProvider)
         }
     }
 }
+
+/// <summary>A wrong user or password was sent.</summary>
+/// <param name="Source">From where.</param>
+/// <param name="At">When, by the wall clock.</param>
+internal sealed record WrongPassword(IPAddress Source, DateTimeOffset At);

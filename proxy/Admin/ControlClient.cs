@@ -48,6 +48,11 @@ internal sealed class ControlClient : IDisposable
         try
         {
             using var request = new HttpRequestMessage(method, path);
+            if (method == HttpMethod.Post && Caller(Environment.GetEnvironmentVariable) is { } caller)
+            {
+                request.Headers.TryAddWithoutValidation(ControlEndpoints.SudoHeader, caller);
+            }
+
             using var response = await _http.SendAsync(request, cancellationToken);
             string body = await response.Content.ReadAsStringAsync(cancellationToken);
             if (response.IsSuccessStatusCode)
@@ -76,6 +81,11 @@ internal sealed class ControlClient : IDisposable
             throw new ControlException($"the proxy on {_socket} did not answer within {_http.Timeout.TotalSeconds:0} s");
         }
     }
+
+    /// <summary>Who called sudo (sudo(8) sets both variables); null where nobody did.</summary>
+    internal static string? Caller(Func<string, string?> environment) =>
+        environment("SUDO_UID") is not { Length: > 0 } id ? null
+        : new string([.. $"{environment("SUDO_USER")} ({id})".Trim().Where(c => c is > ' ' and < '\x7f' or ' ').Take(64)]);
 
     private T Read<T>(string body, JsonTypeInfo<T> type)
     {

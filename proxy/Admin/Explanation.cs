@@ -13,6 +13,12 @@ internal static class Explanation
     /// <summary>How long before its end a certificate is named in the hints.</summary>
     private static readonly TimeSpan ExpiryWarning = TimeSpan.FromDays(14);
 
+    /// <summary>How long a wrong password is named in the hints.</summary>
+    private static readonly TimeSpan PasswordMemory = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a failover takes at most from the moment that the Sentinels have agreed that the master is down.</summary>
+    private static readonly TimeSpan FailoverTakes = TimeSpan.FromSeconds(5);
+
     /// <summary>The answer to "why is the gate as it is?" in a sentence.</summary>
     public static string Summary(Moment moment)
     {
@@ -43,6 +49,17 @@ internal static class Explanation
 
     private static IEnumerable<string> OfTheGate(Moment moment)
     {
+        if (moment.ReadOnlyMaster is { } master)
+        {
+            yield return $"{master.Name} refuses all writes ({master.RefusalText}). "
+                + master.Refusal.Remedy(master.Name, moment.Nodes.Where(n => n != master && !n.Up).Select(n => n.Name));
+        }
+
+        if ((moment.WhyNone ?? moment.NoFailover) is { } none)
+        {
+            yield return none;
+        }
+
         if (moment.Control.Withheld is { } withheld)
         {
             yield return $"{withheld}, and no other node may take its place now: make another one master, or give the order 'ready' with its name.";
@@ -67,8 +84,8 @@ internal static class Explanation
 
         foreach (var node in moment.Nodes.Where(n => n.Status.State is { Role: NodeRole.Follows, Master: < 0 }))
         {
-            yield return $"{node.Name} ({node.Address}) follows {node.Follows}, which is not in redis.nodes: it may be copying a stranger's data. "
-                + SentinelConcerns.Remedy;
+            yield return $"{node.Name} ({node.Address}) follows {node.Follows}, which is not in redis.nodes: "
+                + DeploymentAdvice.Stranger;
         }
     }
 
@@ -86,10 +103,13 @@ internal static class Explanation
             yield return "No node is seen to claim to be master, and no Sentinels are configured, so nobody promotes a replica: look at each node below. "
                 + "If the master is lost, make a replica the master (REPLICAOF NO ONE).";
         }
-        else if (claimants.Count == 0 && moment.Blind is null)
+        else if (claimants.Count == 0 && moment.Blind is null && moment.WhyNone is null)
         {
-            yield return "No node claims to be master: wait for the Sentinels' failover; if it does not come, look whether a majority of the Sentinels runs "
-                + "and sees a good replica.";
+            yield return moment.Time - moment.InterruptedSince > (moment.Settings.DownAfter * 2) + FailoverTakes
+                ? "No node claims to be master, and the Sentinels' failover should have come by now: ask a Sentinel why, with SENTINEL CKQUORUM "
+                    + $"{moment.Settings.Sentinel?.Master} and its log (no replica that it finds good, no votes, or failover-timeout after an attempt that failed)."
+                : "No node claims to be master: wait for the Sentinels' failover, which comes within about "
+                    + $"{Quantities.Span(moment.Settings.DownAfter + FailoverTakes)}.";
         }
 
         foreach (var nodes in moment.Nodes.Where(n => !n.Up && !n.InMaintenance).GroupBy(n => (n.Status.Health, n.Status.Error)))
@@ -101,7 +121,13 @@ internal static class Explanation
 
         foreach (var node in moment.Nodes.Where(n => n is { Up: true, LinkUp: false, InMaintenance: false }))
         {
-            yield return $"{node.Name} ({node.Address}): its link to its master {node.Follows} is down.";
+            yield return $"{node.Name} ({node.Address}): its link to its master {node.Follows} is down. Its log says why "
+                + "(masterauth, masteruser, a firewall, a copy that does not fit the master's output buffer).";
+        }
+
+        foreach (var node in moment.Nodes.Where(n => n is { Up: true, InMaintenance: false, Status.Error: not null, Refusal: not WriteRefusal.Disk }))
+        {
+            yield return $"{node.Name} ({node.Address}) answers and complains: {node.Status.Error!.TrimEnd('.', ' ')}.";
         }
     }
 
@@ -124,10 +150,23 @@ internal static class Explanation
             .GroupBy(s => (s.Answer!.Value.Quorum, Known: s.Answer!.Value.OtherSentinels + 1), s => s.Address))
         {
             (int quorum, int known) = small.Key;
-            yield return $"Sentinel {string.Join(" and ", small)} {(small.Count() == 1 ? "has" : "have")} quorum {quorum} of {known} Sentinels, less than the "
-                + $"majority ({(known / 2) + 1}): few of them can begin a failover from a healthy master, and it takes "
-                + $"{Situation.LeasesNeededOf(known, quorum)} leases to exclude one. "
-                + $"Set it on each Sentinel: SENTINEL SET <sentinel.master> quorum {(known / 2) + 1}.";
+            yield return $"Sentinel {string.Join(" and ", small)} {(small.Count() == 1 ? "has" : "have")} quorum {quorum} of {known} Sentinels, "
+                + DeploymentAdvice.Quorum(moment.Settings.Sentinel?.Master, known, quorum);
+        }
+
+        foreach (var other in moment.Sentinels.Where(s => s is { IsUp: true, Answer: { } said } && said.DownAfter > TimeSpan.Zero
+            && said.DownAfter != moment.Settings.DownAfter)
+            .GroupBy(s => s.Answer!.Value.DownAfter, s => s.Address))
+        {
+            yield return $"Sentinel {string.Join(" and ", other)} {(other.Count() == 1 ? "has" : "have")} down-after-milliseconds {other.Key.TotalMilliseconds:0}, "
+                + $"sentinel.downAfter says {moment.Settings.DownAfter.TotalMilliseconds:0}: "
+                + DeploymentAdvice.DownAfter(moment.Settings.Sentinel?.Master, moment.Settings.DownAfter);
+        }
+
+        foreach (var few in moment.Sentinels.Where(s => s is { IsUp: true, KnowsFew: true }))
+        {
+            yield return $"Sentinel {few.Address} knows of {few.Answer?.OtherSentinels + 1} Sentinels, itself included; sentinel.nodes lists {moment.Sentinels.Count}: "
+                + DeploymentAdvice.FewSentinels;
         }
 
         foreach (var sentinel in moment.Sentinels.Where(s => s is { IsUp: true, Answer.Tilt: true }))
@@ -150,8 +189,8 @@ internal static class Explanation
             // see nothing wrong until the old master has reported "slave" for down-after + 20 s, and then promote by themselves.
             yield return moment.Sentinels.Any(s => s.Answer is { MarkedDown: true } or { FailoverInProgress: true })
                 ? $"Sessions go to {target.Name}; the Sentinels still name {vote}, see it down, and should confirm within about a second."
-                : $"Sessions go to {target.Name}, but the Sentinels still name {vote}: after a FAILOVER by hand they will promote another node in about 30 s. "
-                + "Run SENTINEL FAILOVER to prevent it.";
+                : $"Sessions go to {target.Name}, but the Sentinels still name {vote}: after a FAILOVER by hand "
+                + DeploymentAdvice.BareFailover;
         }
     }
 
@@ -174,16 +213,28 @@ internal static class Explanation
                 + "sessions do not depend on it.";
         }
 
+        if (moment.WrongPassword is { } wrong && moment.Time - wrong.At < PasswordMemory)
+        {
+            yield return $"{wrong.Source} sent a wrong user or password for this page or the metrics at {Clock(wrong.At)}. {BasicAuthentication.Advice}";
+        }
+
         if (moment.Phase is LifecyclePhase.Draining or LifecyclePhase.Stopping)
         {
             yield return $"This proxy is {Moment.Lower(moment.Phase)} since {Clock(moment.PhaseSince)}: the load balancer sends new sessions elsewhere.";
         }
 
+        if (moment.SessionsLimit < moment.Settings.Limits.Connections)
+        {
+            yield return FileDescriptorLimit.Lowered(moment.Settings.Limits.Connections, moment.SessionsLimit,
+                FileDescriptorLimit.PerSession(moment.Settings));
+        }
+
         if (moment.Data.Sessions >= moment.SessionsLimit)
         {
-            yield return $"limits.connections = {moment.SessionsLimit} is reached: new sessions are refused.";
+            yield return $"limits.connections = {moment.SessionsLimit} is reached: new sessions are refused. Raise it and reload, or see who has them: redis-ha-proxy sessions --top 10.";
         }
     }
 
-    private static string Clock(DateTimeOffset time) => time.ToString("HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
+    /// <summary>The time of day, UTC.</summary>
+    public static string Clock(DateTimeOffset time) => time.ToString("HH:mm:ss'Z'", System.Globalization.CultureInfo.InvariantCulture);
 }

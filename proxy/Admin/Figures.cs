@@ -50,6 +50,12 @@ internal sealed record Figures
 
     public IReadOnlyList<Figure<Moment>> Gate { get; init; } =
     [
+        new("headline", "The state in one line.", m => m.Headline.Text),
+        new("level", "How bad it is: `good`, `warn` or `bad`.", m => Moment.Lower(m.Headline.Level))
+        {
+            Metric = new("gauge", "level", "level", [.. Enum.GetValues<Level>().Select(Moment.Lower)],
+                "1 for how bad it is: good only while sessions reach a master that takes writes and can be replaced."),
+        },
         new("mode", "`open` (sessions go to the target), `park` (new ones wait), `closed` (new ones are refused).", m => m.GateMode)
         {
             Metric = new("gauge", "gate", "mode", ["open", "park", "closed"],
@@ -67,15 +73,16 @@ internal sealed record Figures
         new("leaseLeftMs", "How long the Sentinels' leases still exclude a failover away from the node.", m => m.Control.LeaseLeft),
         new("leasesHeld", "How many leases the claim to be master has.", m => m.Control.Leases?.Held),
         new("leasesNeeded", "How many exclude a failover.", m => m.Control.Leases?.Needed),
-        new("support", "What supports the claim to be master, in words.", m => m.Control.Support),
-        new("sentinelsReachable", "How many Sentinels answer this proxy; null without any in the configuration.", m => m.SentinelsReachable)
+        new("interruptedSince", "Since when there has been no open gate; null while it is open.", m => m.InterruptedSince),
+        new("sessionsCut", "Sessions that were ended by the interruption that goes on; null while the gate is open.", m => m.Damage?.Cut),
+        new("sessionsRefused", "Sessions that were refused in it; null while the gate is open.", m => m.Damage?.Refused),
+        new("sentinelsReachable", "Sentinels that answer and are not in TILT; null without Sentinels.", m => m.Sentinels.Count == 0 ? null : m.Chance.Able)
         {
             Metric = Metric.Gauge("sentinels_reachable"),
         },
-        new("sentinelsNeeded", "How many must work for a failover: more than half of those in the configuration.", m => m.SentinelsNeeded)
-        {
-            Metric = Metric.Gauge("sentinels_needed"),
-        },
+        new("sentinelsNeeded", "How many Sentinels a failover takes: a majority of all that there are, and the quorum; null without Sentinels.",
+            m => m.Sentinels.Count == 0 ? null : m.Chance.Needed) { Metric = Metric.Gauge("sentinels_needed") },
+        new("support", "What supports the claim to be master, in words.", m => m.Control.Support),
         new("failovers", "How often sessions went to another master than before, since the start.", m => m.Control.Totals.Failovers)
         {
             Metric = Metric.Counter("failovers_total"),
@@ -153,18 +160,31 @@ internal sealed record Figures
         new("error", "The last error; a reset alone does not replace the reason that a server gave within 30 s before.", n => n.Status.Error),
         new("remedy", "What an operator can do about the health, or null.", n => Remedy(n.Status.Health, "redis")),
         new("checkAgeMs", "Age of the last answer.", n => n.Status.Age) { Metric = Metric.Gauge("node_check_age_seconds") },
-        new("checkLatencyMs", "Duration of the last answered check.", n => n.Status.Latency) { Metric = Metric.Gauge("node_check_duration_seconds") },
+        new("checkLatencyMs", "Duration of the last check; null while the node does not answer.", n =>
+            n.Latency) { Metric = Metric.Gauge("node_check_duration_seconds") },
         new("linkUp", "Whether the link to the master is up; replicas only.",
             n => n.LinkUp) { Metric = Metric.Gauge("node_replication_link_up", "Replicas only: 1 when the link to the master is up.") },
         new("follows", "Replicas only: the master's address as the replica reports it.", n => n.Follows),
-        new("lagBytes", "Replicas only: bytes behind the master.", n => n.Status.LagBytes)
+        new("lagBytes", "Replicas only: bytes behind the master.", n => n.LagBytes)
         {
             Metric = Metric.Gauge("node_replication_lag_bytes"),
             Unit = Unit.Bytes,
         },
-        new("offset", "Replication offset.", n => n.Status.Answer?.Offset),
+        new("offset", "Replication offset.", n => n.Answer?.Offset),
         new("replicas", "Masters only: how many replicas are connected.", n => n.Replicas),
-        new("runId", "Changes with each start of the server.", n => n.Status.Answer?.RunId),
+        new("goodReplicas", "Masters only: how many replicas count for `min-replicas-to-write`; null where that is 0.", n => n.GoodReplicas)
+        {
+            Metric = Metric.Gauge("node_good_replicas"),
+        },
+        new("neededReplicas", "Masters only: how many it takes (`redis.minReplicasToWrite`); null where `goodReplicas` is.",
+            n => n.GoodReplicas is null ? null : n.MinReplicasToWrite) { Metric = Metric.Gauge("node_needed_replicas") },
+        new("writesRefused", "Masters only: why the node refuses all writes, with the code that clients get; null when it does not.", n => n.RefusalText)
+        {
+            Metric = new("gauge", "node_writes_refused", "reason", WriteRefusals.Codes,
+                "Masters only: 1 for the reason for which the node refuses all writes."),
+            Sample = n => n.Answer is { IsMaster: true } ? n.Refusal.Code() : null,
+        },
+        new("runId", "Changes with each start of the server.", n => n.Answer?.RunId),
         .. Traffic<NodeMoment>(n => n.Traffic, ""),
     ];
 
@@ -183,17 +203,19 @@ internal sealed record Figures
         new("eventsError", "Why they are not, and what to do.", s => Explanation.EventsError(s)),
         new("concerns", "Things that the Sentinel says and that should be looked into: foreign addresses, an epoch that jumps.",
             s => s.Concerns) { Metric = Metric.Gauge("sentinel_concerns") },
-        new("vote", "The node that the Sentinel names, `nobody`, or `an unknown address` with the address.", s => s.VoteText)
+        new("vote", "The node that the Sentinel names, `nobody`, or `an unknown address` with the address; null while it does not answer.",
+            s => s.Said is null ? null : s.VoteText)
         {
             Metric = Metric.Gauge("sentinel_vote_info", "The node that the Sentinel names, where the vote counts.") with { Label = "node" },
             Sample = s => s.Vote.Fresh ? s.VoteText : null,
         },
         new("voteCounts", "Whether the vote is fresh and the Sentinel not in TILT.", s => s.Vote.Fresh),
-        new("epoch", "config-epoch of the master that the Sentinel names.", s => s.Answer?.ConfigEpoch) { Metric = Metric.Gauge("sentinel_config_epoch") },
+        new("epoch", "config-epoch of the master that the Sentinel names; this and what follows is null while it does not answer.", s =>
+            s.Said?.ConfigEpoch) { Metric = Metric.Gauge("sentinel_config_epoch") },
         new("markedDown", "Whether the Sentinel has marked the master down.",
-            s => s.Answer?.MarkedDown ?? false) { Metric = Metric.Gauge("sentinel_sees_master_down") },
-        new("failoverInProgress", "Whether it knows of a failover that is under way.", s => s.Answer?.FailoverInProgress ?? false),
-        new("tilt", "Whether the Sentinel is in TILT.", s => s.Answer?.Tilt ?? false) { Metric = Metric.Gauge("sentinel_tilt") },
+            s => s.Said?.MarkedDown) { Metric = Metric.Gauge("sentinel_sees_master_down") },
+        new("failoverInProgress", "Whether it knows of a failover that is under way.", s => s.Said?.FailoverInProgress),
+        new("tilt", "Whether the Sentinel is in TILT.", s => s.Said?.Tilt) { Metric = Metric.Gauge("sentinel_tilt") },
         new("checkAgeMs", "Age of its last answer.", s => s.Age),
     ];
 
@@ -300,7 +322,8 @@ internal sealed record Figures
             Csv = "smax",
             BackendCsv = "smax",
         };
-        yield return new("limit", "limits.connections.", x => limit(x)) { Metric = Metric.Gauge($"{prefix}sessions_limit"), Csv = "slim", BackendCsv = "slim" };
+        yield return new("limit", "limits.connections.", x => limit(x)) { Metric = Metric.Gauge($"{prefix}sessions_limit"), Csv = "slim",
+            BackendCsv = "slim" };
         yield return new("total", $"{Capital(sessions)} accepted, refused ones included.", x => of(x).SessionsTotal)
         {
             Metric = Metric.Counter($"{prefix}sessions_accepted_total"),
@@ -357,35 +380,35 @@ internal sealed record Figures
         {
             Metric = Metric.Gauge($"{prefix}node_sessions"),
             Csv = "scur",
-            Column = ">now",
+            Column = ">Cur",
             TextColumn = ">sess",
         };
-        yield return new("sessionsMax", "Peak since the start.", x => of(x).SessionsMax) { Csv = "smax", Column = ">peak" };
+        yield return new("sessionsMax", "Peak since the start.", x => of(x).SessionsMax) { Csv = "smax", Column = ">Max" };
         yield return new("sessionsTotal", $"{sessions} that were connected to the node.", x => of(x).SessionsTotal)
         {
             Metric = Metric.Counter($"{prefix}node_sessions_total"),
             Csv = "stot lbtot",
-            Column = ">total",
+            Column = ">Total",
         };
         yield return new("connectFailures", prefix.Length == 0 ? "Connects to the node that failed."
             : "Connects of the read-only listener to the node that failed.", x => of(x).ConnectFailures)
         {
             Metric = Metric.Counter($"{prefix}node_connect_failures_total"),
             Csv = "econ",
-            Column = ">failed connects",
+            Column = ">Errors",
         };
         yield return new("bytesIn", $"Bytes from {clients} to the node.", x => of(x).BytesIn)
         {
             Metric = Metric.Counter($"{prefix}node_sent_bytes_total"),
             Csv = "bin",
-            Column = ">bytes in",
+            Column = ">In",
             Unit = Unit.Bytes,
         };
         yield return new("bytesOut", $"Bytes from the node to {clients}.", x => of(x).BytesOut)
         {
             Metric = Metric.Counter($"{prefix}node_received_bytes_total"),
             Csv = "bout",
-            Column = ">bytes out",
+            Column = ">Out",
             Unit = Unit.Bytes,
         };
     }

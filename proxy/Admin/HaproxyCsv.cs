@@ -48,7 +48,7 @@ internal static class HaproxyCsv
             yield return Server("redis", 2, i + 1, node.Name, State(node), node.Routed, Cells(figures.Nodes, node),
                 ("lastchg", Seconds(moment.Time - (node.Status.MaintenanceSince ?? node.Status.Since))),
                 ("check_status", node.Status.Health.HaproxyCode()),
-                ("check_duration", node.Status.Latency is { } latency ? N(latency.TotalMilliseconds) : ""),
+                ("check_duration", node.Latency is { } latency ? N(latency.TotalMilliseconds) : ""),
                 ("last_chk", node.Status.Error ?? node.Status.StateText));
         }
 

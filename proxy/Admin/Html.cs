@@ -9,6 +9,15 @@ namespace RedisHaProxy.Admin;
 /// <summary>A row of a table; the cells are HTML already.</summary>
 internal sealed record HtmlRow(string Class, IReadOnlyList<string> Cells);
 
+/// <summary>A column of a table.</summary>
+/// <param name="Title">One that starts with '&gt;' holds numbers.</param>
+internal readonly record struct HtmlColumn(string Title)
+{
+    public bool IsNumber => Title.StartsWith('>');
+
+    public string Name => Title.TrimStart('>');
+}
+
 /// <summary>Makes HTML.</summary>
 internal static class Html
 {
@@ -31,24 +40,29 @@ internal static class Html
     public static string Tile(string name, string value, string further) =>
         $"<div><dt>{Text(name)}</dt><dd>{Text(value)}<small>{Text(further)}</small></dd></div>";
 
-    /// <summary>A table in a card that scrolls sideways, also by keyboard. A column that starts with '&gt;' holds numbers.</summary>
+    /// <summary>
+    /// A table in a card that scrolls sideways, also by keyboard. A column that starts with '&gt;' holds numbers. Roles and titles stand at every cell:
+    /// on a phone rows are no table any more, and its title goes before each cell.
+    /// </summary>
     public static string Table(string id, string caption, IReadOnlyList<string> columns, IEnumerable<HtmlRow> rows)
     {
+        var shown = columns.Select(column => new HtmlColumn(column)).ToList();
         var html = new StringBuilder(2048);
         html.Append(CultureInfo.InvariantCulture, $"<div class=\"card wide\" id=\"{id}-table\" tabindex=\"0\" role=\"region\" "
-            + $"aria-label=\"{Text(caption)}\"><table><caption>{Text(caption)}</caption><thead><tr>");
-        foreach (string column in columns)
+            + $"aria-label=\"{Text(caption)}\"><table role=\"table\"><caption>{Text(caption)}</caption><thead role=\"rowgroup\"><tr role=\"row\">");
+        foreach (var column in shown)
         {
-            html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\"{Number(column)}>{Text(column.TrimStart('>'))}</th>");
+            html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\" role=\"columnheader\"{Class(column)}>{Text(column.Name)}</th>");
         }
 
-        html.Append("</tr></thead><tbody>");
+        html.Append("</tr></thead><tbody role=\"rowgroup\">");
         foreach (var row in rows)
         {
-            html.Append(row.Class.Length == 0 ? "<tr>" : $"<tr class=\"{row.Class}\">");
-            for (int i = 0; i < columns.Count; i++)
+            html.Append(row.Class.Length == 0 ? "<tr role=\"row\">" : $"<tr role=\"row\" class=\"{row.Class}\">");
+            foreach (var (column, cell) in shown.Zip(row.Cells))
             {
-                html.Append(i == 0 ? $"<th scope=\"row\"{Number(columns[i])}>{row.Cells[i]}</th>" : $"<td{Number(columns[i])}>{row.Cells[i]}</td>");
+                html.Append(column == shown[0] ? $"<th scope=\"row\" role=\"rowheader\"{Class(column)}>{cell}</th>"
+                    : $"<td role=\"cell\" data-title=\"{Text(column.Name)}\"{Class(column)}>{cell}</td>");
             }
 
             html.Append("</tr>");
@@ -57,5 +71,5 @@ internal static class Html
         return html.Append("</tbody></table></div>").ToString();
     }
 
-    private static string Number(string column) => column.StartsWith('>') ? " class=\"number\"" : "";
+    private static string Class(HtmlColumn column) => column.IsNumber ? " class=\"number\"" : "";
 }

@@ -37,6 +37,9 @@ internal sealed record Moment
 
     public required ProcessUsage Usage { get; init; }
 
+    /// <summary>The last wrong password for pages and metrics; null for none.</summary>
+    public WrongPassword? WrongPassword { get; init; }
+
     public DateTimeOffset Time => Control.Time;
 
     public HealthAnswer Health => ProxyHealth.Serving(Phase, Data, BlindFails);
@@ -46,6 +49,36 @@ internal sealed record Moment
 
     /// <summary>What most Sentinels see and this proxy cannot use. In a failover the Sentinels' leases outlive the master by down-after at most.</summary>
     public BlindStatus? Blind => Control.Blind is { } blind && blind.Lasts > blind.DownAfter ? blind : null;
+
+    /// <summary>The state in one line.</summary>
+    public Headline Headline => Headline.Of(this);
+
+    /// <summary>Whether the Sentinels could promote a replica now.</summary>
+    public FailoverChance Chance => FailoverChance.Of(
+        Sentinels.Count, i => FailoverChance.IsAble(Sentinels[i].Health, Sentinels[i].Vote), i => Sentinels[i].Answer);
+
+    /// <summary>Too few Sentinels take part for a failover; null while one is possible, and until all have been heard.</summary>
+    public string? NoFailover => !Control.HasHeardAll || Chance.IsPossible ? null : Chance.Describe(
+        Gate.Target is not null,
+        Sentinels.Where(s => !FailoverChance.IsAble(s.Health, s.Vote) && s.Said?.Tilt != true).Select(s => s.Address),
+        Sentinels.Count(s => !s.Vote.Fresh && s.Said?.Tilt == true),
+        Settings.Redis.Nodes);
+
+    /// <summary>Why no failover will bring a master, where there is none; null where there is one, or one may come.</summary>
+    public string? WhyNone => Gate.Target is not null || Control.Nodes.Any(n => n.State.IsClaimant) ? null
+        : NoFailover ?? (Sentinels.Count > 0 && Control.HasHeardAll && !Nodes.Any(n => n.Role == "replica" && n.Up)
+            ? "No failover will come: no replica answers, so there is none to promote. Start Redis there: systemctl start redis-server on "
+                + $"{string.Join(" and ", Nodes.Where(n => !n.Up).Select(n => n.Name))}."
+            : null);
+
+    /// <summary>The node that sessions go to, where it refuses all writes.</summary>
+    public NodeMoment? ReadOnlyMaster => Nodes.FirstOrDefault(n => n.Routed && n.Refusal != WriteRefusal.None);
+
+    /// <summary>Since when there is no master to route to; null while there is one.</summary>
+    public DateTimeOffset? InterruptedSince => Control.Interruption?.Since;
+
+    /// <summary>Sessions that suffered since then.</summary>
+    public SessionDamage? Damage => Control.Interruption is { } interruption ? SessionDamage.Of(Data).Since(interruption.Before) : null;
 
     /// <summary>The order in force, which is the data plane's; the newest one may still be on its way.</summary>
     public GateOrder Gate => Data.Order;
@@ -58,14 +91,10 @@ internal sealed record Moment
 
     public int SessionsLimit => Data.SessionsLimit > 0 ? Data.SessionsLimit : Settings.Limits.Connections;
 
-    public IReadOnlyList<NodeMoment> Nodes => [.. Control.Nodes.Select(n => new NodeMoment(n, Data.TrafficOf(n.Node), Gate.Target == n.Node))];
+    public IReadOnlyList<NodeMoment> Nodes => 
+        [.. Control.Nodes.Select(n => new NodeMoment(n, Data.TrafficOf(n.Node), Gate.Target == n.Node, Settings.Redis.MinReplicasToWrite))];
 
     public IReadOnlyList<SentinelStatus> Sentinels => Control.Sentinels;
-
-    public int? SentinelsReachable => Sentinels.Count > 0 ? Sentinels.Count(s => s.IsUp) : null;
-
-    /// <summary>A leader of a failover needs the votes of a majority (sentinelGetLeader in Redis' sentinel.c).</summary>
-    public int? SentinelsNeeded => Sentinels.Count > 0 ? (Sentinels.Count / 2) + 1 : null;
 
     public ReadMoment? Reads => Settings.ReadOnly is { } settings && Data.ReadOnly is { } sessions && Control.Reads is { } order
         ? new ReadMoment(settings, sessions, order, Control)
@@ -89,8 +118,12 @@ internal sealed record Moment
 /// <param name="Status">As the control plane sees it.</param>
 /// <param name="Traffic">As the data plane counts it.</param>
 /// <param name="Routed">Sessions go there now.</param>
-internal sealed record NodeMoment(NodeStatus Status, NodeSnapshot Traffic, bool Routed)
+/// <param name="MinReplicasToWrite">redis.minReplicasToWrite.</param>
+internal sealed record NodeMoment(NodeStatus Status, NodeSnapshot Traffic, bool Routed, int MinReplicasToWrite)
 {
+    /// <summary>A connection that is just being renewed makes an answer no older than this.</summary>
+    private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(1);
+
     public string Name => Status.Node.Name;
 
     public string Address => Status.Node.EndPoint.ToString();
@@ -107,14 +140,32 @@ internal sealed record NodeMoment(NodeStatus Status, NodeSnapshot Traffic, bool 
 
     public bool InMaintenance => Status.MaintenanceSince is not null;
 
+    /// <summary>What it says of itself; null when it does not answer: an old answer is no figure.</summary>
+    public NodeReport? Answer => Up || (Status.Health == ServerHealth.Disconnected && Status.Age < Renewal) ? Status.Answer : null;
+
+    /// <summary>Duration of the last check, while it answers.</summary>
+    public TimeSpan? Latency => Answer is null ? null : Status.Latency;
+
+    /// <summary>Of a replica: bytes behind the master.</summary>
+    public long? LagBytes => Answer is null ? null : Status.LagBytes;
+
     /// <summary>Of a replica: whether its link to its master is up.</summary>
-    public bool? LinkUp => Status.Answer is { IsMaster: false } replica ? replica.LinkUp : null;
+    public bool? LinkUp => Answer is { IsMaster: false } replica ? replica.LinkUp : null;
 
     /// <summary>Of a replica: the master's address as it reports it.</summary>
-    public string? Follows => Status.Answer is { IsMaster: false } replica ? replica.MasterAddress : null;
+    public string? Follows => Answer is { IsMaster: false } replica ? replica.MasterAddress : null;
 
     /// <summary>Of a master: connected replicas.</summary>
-    public int? Replicas => Status.Answer is { IsMaster: true } master ? master.Replicas : null;
+    public int? Replicas => Answer is { IsMaster: true } master ? master.Replicas : null;
+
+    /// <summary>Of a master: replicas that count for min-replicas-to-write.</summary>
+    public int? GoodReplicas => Answer is { IsMaster: true } master ? master.GoodReplicas : null;
+
+    /// <summary>Why it refuses all writes.</summary>
+    public WriteRefusal Refusal => Answer is { } answer ? WriteRefusals.Of(answer, MinReplicasToWrite) : WriteRefusal.None;
+
+    /// <summary>The same in words.</summary>
+    public string? RefusalText => Refusal == WriteRefusal.None ? null : $"{Refusal.Code()}: {Refusal.Text(Answer!.Value, MinReplicasToWrite)}";
 }
 
 /// <summary>The read-only listener. Its sessions are not among those of the gate.</summary>

@@ -3,6 +3,7 @@
 // /readyz adds the master.
 
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Monitoring;
 
 namespace RedisHaProxy.Admin;
 
@@ -30,13 +31,17 @@ internal static class ProxyHealth
             : new(true, "ok"),
     };
 
-    /// <summary>Whether a session that comes now reaches a master at once.</summary>
-    public static HealthAnswer Ready(LifecyclePhase phase, ForwarderSnapshot forwarder, bool blind)
+    /// <summary>
+    /// Whether a session that comes now reaches a master at once. One that refuses writes is reached, serves reads, and no other proxy has a better
+    /// one: the answer stays yes, and says so in its line.
+    /// </summary>
+    public static HealthAnswer Ready(LifecyclePhase phase, ForwarderSnapshot forwarder, bool blind, WriteRefusal refusal)
     {
         var serving = Serving(phase, forwarder, blind);
         return !serving.Good ? serving : forwarder.Order switch
         {
-            { Mode: GateMode.Open, Target: { } master } => new(true, $"ok, master {master.Name}"),
+            { Mode: GateMode.Open, Target: { } master } => new(true,
+                $"ok, master {master.Name}{(refusal == WriteRefusal.None ? "" : $", read-only in effect: it refuses all writes ({refusal.Code()})")}"),
             { Mode: GateMode.Park } => new(false, "no master now; one is expected, sessions wait"),
             _ => new(false, "no master; sessions are refused"),
         };

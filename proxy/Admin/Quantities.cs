@@ -16,6 +16,9 @@ internal static class Quantities
         _ => string.Create(CultureInfo.InvariantCulture, $"{Math.Max(0, (int)span.TotalSeconds)} s"),
     };
 
+    /// <summary>A length of time in its largest unit: an age.</summary>
+    public static string Age(TimeSpan span) => Span(span).Split(' ') is [var number, var unit, ..] ? $"{number} {unit}" : "";
+
     /// <summary>Milliseconds, as seconds from one second on.</summary>
     public static string Milliseconds(double milliseconds) => milliseconds switch
     {

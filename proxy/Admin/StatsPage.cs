@@ -17,10 +17,10 @@ internal sealed record PageSection(string Id, string Html);
 /// <summary>Renders the page.</summary>
 internal static class StatsPage
 {
-    private const int OrdersShown = 12;
+    private const int InterruptionsShown = 5;
 
     private const string Links = "<a href=\"/stats;csv\">CSV</a><a href=\"/stats.json\">JSON</a><a href=\"/metrics\">metrics</a>"
-        + "<a href=\"/explain\">explain</a><a href=\"/timeline\">timeline</a>";
+        + "<a href=\"/explain.txt\">explain</a><a href=\"/timeline.txt\">timeline</a>";
 
     private static readonly string Style = Resource("stats.css");
     private static readonly string Script = Resource("stats.js");
@@ -28,13 +28,7 @@ internal static class StatsPage
     /// <summary>The title: in a browser's tab the master is seen without opening it.</summary>
     public static string Title(Moment moment)
     {
-        string what = moment.Gate.Mode switch
-        {
-            GateMode.Open => $"{moment.Gate.Target?.Name} is master",
-            GateMode.Park => "waiting for a master",
-            _ => "NO MASTER",
-        };
-        return $"{what} - {moment.Host}";
+        return $"{moment.Headline.Title} - {moment.Host}";
     }
 
     /// <summary>The whole page.</summary>
@@ -58,7 +52,7 @@ internal static class StatsPage
             <body>
             <p id="lost" role="alert" hidden></p>
             <header><h1>redis-ha-proxy on {Html.Text(moment.Host)}</h1>
-            <nav aria-label="Other forms">{Links}</nav></header>
+            <nav aria-label="Other forms">{Links}{Peers(moment)}</nav></header>
             <main>
 
             """);
@@ -78,33 +72,26 @@ internal static class StatsPage
     [
         new("headline", Headline(moment)),
         new("hints", Hints(moment)),
-        new("picture",
-            $"<div class=\"card wide\" id=\"picture-card\" tabindex=\"0\" role=\"region\" aria-label=\"Picture\">{StatsPicture.Write(moment)}</div>"),
         new("nodes", Nodes(moment)),
-        new("traffic", Traffic(moment)),
         new("sentinels", Sentinels(moment)),
-        new("failovers", Failovers(moment.Control)),
+        new("interruptions", Interruptions(moment.Control)),
         new("sessions", Sessions(moment)),
         new("readonly", moment.Reads is { } reads ? ReadOnly(moment.Figures, reads) : ""),
-        new("orders", Orders(moment.Control)),
         new("process", ProcessLine(moment)),
     ];
 
+    private static string Peers(Moment moment) => string.Concat((moment.Settings.Admin?.Peers ?? []).Select(peer =>
+        $"<a href=\"{(moment.Settings.Admin!.Tls is null ? "http" : "https")}://{Html.Text(peer.EndPoint.ToString())}/stats\">{Html.Text(peer.Name)}</a>"));
+
     private static string Headline(Moment moment)
     {
-        string? target = moment.Gate.Target?.Name;
-        string big = (moment.Gate.Mode, moment.Control.Withheld) switch
-        {
-            (GateMode.Park, { } why) => $"{why}; sessions wait",
-            (GateMode.Closed, { } why) => $"{why}; sessions are refused",
-            (GateMode.Open, _) => $"Master: {target}",
-            (GateMode.Park, _) when target is not null => $"sessions to {target} go on; new ones wait",
-            (GateMode.Park, _) => "No master now; sessions wait for one",
-            _ => "No master; sessions are refused",
-        };
-        return $"<div class=\"card headline {moment.GateMode}\"><p class=\"big\">{Html.Text(big)}</p>"
+        var headline = moment.Headline;
+        string cost = Admin.Headline.Cost(moment);
+        return $"<div class=\"card headline {Moment.Lower(headline.Level)}-back\"><p class=\"big\">{Html.Text(headline.Text)}</p>"
+            + $"<p class=\"for\" aria-hidden=\"true\">for {Html.Text(Quantities.Span(moment.Time - headline.Since))}"
+            + $"{(cost.Length > 0 ? $"; <strong>{Html.Text(cost)}</strong>" : "")}</p>"
             + $"<p>Rule {Html.Text(moment.Control.Decision.RuleName)}: {Html.Text(moment.RuleMeaning)}.</p>"
-            + $"<p class=\"soft\">Since {Html.Time(moment.Control.GateSince)}. {Html.Text(moment.Control.Evidence)}</p></div>";
+            + $"<p class=\"soft\">{Html.Text(moment.Control.Evidence)}</p></div>";
     }
 
     private static string Hints(Moment moment)
@@ -116,81 +103,109 @@ internal static class StatsPage
             + $"<ul class=\"hints\">{string.Concat(hints.Select(h => $"<li>{Html.Text(h)}</li>"))}</ul></div>";
     }
 
-    private static string Nodes(Moment moment) => Html.Table(
-        "nodes", "Data nodes", ["node", "address", "role", "link", ">lag", ">offset", "last check", ">took", "since", ">down for"],
-        moment.Nodes.Select(n => new HtmlRow(n.Routed ? "routed" : "",
+    // HAProxy's words. The first row is what clients see, and the only one with a limit.
+    private static string Nodes(Moment moment)
+    {
+        var further = moment.Figures.Nodes.Where(f => f.Column is not null).ToList();
+        string[] columns = ["Node", "Role", ">Lag", .. further.SelectMany(f => IsMost(f) ? [f.Column!, ">Limit"] : new[] { f.Column! }), "Last check",
+            "Since", ">Downtime"];
+        var clients = new HtmlRow("clients",
         [
-            Html.Text(n.Name) + (n.InMaintenance ? " <span class=\"warn\">MAINT</span>" : n.Routed ? " <span class=\"good\">&larr; sessions</span>" : ""),
-            Html.Text(n.Address),
-            n.Role == "master" ? $"<span class=\"good\">master</span> ({n.Replicas?.ToString(CultureInfo.InvariantCulture) ?? "?"} replicas)"
-                : Html.Text(n.Role),
-            n.LinkUp is { } up ? Html.State(up, "up", "down") : "",
-            n.Status.LagBytes is { } lag ? Html.Text(Quantities.Bytes(lag)) : "",
-            n.Status.Answer?.Offset is { } offset and >= 0 ? N(offset) : "",
-            Html.State(n.Up, "up", n.Status.Health.Text()) + Html.Text(Explanation.Error(n.Status.Health, n.Status.Error)),
-            n.Status.Latency is { } latency ? Html.Text(Quantities.Milliseconds(latency.TotalMilliseconds)) : "",
+            "Clients", moment.Phase == LifecyclePhase.Serving ? "OPEN" : $"<span class=\"warn\">{moment.Phase.ToString().ToUpperInvariant()}</span>", "",
+            .. further.SelectMany(f => IsMost(f) ? [OfClients(moment, f), N(moment.SessionsLimit)] : new[] { OfClients(moment, f) }), "",
+                Html.Time(moment.Started), "",
+        ]);
+        return Html.Table("nodes", "Sessions and data nodes", columns, moment.Nodes.Select(n => new HtmlRow(RowClass(n),
+        [
+            $"{Html.Text(n.Name)} <small>{Html.Text(n.Address)}</small>",
+            Role(n),
+            n.LagBytes is { } lag ? Html.Text(Quantities.Bytes(lag)) : "-",
+            .. further.SelectMany(f => IsMost(f) ? [Html.Text(f.Write(f.Value(n))), "-"] : new[] { Html.Text(f.Write(f.Value(n))) }),
+            Check(n.Up, n.Status.Health, n.Status.Error, n.Up ? n.Latency : null, n.Status.Age),
             Html.Time(n.Status.MaintenanceSince ?? n.Status.Since),
-            n.Status.Downtime > TimeSpan.Zero ? Html.Text(Quantities.Span(n.Status.Downtime)) : "",
-        ])));
+            n.Status.Downtime > TimeSpan.Zero ? Html.Text(Quantities.Span(n.Status.Downtime)) : "-",
+        ])).Prepend(clients));
 
-    private static string Traffic(Moment moment) => FigureTable("traffic", "Sessions by node", moment.Figures.Nodes, moment.Nodes,
-        ["node"], n => (n.Routed ? "routed" : "", [Html.Text(n.Name)]));
+        static bool IsMost(Figure figure) => figure.Name == "sessionsMax";
+    }
+
+    // The figure of the listener that stands in the same column of HAProxy's.
+    private static string OfClients(Moment moment, Figure figure) =>
+        moment.Figures.Sessions.FirstOrDefault(f => f.Csv.Split(' ')[0] == figure.Csv.Split(' ')[0] && f.Csv.Length > 0) is { } same
+            ? Html.Text(same.Write(same.Value(moment))) : "";
+
+    private static string RowClass(NodeMoment node) => node switch
+    {
+        { InMaintenance: true } => "warn-row",
+        { Up: false } => "bad-row",
+        { Refusal: not WriteRefusal.None } or { LinkUp: false } => "warn-row",
+        { Routed: true } => "good-row",
+        _ => "",
+    };
+
+    private static string Role(NodeMoment node) => node switch
+    {
+        { InMaintenance: true } => $"<span class=\"warn\">MAINT</span>, {Html.Text(node.Role)}",
+        { Refusal: not WriteRefusal.None } => "master, <span class=\"warn\">read-only</span>",
+        { Role: "master", Routed: true } => "<span class=\"good\">master</span>",
+        { Role: "unknown" } => "-",
+        { LinkUp: false } => "replica, <span class=\"warn\">link down</span>",
+        _ => Html.Text(node.Role),
+    };
+
+    // With the age of the last answer where there is none now: nothing else that is shown of such a server is old.
+    private static string Check(bool up, ServerHealth health, string? error, TimeSpan? took, TimeSpan? age) =>
+        Html.State(up, "up", health.Text()) + (took is { } latency ? Html.Text($", {Quantities.Milliseconds(latency.TotalMilliseconds)}") : "")
+        + Html.Text(Explanation.Error(health, error))
+        + (up ? "" : Html.Text(age is { } last ? $", answered {Quantities.Age(last)} ago" : ", never answered"));
 
     private static string Sentinels(Moment moment) => moment.Sentinels.Count == 0
         ? "<div class=\"card\"><h2>Sentinels</h2>None are configured: replication links and observed promotions decide.</div>"
         : FigureTable("sentinels", "Sentinels", moment.Figures.Sentinels, moment.Sentinels,
-            ["address", "votes for", ">epoch", "sees the master", "last check", "since"],
-            s => ("",
+            ["Sentinel", "Votes for", ">Epoch", "Sees the master", "Last check", "Since"],
+            s => (s.IsUp ? "" : "bad-row",
             [
                 Html.Text(s.Address),
-                s.Vote.Fresh ? Html.Text(s.VoteText) : "<span class=\"soft\">no vote that counts</span>",
-                s.Answer?.ConfigEpoch.ToString(CultureInfo.InvariantCulture) ?? "",
-                s.Answer is not { } said ? "" : said.Tilt ? "<span class=\"warn\">TILT</span>"
+                s.Vote.Fresh ? Html.Text(s.VoteText) : "-",
+                s.Said?.ConfigEpoch.ToString(CultureInfo.InvariantCulture) ?? "-",
+                s.Said is not { } said ? "-" : said.Tilt ? "<span class=\"warn\">TILT</span>"
                     : said.FailoverInProgress ? "<span class=\"warn\">failing over</span>"
                     : said.MarkedDown ? "<span class=\"bad\">down</span>" : "up",
-                Html.State(s.IsUp, "up", s.Health.Text()) + Html.Text(Explanation.Error(s.Health, s.Error))
-                    + (s.EventsHeard == false ? ", <span class=\"bad\">events not heard</span>" : ""),
+                Check(s.IsUp, s.Health, s.Error, null, s.Age) + (s.EventsHeard == false ? ", <span class=\"bad\">events not heard</span>" : ""),
                 Html.Time(s.Since),
             ]));
 
-    private static string Sessions(Moment moment) =>
-        $"<div class=\"card\"><h2>Sessions</h2><dl class=\"tiles\">{Tiles(moment.Figures.Sessions, moment)}</dl></div>"
-        + Html.Table("ends", "Ended sessions by code", ["code", ">sessions", "meaning"],
-            Enum.GetValues<SessionEnd>().Select(end =>
-                new HtmlRow("", [EndCode.Of(end), N(moment.Data.Ended(end)), $"<span class=\"text\">{Html.Text(EndCode.Meaning(end))}</span>"])));
+    // Codes that occurred only; what they mean stands at each of them, and in docs/operations.md.
+    private static string Sessions(Moment moment)
+    {
+        var ends = Enum.GetValues<SessionEnd>().Where(end => moment.Data.Ended(end) > 0)
+            .Select(end => $"<abbr title=\"{Html.Text(EndCode.Meaning(end))}\">{EndCode.Of(end)}</abbr> {N(moment.Data.Ended(end))}");
+        return $"<div class=\"card\"><h2>Traffic</h2><dl class=\"tiles\">{Tiles(moment.Figures.Sessions, moment)}</dl>"
+            + $"<p class=\"soft\">Ended sessions: {string.Join(", ", ends.DefaultIfEmpty("none yet"))}.</p></div>";
+    }
 
     private static string ReadOnly(Figures figures, ReadMoment reads) =>
         $"<div class=\"card\"><h2>Read-only listener</h2><p>{Html.Text(reads.Summary)}</p><dl class=\"tiles\">{Tiles(figures.ReadListener, reads)}</dl>"
         + $"<p class=\"soft\">Ended: {Html.Text(FigureText.Fill("{ends}", figures.ReadListener, reads))}</p></div>"
-        + FigureTable("readonly-nodes", "Replicas for read-only sessions", figures.ReadNodes, reads.Nodes, ["node", "new sessions", "why", ">data at most"],
+        + FigureTable("readonly-nodes", "Replicas for read-only sessions", figures.ReadNodes, reads.Nodes, ["Node", "New sessions", "Why", ">Data at most"],
             n => ("",
             [
                 Html.Text(n.Node.Name), Html.State(n.Target, "yes", "no"), Html.Text(n.Reason),
                 n.Age is { } age ? Html.Text(Quantities.Milliseconds(age.TotalMilliseconds) + " old") : "",
             ]));
 
-    private static string Failovers(RoutingSnapshot control) => control.Switchovers.Count == 0
-        ? "<div class=\"card\"><h2>Failovers</h2>No master has been routed to since the start.</div>"
-        : Html.Table("failovers", "Failovers, the newest first",
-            ["opened", "from", "to", ">shut for", ">promotion to open", "shut by", "opened by", "old sessions"],
-            control.Switchovers.Reverse().Select(s => new HtmlRow("",
+    private static string Interruptions(RoutingSnapshot control) => control.Switchovers.All(s => s.From is null)
+        ? "<div class=\"card\"><h2>Interruptions</h2><p>None since the start.</p></div>"
+        : Html.Table("interruptions", "Interruptions, the newest first", ["Over at", "Master", ">Shut for", ">Cut", ">Refused", "Rules"],
+            control.Switchovers.Where(s => s.From is not null).Reverse().Take(InterruptionsShown).Select(s => new HtmlRow("",
             [
-                Html.Time(s.OpenTime, milliseconds: true), Html.Text(s.From ?? "(start)"), Html.Text(s.To),
-                    Html.Text(Quantities.Milliseconds(s.Shut.TotalMilliseconds)),
-                s.PromotionToOpen is { } p ? Html.Text(Quantities.Milliseconds(p.TotalMilliseconds))
-                    : "", Html.Text("rule " + s.ShutRule), Html.Text("rule " + s.OpenRule),
-                s.From is null ? "" : s.SessionsKept ? "kept" : "ended",
+                Html.Time(s.OpenTime),
+                Html.Text(s.From == s.To ? s.To : $"{s.From} > {s.To}"),
+                Html.Text(Quantities.Milliseconds(s.Shut.TotalMilliseconds)),
+                s.SessionsKept ? "kept" : N(s.Damage.Cut),
+                N(s.Damage.Refused),
+                Html.Text($"{s.ShutRule} > {s.OpenRule}"),
             ])));
-
-    private static string Orders(RoutingSnapshot control) => Html.Table(
-        "orders", "What the gate did, the newest first", ["time", "gate", "sessions go to", "rule", ">carried out in", "evidence"],
-        control.Events.Reverse().Take(OrdersShown).Select(e => new HtmlRow("",
-        [
-            Html.Time(e.Time, milliseconds: true),
-            $"<span class=\"{(e.Mode switch { GateMode.Open => "good", GateMode.Park => "warn", _ => "bad" })}\">{Moment.Lower(e.Mode)}</span>",
-                Html.Text(e.Target ?? "-"),
-            Html.Text(e.Rule), Html.Text(Quantities.Milliseconds(e.Took.TotalMilliseconds)), $"<span class=\"text\">{Html.Text(e.Evidence)}</span>",
-        ])));
 
     private static string ProcessLine(Moment moment)
     {

@@ -14,6 +14,7 @@ internal sealed class StatusSource(
     IForwarder forwarder,
     Func<RoutingSnapshot> routing,
     TrafficRates rates,
+    Func<WrongPassword?> wrongPassword,
     Func<ProcessUsage>? usage = null)
 {
     /// <summary>The proxy now.</summary>
@@ -30,5 +31,6 @@ internal sealed class StatusSource(
         Control = routing(),
         Rates = rates.Current,
         Usage = (usage ?? ProcessUsage.Read)(),
+        WrongPassword = wrongPassword(),
     };
 }

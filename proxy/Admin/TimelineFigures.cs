@@ -22,6 +22,8 @@ internal static class TimelineFigures
                 new("shutMs", "How long it was shut.", s => s.Shut),
                 new("promotionToOpenMs", "From the answer that showed the promotion to the open gate; null when none was seen.", s => s.PromotionToOpen),
                 new("sessionsKept", "Whether the old sessions lived on (the master was only silent).", s => s.SessionsKept),
+                new("sessionsCut", "Sessions that it ended.", s => s.Damage.Cut),
+                new("sessionsRefused", "Sessions that were refused in it.", s => s.Damage.Refused),
             ],
             c => c.Switchovers.Reverse()),
         Figure<RoutingSnapshot>.Many<GateEvent>("orders",

@@ -23,6 +23,17 @@ internal static class CheckCommand
                 return ExitCode.Usage;
             }
 
+            var machine = MachineCheck.Problems(configuration).ToList();
+            foreach (string misfit in machine)
+            {
+                await error.WriteLineAsync($"{ProxyCommandLine.Name}: {path}: {misfit}");
+            }
+
+            if (machine.Count > 0)
+            {
+                return ExitCode.Usage;
+            }
+
             await output.WriteLineAsync($"{path} is valid.");
             foreach (var (name, value) in Describe(configuration))
             {

@@ -2,8 +2,6 @@
 
 using System.CommandLine;
 using System.CommandLine.Completions;
-using System.CommandLine.Parsing;
-using System.Net;
 using System.Text.Json;
 using RedisHaProxy.Admin;
 using Spectre.Console;
@@ -16,12 +14,15 @@ internal static class ControlCommands
     /// <summary>Where the machines' unit has it.</summary>
     public const string DefaultSocket = "/run/redis-ha-proxy/control.sock";
 
+    private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
+
     public static IEnumerable<Command> Create() =>
     [
         Show("status", "Show the master, the nodes, the Sentinels and the sessions.", "stats.json", StatusText.Write, "control/status"),
-        Show("explain", "Show why sessions go where they go, or why the gate is shut.", "explain", ExplainText.Write, "control/status"),
-        Show("timeline", "Show the last failovers: when, why, how long.", "timeline", TimelineText.Write),
-        Sessions(),
+        Show("explain", "Show why sessions go where they go, or why the gate is shut.", "explain",
+            (console, explain, _) => ExplainText.Write(console, explain), "control/status"),
+        Show("timeline", "Show the last failovers: when, why, how long.", "timeline", (console, timeline, _) => TimelineText.Write(console, timeline)),
+        SessionsCommand.Create(),
         Order("drain", "Fail /healthz, so that the load balancer sends new sessions elsewhere; open sessions go on.", "control/drain"),
         Maintenance(),
         Ready(),
@@ -29,20 +30,43 @@ internal static class ControlCommands
     ];
 
     // JSON is what everybody gets at the path; the text may need more.
-    private static Command Show(string name, string description, string path, Action<IAnsiConsole, JsonElement> write, string? textPath = null)
+    private static Command Show(string name, string description, string path, Action<IAnsiConsole, JsonElement, bool> write, string? textPath = null)
     {
-        var (socket, json) = (SocketOption(), JsonOption());
-        var command = new Command(name, description) { socket, json };
+        var (socket, form) = (SocketOption(), new FormOptions());
+        var watch = new Option<bool>("--watch", "-w") { Description = "Show it again each second, until Ctrl-C." };
+        var command = new Command(name, description) { watch, socket, form.Json, form.Output };
         command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
         {
             var output = parsed.InvocationConfiguration.Output;
-            if (parsed.GetValue(json))
+            bool watches = parsed.GetValue(watch);
+            using var again = new PeriodicTimer(WatchInterval);
+            do
             {
-                await output.WriteAsync(await client.GetTextAsync(path, cancellationToken));
+                try
+                {
+                    await ShowAsync();
+                }
+                catch (ControlException e) when (watches)
+                {
+                    // It is started again, perhaps: who watches wants to see that.
+                    await output.WriteLineAsync($"{Terminal.Start(output, watches)}{e.Message}");
+                }
+
+                await output.FlushAsync(cancellationToken);
             }
-            else
+            while (watches && await again.WaitForNextTickAsync(cancellationToken));
+
+            async Task ShowAsync()
             {
-                write(Terminal.Console(output), await client.GetAsync(textPath ?? path, cancellationToken));
+                if (form.IsJson(parsed))
+                {
+                    await output.WriteAsync(await client.GetTextAsync(path, cancellationToken));
+                    return;
+                }
+
+                var document = await client.GetAsync(textPath ?? path, cancellationToken);
+                await output.WriteAsync(Terminal.Start(output, watches));
+                write(Terminal.Console(output), document, form.IsWide(parsed));
             }
         }));
         return command;
@@ -62,13 +86,36 @@ internal static class ControlCommands
         var socket = SocketOption();
         var node = NodeArgument("The node's name in redis.nodes.", ArgumentArity.ExactlyOne, socket);
         var force = new Option<bool>("--force") { Description = "Also when sessions go to the node: they end, and new ones wait for another master." };
+        var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask on a terminal." };
         var command = new Command("maintenance", "Take a node out: it gets no sessions whatever its role, and its failures are no news. Until 'ready NODE' "
-            + "or a restart.") { node, force, socket };
+            + "or a restart.") { node, force, yes, socket };
         command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(
-                $"control/maintenance?node={Uri.EscapeDataString(parsed.GetRequiredValue(node)!)}{(parsed.GetValue(force) ? "&force=true" : "")}",
-                    cancellationToken))));
+        {
+            string name = parsed.GetRequiredValue(node)!;
+            bool forced = parsed.GetValue(force);
+            if (forced && !parsed.GetValue(yes) && !Console.IsInputRedirected && !await ConfirmedAsync(client, name, parsed.InvocationConfiguration.Error,
+                cancellationToken))
+            {
+                throw new CommandFailedException(ExitCode.Failed, "nothing was changed");
+            }
+
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(
+                await client.OrderAsync($"control/maintenance?node={Uri.EscapeDataString(name)}{(forced ? "&force=true" : "")}", cancellationToken));
+        }));
         return command;
+    }
+
+    // Only where something would be lost: a node that has no sessions needs no question.
+    private static async Task<bool> ConfirmedAsync(ControlClient client, string name, TextWriter error, CancellationToken cancellationToken)
+    {
+        var status = await client.GetAsync("stats.json", cancellationToken);
+        if (status.List("nodes").FirstOrDefault(n => n.Text("name") == name) is not { ValueKind: JsonValueKind.Object } node || !node.Is("routed"))
+        {
+            return true;
+        }
+
+        await error.WriteAsync($"{name} is the master: its {node.Number("sessions"):0} sessions end, and new ones wait until another node is master. Go on? [y/N] ");
+        return Console.In.ReadLine()?.Trim() is "y" or "Y" or "yes";
     }
 
     private static Command Ready()
@@ -102,69 +149,14 @@ internal static class ControlCommands
         return node;
     }
 
-    private static Command Sessions()
-    {
-        var (socket, json) = (SocketOption(), JsonOption());
-        var end = new Option<long?>("--end") { Description = "End the session with this number.", HelpName = "ID" };
-        var source = new Option<IPAddress?>("--source")
-        {
-            Description = "End all sessions from this address.",
-            HelpName = "ADDRESS",
-            CustomParser = ParseAddress,
-        };
-        var command = new Command("sessions", "List the open sessions, or end some of them.") { end, source, socket, json };
-        command.Validators.Add(result =>
-        {
-            if (result.GetResult(end) is not null && result.GetResult(source) is not null)
-            {
-                result.AddError("--end and --source exclude each other.");
-            }
-        });
-        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
-        {
-            var output = parsed.InvocationConfiguration.Output;
-            if (parsed.GetValue(end) is { } id)
-            {
-                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?id={id}", cancellationToken));
-            }
-            else if (parsed.GetValue(source) is { } address)
-            {
-                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?source={Uri.EscapeDataString(address.ToString())}",
-                    cancellationToken));
-            }
-            else if (parsed.GetValue(json))
-            {
-                await output.WriteAsync(await client.GetTextAsync("control/sessions", cancellationToken));
-            }
-            else
-            {
-                SessionsText.Write(Terminal.Console(output), await client.GetAsync("control/sessions", cancellationToken));
-            }
-        }));
-        return command;
-    }
-
-    private static IPAddress? ParseAddress(ArgumentResult result)
-    {
-        if (IPAddress.TryParse(result.Tokens[0].Value, out var address))
-        {
-            return address;
-        }
-
-        result.AddError($"'{result.Tokens[0].Value}' is not a valid address; an IPv4 or IPv6 literal is expected.");
-        return null;
-    }
-
-    private static Option<string> SocketOption() => new("--socket", "-s")
+    internal static Option<string> SocketOption() => new("--socket", "-s")
     {
         Description = "The control socket of the proxy (admin.socket).",
         HelpName = "PATH",
         DefaultValueFactory = _ => DefaultSocket,
     };
 
-    private static Option<bool> JsonOption() => new("--json") { Description = "Write JSON." };
-
-    private static async Task<int> AskAsync(string socket, Func<ControlClient, Task> ask)
+    internal static async Task<int> AskAsync(string socket, Func<ControlClient, Task> ask)
     {
         using var client = new ControlClient(socket);
         try

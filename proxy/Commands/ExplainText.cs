@@ -50,7 +50,8 @@ internal static class ExplainText
         StatusText.WriteHints(console, explain);
     }
 
-    private static string Age(JsonElement server) => server.Number("checkAgeMs") is { } age ? $", asked {Quantities.Milliseconds(age)} ago" : "";
+    private static string Age(JsonElement server) => server.Number("checkAgeMs") is { } age
+        ? $", {(server.Is("up") ? "asked" : "last answer")} {Quantities.Milliseconds(age)} ago" : "";
 }
 
 /// <summary>Writes what happened for people.</summary>
@@ -65,17 +66,17 @@ internal static class TimelineText
         }
         else
         {
-            var table = Terminal.Table("opened at (UTC)", "from", "to", ">shut for", ">promotion to open", "rules", "old sessions");
+            var table = Terminal.Table("opened at (UTC)", "from > to", ">shut for", ">promotion to open", "rules", "old sessions", ">refused");
             foreach (var entry in interruptions)
             {
                 table.AddRow(
                     Terminal.Exactly(entry.Time("open")),
-                    Markup.Escape(entry.Text("from") ?? "(start)"),
-                    Markup.Escape(entry.Text("to")!),
+                    Markup.Escape($"{entry.Text("from") ?? "(start)"} > {entry.Text("to")}"),
                     Quantities.Milliseconds(entry.Number("shutMs") ?? 0),
                     entry.Number("promotionToOpenMs") is { } promotion ? Quantities.Milliseconds(promotion) : "-",
                     $"{entry.Text("shutRule")} > {entry.Text("openRule")}",
-                    entry.Field("from") is null ? "-" : entry.Is("sessionsKept") ? "kept" : "ended");
+                    entry.Field("from") is null ? "-" : entry.Is("sessionsKept") ? "kept" : $"{entry.Number("sessionsCut"):0} cut",
+                    $"{entry.Number("sessionsRefused"):0}");
             }
 
             console.Write(table);
@@ -94,22 +95,26 @@ internal static class TimelineText
 /// <summary>Writes the open sessions for people.</summary>
 internal static class SessionsText
 {
-    public static void Write(IAnsiConsole console, JsonElement list)
+    /// <param name="console">Where to.</param>
+    /// <param name="sessions">Those that match.</param>
+    /// <param name="all">How many there are.</param>
+    /// <param name="wide">Exact numbers and times.</param>
+    public static void Write(IAnsiConsole console, IReadOnlyList<JsonElement> sessions, int all, bool wide)
     {
-        var sessions = list.EnumerateArray().ToList();
         var table = Terminal.Table(">id", "client", "node", ">port", "state", "accepted (UTC)", ">quiet for", ">in", ">out");
         foreach (var session in sessions)
         {
+            var accepted = session.Time("accepted");
             table.AddRow(
                 session.GetProperty("id").GetRawText(),
                 Markup.Escape(session.Text("client")!),
                 Markup.Escape(session.Text("node") ?? "-"),
                 session.Field("localPort")?.GetRawText() ?? "-",
                 session.Text("state")!,
-                session.Time("accepted").ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
+                wide ? Terminal.Exactly(accepted) : accepted.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture),
                 Quantities.Milliseconds(session.Number("quietMs") ?? 0),
-                Quantities.Bytes(session.Number("bytesIn") ?? 0),
-                Quantities.Bytes(session.Number("bytesOut") ?? 0));
+                wide ? $"{session.Number("bytesIn"):0}" : Quantities.Bytes(session.Number("bytesIn") ?? 0),
+                wide ? $"{session.Number("bytesOut"):0}" : Quantities.Bytes(session.Number("bytesOut") ?? 0));
         }
 
         if (sessions.Count > 0)
@@ -117,6 +122,6 @@ internal static class SessionsText
             console.Write(table);
         }
 
-        console.WriteLine(sessions.Count == 1 ? "1 session" : $"{sessions.Count} sessions");
+        console.WriteLine((all == 1 ? "1 session" : $"{all} sessions") + (sessions.Count < all ? $", {sessions.Count} shown" : ""));
     }
 }

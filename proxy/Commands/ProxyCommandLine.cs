@@ -14,17 +14,16 @@ internal static class ProxyCommandLine
     /// <returns>See <see cref="ExitCode"/>.</returns>
     public static async Task<int> InvokeAsync(string[] arguments, TextWriter output, TextWriter error)
     {
-        var root = Build();
-        var parsed = root.Parse(arguments);
+        var parsed = Build().Parse(arguments switch
+        {
+            [] => ["--help"],
+            ["help", .. var verb] => [.. verb, "--help"],
+            _ => arguments,
+        });
         if (parsed.Errors.Count > 0)
         {
-            foreach (var problem in parsed.Errors)
-            {
-                await error.WriteLineAsync($"{Name}: {problem.Message}");
-            }
-
             string verb = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-            await error.WriteLineAsync($"Try '{Name} {verb}--help'.");
+            await error.WriteLineAsync($"{Name}: {CommandErrors.Of(parsed)} (see '{Name} {verb}--help')");
             return ExitCode.Usage;
         }
 
@@ -79,6 +78,7 @@ internal static class ProxyCommandLine
         root.Add(ReplayCommand.Create());
         root.Add(CompletionCommand.Create());
         root.Add(VersionCommand.Create());
+        root.Add(ManCommand.Create());
         root.Add(WatchdogCommand.Create());
         return root;
     }

@@ -25,7 +25,7 @@ internal static class ReplayCommand
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
             {
-                throw new CommandFailedException(ExitCode.Usage, $"{path}: {e.Message}");
+                throw new CommandFailedException(ExitCode.Usage, $"{path}: {Describe(path, e)}");
             }
 
             foreach (var decision in result.Decisions)
@@ -47,4 +47,13 @@ internal static class ReplayCommand
         });
         return command;
     }
+
+    private static string Describe(string path, Exception e) => e switch
+    {
+        InvalidDataException => e.Message,
+        FileNotFoundException or DirectoryNotFoundException => "does not exist",
+        UnauthorizedAccessException when Directory.Exists(path) => "is a folder; a file is expected",
+        UnauthorizedAccessException => $"cannot be read by user {Environment.UserName}: permission denied; use sudo",
+        _ => "cannot be read",
+    };
 }

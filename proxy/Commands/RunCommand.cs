@@ -27,7 +27,7 @@ internal static class RunCommand
             using var notifier = ServiceNotifier.FromEnvironment();
             try
             {
-                await using var host = new ProxyHost(file, configuration, notifier, TimeProvider.System, logging);
+                await using var host = new ProxyHost(file, configuration, notifier, TimeProvider.System, logging, PageTexts.Forms);
                 return await host.RunAsync() ? ExitCode.Ok : ExitCode.Failed;
             }
             catch (Exception e) when (e is IOException or SocketException)

@@ -9,10 +9,13 @@ namespace RedisHaProxy.Commands;
 /// <summary>Writes a status for people.</summary>
 internal static class StatusText
 {
-    public static void Write(IAnsiConsole console, JsonElement status) => Write(console, status, Figures.All);
+    /// <param name="console">Where to.</param>
+    /// <param name="status">The document.</param>
+    /// <param name="wide">With all columns of the table of figures.</param>
+    public static void Write(IAnsiConsole console, JsonElement status, bool wide = false) => Write(console, status, Figures.All, wide);
 
     /// <summary>The same with another table of figures.</summary>
-    public static void Write(IAnsiConsole console, JsonElement status, Figures figures)
+    public static void Write(IAnsiConsole console, JsonElement status, Figures figures, bool wide = false)
     {
         var (process, gate) = (status.GetProperty("process"), status.GetProperty("gate"));
         DateTimeOffset now = process.Time("time");
@@ -22,13 +25,19 @@ internal static class StatusText
             + $" for {Quantities.Span(now - process.Time("phaseSince"))}{(healthy || health == phase ? "" : $" ({Markup.Escape(health)})")}"
             + $" on {Markup.Escape(string.Join(", ", process.List("listen").Select(l => l.GetString())))}, version "
                 + $"{Markup.Escape(process.Text("version")!)}, by {process.Text("engine")}");
-        string mode = gate.Text("mode")!;
-        string colour = mode switch { "open" => "green", "park" => "yellow", _ => "red" };
-        console.MarkupLine($"{Coloured(colour, mode == "open" ? $"master {gate.Text("target")}" : "no master")}"
-            + $" since {Terminal.Clock(gate.Time("since"), now)} UTC ({Quantities.Span(now - gate.Time("since"))})");
+        bool open = gate.Text("mode") == "open";
+        DateTimeOffset since = open ? gate.Time("since") : gate.Field("interruptedSince")?.GetDateTimeOffset() ?? gate.Time("since");
+        console.MarkupLine($"{Coloured(gate.Text("level") switch { "good" => "green", "warn" => "yellow", _ => "red" }, gate.Text("headline")!)}"
+            + $" since {Terminal.Clock(since, now)} UTC ({Quantities.Span(now - since)})");
+        if (gate.Number("sessionsRefused") is { } refused)
+        {
+            console.WriteLine($"so far {refused:0} sessions refused, {gate.Number("sessionsCut"):0} cut; "
+                + $"{status.GetProperty("sessions").Number("parked"):0} wait");
+        }
+
         console.WriteLine(status.Text("summary")!);
         console.WriteLine();
-        WriteNodes(console, status, figures, now);
+        WriteNodes(console, status, figures, now, wide);
         console.WriteLine();
         WriteSentinels(console, status, figures, now);
         foreach (string line in Lines(figures.Sessions, status.GetProperty("sessions")).Concat(Lines(figures.Gate, gate)))
@@ -75,7 +84,7 @@ internal static class StatusText
         }
     }
 
-    private static void WriteNodes(IAnsiConsole console, JsonElement status, Figures figures, DateTimeOffset now) => WriteTable(
+    private static void WriteNodes(IAnsiConsole console, JsonElement status, Figures figures, DateTimeOffset now, bool wide) => WriteTable(
         console, figures.Nodes, status.List("nodes"), ["node", "address", "~role", ">lag", "~check", "since"],
         node =>
         {
@@ -86,14 +95,16 @@ internal static class StatusText
                 new Text((routed ? "> " : "  ") + node.Text("name"), routed ? new Style(decoration: Decoration.Bold) : Style.Plain),
                 new Text(node.Text("address")!),
                 new Text(
-                    maintenance ? $"MAINT, {role}" : role == "replica" && !node.Is("linkUp") ? "replica, link down" : role == "unknown" ? "-" : role,
+                    maintenance ? $"MAINT, {role}" : role == "replica" && node.IsNot("linkUp") ? "replica, link down" : role == "unknown" ? "-"
+                        : node.Field("writesRefused") is not null ? $"{role}, read-only" : role,
                     new Style(maintenance ? Color.Yellow : role == "master" ? Color.Green : node.IsNot("linkUp") ? Color.Yellow : Color.Default)),
                 new Text(node.Number("lagBytes") is { } lag ? Quantities.Bytes(lag) : "-"),
-                new Text(up && node.Number("checkLatencyMs") is { } latency ? $"up, {Quantities.Milliseconds(latency)}" : node.Text("health")!,
+                new Text(up && node.Number("checkLatencyMs") is { } latency ? $"up, {Quantities.Milliseconds(latency)}" : node.Text("health")!
+                    + LastAnswer(node),
                     up ? Style.Plain : new Style(Color.Red)),
                 new Text(Terminal.Clock(node.Time("since"), now)),
             ];
-        });
+        }, wide);
 
     private static void WriteSentinels(IAnsiConsole console, JsonElement status, Figures figures, DateTimeOffset now)
     {
@@ -103,7 +114,8 @@ internal static class StatusText
         }
         else
         {
-            WriteTable(console, figures.Sentinels, status.List("sentinels"), ["sentinel", "votes for", ">epoch", "~sees master", "~check", "since"], sentinel =>
+            WriteTable(console, figures.Sentinels, status.List("sentinels"), ["sentinel", "votes for", ">epoch", "~sees master", "~check", "since"],
+                sentinel =>
             {
                 string sees = sentinel.Is("tilt") ? "TILT" : sentinel.Is("failoverInProgress") ? "failover" : sentinel.Is("markedDown") ? "down"
                     : sentinel.Field("epoch") is null ? "-" : "up";
@@ -115,7 +127,8 @@ internal static class StatusText
                     new Text(sees, sees == "up" ? Style.Plain : new Style(Color.Yellow)),
                     sentinel.IsNot("eventsHeard")
                         ? new Text("up, no events", new Style(Color.Red))
-                        : new Text(sentinel.Text("health")!, sentinel.Is("up") ? Style.Plain : new Style(Color.Red)),
+                        : new Text(sentinel.Text("health")! + (sentinel.Is("up") ? "" : LastAnswer(sentinel)), sentinel.Is("up") ? Style.Plain
+                            : new Style(Color.Red)),
                     new Text(Terminal.Clock(sentinel.Time("since"), now)),
                 ];
             });
@@ -124,13 +137,17 @@ internal static class StatusText
         console.WriteLine();
     }
 
+    /// <summary>How old the last answer of a server is that does not answer.</summary>
+    private static string LastAnswer(JsonElement server) =>
+        server.Number("checkAgeMs") is { } age ? $", answered {Quantities.Age(TimeSpan.FromMilliseconds(age))} ago" : ", never answered";
+
     // The columns that are more than a figure, then those of the table of figures.
     private static void WriteTable(
         IAnsiConsole console, IReadOnlyList<Figure> figures, IEnumerable<JsonElement> items, IReadOnlyList<string> columns,
-        Func<JsonElement, IReadOnlyList<Text>> first)
+        Func<JsonElement, IReadOnlyList<Text>> first, bool wide = false)
     {
-        var further = figures.Where(f => f.TextColumn is not null).ToList();
-        var table = Terminal.Table([.. columns, .. further.Select(f => f.TextColumn!)]);
+        var further = figures.Where(f => f.TextColumn is not null || (wide && f.Column is not null)).ToList();
+        var table = Terminal.Table([.. columns, .. further.Select(f => f.TextColumn ?? f.Column!)]);
         foreach (var item in items)
         {
             Text[] cells = [.. first(item), .. further.Select(f => new Text(f.Write(item.Value(f.Name))))];

@@ -28,6 +28,10 @@ internal static class Terminal
         return console;
     }
 
+    /// <summary>What stands before a picture: of one that is shown again, the way back to the top of a terminal.</summary>
+    public static string Start(TextWriter output, bool again) =>
+        !again ? "" : ReferenceEquals(output, System.Console.Out) && !System.Console.IsOutputRedirected ? "\x1b[H\x1b[2J" : "\n";
+
     /// <summary>A table without lines. A column that starts with '&gt;' holds numbers, one with '~' may wrap.</summary>
     public static Table Table(params string[] columns)
     {

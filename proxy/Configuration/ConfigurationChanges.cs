@@ -26,6 +26,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
             Admin = old.Admin is null || read.Admin is null ? old.Admin : old.Admin with
             {
                 User = read.Admin.User,
+                Peers = read.Admin.Peers,
                 Password = read.Admin.Password,
                 FormerPassword = read.Admin.FormerPassword,
                 Tls = Kept(old.Admin.Tls, read.Admin.Tls),

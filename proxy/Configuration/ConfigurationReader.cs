@@ -127,6 +127,7 @@ internal static partial class ConfigurationReader
             Nodes = [.. nodes.Select(n => n.Node)],
             Credentials = ReadCredentials(section, Setting.RedisUser, Setting.RedisPasswordFile, folder, problems),
             ProbeInterval = section.Duration(Setting.RedisProbeInterval),
+            MinReplicasToWrite = (int)section.Integer(Setting.RedisMinReplicasToWrite),
             Tls = ReadPeer(section.Section(Setting.RedisTls), RedisPeer, folder, now, problems),
         };
     }
@@ -225,6 +226,7 @@ internal static partial class ConfigurationReader
 
         return new AdminConfiguration
         {
+            Peers = section.Has(Setting.AdminPeers) ? [.. section.NamedAddresses(Setting.AdminPeers).Select(peer => peer.Node)] : [],
             Listen = listen,
             User = password is null ? null : user ?? Setting.AdminUser.Default,
             Password = password,

@@ -24,6 +24,7 @@ internal static class LogEvents
     public const int Order = 30;
     public const int AdminProtocol = 31;
     public const int AdminHandshake = 32;
+    public const int AdminPassword = 33;
     public const int AdminConnectionClosed = 40;
     public const int NodeTlsFailed = 50;
     public const int ClientTlsFailed = 51;
@@ -46,6 +47,7 @@ internal static class LogEvents
     public const int NodeComplaint = 105;
     public const int BareFailover = 106;
     public const int Evidence = 107;
+    public const int NodeComplaintOver = 108;
     public const int SentinelUp = 110;
     public const int SentinelDown = 111;
     public const int SentinelVote = 112;
@@ -60,8 +62,12 @@ internal static class LogEvents
     public const int GateShut = 121;
     public const int Blind = 122;
     public const int BlindNoMore = 123;
+    public const int WritesRefused = 124;
+    public const int WritesTaken = 125;
     public const int SmallQuorum = 126;
     public const int FewSentinels = 127;
+    public const int SentinelMajorityLost = 128;
+    public const int SentinelMajorityBack = 129;
     public const int ReadOnlyTargets = 130;
     public const int RecordingResumed = 131;
     public const int RecordingStopped = 132;

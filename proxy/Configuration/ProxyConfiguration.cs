@@ -134,6 +134,12 @@ public sealed record RedisConfiguration
     /// <summary>Time between two probes of a node; 50 ms by default, 10 ms to 10 s.</summary>
     public TimeSpan ProbeInterval { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>
+    /// min-replicas-to-write of the nodes; 1 by default, 0 to 100. Only for telling that they refuse writes: a node says how many replicas count, and
+    /// how many it needs only to a user that may read all of its configuration, passwords included.
+    /// </summary>
+    public int MinReplicasToWrite { get; init; } = 1;
+
     /// <summary>How the nodes are connected to over TLS, by sessions and probes; null without TLS.</summary>
     public TlsPeerConfiguration? Tls { get; init; }
 
@@ -186,6 +192,9 @@ public sealed record AdminConfiguration
 
     /// <summary>What the HTTP server proves its identity with over TLS; null serves plain HTTP.</summary>
     public TlsIdentity? Tls { get; init; }
+
+    /// <summary>The other proxies' pages, which this one links to; usually none.</summary>
+    public IReadOnlyList<RedisNode> Peers { get; init; } = [];
 
     /// <summary>Path of the local control socket; null without one.</summary>
     public string? Socket { get; init; }

@@ -76,6 +76,7 @@ internal abstract partial class Setting
         "redis.password")
     { Live = true };
     public static readonly DurationSetting RedisProbeInterval = new("redis.probeInterval", c => c.Redis.ProbeInterval, "10ms", "10s") { Live = true };
+    public static readonly IntegerSetting RedisMinReplicasToWrite = new("redis.minReplicasToWrite", c => c.Redis.MinReplicasToWrite, 0, 100) { Live = true };
 
     public static readonly SectionSetting RedisTls = new("redis.tls") { Present = c => c.Redis.Tls is not null };
     public static readonly PlainSetting RedisTlsCaFile = new(
@@ -148,6 +149,11 @@ internal abstract partial class Setting
     public static readonly PlainSetting AdminSocket = new(
         "admin.socket", SettingKind.Path, c => c.Admin?.Socket, "at most 107 bytes",
         "/run/redis-ha-proxy/control.sock");
+
+    public static readonly PlainSetting AdminPeers = new(
+        "admin.peers", SettingKind.NamedAddresses, c => string.Join(' ', c.Admin?.Peers ?? []), "names and addresses unique",
+        """{ "proxy2": "172.31.235.142:1936" }""")
+    { Live = true };
 
     public static readonly SectionSetting AdminTls = new("admin.tls", "optional; needs admin.listen") { Present = c => c.Admin?.Tls is not null };
     public static readonly PlainSetting AdminTlsCertificateFile = new(

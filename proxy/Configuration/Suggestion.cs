@@ -12,9 +12,7 @@ internal static class Suggestion
     public static string For(string name, string section)
     {
         var siblings = Setting.All.Where(s => s.Parent == section).Select(s => s.Name).ToList();
-        string? near = siblings.OrderBy(s => Distance(name, s)).FirstOrDefault();
-        // A third of the letters wrong is still the same word; with more, a guess would mislead.
-        if (near is not null && Distance(name, near) <= Math.Max(1, near.Length / 3))
+        if (Nearest(name, siblings) is { } near)
         {
             return $"; did you mean \"{near}\"?";
         }
@@ -26,6 +24,10 @@ internal static class Suggestion
 
         return $"; {string.Join(", ", siblings)} are known here";
     }
+
+    /// <summary>The word that was probably meant; null when none is near: a third of the letters wrong is still the same word.</summary>
+    public static string? Nearest(string word, IEnumerable<string> words) =>
+        words.OrderBy(known => Distance(word, known)).FirstOrDefault() is { } near && Distance(word, near) <= Math.Max(1, near.Length / 3) ? near : null;
 
     // Damerau-Levenshtein (optimal string alignment), letter case ignored: counts wrong, missing, extra and swapped letters.
     private static int Distance(string a, string b)
@@ -49,7 +51,8 @@ internal static class Suggestion
 
                 bool same = char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 1]);
                 d[i, j] = Math.Min(Math.Min(d[i - 1, j], d[i, j - 1]) + 1, d[i - 1, j - 1] + (same ? 0 : 1));
-                if (i > 1 && j > 1 && char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 2]) && char.ToLowerInvariant(a[i - 2]) == char.ToLowerInvariant(b[j - 1]))
+                if (i > 1 && j > 1 && char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 2])
+                    && char.ToLowerInvariant(a[i - 2]) == char.ToLowerInvariant(b[j - 1]))
                 {
                     d[i, j] = Math.Min(d[i, j], d[i - 2, j - 2] + 1);
                 }

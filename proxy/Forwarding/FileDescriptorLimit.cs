@@ -54,6 +54,11 @@ public static class FileDescriptorLimit
             + $"Raise the limit (LimitNOFILE of the service, ulimit -n) to {NeededFor(connections, perSession)}, "
             + $"which limits.connections = {connections} needs, or at least to {NeededFor(64, perSession)}";
 
+    /// <summary>That limits.connections was lowered at the start, with what to do, for log and pages.</summary>
+    public static string Lowered(int wanted, int fits, int perSession) =>
+        $"limits.connections is lowered from {wanted} to {fits}, because this process may open too few files: {wanted} connections need "
+        + $"{NeededFor(wanted, perSession)}. Raise LimitNOFILE of the service, or lower the setting.";
+
     /// <summary>
     /// Clients over a limit that may be held at once, to be told so, when so many connections are allowed: half of the reserve, and what no session needs.
     /// </summary>

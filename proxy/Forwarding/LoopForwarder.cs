@@ -346,7 +346,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             return limits;
         }
 
-        LogLowered(logger, limits.Connections, fits, files, FileDescriptorLimit.NeededFor(limits.Connections, perSession));
+        LogLowered(logger, FileDescriptorLimit.Lowered(limits.Connections, fits, perSession), files);
         return limits with { Connections = fits };
     }
 
@@ -354,8 +354,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         FileDescriptorLimit.RefusalsFor(files, limits.Connections, _perSession) / _lanes / loops;
 
     [LoggerMessage(LogEvents.ConnectionsLowered, LogLevel.Warning,
-        "limits.connections is lowered from {Wanted} to {Fits}, because this process may open only {Files} files. {Wanted} connections need {Needed}: "
-        + "raise LimitNOFILE, or lower the setting.",
+        "{What} (It may open {Files}.)",
         EventName = nameof(LogEvents.ConnectionsLowered))]
-    private static partial void LogLowered(ILogger logger, int wanted, int fits, long files, long needed);
+    private static partial void LogLowered(ILogger logger, string what, long files);
 }

@@ -13,7 +13,7 @@ internal abstract unsafe partial class SessionLoop
         EventName = nameof(LogEvents.FilesExhausted))]
     private static partial void LogExhausted(ILogger logger, int loop, int errno, string message);
 
-    [LoggerMessage(LogEvents.FilesAvailable, LogLevel.Information,
+    [LoggerMessage(LogEvents.FilesAvailable, LogLevel.Warning,
         "Event loop {Loop}: descriptors, ports and memory suffice again; new sessions are accepted.",
         EventName = nameof(LogEvents.FilesAvailable))]
     private static partial void LogRecovered(ILogger logger, int loop);

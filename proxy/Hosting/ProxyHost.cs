@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using RedisHaProxy.Admin;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
+using RedisHaProxy.Monitoring;
 using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Hosting;
@@ -46,7 +47,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     private readonly CancellationTokenSource _adminEnds = new();
 
     /// <summary>Creates all parts; nothing listens yet.</summary>
-    public ProxyHost(string file, ProxyConfiguration configuration, ServiceNotifier notifier, TimeProvider timeProvider, ProxyLogging logging)
+    public ProxyHost(string file, ProxyConfiguration configuration, ServiceNotifier notifier, TimeProvider timeProvider, ProxyLogging logging, TextForms texts)
     {
         var loggers = logging.Factory;
         _configuration = configuration;
@@ -59,7 +60,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _rates = new TrafficRates(_forwarder, _router.Clock);
         _sessionLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _readOnlyLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
-        _authentication = new BasicAuthentication(timeProvider);
+        _authentication = new BasicAuthentication(timeProvider, loggers.CreateLogger<BasicAuthentication>());
         _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password, configuration.Admin?.FormerPassword);
         _logging = logging;
         _watchdog = new WatchdogProcess(timeProvider, loggers.CreateLogger<WatchdogProcess>());
@@ -67,11 +68,13 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _reload = new Reload(file, configuration, this, loggers.CreateLogger<Reload>());
         if (configuration.Admin is { Listen: not null } or { Socket: not null })
         {
-            var status = new StatusSource(() => _reload.Current, _lifecycle, _forwarder, _router.Snapshot, _rates);
+            var status = new StatusSource(() => _reload.Current, _lifecycle, _forwarder, _router.Snapshot, _rates,
+                () => _authentication.Last);
             var control = new ControlEndpoints(_lifecycle, _forwarder, status, _reload.RunAsync, _router.SetMaintenance,
                 loggers.CreateLogger<ControlEndpoints>());
             var events = new StatsEvents(status, timeProvider, _adminEnds.Token);
-            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, _authentication, status, events, control, () => _router.IsBlind);
+            var endpoints = new AdminEndpoints(_lifecycle, _forwarder, _authentication, status, events, control, () => _router.IsBlind, () => _router.Refusal,
+                texts);
             _admin = new AdminServer(configuration.Admin, endpoints.HandleAsync, timeProvider, loggers);
         }
     }
@@ -280,7 +283,8 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         var snapshot = _forwarder.Snapshot();
         string route = snapshot.Order switch
         {
-            { Mode: GateMode.Open, Target: { } master } => $"master {master.Name} ({master.EndPoint})",
+            { Mode: GateMode.Open, Target: { } master } => $"master {master.Name} ({master.EndPoint})"
+                + (_router.Refusal == WriteRefusal.None ? "" : $", read-only in effect ({_router.Refusal.Code()})"),
             { Mode: GateMode.Park } => $"no master; {snapshot.Parked} sessions wait",
             _ => "no master; sessions are refused",
         };

@@ -1,9 +1,11 @@
-// What is asked of a data node: PING, ROLE and INFO replication in one packet, and once per connection the run id.
+// What is asked of a data node: PING, ROLE and INFO replication in one packet, once per connection the run id, and of a master once a second what
+// can make it refuse writes.
 //
 // PING tells a loading server, which answers ROLE and INFO as if nothing were wrong. ROLE gives role, master and link in one
 // small reply. The run id cannot change within a connection, so INFO server is asked only when it is new. All this is within
 // the rights "+ping +role +info", and INFO with a single section works on every version.
 
+using System.Buffers.Text;
 using RedisHaProxy.Configuration;
 
 namespace RedisHaProxy.Monitoring;
@@ -15,6 +17,16 @@ internal sealed class NodeConversation : IConversation
     private readonly NodeDirectory _directory;
     private readonly IReportSink _sink;
     private readonly bool _authenticates;
+    private readonly (ReadOnlyMemory<byte>, int) _short;
+    private readonly (ReadOnlyMemory<byte>, int) _long;
+
+    /// <summary>Between two questions for a master's memory and pause: INFO memory costs it some hundred microseconds.</summary>
+    private static readonly TimeSpan StateEvery = TimeSpan.FromSeconds(1);
+
+    private bool _asksState;
+    private TimeSpan _stateDueAt;
+    private MemoryReport? _memory;
+    private bool _paused;
 
     private string? _runId;
     private string? _replicationId;
@@ -32,14 +44,16 @@ internal sealed class NodeConversation : IConversation
         Greeting = credentials is null
             ? (RespSocket.Command("INFO", "server"), 1)
             : ((byte[])[.. Authentication(credentials), .. RespSocket.Command("INFO", "server")], 2);
-        Question = ((byte[])[.. RespSocket.Command("PING"), .. RespSocket.Command("ROLE"), .. RespSocket.Command("INFO", "replication")], 3);
+        byte[] question = [.. RespSocket.Command("PING"), .. RespSocket.Command("ROLE"), .. RespSocket.Command("INFO", "replication")];
+        _short = (question, 3);
+        _long = ((byte[])[.. question, .. RespSocket.Command("INFO", "memory"), .. RespSocket.Command("INFO", "clients")], 5);
     }
 
     /// <inheritdoc/>
     public (ReadOnlyMemory<byte> Bytes, int Replies) Greeting { get; }
 
     /// <inheritdoc/>
-    public (ReadOnlyMemory<byte> Bytes, int Replies) Question { get; }
+    public (ReadOnlyMemory<byte> Bytes, int Replies) Question => _asksState ? _long : _short;
 
     /// <summary>AUTH with user and password, or with a password alone.</summary>
     internal static byte[] Authentication(RedisCredentials credentials) =>
@@ -118,7 +132,19 @@ internal sealed class NodeConversation : IConversation
         }
 
         ReadReplication(reader.ReadString(), ref report);
-        _sink.Report(report);
+        if (_asksState)
+        {
+            ReadState(ref reader);
+            _stateDueAt = at + StateEvery;
+        }
+
+        else if (!report.IsMaster)
+        {
+            (_memory, _paused) = (null, false); // of the time when it was master before
+        }
+
+        _asksState = report.IsMaster && at >= _stateDueAt;
+        _sink.Report(report.IsMaster ? report with { Memory = _memory, WritesPaused = _paused } : report);
         return Outcome.Up;
     }
 
@@ -183,11 +209,42 @@ internal sealed class NodeConversation : IConversation
         if (report.IsMaster)
         {
             bool hands = InfoReader.TryGet(info, "master_failover_state:"u8, out ReadOnlySpan<byte> state) && !state.SequenceEqual("no-failover"u8);
-            report = report with { Acknowledging = InfoReader.AcknowledgingReplicas(info, report.Replicas), HandsOver = hands };
+            long good = InfoReader.Number(info, "min_slaves_good_slaves:"u8, -1);
+            report = report with
+            {
+                Acknowledging = InfoReader.AcknowledgingReplicas(info, report.Replicas),
+                HandsOver = hands,
+                GoodReplicas = good < 0 ? null : (int)Math.Min(good, int.MaxValue),
+            };
             return;
         }
 
         long lastIo = InfoReader.Number(info, "master_last_io_seconds_ago:"u8, -1);
         report = report with { LastIoSeconds = (int)Math.Clamp(lastIo, -1, int.MaxValue) };
+    }
+
+    // A server that refuses to tell, or tells it in another way, is not known to refuse writes.
+    private void ReadState(ref RespReader reader)
+    {
+        ReadOnlySpan<byte> memory = Section(ref reader);
+        long used = Plain(memory, "used_memory:"u8), limit = Plain(memory, "maxmemory:"u8);
+        bool evictsNothing = InfoReader.TryGet(memory, "maxmemory_policy:"u8, out ReadOnlySpan<byte> policy) && policy.SequenceEqual("noeviction"u8);
+        _memory = used < 0 || limit < 0 ? null : new MemoryReport(used - Math.Max(0, Plain(memory, "mem_not_counted_for_evict:"u8)), limit, evictsNothing);
+        _paused = InfoReader.TryGet(Section(ref reader), "paused_actions:"u8, out ReadOnlySpan<byte> actions) && !actions.SequenceEqual("none"u8);
+
+        static ReadOnlySpan<byte> Section(ref RespReader reader)
+        {
+            if (reader.NextType != RespType.Error)
+            {
+                return reader.ReadString();
+            }
+
+            reader.Skip();
+            return default;
+        }
+
+        static long Plain(ReadOnlySpan<byte> info, ReadOnlySpan<byte> name) =>
+            InfoReader.TryGet(info, name, out ReadOnlySpan<byte> value) && Utf8Parser.TryParse(value, out long number, out int used) && used == value.Length
+                ? number : -1;
     }
 }

@@ -50,6 +50,18 @@ public readonly record struct NodeReport
     /// <summary>For a master: it hands over to a replica by itself and lets nobody write meanwhile (INFO's master_failover_state; FAILOVER).</summary>
     public bool HandsOver { get; init; }
 
+    /// <summary>
+    /// For a master: how many of its replicas count for min-replicas-to-write (INFO's min_slaves_good_slaves); null where that is 0, and in versions that
+    /// do not say it.
+    /// </summary>
+    public int? GoodReplicas { get; init; }
+
+    /// <summary>For a master: its memory, as of the last second; null while it has not said.</summary>
+    public MemoryReport? Memory { get; init; }
+
+    /// <summary>For a master: somebody has paused writes (INFO's paused_actions, Valkey 8.1), as of the last second.</summary>
+    public bool WritesPaused { get; init; }
+
     /// <summary>The replication id: equal on nodes with one history.</summary>
     public string? ReplicationId { get; init; }
 

@@ -69,7 +69,7 @@ internal sealed partial class DecisionLog(MonotonicClock clock, ILogger logger)
     private partial void LogOtherEvidence(string rule, string node, string evidence);
 
     [LoggerMessage(EventId = LogEvents.BareFailover, Level = LogLevel.Warning,
-        Message = "Somebody made {Node} master by FAILOVER while Sentinels still name {Named}: they will promote another node in about 30 s. Run SENTINEL "
-            + "FAILOVER now to let them agree on {Node}", EventName = nameof(LogEvents.BareFailover))]
+        Message = "Somebody made {Node} master by FAILOVER while Sentinels still name {Named}: " + DeploymentAdvice.BareFailover,
+        EventName = nameof(LogEvents.BareFailover))]
     private partial void LogRawFailover(string node, string named);
 }

@@ -21,7 +21,13 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
     /// </summary>
     private static readonly TimeSpan CountSettles = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long too few Sentinels must answer before it is told: one that is started again is back within that.</summary>
+    private static readonly TimeSpan MajoritySettles = TimeSpan.FromSeconds(2);
+
     private readonly ILogger _logger = logger;
+    private readonly RepeatedLines _majorityLines = new(end: 0);
+    private TimeSpan? _majorityLostAt;
+    private bool _majorityIsLost;
 
     public void Note(Watch watch, in NodeReport report, in NodeTrack before)
     {
@@ -67,13 +73,89 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
             }
         }
 
-        if (report.Error is not null && memory.Complaint != report.Error && !quiet && memory.Events.Lets((int)Line.Complaint, clock.Now, out int repeated))
+        // A disk that refuses writes is told with its remedy, below.
+        string? complaint = memory.Refusal == WriteRefusal.Disk || WriteRefusals.Of(report, 0) == WriteRefusal.Disk ? null : report.Error;
+        if (memory.Complaint != complaint && !quiet && memory.Events.Lets((int)Line.Complaint, clock.Now, out int repeated))
         {
-            LogComplaint(name, report.Error, RepeatedLines.Describe(repeated));
+            if (complaint is not null)
+            {
+                LogComplaint(name, complaint, RepeatedLines.Describe(repeated));
+            }
+            else
+            {
+                LogComplaintOver(name, RepeatedLines.Describe(repeated));
+            }
         }
 
-        memory.Complaint = report.Error;
+        memory.Complaint = complaint;
+        NoteRefusal(watch, report, quiet);
     }
+
+    private void NoteRefusal(Watch watch, in NodeReport report, bool quiet)
+    {
+        HealthMemory memory = watch.NodeHealth[report.Node];
+        WriteRefusal refusal = WriteRefusals.Of(report, watch.ReplicasNeeded);
+        if (refusal == memory.Refusal)
+        {
+            return;
+        }
+
+        memory.Refusal = refusal;
+        string name = watch.Names.Node(report.Node);
+        if (quiet || !memory.Writes.Lets((int)refusal, clock.Now, out int left))
+        {
+            return;
+        }
+
+        if (refusal != WriteRefusal.None)
+        {
+            var others = watch.Nodes.Where((node, i) => node.Name != name && watch.NodeHealth[i].IsDown).Select(node => node.Name);
+            LogWritesRefused(name, refusal.Text(report, watch.ReplicasNeeded), refusal.Code(), refusal.Remedy(name, others), RepeatedLines.Describe(left));
+        }
+        else if (report.IsMaster)
+        {
+            LogWritesTaken(name, RepeatedLines.Describe(left));
+        }
+    }
+
+    /// <summary>Tells when too few Sentinels are left for a failover, and when there are enough again.</summary>
+    /// <param name="watch">What is known.</param>
+    /// <param name="situation">The same as symbols.</param>
+    /// <param name="hasMaster">Whether sessions go to a master.</param>
+    public void NoteMajority(Watch watch, Situation situation, bool hasMaster)
+    {
+        FailoverChance chance = ChanceOf(watch, situation);
+        _majorityLostAt = chance.IsPossible || !watch.State.HasHeardAll ? null : _majorityLostAt ?? clock.Now;
+        bool lost = clock.Now - _majorityLostAt >= MajoritySettles;
+        if (lost == _majorityIsLost)
+        {
+            return;
+        }
+
+        _majorityIsLost = lost;
+        if (!_majorityLines.Lets(lost ? 1 : 0, clock.Now, out int left))
+        {
+            return;
+        }
+
+        if (lost)
+        {
+            bool IsTilted(int i) => watch.State.Sentinel(i) is { Health: ServerHealth.Up, Answer.Tilt: true };
+            var silent = watch.Sentinels.Where((_, i) => !IsAble(watch, situation, i) && !IsTilted(i)).Select(sentinel => sentinel.ToString());
+            int tilted = Enumerable.Range(0, watch.Sentinels.Count).Count(IsTilted);
+            LogMajorityLost(chance.Describe(hasMaster, silent, tilted, watch.Nodes), RepeatedLines.Describe(left));
+        }
+        else
+        {
+            LogMajorityBack(chance.Able, chance.All, chance.Needed, RepeatedLines.Describe(left));
+        }
+    }
+
+    private static FailoverChance ChanceOf(Watch watch, Situation situation) => FailoverChance.Of(
+        watch.Sentinels.Count, i => IsAble(watch, situation, i), i => watch.State.Sentinel(i) is { HasAnswer: true } track ? track.Answer : null);
+
+    private static bool IsAble(Watch watch, Situation situation, int index) =>
+        FailoverChance.IsAble(watch.State.Sentinel(index).Health, situation.Votes[index]);
 
     public void Note(Watch watch, in SentinelReport report, in SentinelTrack before)
     {
@@ -129,7 +211,8 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
             memory.WarnedDownAfter = report.DownAfter;
             if (memory.Events.Lets((int)Line.DownAfter, clock.Now, out int left))
             {
-                LogDownAfter(Name(), report.DownAfter.TotalMilliseconds, watch.Timing.DownAfter.TotalMilliseconds, RepeatedLines.Describe(left));
+                LogDownAfter(Name(), report.DownAfter.TotalMilliseconds, watch.Timing.DownAfter.TotalMilliseconds,
+                    DeploymentAdvice.DownAfter(watch.SentinelMaster, watch.Timing.DownAfter), RepeatedLines.Describe(left));
             }
         }
 
@@ -244,11 +327,12 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         HealthMemory memory = watch.NodeHealth[index];
         if (memory.IsDown)
         {
+            memory.ToldDown = true;
             LogNodeDown(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("redis"), RepeatedLines.Describe(heldBack));
         }
         else
         {
-            LogNodeUp(name, RoleText(watch, track.Answer), downFor.TotalMilliseconds, RepeatedLines.Describe(heldBack));
+            LogNodeUp(EndLevel(memory), name, RoleText(watch, track.Answer), downFor.TotalMilliseconds, RepeatedLines.Describe(heldBack));
         }
     }
 
@@ -259,12 +343,22 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         HealthMemory memory = watch.SentinelHealth[index];
         if (memory.IsDown)
         {
+            memory.ToldDown = true;
             LogSentinelDown(name, StateOf(memory), ErrorOf(memory, track.Error), memory.Health.Advice("sentinel"), RepeatedLines.Describe(heldBack));
         }
         else
         {
-            LogSentinelUp(name, Named(watch, track.Answer), track.Answer.ConfigEpoch, downFor.TotalMilliseconds, RepeatedLines.Describe(heldBack));
+            LogSentinelUp(EndLevel(memory), name, Named(watch, track.Answer), track.Answer.ConfigEpoch, downFor.TotalMilliseconds,
+                RepeatedLines.Describe(heldBack));
         }
+    }
+
+    // As loud as what it ends: who reads warnings only learns that it is over. The first answer after the start ends nothing.
+    private static LogLevel EndLevel(HealthMemory memory)
+    {
+        LogLevel level = memory.ToldDown ? LogLevel.Warning : LogLevel.Information;
+        memory.ToldDown = false;
+        return level;
     }
 
     private static ServerHealth StateOf(HealthMemory memory) => memory.Silent ? ServerHealth.Silent : memory.Health;
@@ -295,8 +389,8 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         if (report.Named >= 0 && report.Quorum > 0 && report.Quorum < majority && memory.WarnedQuorum != report.Quorum)
         {
             memory.WarnedQuorum = report.Quorum;
-            LogSmallQuorum(watch.Sentinels[report.Sentinel].ToString(), report.Quorum, report.OtherSentinels + 1, majority,
-                $"SENTINEL SET {watch.SentinelMaster} quorum {majority}");
+            LogSmallQuorum(watch.Sentinels[report.Sentinel].ToString(), report.Quorum, report.OtherSentinels + 1,
+                DeploymentAdvice.Quorum(watch.SentinelMaster, report.OtherSentinels + 1, report.Quorum));
         }
 
         if (report.OtherSentinels != memory.Others || report.Named < 0)

@@ -40,9 +40,18 @@ internal sealed class HealthMemory
     /// <summary>Lines about its role, vote and the like, of which there are some in every failover.</summary>
     public RepeatedLines Events { get; } = new(burst: 10);
 
+    /// <summary>Lines about writes that it refuses, and takes again.</summary>
+    public RepeatedLines Writes { get; } = new(burst: 4, end: (int)WriteRefusal.None);
+
     public string? WarnedForeign { get; set; }
 
+    /// <summary>A line has said that it is down, and none yet that this is over.</summary>
+    public bool ToldDown { get; set; }
+
     public string? Complaint { get; set; }
+
+    /// <summary>Of a node: why it refuses writes, as its last answer said.</summary>
+    public WriteRefusal Refusal { get; set; }
 
     /// <summary>Of a Sentinel.</summary>
     public SentinelConcerns Concerns { get; } = new();

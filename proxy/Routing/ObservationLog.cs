@@ -345,7 +345,7 @@ internal sealed partial class ObservationLog
             EventName = nameof(LogEvents.RecordingStopped))]
     private partial void LogStopped(string file, string problem);
 
-    [LoggerMessage(EventId = LogEvents.RecordingResumed, Level = LogLevel.Information, Message = "Recording to {File} goes on; {Lines} lines are missing",
+    [LoggerMessage(EventId = LogEvents.RecordingResumed, Level = LogLevel.Warning, Message = "Recording to {File} goes on; {Lines} lines are missing",
         EventName = nameof(LogEvents.RecordingResumed))]
     private partial void LogResumed(string file, long lines);
 }

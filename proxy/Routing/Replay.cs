@@ -61,7 +61,7 @@ public static class Replay
             catch (Exception e) when (
                 e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or IndexOutOfRangeException)
             {
-                throw new InvalidDataException($"line {number} is not a line of a recording: {e.Message}", e);
+                throw new InvalidDataException($"line {number} is damaged, or not of a recording", e);
             }
         }
 
@@ -73,14 +73,14 @@ public static class Replay
         try
         {
             JsonElement header = JsonDocument.Parse(line ?? "").RootElement;
-            return header.GetProperty("recording").GetInt32() == 1
-                ? new ReplayRun(header)
-                : throw new FormatException("\"recording\" is not 1; a newer version wrote it");
+            int version = header.GetProperty("recording").GetInt32();
+            return version == 1 ? new ReplayRun(header)
+                : throw new InvalidDataException($"line 1 says version {version} of a recording, and this program reads version 1: a newer one wrote it");
         }
         catch (Exception e) when (
                 e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            throw new InvalidDataException($"line 1 is not the head of a recording: {e.Message}", e);
+            throw new InvalidDataException("line 1 is not the head of a recording; name the file of recording.file, or the same with .1", e);
         }
     }
 

@@ -16,7 +16,7 @@ internal sealed partial class Router
             + "{Health}. /healthz fails from now on.{Advice}", EventName = nameof(LogEvents.Blind))]
     private partial void LogBlind(string node, double seconds, string health, string advice);
 
-    [LoggerMessage(EventId = LogEvents.BlindNoMore, Level = LogLevel.Information,
+    [LoggerMessage(EventId = LogEvents.BlindNoMore, Level = LogLevel.Error,
         Message = "This proxy sees again what the Sentinels see, or they see the same: /healthz succeeds", EventName = nameof(LogEvents.BlindNoMore))]
     private partial void LogBlindNoMore();
 }

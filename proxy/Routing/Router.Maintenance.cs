@@ -11,6 +11,9 @@ internal enum MaintenanceResult
 {
     Done,
 
+    /// <summary>Done by force: sessions went to the node.</summary>
+    DoneRouted,
+
     /// <summary>It was so already.</summary>
     Unchanged,
 
@@ -88,7 +91,7 @@ internal sealed partial class Router
 
             LogMaintenance(node, on ? "in maintenance: it gets no sessions" : "back from maintenance");
             GiveToGate(_decision);
-            return MaintenanceResult.Done;
+            return on && routed ? MaintenanceResult.DoneRouted : MaintenanceResult.Done;
         }
     }
 }

@@ -49,6 +49,7 @@ internal sealed partial class Router : IDisposable
 
     private readonly Blindness _blindness = new();
     private volatile bool _isBlind;
+    private volatile WriteRefusal _refusal;
 
     private readonly HealthLog _healthLog;
     private readonly DecisionLog _decisionLog;
@@ -80,7 +81,7 @@ internal sealed partial class Router : IDisposable
         _healthLog = new HealthLog(_clock, _logger, _maintenance.Has);
         _decisionLog = new DecisionLog(_clock, _logger);
         _policy = new GatePolicy(configuration);
-        _timeline = new GateTimeline(_clock, _logger);
+        _timeline = new GateTimeline(_clock, _logger, () => SessionDamage.Of(forwarder.Snapshot()));
         _gate = new Gate(forwarder.Apply, _clock, oneTarget: true, _timeline.Add);
         if (configuration.ReadOnly is not null)
         {
@@ -134,6 +135,9 @@ internal sealed partial class Router : IDisposable
     /// <summary>Most Sentinels have leased a node for longer than <see cref="Blindness.Limit"/> that this proxy cannot use. From any thread.</summary>
     internal bool IsBlind => _isBlind;
 
+    /// <summary>Why the routed master refuses all writes. From any thread.</summary>
+    internal WriteRefusal Refusal => _refusal;
+
     /// <summary>Everything that is known and decided now. Cheap enough for every request of a page; callable from any thread.</summary>
     public RoutingSnapshot Snapshot()
     {
@@ -162,6 +166,7 @@ internal sealed partial class Router : IDisposable
                 Leases = situation.Claimant is >= 0 and var claimant ? (situation.Leases(claimant), situation.LeasesNeeded) : null,
                 Gate = order,
                 GateSince = time - (now - orderAt),
+                Interruption = _timeline.Interruption,
                 Events = _timeline.Events.ToList(),
                 Switchovers = _timeline.Switchovers.ToList(),
                 Totals = _timeline.Totals,
@@ -221,6 +226,8 @@ internal sealed partial class Router : IDisposable
         }
 
         _decision = decision;
+        _refusal = decision is { Action: RoutingAction.Route, Node: >= 0 } ? _watch.NodeHealth[decision.Node].Refusal : WriteRefusal.None;
+        _healthLog.NoteMajority(_watch, decision.Situation, decision.Action == RoutingAction.Route);
         NoteBlindness(now);
         if (!_firstRoundOver)
         {

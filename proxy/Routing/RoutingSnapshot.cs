@@ -89,7 +89,13 @@ internal sealed record SentinelStatus
     /// <summary>Why not all of its events are heard.</summary>
     public string? EventsError { get; init; }
 
+    /// <summary>For a while it has known fewer Sentinels than are configured.</summary>
+    public bool KnowsFew { get; init; }
+
     public bool IsUp => Health == ServerHealth.Up;
+
+    /// <summary>What it says; null when it does not answer: an old answer is no figure. A connection may just be being renewed.</summary>
+    public SentinelReport? Said => IsUp || Vote.Fresh ? Answer : null;
 
     /// <summary>Whether all of its events are heard; null while that is not known.</summary>
     public bool? EventsHeard => !IsUp || Events == ServerHealth.Unknown ? null : Events == ServerHealth.Up;
@@ -139,6 +145,9 @@ internal sealed record RoutingSnapshot
 
     /// <summary>When it was given, by the wall clock.</summary>
     public required DateTimeOffset GateSince { get; init; }
+
+    /// <summary>The interruption that goes on; null while the gate is open.</summary>
+    public InterruptionStatus? Interruption { get; init; }
 
     /// <summary>The newest orders, oldest first; at most 256.</summary>
     public required IReadOnlyList<GateEvent> Events { get; init; }

@@ -55,6 +55,28 @@ internal sealed record Switchover
 
     /// <summary>The sessions of the old master lived on (it was only silent for a while).</summary>
     public required bool SessionsKept { get; init; }
+
+    /// <summary>What it cost.</summary>
+    public SessionDamage Damage { get; init; }
+}
+
+/// <summary>An interruption that goes on.</summary>
+/// <param name="From">Name of the node that was routed to before; null at the start.</param>
+/// <param name="Since">When the gate shut, by the wall clock.</param>
+/// <param name="Before">The counters when all was well.</param>
+internal sealed record InterruptionStatus(string? From, DateTimeOffset Since, SessionDamage Before);
+
+/// <summary>Sessions that suffered.</summary>
+/// <param name="Cut">Ended because their node was the master no more.</param>
+/// <param name="Refused">Refused because there was no master.</param>
+internal readonly record struct SessionDamage(long Cut, long Refused)
+{
+    /// <summary>All since the start.</summary>
+    public static SessionDamage Of(ForwarderSnapshot now) =>
+        new(now.Ended(SessionEnd.RoleLost), now.Ended(SessionEnd.ParkTimeout) + now.Ended(SessionEnd.NoMaster));
+
+    /// <summary>What came after another moment.</summary>
+    public SessionDamage Since(SessionDamage before) => new(Cut - before.Cut, Refused - before.Refused);
 }
 
 /// <summary>What the rings have forgotten, too: counted since the router's start. The time before the first master is none of it.</summary>

@@ -26,6 +26,7 @@ internal sealed class Watch : IReportSink
         _router = router;
         _reactor = reactor;
         Nodes = configuration.Redis.Nodes;
+        ReplicasNeeded = configuration.Redis.MinReplicasToWrite;
         Sentinels = configuration.Sentinel?.Nodes ?? [];
         SentinelMaster = configuration.Sentinel?.Master;
         Timing = RoutingTiming.From(configuration);
@@ -48,6 +49,9 @@ internal sealed class Watch : IReportSink
     }
 
     public IReadOnlyList<RedisNode> Nodes { get; }
+
+    /// <summary>min-replicas-to-write of the nodes.</summary>
+    public int ReplicasNeeded { get; }
 
     public IReadOnlyList<IPEndPoint> Sentinels { get; }
 

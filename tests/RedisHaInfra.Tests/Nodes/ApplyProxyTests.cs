@@ -9,7 +9,7 @@ namespace RedisHaInfra.Tests.Nodes;
 
 public sealed class ApplyProxyTests
 {
-    private const string Bundle = "#!/bin/bash\n[ ! -e \"$MACHINE/refuse\" ] || { echo 'proxy.json: listen: \"x\" is no address' >&2; exit 2; }\n";
+    private const string Bundle = "#!/bin/bash\n[ ! -e \"$MACHINE/refuse\" ] || { echo 'proxy.json: listen: \"x\" is no address' >&2; exit 2; }\ncase ${1:-} in completion) echo \"complete $2\" ;; man) echo .TH ;; esac\n";
 
     [Fact]
     public async Task A_proxys_first_boot_fetches_nothing()
@@ -46,6 +46,10 @@ public sealed class ApplyProxyTests
         Assert.Contains("/very-secret-token/", machine.Read("curl-config"), StringComparison.Ordinal);
         Assert.DoesNotContain("very-secret-token", machine.Calls + machine.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
         Assert.Matches("(?m)^setpriv --reuid=redis-ha-proxy .* -- .*/usr/local/bin/redis-ha-proxy.redis-ha-new check .*/proxy.json$", machine.Calls);
+        Assert.Equal(("complete bash\n", ".TH\n"),
+            (machine.InRoot("/usr/share/bash-completion/completions/redis-ha-proxy"), machine.InRoot("/usr/share/man/man8/redis-ha-proxy.8")));
+        Assert.Equal("../local/bin/redis-ha-proxy", new FileInfo(Path.Combine(machine.Root, "usr/bin/redis-ha-proxy")).LinkTarget);
+        Assert.True(Directory.Exists(Path.Combine(machine.Root, "var/lib/redis-ha-proxy")));
         if (OperatingSystem.IsLinux())
         {
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));

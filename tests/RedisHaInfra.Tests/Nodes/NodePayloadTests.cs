@@ -166,6 +166,19 @@ public sealed class NodePayloadTests
         Assert.Contains("SystemCallFilter=~@privileged @obsolete", filters);
     }
 
+    [Fact]
+    public void A_proxy_records_into_its_units_state_directory_knows_how_many_replicas_are_needed_and_links_to_the_others()
+    {
+        ProxyNodeInputs inputs = PayloadInputs.Proxy();
+        string script = NodePayload.Of(inputs with { MinReplicasToWrite = 2, Peers = [new NodeAddress("proxy2", "172.31.235.142")] }).ApplyScript;
+        JsonElement json = JsonDocument.Parse(PayloadInputs.FileOf(script, "proxy.json")).RootElement;
+        string folder = Path.GetDirectoryName(json.GetProperty("recording").GetProperty("file").GetString())!;
+        Assert.Contains($"StateDirectory={Path.GetRelativePath("/var/lib", folder)}", PayloadInputs.FileOf(script, "redis-ha-proxy.service").Split('\n'));
+        Assert.Equal(2, json.GetProperty("redis").GetProperty("minReplicasToWrite").GetInt32());
+        Assert.Equal("172.31.235.142:1936", json.GetProperty("admin").GetProperty("peers").GetProperty("proxy2").GetString());
+        Assert.DoesNotContain("\"peers\"", NodePayload.Of(inputs with { Peers = [] }).ApplyScript, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("bind 172.31.235.131 127.0.0.1")]
     [InlineData("protected-mode yes")]

@@ -4,20 +4,44 @@ using System.Net;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using RedisHaProxy.Admin;
+using RedisHaProxy.Tests.Routing;
 
 namespace RedisHaProxy.Tests.Admin;
 
-public sealed class BasicAuthenticationTests
+public sealed class BasicAuthenticationTests : IDisposable
 {
     private static readonly IPAddress Source = IPAddress.Parse("10.0.0.1");
 
     private readonly FakeTimeProvider _time = new();
+    private readonly LineLog _log = new();
     private readonly BasicAuthentication _authentication;
 
     public BasicAuthenticationTests()
     {
-        _authentication = new BasicAuthentication(_time);
+        _authentication = new BasicAuthentication(_time, _log);
         _authentication.Require("admin", "päss:wörd");
+    }
+
+    public void Dispose() => _log.Dispose();
+
+    [Fact]
+    public void Wrong_passwords_are_a_line_in_a_while_with_what_to_do_and_are_remembered()
+    {
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.Equal(AuthenticationResult.Refused, _authentication.Check(Header("admin:guess"), Source));
+        }
+
+        _time.Advance(TimeSpan.FromSeconds(30));
+        _authentication.Check(Header("admin:guess"), Source);
+        Assert.Equal(2, _log.Lines.Count);
+        Assert.Contains("Warning: Administration: 10.0.0.1 sends a wrong user or password. If it is a scraper", _log.Lines[0], StringComparison.Ordinal);
+        Assert.EndsWith("(4 more before it)", _log.Lines[1], StringComparison.Ordinal);
+        Assert.Equal(new WrongPassword(Source, _time.GetUtcNow()), _authentication.Last);
+        Assert.DoesNotContain("guess", _log.ToString(), StringComparison.Ordinal);
+        string hint = Explanation.Hints(Scene.Healthy.Moment with { WrongPassword = new(Source, Scene.Now.AddMinutes(-9)) }).Single();
+        Assert.EndsWith(BasicAuthentication.Advice, hint, StringComparison.Ordinal);
+        Assert.Empty(Explanation.Hints(Scene.Healthy.Moment with { WrongPassword = new(Source, Scene.Now.AddMinutes(-11)) }));
     }
 
     [Fact]

@@ -3,6 +3,7 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using RedisHaProxy.Admin;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Monitoring;
 using RedisHaProxy.Routing;
@@ -56,7 +57,7 @@ public sealed partial class FormatTests
         var row = ParseCsv(HaproxyCsv.Write(moment))[3];
         Assert.Equal(("redis3", "MAINT", "90"), (row["svname"], row["status"], row["lastchg"]));
         Assert.Empty(Explanation.Hints(moment));
-        Assert.Contains("redis3 <span class=\"warn\">MAINT</span>", StatsPage.Write(moment, "abc"), StringComparison.Ordinal);
+        Assert.Matches("warn-row\"[^\n]*redis3 <small>[^\n]*<span class=\"warn\">MAINT</span>, unknown", StatsPage.Write(moment, "abc"));
         Assert.Matches("redis3 .* MAINT, unknown ", Scene.Text(moment));
 
         var withheld = moment with
@@ -106,6 +107,26 @@ public sealed partial class FormatTests
 
         Assert.Contains($"<p class=\"big\">{headline}</p>", StatsPage.Sections(moment)[0].Html, StringComparison.Ordinal);
         Assert.Equal($"{title} - proxy1", StatsPage.Title(moment));
+    }
+
+    [Fact]
+    public void The_page_links_to_the_other_proxies()
+    {
+        var moment = Scene.Healthy.Moment with
+        {
+            Settings = Scene.Healthy.Settings with { Admin = new AdminConfiguration { Peers = [new RedisNode("proxy2", System.Net.IPEndPoint.Parse("10.0.0.10:1936"))] } },
+        };
+        Assert.Contains("<a href=\"http://10.0.0.10:1936/stats\">proxy2</a></nav>", StatsPage.Write(moment, "abc"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Only_codes_that_occurred_are_on_the_page()
+    {
+        var ends = new long[Enum.GetValues<SessionEnd>().Length];
+        ends[(int)SessionEnd.RoleLost] = 7;
+        string page = StatsPage.Write(Scene.Healthy.Moment with { Data = Scene.Healthy.Data with { Ends = ends } }, "abc");
+        Assert.Contains("role-lost</abbr> 7.", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("client-closed", page, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -162,7 +183,7 @@ public sealed partial class FormatTests
 
         Assert.Equal(
             "Sentinel 10.0.0.1:26379 and 10.0.0.2:26379 have quorum 2 of 5 Sentinels, less than the majority (3): few of them can begin a failover from a "
-            + "healthy master, and it takes 4 leases to exclude one. Set it on each Sentinel: SENTINEL SET <sentinel.master> quorum 3.",
+            + "healthy master, and it takes 4 leases to exclude one. Set it on each Sentinel: SENTINEL SET redis quorum 3.",
             Assert.Single(hints));
     }
 

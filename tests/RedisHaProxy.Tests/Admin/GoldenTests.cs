@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using RedisHaProxy.Admin;
 using RedisHaProxy.Commands;
@@ -67,8 +68,9 @@ public sealed partial class GoldenTests
             lifecycle.Enter(LifecyclePhase.Draining);
         }
 
-        var source = new StatusSource(() => scene.Settings, lifecycle, forwarder, () => scene.Control, rates, () => Scene.Usage);
-        var endpoints = new AdminEndpoints(lifecycle, forwarder, new BasicAuthentication(time), source, null!, null!, () => false);
+        var source = new StatusSource(() => scene.Settings, lifecycle, forwarder, () => scene.Control, rates, () => scene.WrongPassword, () => Scene.Usage);
+        var endpoints = new AdminEndpoints(
+            lifecycle, forwarder, new BasicAuthentication(time, NullLogger.Instance), source, null!, null!, () => false, () => default, PageTexts.Forms);
         async Task<string> GetAsync(string path)
         {
             var context = new DefaultHttpContext();
@@ -81,6 +83,14 @@ public sealed partial class GoldenTests
             return Version().Replace(Host.Replace(Encoding.UTF8.GetString(body.ToArray()), "HOST"), "VERSION");
         }
 
+        string csv = await GetAsync("/stats;csv");
+        foreach (string path in new[] { "/;csv", "/stats;csv;norefresh", "/haproxy_stats;csv", "/haproxy_stats;csv;norefresh", "/haproxy;csv" })
+        {
+            Assert.Equal(csv, await GetAsync(path));
+        }
+
+        Assert.Equal(await GetAsync("/stats.json"), await GetAsync("/stats;json"));
+        Assert.All([await GetAsync("/haproxy_stats"), await GetAsync("/stats;norefresh"), await GetAsync("/;up")], page => Assert.StartsWith("<!doctype html>", page, StringComparison.Ordinal));
         var moment = source.Now() with { Host = "HOST", Version = "VERSION" };
         JsonElement forTerminal = Scene.Json(moment.Figures.ForTerminal, moment);
         return new()
@@ -89,11 +99,11 @@ public sealed partial class GoldenTests
             ["explain.json"] = await GetAsync("/explain"),
             ["timeline.json"] = await GetAsync("/timeline"),
             ["metrics"] = Sorted(await GetAsync("/metrics")),
-            ["csv"] = await GetAsync("/stats;csv"),
+            ["csv"] = csv,
             ["html"] = ProcessIdOnPage().Replace(Nonce().Replace(StyleAndScript().Replace(await GetAsync("/stats"), "$1$2"), "nonce=\"N\""), "process 17,"),
             ["status.txt"] = Text(console => StatusText.Write(console, forTerminal)),
-            ["explain.txt"] = Text(console => ExplainText.Write(console, forTerminal)),
-            ["timeline.txt"] = Text(console => TimelineText.Write(console, Scene.Json(TimelineFigures.Timeline, moment.Control))),
+            ["explain.txt"] = await GetAsync("/explain.txt"),
+            ["timeline.txt"] = await GetAsync("/timeline.txt"),
         };
     }
 

@@ -30,6 +30,8 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
 
     public bool Draining { get; init; }
 
+    public WrongPassword? WrongPassword { get; init; }
+
     /// <summary>All that the forms are made from.</summary>
     public Moment Moment => new()
     {
@@ -44,6 +46,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
         Control = Control,
         Rates = new Rates(2.4, 8, 10, 20),
         Usage = Usage,
+        WrongPassword = WrongPassword,
     };
 
     /// <summary>A normal day with other nodes.</summary>
@@ -146,7 +149,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
             [
                 Sentinel(0) with { Health = ServerHealth.ConnectTimeout, Since = Now.AddSeconds(-3), Vote = SentinelVote.None, VoteText = "nobody", Answer = null, Age = null, Error = "no answer within 1000 ms", Events = ServerHealth.Unknown },
                 Sentinel(1, 13) with { Answer = Said(1, 13) with { MarkedDown = true, FailoverInProgress = true }, Promotes = "redis2" },
-                Sentinel(2, 13) with { Answer = Said(2, 13) with { MarkedDown = true, Tilt = true }, Vote = new SentinelVote(0, false, false) },
+                Sentinel(2, 13) with { Answer = Said(2, 13) with { MarkedDown = true } },
             ],
             Decision = Decision(RoutingAction.Park, -1, RuleId.Rule0),
             Evidence = "redis1 not known; redis2 follows redis1, link down; redis3 follows redis1; Sentinels: 1 of 3 name redis1",
@@ -157,6 +160,7 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
             Gate = new GateOrder(GateMode.Park, null, 8),
             GateSince = Now.AddSeconds(-1),
             Totals = new GateTotals { Failovers = 2, Interruptions = 3, Interrupted = TimeSpan.FromSeconds(7.25), ShutSince = null },
+            Interruption = new InterruptionStatus("redis1", Now.AddSeconds(-1), new SessionDamage(260, 1300)),
             Switchovers =
             [
                 Switchover(null, "redis2", "start", "R1", 1500, null, false, Now.AddHours(-2)),
@@ -265,6 +269,60 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
         },
     };
 
+    /// <summary>Both replicas are dead, and the master refuses all writes.</summary>
+    public static Scene ReadOnlyInEffect { get; } = Healthy with
+    {
+        Control = Healthy.Control with
+        {
+            Nodes =
+            [
+                Master(0, 0) with { Answer = Answer(0) with { IsMaster = true, Master = -1, Offset = 123_456, GoodReplicas = 0 } },
+                Dead(1), Dead(2),
+            ],
+            Evidence = "redis1 claims master; redis2 not known; redis3 not known; Sentinels: 3 of 3 name redis1, 3 leases for redis1 (2 needed)",
+        },
+        WrongPassword = new WrongPassword(IPAddress.Parse("10.0.0.77"), Now.AddMinutes(-1)),
+    };
+
+    /// <summary>Two Sentinels are dead beside a healthy master.</summary>
+    public static Scene MajorityLost { get; } = Healthy with
+    {
+        Control = Healthy.Control with { Sentinels = [Sentinel(0), DeadSentinel(1), DeadSentinel(2)] },
+    };
+
+    /// <summary>The master is dead as well, and nobody can promote a replica.</summary>
+    public static Scene NoFailover { get; } = MajorityLost with
+    {
+        Control = MajorityLost.Control with
+        {
+            Nodes = [Dead(0), Replica(1, 0, null), Replica(2, 0, null)],
+            Sentinels = [Sentinel(0), DeadSentinel(1), DeadSentinel(2)],
+            Decision = Decision(RoutingAction.Park, -1, RuleId.Rule0),
+            Evidence = "redis1 not known; redis2 follows redis1; redis3 follows redis1; Sentinels: 1 of 3 name redis1",
+            DecisionSince = Now.AddSeconds(-95),
+            LeaseLeft = null,
+            Support = null,
+            Leases = null,
+            Gate = new GateOrder(GateMode.Closed, null, 9),
+            GateSince = Now.AddSeconds(-75),
+            Interruption = new InterruptionStatus("redis1", Now.AddSeconds(-95), new SessionDamage(286, 1159)),
+        },
+        Data = Healthy.Data with { Order = new GateOrder(GateMode.Closed, null, 9), Sessions = 3, Parked = 3 },
+    };
+
+    /// <summary>A normal day, and this proxy drains.</summary>
+    public static Scene Drains { get; } = Healthy with { Draining = true };
+
+    /// <summary>One replica is dead, and another is in maintenance.</summary>
+    public static Scene DeadNode { get; } = Healthy with
+    {
+        Control = Healthy.Control with
+        {
+            Nodes = [Master(0, 1), Dead(1), Replica(2, 0, 0) with { MaintenanceSince = Now.AddMinutes(-12) }],
+            Sentinels = [Sentinel(0), Sentinel(1), Sentinel(2) with { Answer = Said(2, 12) with { Tilt = true, DownAfter = TimeSpan.FromSeconds(30) }, Vote = new SentinelVote(0, false, false), KnowsFew = true }],
+        },
+    };
+
     public static NodeStatus Down { get; } = Replica(2, 0, null) with
     {
         Health = ServerHealth.Refused,
@@ -282,6 +340,11 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
         ["closed"] = Closed,
         ["held"] = Held,
         ["reasons"] = Reasons,
+        ["read-only"] = ReadOnlyInEffect,
+        ["majority-lost"] = MajorityLost,
+        ["no-failover"] = NoFailover,
+        ["draining"] = Drains,
+        ["dead-node"] = DeadNode,
     };
 
     public static NodeStatus Master(int index, int replicas) => new()
@@ -318,6 +381,32 @@ internal sealed record Scene(ProxyConfiguration Settings, RoutingSnapshot Contro
         Age = TimeSpan.FromMilliseconds(35),
         Error = null,
         Events = ServerHealth.Up,
+    };
+
+    private static NodeStatus Dead(int index) => Replica(index, 0, null) with
+    {
+        Health = ServerHealth.Refused,
+        Since = Now.AddMinutes(-5),
+        State = default,
+        StateText = "not known",
+        Answer = null,
+        Age = TimeSpan.FromMinutes(5),
+        Latency = null,
+        Error = "connection refused",
+        Falls = 1,
+        Downtime = TimeSpan.FromMinutes(5),
+    };
+
+    private static SentinelStatus DeadSentinel(int index) => Sentinel(index) with
+    {
+        Health = ServerHealth.Refused,
+        Since = Now.AddMinutes(-5),
+        Vote = SentinelVote.None,
+        VoteText = "nobody",
+        Answer = null,
+        Age = TimeSpan.FromMinutes(5),
+        Error = "connection refused",
+        Events = ServerHealth.Unknown,
     };
 
     private static NodeReport Answer(int index) => new() { Node = index, SentAt = default, At = default, Health = ServerHealth.Up, RunId = new string((char)('a' + index), 40) };

@@ -1,5 +1,9 @@
 // The command line as an operator types it: texts and exit codes of a real process.
 
+using System.Net;
+using System.Text.Json;
+using RedisHaProxy.Admin;
+using RedisHaProxy.Commands;
 using RedisHaProxy.Tests.Configuration;
 
 namespace RedisHaProxy.Tests.Hosting;
@@ -11,25 +15,12 @@ public sealed class CommandLineTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData("Required command was not provided.")]
-    [InlineData("'chek'", "chek")]
-    [InlineData("Required argument missing", "check")]
-    [InlineData("exclude each other", "sessions", "--end", "1", "--source", "127.0.0.1")]
-    [InlineData("'nowhere' is not a valid address", "sessions", "--source", "nowhere")]
-    [InlineData("'--colour'", "check", "x.json", "--colour")]
-    public async Task A_wrong_command_line_ends_with_exit_code_2_and_says_where_help_is(string expected, params string[] arguments)
-    {
-        var result = await ProxyProcess.RunAsync(arguments);
-
-        Assert.Equal(2, result.ExitCode);
-        Assert.Empty(result.Output);
-        Assert.Contains(expected, result.Error, StringComparison.Ordinal);
-        Assert.Matches("Try 'redis-ha-proxy ([a-z]+ )?--help'", result.Error);
-    }
-
-    [Theory]
     [InlineData("Usage:", "--help")]
     [InlineData("check <FILE>", "check", "--help")]
+    [InlineData("Usage:")]
+    [InlineData("Usage:", "help")]
+    [InlineData("check <FILE>", "help", "check")]
+    [InlineData(".B check FILE", "man")]
     [InlineData("redis-ha-proxy version [options]", "version", "--help")]
     [InlineData("complete -o default", "completion", "bash")]
     [InlineData("sessions", "[suggest:17]", "redis-ha-proxy se")]
@@ -90,4 +81,33 @@ public sealed class CommandLineTests : IDisposable
         Assert.StartsWith($"{file} is valid.\n  clients    127.0.0.1:6379\n  nodes      a 127.0.0.2:6379\n", result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", result.Output, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Sessions_are_filtered_by_node_source_and_idle_time_and_the_top_ones_have_the_most_bytes()
+    {
+        var all = JsonDocument.Parse("""
+            [ { "id": 1, "client": "10.0.0.5:1111", "node": "redis1", "quietMs": 100, "bytesIn": 5, "bytesOut": 5 },
+              { "id": 2, "client": "10.0.0.6:1111", "node": "redis1", "quietMs": 90000, "bytesIn": 500, "bytesOut": 1 },
+              { "id": 3, "client": "[fd00::5]:1111", "node": null, "quietMs": 95000, "bytesIn": 0, "bytesOut": 0 },
+              { "id": 4, "client": "10.0.0.5:2222", "node": "redis2", "quietMs": 5, "bytesIn": 7, "bytesOut": 70 } ]
+            """).RootElement.EnumerateArray().ToList();
+        string Ids(string? node = null, string? source = null, int? idleSeconds = null, int? top = null) => string.Join(' ', SessionsCommand.Filter(
+            all, node, source is null ? null : IPAddress.Parse(source), idleSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null, top).Select(s => s.GetProperty("id")));
+
+        Assert.Equal("1 2 3 4", Ids());
+        Assert.Equal("1 2", Ids(node: "redis1"));
+        Assert.Equal("1 4", Ids(source: "10.0.0.5"));
+        Assert.Equal("3", Ids(source: "fd00::5"));
+        Assert.Equal("2 3", Ids(idleSeconds: 90));
+        Assert.Equal("2 4", Ids(top: 2));
+        Assert.Equal("4", Ids(source: "10.0.0.5", top: 1));
+    }
+
+    [Theory]
+    [InlineData("1000", "ubuntu", "ubuntu (1000)")]
+    [InlineData("1000", null, "(1000)")]
+    [InlineData(null, "ubuntu", null)]
+    [InlineData("1000", "a\r\nX: y", "aX: y (1000)")]
+    public void Behind_sudo_the_caller_is_named(string? id, string? user, string? named) =>
+        Assert.Equal(named, ControlClient.Caller(name => name == "SUDO_UID" ? id : name == "SUDO_USER" ? user : null));
 }

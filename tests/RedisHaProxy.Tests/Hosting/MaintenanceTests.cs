@@ -17,7 +17,7 @@ public sealed class MaintenanceTests
         Assert.Equal("nothing changed: redis3 is in maintenance already\n", (await proxy.VerbAsync("maintenance", "redis3")).Output);
         var unknown = await proxy.VerbAsync("maintenance", "redis9");
         Assert.Equal((1, "redis-ha-proxy: there is no node 'redis9'; configured are redis1, redis2, redis3\n"), (unknown.ExitCode, unknown.Error));
-        Assert.Matches(@"Order 'maintenance\?node=redis3' by process \d+ of user \d+", proxy.Log);
+        Assert.Matches(@"Order 'maintenance\?node=redis3' by process \d+ of user \d+.*: redis3 is in maintenance: it gets no sessions", proxy.Log);
 
         deployment.Nodes[2].Kill();
         await Eventually.HoldsAsync(async () => !(await NodeAsync(proxy, 2)).GetProperty("up").GetBoolean(), () => proxy.Log);
@@ -50,7 +50,9 @@ public sealed class MaintenanceTests
         Assert.Matches(@"^redis-ha-proxy: refused: sessions go to redis1 \(\d+ now\)\. Make another node master first", refused.Error);
         Assert.Equal("PONG", await client.CommandAsync("PING"));
 
-        Assert.Equal(0, (await proxy.VerbAsync("maintenance", "redis1", "--force")).ExitCode);
+        var forced = await proxy.VerbAsync("maintenance", "redis1", "--force");
+        Assert.Equal(0, forced.ExitCode);
+        Assert.Matches(@"^redis1 is in maintenance, and it was the master: its 1 sessions end now, .* Make one now: .* Or take it back: redis-ha-proxy ready redis1\.", forced.Output);
         await Assert.ThrowsAnyAsync<IOException>(() => client.CommandAsync("PING"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await proxy.StatusAsync("readyz"));
         Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));

@@ -49,7 +49,7 @@ public sealed class RunTests
         Assert.Contains("Sessions go to redis2", text.Output, StringComparison.Ordinal);
         var explain = await proxy.VerbAsync("explain", "--json");
         Assert.StartsWith("Sessions go to redis2", JsonDocument.Parse(explain.Output).RootElement.GetProperty("summary").GetString(), StringComparison.Ordinal);
-        Assert.Matches("redis1 +redis2 ", (await proxy.VerbAsync("timeline")).Output);
+        Assert.Matches("redis1 > redis2 ", (await proxy.VerbAsync("timeline")).Output);
 
         proxy.Signal(PosixSignal.SIGTERM);
         Assert.Equal(0, await proxy.ExitedAsync());

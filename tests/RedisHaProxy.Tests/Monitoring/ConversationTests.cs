@@ -178,6 +178,58 @@ public sealed class ConversationTests
         Assert.Equal(handsOver, _sink.Nodes[0].HandsOver);
     }
 
+    [Theory]
+    [InlineData("role:master\r\n", null, WriteRefusal.None)]
+    [InlineData("role:master\r\nmin_slaves_good_slaves:1\r\n", 1, WriteRefusal.None)]
+    [InlineData("role:master\r\nconnected_slaves:0\r\nmin_slaves_good_slaves:0\r\n", 0, WriteRefusal.Replicas)]
+    public void Too_few_good_replicas_are_read(string replication, int? good, WriteRefusal refusal)
+    {
+        AskNode(Pong + MasterRole + Bulk(replication));
+        Assert.Equal(good, _sink.Nodes[0].GoodReplicas);
+        Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[0], needed: 1));
+        Assert.Equal(good is null ? WriteRefusal.None : WriteRefusal.Replicas, WriteRefusals.Of(_sink.Nodes[0], needed: 2));
+    }
+
+    [Theory]
+    [InlineData(1000, 1000, "noeviction", "none", WriteRefusal.None)]
+    [InlineData(1200, 1000, "noeviction", "none", WriteRefusal.Memory)]
+    [InlineData(1050, 1000, "noeviction", "none", WriteRefusal.None)] // 100 of it are not counted
+    [InlineData(1200, 1000, "allkeys-lru", "none", WriteRefusal.None)]
+    [InlineData(1200, 0, "noeviction", "none", WriteRefusal.None)]
+    [InlineData(500, 1000, "noeviction", "write", WriteRefusal.Paused)]
+    public void A_masters_memory_and_pause_are_asked_once_a_second(int used, int limit, string policy, string paused, WriteRefusal refusal)
+    {
+        var conversation = new NodeConversation(0, null, new NodeDirectory(Nodes), _sink);
+        Assert.Equal(Outcome.Up, conversation.Greeted(Encoding.ASCII.GetBytes(Bulk("# Server\r\nrun_id:run1\r\n"))));
+        string answer = Pong + MasterRole + Bulk("role:master\r\n");
+        string state = Bulk($"used_memory:{used}\r\nmaxmemory:{limit}\r\nmaxmemory_policy:{policy}\r\nmem_not_counted_for_evict:100\r\n")
+            + Bulk($"connected_clients:1\r\npaused_reason:{paused}\r\npaused_actions:{paused}\r\n");
+        Ask(0, answer);
+        Ask(50, answer + state);
+        Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
+        Ask(100, answer);
+        Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
+        Ask(1050, answer);
+        Ask(1100, answer + "-NOPERM no\r\n-NOPERM no\r\n"); // not known is not refused
+        Assert.Equal(WriteRefusal.None, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
+        Ask(1150, Pong + ReplicaRole + Bulk("role:slave\r\n"));
+        Assert.Null(_sink.Nodes[^1].Memory);
+
+        void Ask(int milliseconds, string replies)
+        {
+            Assert.Equal(replies.Length > answer.Length + 10 ? 5 : 3, conversation.Question.Replies);
+            Assert.Equal(Outcome.Up, conversation.Answered(Encoding.ASCII.GetBytes(replies), TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds)));
+        }
+    }
+
+    [Fact]
+    public void A_disk_that_cannot_be_written_is_told_by_PING()
+    {
+        AskNode("-MISCONF Errors writing to the AOF file: No space left on device\r\n" + MasterRole + Bulk("x:1\r\n"));
+        Assert.Equal(WriteRefusal.Disk, WriteRefusals.Of(_sink.Nodes[0], needed: 1));
+        Assert.Contains("No space left on device", WriteRefusal.Disk.Text(_sink.Nodes[0], 1), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TILT_and_unknown_addresses_are_read()
     {

@@ -25,7 +25,7 @@ public sealed class GateTests : IAsyncDisposable
     {
         _clock = new MonotonicClock(_time);
         _policy = new GatePolicy(_configuration);
-        _timeline = new GateTimeline(_clock, NullLogger.Instance);
+        _timeline = new GateTimeline(_clock, NullLogger.Instance, () => default);
         _gate = new Gate(_forwarder.Apply, _clock, oneTarget: true, _timeline.Add);
     }
 

@@ -21,7 +21,7 @@ public sealed class GateTotalsTests
     public GateTotalsTests()
     {
         _clock = new MonotonicClock(_time);
-        _timeline = new GateTimeline(_clock, NullLogger.Instance);
+        _timeline = new GateTimeline(_clock, NullLogger.Instance, () => default);
     }
 
     [Fact]

@@ -160,6 +160,16 @@ install_directory() {
   label "$root$1"
 }
 
+# command_for_sudo PATH: also in /usr/bin, because sudo on Oracle Linux looks into no folder of /usr/local.
+command_for_sudo() {
+  local link=$root/usr/bin/${1##*/} target=../${1#/usr/}
+  mkdir -p "$root/usr/bin"
+  if [ "$(readlink "$link" 2>/dev/null)" != "$target" ]; then
+    ln -s -f -n -T "$target" "$link"
+    say "linked /usr/bin/${1##*/}"
+  fi
+}
+
 # attempt COUNT PAUSE COMMAND...: tries again with a growing pause; the log has each failure.
 attempt() {
   local count=$1 pause=$2 try

@@ -56,6 +56,18 @@ fetch_program() {
   label "$program.redis-ha-new"
 }
 
+# install_help: completion for bash and the man page, as the program itself writes them.
+install_help() {
+  if as_account redis-ha-proxy "$program" completion bash >"$payload/completion" && [ -s "$payload/completion" ] &&
+    as_account redis-ha-proxy "$program" man >"$payload/manual" && [ -s "$payload/manual" ]; then
+    install_file "$payload/completion" /usr/share/bash-completion/completions/redis-ha-proxy 644 root:root
+    install_file "$payload/manual" /usr/share/man/man8/redis-ha-proxy.8 644 root:root
+  else
+    say 'the proxy program has no completion and no man page; nothing of them is installed'
+  fi
+  command_for_sudo /usr/local/bin/redis-ha-proxy
+}
+
 # check_configuration: the program that will run judges the files that it will read, as the user that it will run as.
 check_configuration() {
   local file candidate=$program staged
@@ -118,6 +130,7 @@ no_automatic_reboots
 step 'user and directories'
 create_account redis-ha-proxy
 install_directory "$configuration" 750 root:redis-ha-proxy
+install_directory /var/lib/redis-ha-proxy 750 redis-ha-proxy:redis-ha-proxy
 step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
 admit 6379 1936
@@ -127,4 +140,6 @@ step 'the proxy configuration'
 check_configuration
 step 'the proxy service'
 take_into_use
+step 'completion and man page'
+install_help
 rm -f "$root/var/log/redis-ha-apply.log"

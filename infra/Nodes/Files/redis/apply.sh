@@ -76,6 +76,8 @@ install_scripts() {
     done
     install_file "$payload/cli.sh" /usr/local/sbin/redis-ha-cli 755 root:root
     install_file "$payload/switchover.sh" /usr/local/sbin/redis-ha-switchover 755 root:root
+    command_for_sudo /usr/local/sbin/redis-ha-cli
+    command_for_sudo /usr/local/sbin/redis-ha-switchover
   fi
 }
 

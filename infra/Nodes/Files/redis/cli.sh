@@ -30,6 +30,7 @@ if [ "$#" -gt 0 ] && [ "$1" != -- ]; then
 fi
 if [ "${1:-}" = -- ]; then shift; fi
 
+[ -r "$root/etc/redis-ha/operator.password" ] || { echo 'redis-ha-cli: run it as root: sudo redis-ha-cli ...' >&2 && exit 2; }
 REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password")
 export REDISCLI_AUTH
 exec redis-cli --no-auth-warning --user operator -h "$address" -p "$port" "$@"

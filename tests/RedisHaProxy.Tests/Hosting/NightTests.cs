@@ -1,0 +1,114 @@
+// The worst nights, on real servers: what all writes fail for, and a failover that cannot come, is said in every place, and so is its end.
+
+using System.Net;
+using System.Text.Json;
+using RedisHaProxy.Admin;
+using RedisHaProxy.Tests.Admin;
+
+namespace RedisHaProxy.Tests.Hosting;
+
+public sealed class NightTests
+{
+    [SkippableFact]
+    public async Task A_master_that_refuses_all_writes_and_a_lost_majority_are_said_everywhere_and_so_is_their_end()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { DownAfterMilliseconds = 1000 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await LevelAsync(proxy, "good", "Master: redis1");
+        Assert.DoesNotContain("Warning", proxy.Log, StringComparison.Ordinal);
+        var (master, others) = (deployment.Nodes[0], deployment.Nodes.Skip(1).ToList());
+        await master.CommandAsync("CONFIG", "SET", "min-replicas-max-lag", "1");
+        await master.CommandAsync("CONFIG", "SET", "min-replicas-to-write", "1");
+        await HasAsync(proxy, "metrics", "redis_ha_proxy_node_good_replicas{node=\"redis1\"} 2");
+
+        others.ForEach(node => node.Kill());
+        await LevelAsync(proxy, "warn", "Master: redis1, read-only in effect (NOREPLICAS)");
+        Assert.StartsWith("redis1 refuses all writes (NOREPLICAS: 0 of the 1 replicas that it needs (min-replicas-to-write) acknowledge). "
+            + "Start the replicas: systemctl start redis-server on redis2 and redis3.", await FirstHintAsync(proxy), StringComparison.Ordinal);
+        await HasAsync(proxy, "metrics", "redis_ha_proxy_node_writes_refused{node=\"redis1\",reason=\"NOREPLICAS\"} 1");
+        await HasAsync(proxy, "metrics", "redis_ha_proxy_node_good_replicas{node=\"redis1\"} 0");
+        Assert.DoesNotContain("node_replication_lag_bytes{", await proxy.GetAsync("metrics"), StringComparison.Ordinal);
+        Assert.Equal((HttpStatusCode.OK, "ok, master redis1, read-only in effect: it refuses all writes (NOREPLICAS)\n"),
+            (await proxy.StatusAsync("readyz"), await proxy.GetAsync("readyz")));
+        Assert.Contains("Master: redis1, read-only in effect (NOREPLICAS)", (await proxy.VerbAsync("status")).Output, StringComparison.Ordinal);
+        LogHas(proxy, "redis1 refuses all writes (NOREPLICAS)");
+
+        // What the hint says helps.
+        await master.CommandAsync("CONFIG", "SET", "min-replicas-to-write", "0");
+        await LevelAsync(proxy, "good", "Master: redis1");
+        LogHas(proxy, "redis1 takes writes again");
+        await master.CommandAsync("CONFIG", "SET", "maxmemory", "1000");
+        await LevelAsync(proxy, "warn", "Master: redis1, read-only in effect (OOM)");
+        await master.CommandAsync("CONFIG", "SET", "maxmemory", "0");
+        await LevelAsync(proxy, "good", "Master: redis1");
+
+        await Task.WhenAll(others.Select(node => node.RestartAsync()));
+        await deployment.LinkedAsync();
+        deployment.Sentinels[1].Kill();
+        deployment.Sentinels[2].Kill();
+        await LevelAsync(proxy, "warn", "Master: redis1; if it fails, no failover");
+        string hint = await FirstHintAsync(proxy);
+        Assert.StartsWith("If the master fails now, nobody will promote a replica: 2 of 3 Sentinels do not answer, and a failover takes 2.", hint, StringComparison.Ordinal);
+        await HasAsync(proxy, "metrics", "redis_ha_proxy_sentinels_reachable 1");
+        await HasAsync(proxy, "metrics", "redis_ha_proxy_sentinels_needed 2");
+        await Eventually.HoldsAsync(() => proxy.Log.Contains(hint, StringComparison.Ordinal), () => proxy.Log);
+
+        master.Kill();
+        await LevelAsync(proxy, "bad", "No master, and no failover will come; sessions wait");
+        Assert.StartsWith("No failover will come: 2 of 3 Sentinels do not answer", await FirstHintAsync(proxy), StringComparison.Ordinal);
+        Assert.DoesNotContain("wait for the Sentinels", await proxy.GetAsync("explain"), StringComparison.Ordinal);
+        await HasAsync(proxy, "stats.json", "\"sessionsRefused\": 0");
+
+        await deployment.Sentinels[1].RestartAsync();
+        await Eventually.HoldsAsync(async () => await proxy.StatusAsync("readyz") == HttpStatusCode.OK, () => proxy.Log, TimeSpan.FromSeconds(60));
+        Assert.All(["A failover is possible again: 2 of 3 Sentinels answer, and it takes 2", "warning Gate open to redis", "warning redis2 answers: replica of redis1"],
+            line => LogHas(proxy, line));
+    }
+
+    [Fact]
+    public void When_no_replica_answers_nobody_is_told_to_wait()
+    {
+        var night = Scene.NoFailover.Moment;
+        var dead = night.Control.Nodes[0];
+        var moment = night with
+        {
+            Control = night.Control with { Nodes = [.. Scene.Nodes.Select(node => dead with { Node = node })], Sentinels = Scene.Healthy.Control.Sentinels },
+        };
+
+        Assert.Equal(Level.Bad, moment.Headline.Level);
+        Assert.Equal("No failover will come: no replica answers, so there is none to promote. Start Redis there: systemctl start redis-server on redis1 and redis2 and redis3.",
+            Explanation.Hints(moment)[0]);
+
+        // One that answers is waited for, and not for ever.
+        var one = moment with { Control = moment.Control with { Nodes = [dead, Scene.Replica(1, 0, null), dead with { Node = Scene.Nodes[2] }] } };
+        Assert.Contains(Explanation.Hints(one), hint => hint.Contains("should have come by now", StringComparison.Ordinal));
+        var soon = one with { Control = one.Control with { Interruption = one.Control.Interruption! with { Since = Scene.Now.AddSeconds(-2) } } };
+        Assert.Contains(Explanation.Hints(soon), hint => hint.Contains("wait for the Sentinels' failover, which comes within about 10 s.", StringComparison.Ordinal));
+    }
+
+    private static void LogHas(RunningProxy proxy, string text) => Assert.Contains(text, proxy.Log, StringComparison.Ordinal);
+
+    private static async Task LevelAsync(RunningProxy proxy, string level, string headline)
+    {
+        string seen = "";
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                using var status = JsonDocument.Parse(await proxy.GetAsync("stats.json"));
+                var gate = status.RootElement.GetProperty("gate");
+                seen = $"{gate.GetProperty("level")}: {gate.GetProperty("headline")}";
+                return seen == $"{level}: {headline}";
+            },
+            () => $"{level}: {headline}; last seen {seen}\n{proxy.Log}");
+    }
+
+    private static async Task<string> FirstHintAsync(RunningProxy proxy)
+    {
+        using var explain = JsonDocument.Parse(await proxy.GetAsync("explain"));
+        return explain.RootElement.GetProperty("hints")[0].GetString()!;
+    }
+
+    private static Task HasAsync(RunningProxy proxy, string path, string text) =>
+        Eventually.HoldsAsync(async () => (await proxy.GetAsync(path)).Contains(text, StringComparison.Ordinal), () => $"{path} has {text}");
+}
