@@ -55,7 +55,8 @@ internal sealed class Progress
 
                 if (_clock.Elapsed - _said >= most)
                 {
-                    Write(string.Create(CultureInfo.InvariantCulture, $"{_doing.TrimEnd(' ', '.')}: still at it, {(_clock.Elapsed - begun).TotalSeconds:0} s so far"));
+                    Write(string.Create(CultureInfo.InvariantCulture,
+                        $"{_doing.TrimEnd(' ', '.')}: still at it, {(_clock.Elapsed - begun).TotalSeconds:0} s so far"));
                 }
 
                 var rest = most - (_clock.Elapsed - _said);
