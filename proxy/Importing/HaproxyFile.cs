@@ -5,7 +5,7 @@ namespace RedisHaProxy.Importing;
 /// <summary>Why a file cannot become a configuration.</summary>
 /// <param name="line">Where, counted from 1; 0 for the file as a whole.</param>
 /// <param name="cause">What is wrong and what helps, to follow the place.</param>
-internal sealed class ImportException(int line, string cause) : Exception(cause)
+internal sealed class ImportException(int line, string cause) : Exception(HaproxyLine.Visible(cause))
 {
     /// <summary>Where, counted from 1; 0 for the file as a whole.</summary>
     public int Line { get; } = line;

@@ -19,6 +19,9 @@ internal sealed record HaproxyLine(int Number, IReadOnlyList<string> Words)
     /// <summary>The word after the first <paramref name="name"/>; null without one.</summary>
     public string? After(string name) => Words.ToList().IndexOf(name) is >= 0 and var at && at + 1 < Words.Count ? Words[at + 1] : null;
 
+    /// <summary>A text for people: characters that would break the line, or steer a terminal, as the escapes that make them in a file.</summary>
+    public static string Visible(string text) => string.Concat(text.Select(c => char.IsControl(c) ? $"\\x{(int)c:x2}" : c.ToString()));
+
     /// <summary>Reads all lines; those without words are left out.</summary>
     /// <param name="text">The file.</param>
     /// <param name="environment">Value of an environment variable, which double quotes may name; null for none.</param>

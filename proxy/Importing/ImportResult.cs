@@ -8,7 +8,11 @@ namespace RedisHaProxy.Importing;
 /// <summary>Something that the operator should know.</summary>
 /// <param name="Lines">Of these lines, counted from 1; of the file as a whole when empty.</param>
 /// <param name="Text">What, and what takes its place.</param>
-internal sealed record ImportNote(IReadOnlyList<int> Lines, string Text);
+internal sealed record ImportNote(IReadOnlyList<int> Lines, string Text)
+{
+    /// <summary>What, and what takes its place; words of the file in it are visible and on one line.</summary>
+    public string Text { get; } = HaproxyLine.Visible(Text);
+}
 
 /// <summary>An imported configuration.</summary>
 /// <param name="Values">Values by their keys.</param>
