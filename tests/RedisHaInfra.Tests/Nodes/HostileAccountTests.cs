@@ -10,7 +10,7 @@ namespace RedisHaInfra.Tests.Nodes;
 public sealed class HostileAccountTests
 {
     // Stand for the accounts, which need not exist here.
-    private const int Redis = 61001, RedisHa = 61002, Proxy = 61003;
+    private const int Redis = 61001, RedisHa = 61002, Proxy = 61003, Backup = 61004;
 
     // What root's scripts call their files, now and in former layouts, and what they call them while they write.
     private static readonly string[] Names = [.. ((string[])["settings.conf", "users.acl", "redis.conf", "sentinel.conf", "sentinel-settings.conf", "sentinel-users.acl",
@@ -148,7 +148,7 @@ public sealed class HostileAccountTests
     private static async Task UseRealAccountsAsync(Machine machine)
     {
         string numbers = $$"""
-            number() { case $1 in root) echo 0 ;; redis) echo {{Redis}} ;; redis-ha) echo {{RedisHa}} ;; redis-ha-proxy) echo {{Proxy}} ;; *) echo "no account $1" >&2; exit 1 ;; esac; }
+            number() { case $1 in root) echo 0 ;; redis) echo {{Redis}} ;; redis-ha) echo {{RedisHa}} ;; redis-ha-proxy) echo {{Proxy}} ;; redis-ha-backup) echo {{Backup}} ;; *) echo "no account $1" >&2; exit 1 ;; esac; }
 
             """;
         machine.StandIn("chown", numbers + "owner=$1; shift; exec /usr/bin/chown \"$(number \"${owner%%:*}\"):$(number \"${owner##*:}\")\" \"$@\"");
