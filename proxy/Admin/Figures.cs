@@ -322,8 +322,12 @@ internal sealed record Figures
             Csv = "smax",
             BackendCsv = "smax",
         };
-        yield return new("limit", "limits.connections.", x => limit(x)) { Metric = Metric.Gauge($"{prefix}sessions_limit"), Csv = "slim",
-            BackendCsv = "slim" };
+        yield return new("limit", "limits.connections.", x => limit(x))
+        {
+            Metric = Metric.Gauge($"{prefix}sessions_limit"),
+            Csv = "slim",
+            BackendCsv = "slim"
+        };
         yield return new("total", $"{Capital(sessions)} accepted, refused ones included.", x => of(x).SessionsTotal)
         {
             Metric = Metric.Counter($"{prefix}sessions_accepted_total"),

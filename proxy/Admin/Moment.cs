@@ -91,7 +91,7 @@ internal sealed record Moment
 
     public int SessionsLimit => Data.SessionsLimit > 0 ? Data.SessionsLimit : Settings.Limits.Connections;
 
-    public IReadOnlyList<NodeMoment> Nodes => 
+    public IReadOnlyList<NodeMoment> Nodes =>
         [.. Control.Nodes.Select(n => new NodeMoment(n, Data.TrafficOf(n.Node), Gate.Target == n.Node, Settings.Redis.MinReplicasToWrite))];
 
     public IReadOnlyList<SentinelStatus> Sentinels => Control.Sentinels;

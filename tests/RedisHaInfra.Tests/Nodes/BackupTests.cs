@@ -242,10 +242,10 @@ public sealed class BackupTests
     private static Task<ShellResult> ScriptAsync(LoopbackCluster cluster, int number, string order) =>
         Shell.RunAsync("bash", [Path.Combine(cluster.Machines[number].Root, "usr/local/libexec/redis-ha/backup.sh"), order],
             environment: new Dictionary<string, string>(cluster.Machines[number].Environment)
-        {
-            ["STATE_DIRECTORY"] = State(cluster, number),
-            ["REDIS_HA_BACKUP_PAUSE"] = "0",
-        });
+            {
+                ["STATE_DIRECTORY"] = State(cluster, number),
+                ["REDIS_HA_BACKUP_PAUSE"] = "0",
+            });
 
     private static string State(LoopbackCluster cluster, int number) => Path.Combine(cluster.Machines[number].Root, "var/lib/redis-ha-backup");
 
