@@ -45,7 +45,7 @@ public sealed partial record BackupSettings
             RetentionDays = reader.Integer(Setting.BackupRetentionDays),
             Bucket = bucket,
             AddressesExpire = reader.UtcTime(Setting.BackupAddressesExpire),
-            IsDataProtected = reader.Choice(Setting.ProtectData) == Setting.ProtectData.Value,
+            IsDataProtected = reader.Choice(Setting.ProtectData) == "yes",
         };
     }
 

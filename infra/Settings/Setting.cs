@@ -106,7 +106,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly NumberSetting BackupRetentionDays = new("backupRetentionDays", 14, 0, 3650);
     internal static readonly Setting BackupBucket = new("backupBucket", SettingType.Text, "", "redis-backups");
     internal static readonly TextSetting BackupAddressesExpire = new("backupAddressesExpire", "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
-    internal static readonly ChoiceSetting ProtectData = new("protectData", ["yes", "no"]);
+    internal static readonly ChoiceSetting ProtectData = new("protectData", ["no", "yes"]);
 
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =

@@ -89,12 +89,13 @@ public sealed class BackupBucketTests(DefaultDeployment deployment)
     }
 
     [Fact]
-    public async Task The_data_is_protected_unless_it_is_said_and_machines_are_not()
+    public async Task The_data_is_protected_when_it_is_said_and_machines_are_not()
     {
         (string, string) data = ("redis-ha:infra:Data", "data-of-the-stack");
-        Assert.True(deployment.Run.Options[data].Protect);
-        Assert.Equal(data, Assert.Single(deployment.Run.Options, pair => pair.Value.Protect == true).Key);
-        Assert.False((await StackRun.Of(new() { ["protectData"] = "no" })).Options[data].Protect);
+        StackRun guarded = await StackRun.Of(new() { ["protectData"] = "yes" });
+        Assert.True(guarded.Options[data].Protect);
+        Assert.Equal(data, Assert.Single(guarded.Options, pair => pair.Value.Protect == true).Key);
+        Assert.DoesNotContain(deployment.Run.Options, pair => pair.Value.Protect == true);
     }
 
     // Destroying must not wait for a machine: it may be gone, or not reachable.
