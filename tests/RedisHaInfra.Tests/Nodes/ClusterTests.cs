@@ -93,8 +93,8 @@ public sealed partial class ClusterTests
         await DeniedAsync(6379, "rp-health", all.Health, "GET k", "SET k v", "CONFIG GET maxmemory", "CLIENT LIST", "PUBLISH c m", "SUBSCRIBE c", "ACL WHOAMI", "EVAL return(1) 0", "KEYS *");
         await AllowedAsync(6379, "sentinel", all.Sentinel, "PING", "ROLE", "INFO", "PUBLISH __sentinel__:hello x", "CONFIG REWRITE", "CLIENT SETNAME x");
         await DeniedAsync(6379, "sentinel", all.Sentinel, "GET k", "CONFIG GET masterauth", "CONFIG SET dir /tmp", "SHUTDOWN NOSAVE", "FAILOVER", "ACL LIST", "KEYS *");
-        await AllowedAsync(6379, "replication", all.Replication, "PING", "REPLCONF listening-port 6379");
-        await DeniedAsync(6379, "replication", all.Replication, "GET k", "INFO", "CONFIG GET masterauth", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE");
+        await AllowedAsync(6379, "replication", all.Replication, "PING", "REPLCONF listening-port 6379", "INFO");
+        await DeniedAsync(6379, "replication", all.Replication, "GET k", "CONFIG GET masterauth", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE");
         await AllowedAsync(6379, "operator", all.Operator, "CONFIG GET maxmemory", "ACL LIST", "CLIENT LIST", "DBSIZE");
 
         await AllowedAsync(26379, "rp-sentinel", all.SentinelWatch, "PING", "ROLE", "INFO sentinel", "SENTINEL MASTER mymaster", "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster", "SENTINEL REPLICAS mymaster", "SENTINEL SENTINELS mymaster");
