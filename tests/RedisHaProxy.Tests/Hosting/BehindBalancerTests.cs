@@ -60,7 +60,7 @@ public sealed class BehindBalancerTests
             Assert.Contains(client.LocalEndPoint!.ToString(), listed);
         }
 
-        Assert.Equal("1 session ended\n", (await proxy.VerbAsync("sessions", "--source", "127.0.0.5")).Output);
+        Assert.Equal("1 session ended\n", (await proxy.VerbAsync("sessions", "--source", "127.0.0.5", "--end-all")).Output);
         six.Dispose();
         direct.Dispose();
         await Eventually.HoldsAsync(
