@@ -127,7 +127,9 @@ internal sealed unsafe partial class UringLoop : SessionLoop
             BeginRound();
             pressure.Look(Environment.TickCount64);
             uint head = _ring.FirstCompletion;
-            while (_ring.TryNext(ref head, out IoUring.Completion completion))
+
+            // No more than there were: a receive that finds no buffer ends at once, and would end again and again before buffers are given back.
+            for (int left = completions; left > 0 && _ring.TryNext(ref head, out IoUring.Completion completion); left--)
             {
                 _ring.ReleaseCompletions(head);
                 Dispatch(completion);
