@@ -14,7 +14,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
     /// <exception cref="RunException">Something is wrong; the message has all that is, and what to do.</exception>
     public static Beforehand Find()
     {
-        StackSettings settings = StackSettings.Read(SettingsSource.FromPulumi());
+        var settings = StackSettings.Read(SettingsSource.FromPulumi());
         MetadataSize.Require(settings);
         SshAgent.RequireUsable(Environment.GetEnvironmentVariable(SshAgent.Variable));
         // A constructor cannot await. The questions run on the thread pool, so this thread, which waits for them, is needed by none.
@@ -25,7 +25,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
 
     private static async Task<(Region, MachinePlan)> AskAsync(StackSettings settings)
     {
-        var built = await LastOutputs.TableAsync(RedisHaStack.BuiltWithName).ConfigureAwait(false);
+        System.Collections.Immutable.ImmutableDictionary<string, string> built = await LastOutputs.TableAsync(RedisHaStack.BuiltWithName).ConfigureAwait(false);
         if ((FixedSettings.Refusal(built, settings) ?? settings.Passwords.Refusal(built.GetValueOrDefault(Setting.PasswordVersions.Key))) is { } refusal)
         {
             throw new RunException(refusal);
@@ -33,7 +33,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
         Region region = await Region.AskAsync(settings).ConfigureAwait(false);
         try
         {
-            MachinePlan machines = MachinePlan.Of(built, settings, region.AvailabilityDomains);
+            var machines = MachinePlan.Of(built, settings, region.AvailabilityDomains);
             if (!machines.Waiting.IsEmpty)
             {
                 Log.Warn("One machine moves to another availability domain in each run, and none while others restart. "

@@ -31,7 +31,7 @@ public class RedisHaStack : Stack
         : base(new StackOptions { ResourceTransformations = [.. transformations ?? []] })
     {
         (StackSettings settings, Region region, MachinePlan plan, BundleFile bundleFile) = _known;
-        Deployed deployed = Deployed.Current(settings);
+        var deployed = Deployed.Current(settings);
 
         var credentials = new Credentials(settings.Passwords);
         Partial.RefuseFirst(credentials.Passwords);

@@ -23,8 +23,8 @@ public static class LastOutputs
         {
             try
             {
-                var answer = await run.InvokeAsync<ImmutableDictionary<string, object>>(ReadStackOutputs, new Arguments { Name = name }).ConfigureAwait(false);
-                return Table(answer, output);
+                var which = new Arguments { Name = name };
+                return Table(await run.InvokeAsync<ImmutableDictionary<string, object>>(ReadStackOutputs, which).ConfigureAwait(false), output);
             }
             catch (Exception error) when (error is not OutOfMemoryException)
             {

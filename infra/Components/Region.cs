@@ -4,6 +4,7 @@
 
 using System.Collections.Immutable;
 using Pulumi;
+using Pulumi.Oci.Core.Outputs;
 using RedisHaInfra.Settings;
 using Core = Pulumi.Oci.Core;
 using Identity = Pulumi.Oci.Identity;
@@ -48,13 +49,13 @@ public sealed record Region
         string[] shapes = compute.ImageId is null ? [.. new[] { compute.Redis, compute.Proxy, compute.Bastion }.Select(size => size.Shape).Distinct()] : [];
 
         var questions = new RegionQuestions(settings);
-        var domains = questions.AskAsync("availability domains",
+        Task<ImmutableArray<string>> domains = questions.AskAsync("availability domains",
             () => Identity.GetAvailabilityDomains.InvokeAsync(new Identity.GetAvailabilityDomainsArgs { CompartmentId = root }),
             result => Choose(compute, result.AvailabilityDomains.Select(domain => domain.Name)));
-        var services = questions.AskAsync("services", () => Core.GetServices.InvokeAsync(), AllServices);
-        var space = questions.AskAsync("Object Storage namespace",
+        Task<ServiceNetwork?> services = questions.AskAsync("services", () => Core.GetServices.InvokeAsync(), AllServices);
+        Task<string?> space = questions.AskAsync("Object Storage namespace",
             () => Os.GetNamespace.InvokeAsync(new Os.GetNamespaceArgs { CompartmentId = compartment }), result => result.Namespace);
-        var images = shapes.Select(shape => (Shape: shape, Image: questions.AskAsync($"images for {shape}",
+        (string Shape, Task<MachineImage?> Image)[] images = shapes.Select(shape => (Shape: shape, Image: questions.AskAsync($"images for {shape}",
             () => Core.GetImages.InvokeAsync(new Core.GetImagesArgs
             {
                 CompartmentId = compartment,
@@ -83,7 +84,7 @@ public sealed record Region
 
     private static ImmutableArray<string> Choose(ComputeSettings settings, IEnumerable<string> names)
     {
-        ImmutableArray<string> all = names.Order(StringComparer.Ordinal).ToImmutableArray();
+        var all = names.Order(StringComparer.Ordinal).ToImmutableArray();
         int highest = settings.AvailabilityDomains.DefaultIfEmpty(1).Max();
         if (highest > all.Length)
         {
@@ -106,7 +107,7 @@ public sealed record Region
     {
         // A platform image belongs to no compartment and has no base; somebody's own image may have the same name and system.
         var all = result.Images.Where(image => !image.DisplayName.Contains("GPU", StringComparison.OrdinalIgnoreCase)).ToList();
-        var platform = all.Where(image => string.IsNullOrEmpty(image.CompartmentId) && string.IsNullOrEmpty(image.BaseImageId));
+        IEnumerable<GetImagesImageResult> platform = all.Where(image => string.IsNullOrEmpty(image.CompartmentId) && string.IsNullOrEmpty(image.BaseImageId));
         return platform.Select(image => new MachineImage(image.Id, image.DisplayName)).FirstOrDefault()
             ?? throw new UnsuitableAnswerException(
                 $"no platform image of {system.Name} {system.Version} for {shape}"

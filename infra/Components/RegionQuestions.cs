@@ -54,7 +54,7 @@ internal sealed partial class RegionQuestions(StackSettings settings)
             return;
         }
         var text = new StringBuilder("OCI does not answer as this stack needs it; nothing was changed.");
-        foreach (var cause in _problems.OrderBy(problem => problem.Order).GroupBy(problem => problem.Remedy))
+        foreach (IGrouping<string, Problem> cause in _problems.OrderBy(problem => problem.Order).GroupBy(problem => problem.Remedy))
         {
             text.Append("\n\n  asked for: ").Append(string.Join(", ", cause.Select(problem => problem.Question)))
                 .Append("\n    answer:  ").Append(cause.First().Answer)

@@ -93,7 +93,7 @@ public sealed class Rollout : ComponentResource
     private void BringSecrets(ImmutableArray<ConfiguredMachine> nodes)
     {
         ImmutableArray<Resource> start = _chain.Before;
-        var ends = ImmutableArray.CreateBuilder<Resource>();
+        ImmutableArray<Resource>.Builder ends = ImmutableArray.CreateBuilder<Resource>();
         foreach (ConfiguredMachine node in nodes)
         {
             _chain.Before = start;

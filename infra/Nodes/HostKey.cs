@@ -55,7 +55,7 @@ public sealed record HostKey(string PrivateKey, string PublicKey)
                 sum = AddGenerator(sum);
             }
         }
-        BigInteger inverse = BigInteger.ModPow(sum.Z, P - 2, P);
+        var inverse = BigInteger.ModPow(sum.Z, P - 2, P);
         BigInteger square = inverse * inverse % P;
         return new ECPoint { X = Bytes(Mod(sum.X * square)), Y = Bytes(Mod(sum.Y * square % P * inverse)) };
     }

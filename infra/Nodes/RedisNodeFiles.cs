@@ -94,7 +94,7 @@ internal static class RedisNodeFiles
 
     private static PayloadFile Settings(RedisNodeInputs inputs, string address)
     {
-        PayloadFile settings = PayloadFile.Rendered(
+        var settings = PayloadFile.Rendered(
             "redis/settings.conf",
             ("port", Text(Ports.Redis)),
             ("address", address),

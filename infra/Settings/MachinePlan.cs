@@ -102,7 +102,8 @@ public sealed record MachinePlan
             throw new MachinePlanException(Refusal(readdressed, restarting.Count > 0, settings.Network));
         }
 
-        var held = restarting.Count + readdressed.Count > 0 ? moving.Where(pair => !readdressed.Contains(pair)).ToList() : [.. moving.Skip(1)];
+        List<(PlannedMachine Now, PlannedMachine? Before)> held =
+            restarting.Count + readdressed.Count > 0 ? moving.Where(pair => !readdressed.Contains(pair)).ToList() : [.. moving.Skip(1)];
         return new MachinePlan(
             all.Select(pair => Decide(pair.Now, pair.Before)).ToImmutableDictionary(machine => machine.Node.Name),
             [.. held.Select(pair => pair.Now.Node.Name)],

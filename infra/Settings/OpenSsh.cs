@@ -16,7 +16,7 @@ internal static class OpenSsh
     /// <summary>A length-prefixed string.</summary>
     public static byte[] String(ReadOnlySpan<byte> bytes)
     {
-        var text = new byte[4 + bytes.Length];
+        byte[] text = new byte[4 + bytes.Length];
         BinaryPrimitives.WriteInt32BigEndian(text, bytes.Length);
         bytes.CopyTo(text.AsSpan(4));
         return text;

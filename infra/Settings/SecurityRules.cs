@@ -68,7 +68,7 @@ public static class SecurityRules
     /// <summary>All rules of a stack.</summary>
     public static ImmutableArray<SecurityRule> For(NetworkSettings network)
     {
-        var rules = ImmutableArray.CreateBuilder<SecurityRule>();
+        ImmutableArray<SecurityRule>.Builder rules = ImmutableArray.CreateBuilder<SecurityRule>();
         void In(SecurityGroup group, TrafficPeer from, int port, string description) => rules.Add(new(group, TrafficDirection.In, from, port, description));
         void Out(SecurityGroup group, TrafficPeer to, int port, string description) => rules.Add(new(group, TrafficDirection.Out, to, port, description));
         // The service gateway serves the private subnet; what else there is of the Internet can be narrowed to the mirrors (packageCidrs).

@@ -245,7 +245,7 @@ internal sealed class SettingsReader
     // Levenshtein's distance, without regard to case.
     private static int Distance(string left, string right)
     {
-        var row = Enumerable.Range(0, right.Length + 1).ToArray();
+        int[] row = Enumerable.Range(0, right.Length + 1).ToArray();
         for (int i = 1; i <= left.Length; i++)
         {
             int diagonal = row[0];

@@ -66,7 +66,7 @@ public sealed class SettingsSource
         {
             return null;
         }
-        using JsonDocument document = JsonDocument.Parse(text);
+        using var document = JsonDocument.Parse(text);
         IEnumerable<string> names = document.RootElement.ValueKind == JsonValueKind.Object
             ? document.RootElement.EnumerateObject().Select(property => property.Name)
             : document.RootElement.EnumerateArray().Select(element => element.ToString());

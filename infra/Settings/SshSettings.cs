@@ -18,7 +18,7 @@ public sealed record SshSettings
     internal static SshSettings Read(SettingsReader reader)
     {
         string[] lines = (reader.Text(Setting.SshPublicKey) ?? string.Empty).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        List<byte[]?> publicBlobs = lines.Select(PublicBlob).ToList();
+        var publicBlobs = lines.Select(PublicBlob).ToList();
         reader.Require(publicBlobs.Count > 0 && !publicBlobs.Contains(null), Setting.SshPublicKey,
             $"OpenSSH public keys, one a line: TYPE BASE64 COMMENT, the type being one of {string.Join(", ", KeyTypes)}");
         return new SshSettings { PublicKey = string.Join('\n', lines.Distinct()), PrivateKey = new SecretText(ReadPrivateKey(reader, publicBlobs)) };
@@ -95,7 +95,7 @@ public sealed record SshSettings
         {
             return null;
         }
-        var buffer = new byte[words[1].Length];
+        byte[] buffer = new byte[words[1].Length];
         if (!Convert.TryFromBase64String(words[1], buffer, out int length))
         {
             return null;
@@ -115,7 +115,7 @@ public sealed record SshSettings
             return null;
         }
         string base64 = string.Concat(pem[(from + begin.Length)..to].Where(c => !char.IsWhiteSpace(c)));
-        var buffer = new byte[base64.Length];
+        byte[] buffer = new byte[base64.Length];
         return Convert.TryFromBase64String(base64, buffer, out int length) && buffer.AsSpan(0, length).StartsWith(OpenSsh.Magic)
             ? buffer[OpenSsh.Magic.Length..length]
             : null;

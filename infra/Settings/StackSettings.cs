@@ -73,7 +73,7 @@ public sealed partial record StackSettings
         var network = NetworkSettings.Read(reader);
         var compute = ComputeSettings.Read(reader);
         var proxy = ProxySettings.Read(reader);
-        var sentinel = RedisSettingsReader.Sentinel(reader, network);
+        SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
         var settings = new StackSettings
         {
             CompartmentId = reader.Text(Setting.CompartmentId, CompartmentIdForm(), "the OCID of a compartment (or of the tenancy, its root)"),

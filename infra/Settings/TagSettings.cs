@@ -16,8 +16,8 @@ public sealed partial record TagSettings(ImmutableSortedDictionary<string, strin
     internal static TagSettings Read(SettingsReader reader)
     {
         // OCI: keys of at most 100 characters without spaces and periods, values of at most 256 (Tagging Overview, "Limits on Tags").
-        var defined = Tags(reader, Setting.DefinedTags, DefinedForm(), "NAMESPACE.KEY=VALUE");
-        var freeform = Tags(reader, Setting.FreeformTags, FreeformForm(), "KEY=VALUE");
+        ImmutableSortedDictionary<string, string> defined = Tags(reader, Setting.DefinedTags, DefinedForm(), "NAMESPACE.KEY=VALUE");
+        ImmutableSortedDictionary<string, string> freeform = Tags(reader, Setting.FreeformTags, FreeformForm(), "KEY=VALUE");
         string? own = Own.FirstOrDefault(freeform.ContainsKey);
         reader.Require(own is null, Setting.FreeformTags, $"no tags that the program sets itself ({string.Join(", ", Own)}); '{own}' is one");
         // OCI: 10 free-form and 64 defined tags on a resource.
@@ -29,7 +29,7 @@ public sealed partial record TagSettings(ImmutableSortedDictionary<string, strin
 
     private static ImmutableSortedDictionary<string, string> Tags(SettingsReader reader, Setting setting, Regex form, string words)
     {
-        var tags = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        ImmutableSortedDictionary<string, string>.Builder tags = ImmutableSortedDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         foreach (string item in reader.List(setting))
         {
             Match match = form.Match(item);

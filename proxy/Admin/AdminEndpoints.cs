@@ -89,7 +89,7 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
         // Only what the page itself brings may run, and nothing may be loaded from anywhere.
         // The nonce is 122 bits of the kernel's random numbers, as Guid takes them; RandomNumberGenerator would load OpenSSL for it, 5 MB of resident memory.
         string nonce = Guid.NewGuid().ToString("N");
-        var headers = context.Response.Headers;
+        IHeaderDictionary headers = context.Response.Headers;
         headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; "
             + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         headers["Referrer-Policy"] = "no-referrer";

@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
-using RedisHaProxy.Tls;
 using RedisHaProxy.Monitoring;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Admin;
 

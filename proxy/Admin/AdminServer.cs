@@ -108,7 +108,7 @@ internal sealed class AdminServer : IAsyncDisposable
         }
         catch (Exception e) when (e is IOException or SocketException or AddressInUseException or UnauthorizedAccessException)
         {
-            var socketError = e as SocketException ?? e.InnerException as SocketException ?? e.InnerException?.InnerException as SocketException;
+            SocketException? socketError = e as SocketException ?? e.InnerException as SocketException ?? e.InnerException?.InnerException as SocketException;
             string where = string.Join(" and ", new[] { _configuration.Listen?.ToString(), _configuration.Socket }.OfType<string>());
             throw new IOException($"cannot listen for administration on {where}: {(socketError ?? e).Message}", e);
         }
@@ -173,7 +173,7 @@ internal sealed class AdminServer : IAsyncDisposable
     {
         try
         {
-            using var file = File.Open(path, FileMode.Open, FileAccess.Read);
+            using FileStream file = File.Open(path, FileMode.Open, FileAccess.Read);
             return false;
         }
         catch (IOException)

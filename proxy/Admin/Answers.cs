@@ -30,7 +30,7 @@ internal static class Answers
         context.AnswerAsync(HttpStatusCode.OK, "application/json", Json(json =>
         {
             json.WriteStartArray();
-            foreach (var item in items)
+            foreach (T item in items)
             {
                 new Part<T>(figures, item).Write(json);
             }

@@ -81,9 +81,9 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
             return AuthenticationResult.Refused;
         }
 
-        var key = Key(source);
-        var now = timeProvider.GetElapsedTime(_start);
-        if (_guesses.TryGetValue(key, out var guesses) && guesses.Exhausted(now))
+        IPAddress key = Key(source);
+        TimeSpan now = timeProvider.GetElapsedTime(_start);
+        if (_guesses.TryGetValue(key, out Guesses? guesses) && guesses.Exhausted(now))
         {
             return AuthenticationResult.TooManyGuesses;
         }
@@ -121,7 +121,7 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
     // it is. Hashing would do the same, and load OpenSSL for it: 5 MB of resident memory.
     private static byte[] Block(byte[] credentials)
     {
-        var block = new byte[sizeof(int) + BlockSize];
+        byte[] block = new byte[sizeof(int) + BlockSize];
         BitConverter.TryWriteBytes(block, credentials.Length);
         credentials.AsSpan(0, Math.Min(credentials.Length, BlockSize)).CopyTo(block.AsSpan(sizeof(int)));
         return block;
@@ -135,8 +135,8 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
             return [];
         }
 
-        var text = header.AsSpan(Scheme.Length).Trim();
-        var bytes = new byte[text.Length];
+        ReadOnlySpan<char> text = header.AsSpan(Scheme.Length).Trim();
+        byte[] bytes = new byte[text.Length];
         return Convert.TryFromBase64Chars(text, bytes, out int length) ? bytes[..length] : [];
     }
 
@@ -153,7 +153,7 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
             return source;
         }
 
-        var bytes = source.GetAddressBytes();
+        byte[] bytes = source.GetAddressBytes();
         bytes.AsSpan(8).Clear();
         return new IPAddress(bytes);
     }
@@ -165,7 +165,7 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
             return;
         }
 
-        foreach (var (source, guesses) in _guesses)
+        foreach ((IPAddress source, Guesses guesses) in _guesses)
         {
             if (guesses.Forgiven(now))
             {

@@ -142,7 +142,7 @@ internal sealed partial class ControlEndpoints(
         {
             filter = new SessionFilter { Id = number };
         }
-        else if (query["source"] is [{ } source] && IPAddress.TryParse(source, out var address))
+        else if (query["source"] is [{ } source] && IPAddress.TryParse(source, out IPAddress? address))
         {
             filter = new SessionFilter { Source = address };
         }

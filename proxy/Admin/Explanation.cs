@@ -76,13 +76,14 @@ internal static class Explanation
 
     private static IEnumerable<string> OfStrangers(Moment moment)
     {
-        foreach (var concern in moment.Sentinels.SelectMany(s => s.Concerns.Select(text => (Text: text, s.Address))).GroupBy(c => c.Text, c => c.Address))
+        foreach (IGrouping<string, string> concern in moment.Sentinels
+            .SelectMany(s => s.Concerns.Select(text => (Text: text, s.Address))).GroupBy(c => c.Text, c => c.Address))
         {
             string others = string.Join(" and ", concern.Skip(1));
             yield return $"Sentinel {concern.First()} {concern.Key}{(others.Length > 0 ? $"; so does {others}" : "")}. {SentinelConcerns.Remedy}";
         }
 
-        foreach (var node in moment.Nodes.Where(n => n.Status.State is { Role: NodeRole.Follows, Master: < 0 }))
+        foreach (NodeMoment node in moment.Nodes.Where(n => n.Status.State is { Role: NodeRole.Follows, Master: < 0 }))
         {
             yield return $"{node.Name} ({node.Address}) follows {node.Follows}, which is not in redis.nodes: "
                 + DeploymentAdvice.Stranger;
@@ -112,14 +113,15 @@ internal static class Explanation
                     + $"{Quantities.Span(moment.Settings.DownAfter + FailoverTakes)}.";
         }
 
-        foreach (var nodes in moment.Nodes.Where(n => !n.Up && !n.InMaintenance).GroupBy(n => (n.Status.Health, n.Status.Error)))
+        foreach (IGrouping<(ServerHealth Health, string? Error), NodeMoment> nodes in moment.Nodes
+            .Where(n => !n.Up && !n.InMaintenance).GroupBy(n => (n.Status.Health, n.Status.Error)))
         {
-            var (health, error) = nodes.Key;
+            (ServerHealth health, string? error) = nodes.Key;
             yield return $"{string.Join(" and ", nodes.Select(n => $"{n.Name} ({n.Address})"))}: {health.Text()} since {Clock(nodes.Min(n => n.Status.Since))}"
                 + $"{Error(health, error)}.{health.Advice("redis")}";
         }
 
-        foreach (var node in moment.Nodes.Where(n => n is { Up: true, LinkUp: false, InMaintenance: false }))
+        foreach (NodeMoment node in moment.Nodes.Where(n => n is { Up: true, LinkUp: false, InMaintenance: false }))
         {
             yield return $"{node.Name} ({node.Address}): its link to its master {node.Follows} is down. Its log says why "
                 + "(masterauth, masteruser, a firewall, a copy that does not fit the master's output buffer).";
@@ -133,19 +135,19 @@ internal static class Explanation
 
     private static IEnumerable<string> OfSentinels(Moment moment)
     {
-        foreach (var sentinel in moment.Sentinels.Where(s => !s.IsUp))
+        foreach (SentinelStatus sentinel in moment.Sentinels.Where(s => !s.IsUp))
         {
             yield return $"Sentinel {sentinel.Address}: {sentinel.Health.Text()} since "
                 + $"{Clock(sentinel.Since)}{Error(sentinel.Health, sentinel.Error)}.{sentinel.Health.Advice("sentinel")}";
         }
 
-        foreach (var unheard in moment.Sentinels.Where(s => EventsError(s) is not null).GroupBy(EventsError, s => s.Address))
+        foreach (IGrouping<string?, string> unheard in moment.Sentinels.Where(s => EventsError(s) is not null).GroupBy(EventsError, s => s.Address))
         {
             yield return $"The events of Sentinel {string.Join(" and ", unheard)} are not heard: a hand-over (SENTINEL FAILOVER) is seen by questions alone, "
                 + $"which may lose its last writes on a busy machine: {unheard.Key}";
         }
 
-        foreach (var small in moment.Sentinels
+        foreach (IGrouping<(int Quorum, int Known), string> small in moment.Sentinels
             .Where(s => s is { IsUp: true, Answer: { Quorum: > 0 } said } && said.Quorum < ((said.OtherSentinels + 1) / 2) + 1)
             .GroupBy(s => (s.Answer!.Value.Quorum, Known: s.Answer!.Value.OtherSentinels + 1), s => s.Address))
         {
@@ -169,7 +171,7 @@ internal static class Explanation
                 + DeploymentAdvice.FewSentinels;
         }
 
-        foreach (var sentinel in moment.Sentinels.Where(s => s is { IsUp: true, Answer.Tilt: true }))
+        foreach (SentinelStatus sentinel in moment.Sentinels.Where(s => s is { IsUp: true, Answer.Tilt: true }))
         {
             yield return $"Sentinel {sentinel.Address} is in TILT: its clock or machine stalled; it decides nothing for 30 s.";
         }
@@ -196,9 +198,9 @@ internal static class Explanation
 
     private static IEnumerable<string> OfTheProxy(Moment moment)
     {
-        foreach (var certificate in moment.Certificates)
+        foreach (CertificateMoment certificate in moment.Certificates)
         {
-            var left = certificate.Identity.NotAfter - moment.Time;
+            TimeSpan left = certificate.Identity.NotAfter - moment.Time;
             if (left < ExpiryWarning)
             {
                 string when = left < TimeSpan.Zero ? "has expired" : $"expires in {Math.Floor(left.TotalDays):0} days,";

@@ -150,7 +150,7 @@ internal abstract record Part
                 break;
             case IReadOnlyDictionary<string, long> map:
                 json.WriteStartObject();
-                foreach (var (name, number) in map)
+                foreach ((string name, long number) in map)
                 {
                     json.WriteNumber(name, number);
                 }
@@ -196,7 +196,7 @@ internal sealed record Part<T>(IReadOnlyList<Figure<T>> Figures, T Item) : Part
     public override void Write(Utf8JsonWriter json)
     {
         json.WriteStartObject();
-        foreach (var figure in Figures)
+        foreach (Figure<T> figure in Figures)
         {
             json.WritePropertyName(figure.Name);
             Write(json, figure.Value(Item));
@@ -219,7 +219,7 @@ internal static class FigureText
         {
             int close = template.IndexOf('}', open);
             string name = template[(open + 1)..close];
-            var figure = figures.FirstOrDefault(f => f.Name == name) ?? throw new KeyNotFoundException($"no figure {name} for \"{template}\"");
+            Figure figure = figures.FirstOrDefault(f => f.Name == name) ?? throw new KeyNotFoundException($"no figure {name} for \"{template}\"");
             text.Append(template, at, open - at).Append(figure.Write(valueOf(name)));
             at = close + 1;
         }

@@ -29,7 +29,7 @@ internal static class HaproxyCsv
     {
         var text = new StringBuilder(2048);
         text.Append("# ").AppendJoin(',', Columns).Append(",\n");
-        foreach (var row in Rows(moment))
+        foreach (Dictionary<string, string> row in Rows(moment))
         {
             text.AppendJoin(',', Columns.Select(column => row.TryGetValue(column, out string? value) ? Quoted(value) : "")).Append(",\n");
         }
@@ -39,12 +39,12 @@ internal static class HaproxyCsv
 
     private static IEnumerable<Dictionary<string, string>> Rows(Moment moment)
     {
-        var (figures, nodes) = (moment.Figures, moment.Nodes);
+        (Figures figures, IReadOnlyList<NodeMoment> nodes) = (moment.Figures, moment.Nodes);
         string listening = moment.Phase == LifecyclePhase.Serving ? "OPEN" : "STOP";
         yield return Frontend("redis", 2, listening, moment.Data, Cells(figures.Sessions, moment), ("rate_lim", "0"));
         for (int i = 0; i < nodes.Count; i++)
         {
-            var node = nodes[i];
+            NodeMoment node = nodes[i];
             yield return Server("redis", 2, i + 1, node.Name, State(node), node.Routed, Cells(figures.Nodes, node),
                 ("lastchg", Seconds(moment.Time - (node.Status.MaintenanceSince ?? node.Status.Since))),
                 ("check_status", node.Status.Health.HaproxyCode()),
@@ -61,7 +61,7 @@ internal static class HaproxyCsv
         }
 
         yield return Frontend("redis-readonly", 3, listening, reads.Data, Cells(figures.ReadListener, reads));
-        foreach (var (node, i) in reads.Nodes.Select((node, i) => (node, i)))
+        foreach ((ReadNodeMoment node, int i) in reads.Nodes.Select((node, i) => (node, i)))
         {
             string state = node.Target ? "UP" : node.State == "unfit" ? "DOWN" : "NOLB";
             yield return Server("redis-readonly", 3, i + 1, node.Node.Name, state, node.Target, Cells(figures.ReadNodes, node));
@@ -101,7 +101,7 @@ internal static class HaproxyCsv
         string service, string name, int id, int server, int type, string state, Dictionary<string, string> cells,
             ReadOnlySpan<(string Column, string Value)> further)
     {
-        foreach (var (column, value) in (ReadOnlySpan<(string, string)>)[
+        foreach ((string column, string value) in (ReadOnlySpan<(string, string)>)[
             ("pxname", service), ("svname", name), ("status", state), ("pid", "1"), ("iid", N(id)), ("sid", N(server)), ("type", N(type)), ("mode", "tcp"),
                 .. further])
         {

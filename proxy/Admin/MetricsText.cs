@@ -14,7 +14,7 @@ internal static class MetricsText
     /// <summary>All metrics of one moment.</summary>
     public static string Write(Moment moment)
     {
-        var (figures, data) = (moment.Figures, moment.Data);
+        (Figures figures, ForwarderSnapshot data) = (moment.Figures, moment.Data);
         var text = new StringBuilder(16 * 1024);
         Families(text, figures.Process, [moment]);
         Families(text, figures.Gate, [moment]);
@@ -47,7 +47,7 @@ internal static class MetricsText
     // A figure of the proxy itself that has no value is left out; of a list the family stays.
     private static void Families<T>(StringBuilder text, IReadOnlyList<Figure<T>> figures, IEnumerable<T> items, Func<T, (string, string)>? label = null)
     {
-        foreach (var figure in figures)
+        foreach (Figure<T> figure in figures)
         {
             if (figure.Metric is not { } metric)
             {
@@ -62,12 +62,12 @@ internal static class MetricsText
             }
 
             Family(text, metric.FullName, metric.Kind, figure.MetricHelp(values.Any(v => v.Value is DateTimeOffset)));
-            foreach (var (labels, value) in values)
+            foreach (((string, string)[] labels, object? value) in values)
             {
                 switch (value)
                 {
                     case IReadOnlyDictionary<string, long> map:
-                        foreach (var (key, number) in map)
+                        foreach ((string key, long number) in map)
                         {
                             Sample(text, metric.FullName, number, [.. labels, (metric.Label!, key)]);
                         }
@@ -102,7 +102,7 @@ internal static class MetricsText
 
     private static void Histogram(StringBuilder text, string name, string help, HistogramSnapshot histogram)
     {
-        var cumulative = histogram.Cumulative;
+        IReadOnlyList<long> cumulative = histogram.Cumulative;
         Family(text, name, "histogram", help);
         for (int i = 0; i < histogram.Bounds.Count; i++)
         {

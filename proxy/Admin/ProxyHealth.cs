@@ -37,7 +37,7 @@ internal static class ProxyHealth
     /// </summary>
     public static HealthAnswer Ready(LifecyclePhase phase, ForwarderSnapshot forwarder, bool blind, WriteRefusal refusal)
     {
-        var serving = Serving(phase, forwarder, blind);
+        HealthAnswer serving = Serving(phase, forwarder, blind);
         return !serving.Good ? serving : forwarder.Order switch
         {
             { Mode: GateMode.Open, Target: { } master } => new(true,

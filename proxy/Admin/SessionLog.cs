@@ -46,7 +46,7 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
         }
 
         await reading;
-        while (journal.TryRead(out var record))
+        while (journal.TryRead(out SessionRecord record))
         {
             Add(record);
         }
@@ -108,7 +108,7 @@ internal sealed partial class SessionLog(TimeProvider timeProvider, ILogger<Sess
     {
         lock (_reader)
         {
-            if (!_ended && _reading.IsCompleted && journal.TryRead(out var first))
+            if (!_ended && _reading.IsCompleted && journal.TryRead(out SessionRecord first))
             {
                 _reading = Task.Run(() => Read(journal, first));
             }

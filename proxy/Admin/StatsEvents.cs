@@ -51,7 +51,7 @@ internal sealed class StatsEvents(StatusSource source, TimeProvider timeProvider
         await response.WriteAsync("retry: 1000\n\n", cancellationToken);
         while (true)
         {
-            var moment = source.Now();
+            Moment moment = source.Now();
             var text = new StringBuilder();
             string title = StatsPage.Title(moment);
             if (Changed(sent, "", title))
@@ -59,7 +59,7 @@ internal sealed class StatsEvents(StatusSource source, TimeProvider timeProvider
                 text.Append("event: title\ndata: ").Append(JsonSerializer.Serialize(title, AdminJson.Default.String)).Append("\n\n");
             }
 
-            foreach (var section in StatsPage.Sections(moment))
+            foreach (PageSection section in StatsPage.Sections(moment))
             {
                 if (Changed(sent, section.Id, section.Html))
                 {

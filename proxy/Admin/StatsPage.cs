@@ -56,7 +56,7 @@ internal static class StatsPage
             <main>
 
             """);
-        foreach (var section in Sections(moment))
+        foreach (PageSection section in Sections(moment))
         {
             // The headline is announced when it changes; everything else is read on demand.
             string role = section.Id == "headline" ? " role=\"status\"" : "";
@@ -96,7 +96,7 @@ internal static class StatsPage
 
     private static string Hints(Moment moment)
     {
-        var hints = Explanation.Hints(moment);
+        IReadOnlyList<string> hints = Explanation.Hints(moment);
         return hints.Count == 0
             ? ""
             : "<div class=\"card\"><h2 class=\"warn\">What deserves attention</h2>"
@@ -209,7 +209,7 @@ internal static class StatsPage
 
     private static string ProcessLine(Moment moment)
     {
-        var (phase, health) = (Moment.Lower(moment.Phase), moment.Health);
+        (string phase, HealthAnswer health) = (Moment.Lower(moment.Phase), moment.Health);
         return $"<footer class=\"soft\">{Html.State(health.Good, phase, health.Good || health.Reason == phase ? phase : $"{phase}: {health.Reason}")} since "
             + $"{Html.Time(moment.PhaseSince)}; "
             + $"listening on {Html.Text(string.Join(", ", moment.Listen))}; process {moment.ProcessId}, version {Html.Text(moment.Version)}, started "
@@ -224,7 +224,7 @@ internal static class StatsPage
         var further = figures.Where(f => f.Column is not null).ToList();
         return Html.Table(id, caption, [.. columns, .. further.Select(f => f.Column!)], items.Select(item =>
         {
-            var (style, cells) = first(item);
+            (string style, IReadOnlyList<string> cells) = first(item);
             return new HtmlRow(style, [.. cells, .. further.Select(f => Html.Text(f.Write(f.Value(item))))]);
         }));
     }
@@ -237,7 +237,7 @@ internal static class StatsPage
 
     private static string Resource(string name)
     {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return reader.ReadToEnd();
     }

@@ -24,7 +24,7 @@ internal sealed class TrafficRates(IForwarder forwarder, TimeProvider timeProvid
     /// <summary>Samples until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        var last = forwarder.Snapshot();
+        ForwarderSnapshot last = forwarder.Snapshot();
         long lastAt = timeProvider.GetTimestamp();
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -35,7 +35,7 @@ internal sealed class TrafficRates(IForwarder forwarder, TimeProvider timeProvid
                 continue;
             }
 
-            var now = forwarder.Snapshot();
+            ForwarderSnapshot now = forwarder.Snapshot();
             double sessions = (now.SessionsTotal - last.SessionsTotal) / seconds;
             Volatile.Write(ref _current, new Rates(
                 sessions,

@@ -16,7 +16,7 @@ internal static class CheckCommand
         var command = new Command("check", "Validate a configuration file and the secrets it names; nothing is started.") { file, connect };
         command.SetAction(async (parsed, cancellationToken) =>
         {
-            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
+            (TextWriter output, TextWriter error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
             string path = parsed.GetRequiredValue(file);
             if (await ConfigurationFile.ReadAsync(path, error) is not { } configuration)
             {
@@ -35,7 +35,7 @@ internal static class CheckCommand
             }
 
             await output.WriteLineAsync($"{path} is valid.");
-            foreach (var (name, value) in Describe(configuration))
+            foreach ((string name, string value) in Describe(configuration))
             {
                 await output.WriteLineAsync($"  {name,-10} {value}");
             }
@@ -72,7 +72,7 @@ internal static class CheckCommand
             yield return ("", $"with a PROXY protocol header from {string.Join(", ", header.From)}, within {Durations.Format(header.Timeout)}");
         }
 
-        foreach (var node in configuration.Redis.Nodes)
+        foreach (RedisNode node in configuration.Redis.Nodes)
         {
             yield return (node == configuration.Redis.Nodes[0] ? "nodes" : "", $"{node.Name} {node.EndPoint}");
         }
@@ -97,7 +97,7 @@ internal static class CheckCommand
             ({ } listen, null) => $"{Scheme(configuration)}://{listen} {Authentication(configuration)}",
             ({ } listen, { } socket) => $"{Scheme(configuration)}://{listen} {Authentication(configuration)}, {socket}",
         });
-        var timeouts = configuration.Timeouts;
+        TimeoutConfiguration timeouts = configuration.Timeouts;
         yield return ("timeouts", $"connect {Durations.Format(timeouts.Connect)}, park {Durations.Format(timeouts.Park)}, idle "
             + $"{(timeouts.Idle == TimeSpan.Zero ? "none" : Durations.Format(timeouts.Idle))}, "
             + $"drain {Durations.Format(timeouts.DrainDelay)} + {Durations.Format(timeouts.Drain)}");
@@ -106,7 +106,7 @@ internal static class CheckCommand
             yield return ("recording", $"{recording.File}, at most {recording.MaxBytes} bytes with the part before it");
         }
 
-        var limits = configuration.Limits;
+        LimitConfiguration limits = configuration.Limits;
         yield return ("limits", $"{limits.Connections} connections, {(limits.PerSource == 0 ? "any number" : limits.PerSource)} per source, {limits.Parked} "
             + "parked");
     }

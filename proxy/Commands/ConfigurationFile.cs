@@ -10,13 +10,13 @@ internal static class ConfigurationFile
     /// <summary>Reads <paramref name="file"/>, writes warnings and errors, and returns null when there are errors.</summary>
     public static async Task<ProxyConfiguration?> ReadAsync(string file, TextWriter error)
     {
-        var reading = ConfigurationReader.Read(file);
-        foreach (var warning in reading.Warnings)
+        ConfigurationReading reading = ConfigurationReader.Read(file);
+        foreach (ConfigurationProblem warning in reading.Warnings)
         {
             await ProxyCommandLine.TellAsync(error, $"{ProxyCommandLine.Name}: warning: {warning}");
         }
 
-        foreach (var problem in reading.Errors)
+        foreach (ConfigurationProblem problem in reading.Errors)
         {
             await ProxyCommandLine.TellAsync(error, $"{ProxyCommandLine.Name}: {problem}");
         }

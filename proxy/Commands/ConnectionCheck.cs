@@ -23,9 +23,9 @@ internal static class ConnectionCheck
         await using var nowhere = new ForwarderToNowhere();
         using var router = new Router(configuration with { Recording = null, ReadOnly = null }, nowhere, TimeProvider.System, NullLoggerFactory.Instance);
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var routing = router.RunAsync(ends.Token);
+        Task routing = router.RunAsync(ends.Token);
         long start = TimeProvider.System.GetTimestamp();
-        var snapshot = router.Snapshot();
+        RoutingSnapshot snapshot = router.Snapshot();
         while (!Settled(snapshot) && TimeProvider.System.GetElapsedTime(start) < Limit)
         {
             await Task.Delay(Step, cancellationToken);
@@ -36,14 +36,14 @@ internal static class ConnectionCheck
         await routing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         await output.WriteLineAsync("What the servers say:");
-        foreach (var node in snapshot.Nodes)
+        foreach (NodeStatus node in snapshot.Nodes)
         {
             await output.WriteLineAsync($"  {node.Node.Name,-10} {node.Node.EndPoint,-21} {node.Health.Text()}, "
                 + $"{node.StateText}{Explanation.Error(node.Health, node.Error)}");
             await AdviseAsync(node.Health, "redis");
         }
 
-        foreach (var sentinel in snapshot.Sentinels)
+        foreach (SentinelStatus sentinel in snapshot.Sentinels)
         {
             await output.WriteLineAsync($"  {"sentinel",-10} {sentinel.Address,-21} {sentinel.Health.Text()}, names "
                 + $"{sentinel.VoteText}{Explanation.Error(sentinel.Health, sentinel.Error)}");

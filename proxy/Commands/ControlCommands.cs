@@ -74,7 +74,7 @@ internal static class ControlCommands
 
     private static Command Order(string name, string description, string path)
     {
-        var socket = SocketOption();
+        Option<string> socket = SocketOption();
         var command = new Command(name, description) { socket };
         command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
             await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(path, cancellationToken))));
@@ -83,8 +83,8 @@ internal static class ControlCommands
 
     private static Command Maintenance()
     {
-        var socket = SocketOption();
-        var node = NodeArgument("The node's name in redis.nodes.", ArgumentArity.ExactlyOne, socket);
+        Option<string> socket = SocketOption();
+        Argument<string?> node = NodeArgument("The node's name in redis.nodes.", ArgumentArity.ExactlyOne, socket);
         var force = new Option<bool>("--force") { Description = "Also when sessions go to the node: they end, and new ones wait for another master." };
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask on a terminal." };
         var command = new Command("maintenance", "Take a node out: it gets no sessions whatever its role, and its failures are no news. Until 'ready NODE' "
@@ -120,8 +120,9 @@ internal static class ControlCommands
 
     private static Command Ready()
     {
-        var socket = SocketOption();
-        var node = NodeArgument("The node to take back from maintenance; without it, the drain of this proxy is taken back.", ArgumentArity.ZeroOrOne, socket);
+        Option<string> socket = SocketOption();
+        Argument<string?> node = NodeArgument(
+            "The node to take back from maintenance; without it, the drain of this proxy is taken back.", ArgumentArity.ZeroOrOne, socket);
         var command = new Command("ready", "Take a drain back, or a node back from maintenance.") { node, socket };
         command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
             await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(
@@ -138,7 +139,7 @@ internal static class ControlCommands
             try
             {
                 using var client = new ControlClient(context.ParseResult.GetValue(socket) ?? DefaultSocket);
-                var status = client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult();
+                JsonElement status = client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult();
                 return status.List("nodes").Select(n => new CompletionItem(n.Text("name")!));
             }
             catch (ControlException)

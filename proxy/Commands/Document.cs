@@ -8,7 +8,7 @@ namespace RedisHaProxy.Commands;
 internal static class Document
 {
     public static JsonElement? Field(this JsonElement element, string name) =>
-        element.TryGetProperty(name, out var field) && field.ValueKind is not JsonValueKind.Null ? field : null;
+        element.TryGetProperty(name, out JsonElement field) && field.ValueKind is not JsonValueKind.Null ? field : null;
 
     public static string? Text(this JsonElement element, string name) => element.Field(name)?.GetString();
 

@@ -12,7 +12,7 @@ internal static class ExplainText
 {
     public static void Write(IAnsiConsole console, JsonElement explain)
     {
-        var gate = explain.GetProperty("gate");
+        JsonElement gate = explain.GetProperty("gate");
         console.MarkupLine($"[bold]{Markup.Escape(explain.Text("summary")!)}[/]");
         console.WriteLine($"Decided at {Terminal.Exactly(gate.Time("ruleSince"))} UTC.");
         if (gate.Number("leaseLeftMs") is { } lease)
@@ -27,7 +27,7 @@ internal static class ExplainText
 
         console.WriteLine();
         console.WriteLine("What the nodes say:");
-        foreach (var node in explain.List("nodes"))
+        foreach (JsonElement node in explain.List("nodes"))
         {
             console.WriteLine($"  {node.Text("name")} ({node.Text("address")}) "
                 + $"{(node.Field("maintenanceSince") is null ? "" : "MAINT, ")}{node.Text("state")}; {node.Text("health")}{Age(node)}");
@@ -38,7 +38,7 @@ internal static class ExplainText
             console.WriteLine("What the Sentinels say:");
         }
 
-        foreach (var sentinel in explain.List("sentinels"))
+        foreach (JsonElement sentinel in explain.List("sentinels"))
         {
             string vote = sentinel.Is("voteCounts") ? $"names {sentinel.Text("vote")} (epoch {sentinel.Field("epoch")?.GetRawText() ?? "-"})"
                 : "has no vote that counts";
@@ -84,7 +84,7 @@ internal static class TimelineText
 
         console.WriteLine();
         console.WriteLine("Orders of the gate, the newest first:");
-        foreach (var order in timeline.List("orders"))
+        foreach (JsonElement order in timeline.List("orders"))
         {
             console.WriteLine($"  {Terminal.Exactly(order.Time("time"))}  {order.Text("mode"),-6} {order.Text("target") ?? "-",-10} rule "
                 + $"{order.Text("rule"),-2}  {order.Text("evidence")}");

@@ -1,6 +1,7 @@
 // The command line: the verbs and what is common to them.
 
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace RedisHaProxy.Commands;
 
@@ -68,7 +69,7 @@ internal static class ProxyCommandLine
             RunCommand.Create(),
             CheckCommand.Create(),
         };
-        foreach (var command in ControlCommands.Create())
+        foreach (Command command in ControlCommands.Create())
         {
             root.Add(command);
         }

@@ -15,12 +15,12 @@ internal static class ReplayCommand
         var command = new Command("replay", "Decide again what a recording saw, and compare the decisions.") { file };
         command.SetAction(parsed =>
         {
-            var output = parsed.InvocationConfiguration.Output;
+            TextWriter output = parsed.InvocationConfiguration.Output;
             string path = parsed.GetRequiredValue(file);
             ReplayResult result;
             try
             {
-                using var recording = File.OpenRead(path);
+                using FileStream recording = File.OpenRead(path);
                 result = Replay.Run(recording);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
@@ -28,7 +28,7 @@ internal static class ReplayCommand
                 throw new CommandFailedException(ExitCode.Usage, $"{path}: {Describe(path, e)}");
             }
 
-            foreach (var decision in result.Decisions)
+            foreach (ReplayedDecision decision in result.Decisions)
             {
                 string target = decision.Decision.Node >= 0 ? result.Names.Node(decision.Decision.Node) : "-";
                 output.WriteLine(string.Create(CultureInfo.InvariantCulture,

@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using System.Net.Sockets;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;
 using RedisHaProxy.Hosting;
 
@@ -17,7 +18,7 @@ internal static class RunCommand
         command.SetAction(async (parsed, _) =>
         {
             string file = parsed.GetRequiredValue(config);
-            var configuration = await ConfigurationFile.ReadAsync(file, parsed.InvocationConfiguration.Error);
+            ProxyConfiguration? configuration = await ConfigurationFile.ReadAsync(file, parsed.InvocationConfiguration.Error);
             if (configuration is null)
             {
                 return ExitCode.Usage;

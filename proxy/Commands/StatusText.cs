@@ -17,7 +17,7 @@ internal static class StatusText
     /// <summary>The same with another table of figures.</summary>
     public static void Write(IAnsiConsole console, JsonElement status, Figures figures, bool wide = false)
     {
-        var (process, gate) = (status.GetProperty("process"), status.GetProperty("gate"));
+        (JsonElement process, JsonElement gate) = (status.GetProperty("process"), status.GetProperty("gate"));
         DateTimeOffset now = process.Time("time");
         string phase = process.Text("phase")!, health = process.Text("health")!;
         bool healthy = process.Is("healthy");
@@ -63,7 +63,7 @@ internal static class StatusText
             console.WriteLine(line);
         }
 
-        foreach (var node in reads.List("nodes"))
+        foreach (JsonElement node in reads.List("nodes"))
         {
             string old = node.Number("ageMs") is { } age ? $", data at most {Quantities.Milliseconds(age)} old" : "";
             console.WriteLine($"  {node.Text("name")}: {node.Text("reason")}{old}, {node.Number("sessions")} sessions");
@@ -78,7 +78,7 @@ internal static class StatusText
             console.WriteLine();
         }
 
-        foreach (var hint in hints)
+        foreach (JsonElement hint in hints)
         {
             console.MarkupLine($"[yellow]![/] {Markup.Escape(hint.GetString()!)}");
         }

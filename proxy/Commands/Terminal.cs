@@ -14,7 +14,7 @@ internal static class Terminal
     public static IAnsiConsole Console(TextWriter output)
     {
         bool terminal = ReferenceEquals(output, System.Console.Out) && !System.Console.IsOutputRedirected;
-        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Out = new AnsiConsoleOutput(output),
             Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
@@ -35,7 +35,7 @@ internal static class Terminal
     /// <summary>A table without lines. A column that starts with '&gt;' holds numbers, one with '~' may wrap.</summary>
     public static Table Table(params string[] columns)
     {
-        var table = new Table().Border(TableBorder.None).Collapse();
+        Table table = new Table().Border(TableBorder.None).Collapse();
         foreach (string column in columns)
         {
             table.AddColumn(new TableColumn($"[grey]{Markup.Escape(column.TrimStart('>', '~'))}[/]")

@@ -42,7 +42,7 @@ internal static class WatchdogCommand
         int fed = 0;
         var reader = new Thread(() =>
         {
-            var buffer = new byte[64];
+            byte[] buffer = new byte[64];
             try
             {
                 while (input.Read(buffer) > 0)

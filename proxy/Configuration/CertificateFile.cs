@@ -50,8 +50,8 @@ internal static class CertificateFile
     /// </summary>
     public static TlsIdentity? ReadIdentity(string certificateFile, string keyFile, DateTimeOffset now, CertificateFindings findings)
     {
-        var certificates = ReadCertificates(certificateFile, out findings.CertificateError);
-        var key = ReadKey(keyFile, findings);
+        X509Certificate2Collection? certificates = ReadCertificates(certificateFile, out findings.CertificateError);
+        string? key = ReadKey(keyFile, findings);
         if (certificates is null || key is null)
         {
             return null;
@@ -64,7 +64,7 @@ internal static class CertificateFile
             return null;
         }
 
-        var first = certificates[0];
+        X509Certificate2 first = certificates[0];
         if (CertificateText.NotBefore(first) > now)
         {
             findings.CertificateError = $"{certificateFile} is not valid before {CertificateText.Time(CertificateText.NotBefore(first))}, "
@@ -126,7 +126,7 @@ internal static class CertificateFile
 
     private static (string Text, UnixFileMode Mode)? ReadText(string file, out string? error)
     {
-        if (SecretFile.ReadBytes(file, MaxBytes, out var mode, out error) is not { } bytes)
+        if (SecretFile.ReadBytes(file, MaxBytes, out UnixFileMode mode, out error) is not { } bytes)
         {
             return null;
         }

@@ -31,7 +31,7 @@ internal static class CertificateText
     public static string Fingerprint(IEnumerable<X509Certificate2> certificates)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var certificate in certificates)
+        foreach (X509Certificate2 certificate in certificates)
         {
             hash.AppendData(certificate.RawData);
         }

@@ -16,7 +16,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
     {
         var changed = Setting.All.Where(key => key.ValueOf(old) != key.ValueOf(read)).ToList();
         bool connectionsFit = read.Limits.Connections <= mostConnections;
-        var inForce = old with
+        ProxyConfiguration inForce = old with
         {
             Tls = old.Tls is null || read.Tls is null ? old.Tls : read.Tls with { Listen = old.Tls.Listen },
             Redis = read.Redis.IsSameAs(old.Redis) ? old.Redis : read.Redis with { Tls = Kept(old.Redis.Tls, read.Redis.Tls) },

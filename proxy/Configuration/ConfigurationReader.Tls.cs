@@ -2,6 +2,7 @@
 // does not fit is an error of "check", "run" and "reload" alike.
 
 using System.Net;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 
 namespace RedisHaProxy.Configuration;
@@ -22,11 +23,11 @@ internal static partial class ConfigurationReader
             return (null, [], null);
         }
 
-        var listen = section.Addresses(Setting.TlsListen, local: true);
-        var identity = ReadIdentity(section, Setting.TlsCertificateFile, Setting.TlsKeyFile, required: true, folder, now, problems);
-        var authorities = ReadAuthorities(section, Setting.TlsClientCaFile, required: false, folder, problems);
-        var versions = section.Choice(Setting.TlsMinimumVersion);
-        var configuration = identity is null ? null
+        IReadOnlyList<IPEndPoint> listen = section.Addresses(Setting.TlsListen, local: true);
+        TlsIdentity? identity = ReadIdentity(section, Setting.TlsCertificateFile, Setting.TlsKeyFile, required: true, folder, now, problems);
+        X509Certificate2Collection? authorities = ReadAuthorities(section, Setting.TlsClientCaFile, required: false, folder, problems);
+        SslProtocols versions = section.Choice(Setting.TlsMinimumVersion);
+        TlsConfiguration? configuration = identity is null ? null
             : new TlsConfiguration { Listen = listen, Identity = identity, ClientAuthorities = authorities, Versions = versions };
         return (configuration, listen, section.PositionOf(Setting.TlsListen));
     }
@@ -38,14 +39,14 @@ internal static partial class ConfigurationReader
             return null;
         }
 
-        var authorities = ReadAuthorities(section, keys.CaFile, required: true, folder, problems);
-        var identity = ReadIdentity(section, keys.CertificateFile, keys.KeyFile, required: false, folder, now, problems);
+        X509Certificate2Collection? authorities = ReadAuthorities(section, keys.CaFile, required: true, folder, problems);
+        TlsIdentity? identity = ReadIdentity(section, keys.CertificateFile, keys.KeyFile, required: false, folder, now, problems);
         return new TlsPeerConfiguration { Authorities = authorities ?? [], ServerName = section.Word(keys.ServerName), Identity = identity };
     }
 
     private static TlsIdentity? ReadAdminTls(SectionReader admin, IPEndPoint? listen, string folder, DateTimeOffset now, ProblemList problems)
     {
-        var section = admin.Section(Setting.AdminTls);
+        SectionReader section = admin.Section(Setting.AdminTls);
         if (!section.Present)
         {
             return null;
@@ -66,7 +67,7 @@ internal static partial class ConfigurationReader
             return null;
         }
 
-        var authorities = CertificateFile.ReadCertificates(SecretFile.Resolve(path, folder), out string? error);
+        X509Certificate2Collection? authorities = CertificateFile.ReadCertificates(SecretFile.Resolve(path, folder), out string? error);
         if (error is not null)
         {
             problems.Error(position, setting.Path, error);
@@ -78,9 +79,9 @@ internal static partial class ConfigurationReader
     private static TlsIdentity? ReadIdentity(
         SectionReader section, Setting certificateFile, Setting keyFile, bool required, string folder, DateTimeOffset now, ProblemList problems)
     {
-        var certificate = section.FilePath(certificateFile, required);
-        var key = section.FilePath(keyFile, required);
-        foreach (var (given, missing) in (ReadOnlySpan<(Setting, Setting)>)[(certificateFile, keyFile), (keyFile, certificateFile)])
+        (string Path, FilePosition Position)? certificate = section.FilePath(certificateFile, required);
+        (string Path, FilePosition Position)? key = section.FilePath(keyFile, required);
+        foreach ((Setting given, Setting missing) in (ReadOnlySpan<(Setting, Setting)>)[(certificateFile, keyFile), (keyFile, certificateFile)])
         {
             if (!required && section.Has(given) && !section.Has(missing))
             {
@@ -94,7 +95,7 @@ internal static partial class ConfigurationReader
         }
 
         var findings = new CertificateFindings();
-        var identity = CertificateFile.ReadIdentity(SecretFile.Resolve(certificatePath, folder), SecretFile.Resolve(keyPath, folder), now, findings);
+        TlsIdentity? identity = CertificateFile.ReadIdentity(SecretFile.Resolve(certificatePath, folder), SecretFile.Resolve(keyPath, folder), now, findings);
         Report(findings.CertificateError, certificateAt, certificateFile, problems.Error);
         Report(findings.KeyError, keyAt, keyFile, problems.Error);
         Report(findings.CertificateWarning, certificateAt, certificateFile, problems.Warn);

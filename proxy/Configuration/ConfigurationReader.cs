@@ -20,7 +20,7 @@ internal static partial class ConfigurationReader
     public static ConfigurationReading Read(string file, DateTimeOffset? now = null)
     {
         var problems = new ProblemList(file);
-        var configuration = ReadFile(file, problems) is { } bytes
+        ProxyConfiguration? configuration = ReadFile(file, problems) is { } bytes
             ? ReadContent(bytes, Path.GetDirectoryName(Path.GetFullPath(file))!, now ?? TimeProvider.System.GetUtcNow(), problems)
             : null;
         return new ConfigurationReading(problems.Any ? null : configuration, problems.Errors, problems.Warnings);
@@ -31,7 +31,7 @@ internal static partial class ConfigurationReader
         try
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-            var bytes = new byte[MaxBytes + 1];
+            byte[] bytes = new byte[MaxBytes + 1];
             int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             if (length <= MaxBytes)
             {
@@ -62,7 +62,7 @@ internal static partial class ConfigurationReader
         JsonObjectAt content;
         try
         {
-            var tree = JsonDocumentTree.Parse(bytes);
+            JsonNodeAt tree = JsonDocumentTree.Parse(bytes);
             if (tree is not JsonObjectAt root)
             {
                 problems.Error(tree.Position, "", $"a JSON object is expected, found {tree.KindInWords}");
@@ -78,22 +78,22 @@ internal static partial class ConfigurationReader
         }
 
         var top = new SectionReader("", content, problems);
-        var tls = ReadTls(top.Section(Setting.Tls), folder, now, problems);
-        var plain = top.Addresses(Setting.Listen, local: true, optional: top.Has(Setting.Tls));
-        foreach (var address in tls.Listen.Intersect(plain))
+        (TlsConfiguration? tls, IReadOnlyList<IPEndPoint> tlsListen, FilePosition? tlsListenAt) = ReadTls(top.Section(Setting.Tls), folder, now, problems);
+        IReadOnlyList<IPEndPoint> plain = top.Addresses(Setting.Listen, local: true, optional: top.Has(Setting.Tls));
+        foreach (IPEndPoint address in tlsListen.Intersect(plain))
         {
-            problems.Error(tls.ListenAt, Setting.TlsListen.Path, $"{address} is an address of listen; clients with and without TLS need different ports");
+            problems.Error(tlsListenAt, Setting.TlsListen.Path, $"{address} is an address of listen; clients with and without TLS need different ports");
         }
 
-        IReadOnlyList<IPEndPoint> listen = [.. plain, .. tls.Listen];
-        var readOnly = ReadReadOnly(top.Section(Setting.ReadOnly), listen, problems);
+        IReadOnlyList<IPEndPoint> listen = [.. plain, .. tlsListen];
+        ReadOnlyConfiguration? readOnly = ReadReadOnly(top.Section(Setting.ReadOnly), listen, problems);
         IReadOnlyList<IPEndPoint> clients = [.. listen, .. readOnly?.Listen ?? []];
-        var redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, clients, now, problems);
+        RedisConfiguration redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, clients, now, problems);
         var configuration = new ProxyConfiguration
         {
             Listen = plain,
             ProxyProtocol = ReadProxyProtocol(top.Section(Setting.ProxyProtocol), problems),
-            Tls = tls.Configuration,
+            Tls = tls,
             ReadOnly = readOnly,
             Redis = redis,
             Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, now, problems),
@@ -112,8 +112,8 @@ internal static partial class ConfigurationReader
     private static RedisConfiguration ReadRedis(
         SectionReader section, string folder, IReadOnlyList<IPEndPoint> listen, DateTimeOffset now, ProblemList problems)
     {
-        var nodes = section.NamedAddresses(Setting.RedisNodes);
-        foreach (var (node, position) in nodes)
+        IReadOnlyList<(RedisNode Node, FilePosition Position)> nodes = section.NamedAddresses(Setting.RedisNodes);
+        foreach ((RedisNode node, FilePosition position) in nodes)
         {
             if (listen.Contains(node.EndPoint))
             {
@@ -139,8 +139,8 @@ internal static partial class ConfigurationReader
             return null;
         }
 
-        var from = section.Networks(Setting.ProxyProtocolFrom);
-        foreach (var network in from.Where(network => network.PrefixLength == 0))
+        IReadOnlyList<IPNetwork> from = section.Networks(Setting.ProxyProtocolFrom);
+        foreach (IPNetwork network in from.Where(network => network.PrefixLength == 0))
         {
             problems.Warn(section.PositionOf(Setting.ProxyProtocolFrom), Setting.ProxyProtocolFrom.Path,
                 $"{network} lets everyone who can connect claim any address; list the balancer's addresses");
@@ -156,8 +156,8 @@ internal static partial class ConfigurationReader
             return null;
         }
 
-        var listen = section.Addresses(Setting.ReadOnlyListen, local: true);
-        foreach (var address in listen.Where(clients.Contains))
+        IReadOnlyList<IPEndPoint> listen = section.Addresses(Setting.ReadOnlyListen, local: true);
+        foreach (IPEndPoint address in listen.Where(clients.Contains))
         {
             problems.Error(section.PositionOf(Setting.ReadOnlyListen), Setting.ReadOnlyListen.Path,
                 $"{address} is an address of listen, whose sessions go to the master; choose another port, such as 6380");
@@ -178,7 +178,7 @@ internal static partial class ConfigurationReader
             return null;
         }
 
-        var nodes = section.Addresses(Setting.SentinelNodes, local: false);
+        IReadOnlyList<IPEndPoint> nodes = section.Addresses(Setting.SentinelNodes, local: false);
         if (nodes.Count is 1 or 2)
         {
             problems.Warn(section.PositionOf(Setting.SentinelNodes), Setting.SentinelNodes.Path,
@@ -204,7 +204,7 @@ internal static partial class ConfigurationReader
             return null;
         }
 
-        var listen = section.Address(Setting.AdminListen, local: true);
+        IPEndPoint? listen = section.Address(Setting.AdminListen, local: true);
         if (listen is not null && clients.Contains(listen))
         {
             problems.Error(section.PositionOf(Setting.AdminListen), Setting.AdminListen.Path,
@@ -212,7 +212,7 @@ internal static partial class ConfigurationReader
         }
 
         string? user = section.Word(Setting.AdminUser, forbidden: ":");
-        var (password, former) = ReadSecrets(section, Setting.AdminPasswordFile, folder, problems, former: true);
+        (string? password, string? former) = ReadSecrets(section, Setting.AdminPasswordFile, folder, problems, former: true);
         if (section.Has(Setting.AdminUser) && !section.Has(Setting.AdminPasswordFile))
         {
             problems.Error(section.PositionOf(Setting.AdminUser), Setting.AdminUser.Path,
@@ -326,7 +326,7 @@ internal static partial class ConfigurationReader
             return default;
         }
 
-        var secret = SecretFile.Read(SecretFile.Resolve(path, folder), former);
+        SecretReading secret = SecretFile.Read(SecretFile.Resolve(path, folder), former);
         if (secret.Error is { } error)
         {
             problems.Error(position, setting.Path, error);

@@ -15,7 +15,7 @@ internal static class Durations
     public static bool TryParse(string text, out TimeSpan duration)
     {
         duration = default;
-        foreach (var (unit, milliseconds) in Units)
+        foreach ((string unit, long milliseconds) in Units)
         {
             if (text.EndsWith(unit, StringComparison.Ordinal)
                 && text.Length - unit.Length is > 0 and <= 9
@@ -32,7 +32,7 @@ internal static class Durations
     /// <summary>Reads a duration that is known to be one.</summary>
     /// <exception cref="FormatException"><paramref name="text"/> is not a duration.</exception>
     public static TimeSpan Parse(string text) =>
-        TryParse(text, out var duration) ? duration : throw new FormatException($"'{text}' is not a duration");
+        TryParse(text, out TimeSpan duration) ? duration : throw new FormatException($"'{text}' is not a duration");
 
     /// <summary>Writes a duration in the largest unit that divides it; parts of a millisecond are dropped.</summary>
     public static string Format(TimeSpan duration)
@@ -43,7 +43,7 @@ internal static class Durations
             return "0s";
         }
 
-        var (unit, size) = Units.Last(u => milliseconds % u.Milliseconds == 0);
+        (string unit, long size) = Units.Last(u => milliseconds % u.Milliseconds == 0);
         return string.Create(CultureInfo.InvariantCulture, $"{milliseconds / size}{unit}");
     }
 }

@@ -63,7 +63,7 @@ internal static class JsonDocumentTree
     public static JsonNodeAt Parse(ReadOnlySpan<byte> file)
     {
         int mark = file.StartsWith("\uFEFF"u8) ? 3 : 0;
-        var text = file[mark..];
+        ReadOnlySpan<byte> text = file[mark..];
         if (!Utf8.IsValid(text))
         {
             throw new JsonSyntaxException(PositionOf(text, FirstInvalid(text)), "not UTF-8");
@@ -78,7 +78,7 @@ internal static class JsonDocumentTree
         try
         {
             reader.Read();
-            var value = ReadValue(ref reader, text);
+            JsonNodeAt value = ReadValue(ref reader, text);
             // One more read proves that only white space follows.
             reader.Read();
             return value;
@@ -97,14 +97,14 @@ internal static class JsonDocumentTree
 
     private static JsonNodeAt ReadValue(ref Utf8JsonReader reader, ReadOnlySpan<byte> text)
     {
-        var position = PositionOf(text, reader.TokenStartIndex);
+        FilePosition position = PositionOf(text, reader.TokenStartIndex);
         switch (reader.TokenType)
         {
             case JsonTokenType.StartObject:
                 var members = new List<JsonMember>();
                 while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
                 {
-                    var at = PositionOf(text, reader.TokenStartIndex);
+                    FilePosition at = PositionOf(text, reader.TokenStartIndex);
                     string name = reader.GetString()!;
                     reader.Read();
                     members.Add(new JsonMember(name, at, ReadValue(ref reader, text)));
@@ -146,7 +146,7 @@ internal static class JsonDocumentTree
 
     private static FilePosition PositionOf(ReadOnlySpan<byte> text, long offset)
     {
-        var before = text[..(int)Math.Min(offset, text.Length)];
+        ReadOnlySpan<byte> before = text[..(int)Math.Min(offset, text.Length)];
         return new FilePosition(before.Count((byte)'\n') + 1, before.Length - before.LastIndexOf((byte)'\n'));
     }
 

@@ -20,7 +20,7 @@ internal static class NetworkText
         string literal = slash < 0 ? text : text[..slash];
         // Of IPv4 four parts, and no leading zeros (which some readers take for octal): the form IPAddress prints. Of IPv6 no
         // brackets and no interface (fe80::1%eth0), with which a peer's address could not be compared.
-        if (!IPAddress.TryParse(literal, out var address)
+        if (!IPAddress.TryParse(literal, out IPAddress? address)
             || literal.AsSpan().ContainsAny('[', '%')
             || (address.AddressFamily == AddressFamily.InterNetwork && address.ToString() != literal))
         {

@@ -39,7 +39,7 @@ internal static class SecretFile
     /// <param name="former">Whether a second line, with a former secret, may follow.</param>
     public static SecretReading Read(string file, bool former = false)
     {
-        if (ReadBytes(file, MaxBytes, out var mode, out string? unreadable) is not { } bytes)
+        if (ReadBytes(file, MaxBytes, out UnixFileMode mode, out string? unreadable) is not { } bytes)
         {
             return Bad(unreadable!);
         }
@@ -102,7 +102,7 @@ internal static class SecretFile
         {
             using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
             mode = File.GetUnixFileMode(stream.SafeFileHandle);
-            var bytes = new byte[most + 1];
+            byte[] bytes = new byte[most + 1];
             int length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             Array.Resize(ref bytes, length);
             return bytes;

@@ -13,7 +13,7 @@ internal sealed partial class SectionReader
     /// <param name="local">Whether a process listens there (0.0.0.0 is then allowed) or connects to it.</param>
     public IPEndPoint? Address(Setting setting, bool local)
     {
-        return _members.TryGetValue(setting.Name, out var member) ? AddressOf(member.Value, setting.Path, local) : null;
+        return _members.TryGetValue(setting.Name, out JsonMember? member) ? AddressOf(member.Value, setting.Path, local) : null;
     }
 
     /// <summary>A list of different addresses; empty when absent or wrong, which is an error where it is required.</summary>
@@ -23,7 +23,7 @@ internal sealed partial class SectionReader
     public IReadOnlyList<IPEndPoint> Addresses(Setting setting, bool local, bool optional = false)
     {
         var addresses = new List<IPEndPoint>();
-        if (!_members.TryGetValue(setting.Name, out var member))
+        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
         {
             if (optional)
             {
@@ -66,7 +66,7 @@ internal sealed partial class SectionReader
     public IReadOnlyList<IPNetwork> Networks(Setting setting)
     {
         var networks = new List<IPNetwork>();
-        if (!_members.TryGetValue(setting.Name, out var member))
+        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
         {
             if (Present)
             {
@@ -116,7 +116,7 @@ internal sealed partial class SectionReader
     public IReadOnlyList<(RedisNode Node, FilePosition Position)> NamedAddresses(Setting setting)
     {
         var nodes = new List<(RedisNode Node, FilePosition Position)>();
-        if (!_members.TryGetValue(setting.Name, out var member))
+        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
         {
             if (Present)
             {
@@ -137,7 +137,7 @@ internal sealed partial class SectionReader
             _problems.Error(map.Position, setting.Path, $"is empty; at least one node, such as {setting.Example}, is required");
         }
 
-        foreach (var (name, at, value) in map.Members)
+        foreach ((string name, FilePosition at, JsonNodeAt value) in map.Members)
         {
             string key = $"{setting.Path}.{name}";
             // Names become labels of metrics, cells of CSV and words of commands.

@@ -19,7 +19,7 @@ internal sealed partial class SectionReader
         _problems = problems;
         Present = section is not null;
         Position = section?.Position;
-        foreach (var member in section?.Members ?? [])
+        foreach (JsonMember member in section?.Members ?? [])
         {
             string key = KeyOf(member.Name);
             if (key == SettingsSchema.Keyword)
@@ -31,7 +31,7 @@ internal sealed partial class SectionReader
             {
                 problems.Error(member.Position, key, "unknown key" + Suggestion.For(member.Name, path));
             }
-            else if (_members.TryGetValue(member.Name, out var first))
+            else if (_members.TryGetValue(member.Name, out JsonMember? first))
             {
                 problems.Error(member.Position, key, $"given twice, first in line {first.Position.Line}; remove one");
             }
@@ -49,7 +49,7 @@ internal sealed partial class SectionReader
     public FilePosition? Position { get; }
 
     /// <summary>Where a key of this section stands; the section's own place when the key is absent.</summary>
-    public FilePosition? PositionOf(Setting setting) => _members.TryGetValue(setting.Name, out var member) ? member.Value.Position : Position;
+    public FilePosition? PositionOf(Setting setting) => _members.TryGetValue(setting.Name, out JsonMember? member) ? member.Value.Position : Position;
 
     /// <summary>Whether the key is given, right or wrong.</summary>
     public bool Has(Setting setting) => _members.ContainsKey(setting.Name);
@@ -57,7 +57,7 @@ internal sealed partial class SectionReader
     /// <summary>A section within this one.</summary>
     public SectionReader Section(Setting setting, bool required = false)
     {
-        if (!_members.TryGetValue(setting.Name, out var member))
+        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
         {
             if (required)
             {
@@ -145,7 +145,7 @@ internal sealed partial class SectionReader
             return setting.Otherwise;
         }
 
-        foreach (var (word, meant) in setting.Words)
+        foreach ((string word, T meant) in setting.Words)
         {
             if (word == value.Text)
             {
@@ -160,7 +160,7 @@ internal sealed partial class SectionReader
     /// <summary>true or false; the default when absent or wrong.</summary>
     public bool Boolean(BooleanSetting setting)
     {
-        if (_members.TryGetValue(setting.Name, out var member))
+        if (_members.TryGetValue(setting.Name, out JsonMember? member))
         {
             if (member.Value is JsonScalarAt { Kind: JsonTokenType.True or JsonTokenType.False } value)
             {
@@ -181,7 +181,7 @@ internal sealed partial class SectionReader
             return setting.Otherwise;
         }
 
-        if (!Durations.TryParse(value.Text, out var duration))
+        if (!Durations.TryParse(value.Text, out TimeSpan duration))
         {
             _problems.Error(value.Position, setting.Path,
                 $"\"{value.Text}\" is not a duration; write a whole number and ms, s, m or h, such as {setting.Example}");
@@ -221,7 +221,7 @@ internal sealed partial class SectionReader
 
     private JsonScalarAt? Scalar(Setting setting, JsonTokenType kind, string expected, bool required)
     {
-        if (!_members.TryGetValue(setting.Name, out var member))
+        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
         {
             if (required && Present)
             {

@@ -30,7 +30,7 @@ internal static class SocketAddressText
         bool bracketed = host.StartsWith('[') && host.EndsWith(']');
         string literal = bracketed ? host[1..^1] : host;
         // Four parts, and no leading zeros (which some readers take for octal): the form IPAddress prints.
-        if (!IPAddress.TryParse(literal, out var address)
+        if (!IPAddress.TryParse(literal, out IPAddress? address)
             || bracketed != (address.AddressFamily == AddressFamily.InterNetworkV6)
             || (!bracketed && address.ToString() != literal))
         {

@@ -38,7 +38,7 @@ internal static class Suggestion
             return a.Length;
         }
 
-        var d = new int[a.Length + 1, b.Length + 1];
+        int[,] d = new int[a.Length + 1, b.Length + 1];
         for (int i = 0; i <= a.Length; i++)
         {
             for (int j = 0; j <= b.Length; j++)

@@ -39,7 +39,7 @@ internal sealed class DurationHistogram(double[] bounds)
     /// <summary>The sum over several loops, all of the same bounds.</summary>
     public static HistogramSnapshot Read(double[] bounds, IEnumerable<DurationHistogram> loops)
     {
-        var cumulative = new long[bounds.Length + 1];
+        long[] cumulative = new long[bounds.Length + 1];
         long sum = 0;
         foreach (DurationHistogram loop in loops)
         {

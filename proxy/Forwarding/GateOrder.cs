@@ -65,7 +65,7 @@ public sealed record GateOrder(GateMode Mode, IReadOnlyList<RedisNode> Take, IRe
     internal GateOrder Indexed(Func<RedisNode, int> indexOf)
     {
         int[] taken = Mode == GateMode.Open ? [.. Take.Select(indexOf)] : [], living = [.. Keep.Select(indexOf), .. taken];
-        var kept = new bool[living.Length == 0 ? 0 : living.Max() + 1];
+        bool[] kept = new bool[living.Length == 0 ? 0 : living.Max() + 1];
         foreach (int node in living)
         {
             kept[node] = true;

@@ -189,7 +189,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
         _limits.GrowTo(nodes.Length);
         long files = FileDescriptorLimit.RaiseToHardLimit() / _lanes;
-        var limits = changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) };
+        LimitConfiguration limits = changed.Limits with { Connections = Math.Min(changed.Limits.Connections, MostConnections) };
         _limits.Limits = FitDescriptors(limits, files, _perSession, _logger);
         _limits.RefusalsPerLoop = RefusalsPerLoop(files, _limits.Limits, _loops.Length);
         await OnAllLoops(loop => loop.Reconfigure(nodes, changed.Timeouts)).ConfigureAwait(false);

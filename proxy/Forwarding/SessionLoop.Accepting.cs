@@ -50,7 +50,7 @@ internal abstract unsafe partial class SessionLoop
                 _listenDescriptors[listener], address, &length, LibC.SocketNonBlocking | LibC.SocketCloseOnExec);
             if (descriptor >= 0)
             {
-                ClientAddress client = ClientAddress.FromNative(new ReadOnlySpan<byte>(address, (int)length));
+                var client = ClientAddress.FromNative(new ReadOnlySpan<byte>(address, (int)length));
                 bool header = SendsHeader(client);
                 Admit(descriptor, client, edge: null, header ? _limits.TryEnter() : _limits.TryEnter(client.Address), header);
                 continue;

@@ -293,7 +293,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     /// <summary>The client that the header of a balancer names, which is the balancer itself when it names none; null when there is no header.</summary>
     private async Task<ClientAddress?> ReadHeaderAsync(Socket network, ClientAddress peer, CancellationToken cancel)
     {
-        var bytes = new byte[ProxyProtocol.MaxLength];
+        byte[] bytes = new byte[ProxyProtocol.MaxLength];
         int length = 0;
         try
         {
@@ -346,7 +346,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
 
     private async Task<SslStream?> AuthenticateAsync(Socket network, ClientAddress client, Handshake handshake)
     {
-        var options = _server.CreateOptions(out var verification);
+        SslServerAuthenticationOptions options = _server.CreateOptions(out PeerVerification? verification);
         SslStream? tls = null;
         string cause;
         try

@@ -172,7 +172,7 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     private void Dispatch(in IoUring.Completion completion)
     {
         int index = (int)(completion.Token & IndexMask);
-        var kind = KindOf(completion.Token);
+        Kind kind = KindOf(completion.Token);
         if (kind == Kind.Receive)
         {
             OnReceived(index, completion);

@@ -91,7 +91,7 @@ internal sealed class LogLineFormatter(LogFormat format, TimeProvider timeProvid
             json.WriteString("message", message);
             if (entry.State is IReadOnlyList<KeyValuePair<string, object?>> values)
             {
-                foreach (var (name, value) in values)
+                foreach ((string name, object? value) in values)
                 {
                     if (name != "{OriginalFormat}")
                     {

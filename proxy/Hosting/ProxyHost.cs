@@ -49,7 +49,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     /// <summary>Creates all parts; nothing listens yet.</summary>
     public ProxyHost(string file, ProxyConfiguration configuration, ServiceNotifier notifier, TimeProvider timeProvider, ProxyLogging logging, TextForms texts)
     {
-        var loggers = logging.Factory;
+        ILoggerFactory loggers = logging.Factory;
         _configuration = configuration;
         _notifier = notifier;
         _timeProvider = timeProvider;
@@ -113,8 +113,8 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
         _forwarder.Start();
         using var routingEnds = new CancellationTokenSource();
-        var routing = _router.RunAsync(routingEnds.Token);
-        var ending = routing.ContinueWith(_ => _stop.TrySetResult(StopReason.Failure), TaskScheduler.Default);
+        Task routing = _router.RunAsync(routingEnds.Token);
+        Task<bool> ending = routing.ContinueWith(_ => _stop.TrySetResult(StopReason.Failure), TaskScheduler.Default);
         _lifecycle.Enter(LifecyclePhase.Serving);
         string[] clients =
         [
@@ -205,7 +205,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
     private async Task DrainAsync(StopReason reason)
     {
-        var (delay, limit) = reason == StopReason.Terminate
+        (TimeSpan delay, TimeSpan limit) = reason == StopReason.Terminate
             ? (_reload.Current.Timeouts.DrainDelay, _reload.Current.Timeouts.Drain)
             : (TimeSpan.Zero, TimeSpan.Zero);
         int sessions = _forwarder.Snapshot().AllSessions;
@@ -215,13 +215,13 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
         // Sessions that still come have nowhere else to go: the balancer knows no other proxy that serves, or has not noticed yet.
         long closing = _timeProvider.GetTimestamp();
-        var quiet = delay / 2 < Quiet ? delay / 2 : Quiet;
+        TimeSpan quiet = delay / 2 < Quiet ? delay / 2 : Quiet;
         await WaitAsync(limit, () => _arrivals.QuietFor(quiet), limit);
-        var left = limit - _timeProvider.GetElapsedTime(closing);
+        TimeSpan left = limit - _timeProvider.GetElapsedTime(closing);
         await BoundedAsync(_forwarder.StopAcceptingAsync().AsTask());
         LogClosed(_log, _forwarder.Snapshot().AllSessions);
         await WaitAsync(left, () => _forwarder.Snapshot().AllSessions == 0, left);
-        var ended = _forwarder.EndSessionsAsync(default).AsTask();
+        Task<int> ended = _forwarder.EndSessionsAsync(default).AsTask();
         if (await BoundedAsync(ended))
         {
             LogStopped(_log, await ended);
@@ -247,7 +247,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         while (!enough() && !_stopNow.IsCancellationRequested && _timeProvider.GetElapsedTime(start) is var elapsed && elapsed < time)
         {
             AnnounceStopping(_forwarder.Snapshot().AllSessions, announced - elapsed);
-            var step = time - elapsed < Tick ? time - elapsed : Tick;
+            TimeSpan step = time - elapsed < Tick ? time - elapsed : Tick;
             await Task.Delay(step, _timeProvider, _stopNow.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             _arrivals.Look(_forwarder.Snapshot());
         }
@@ -280,7 +280,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
 
     private string StatusText()
     {
-        var snapshot = _forwarder.Snapshot();
+        ForwarderSnapshot snapshot = _forwarder.Snapshot();
         string route = snapshot.Order switch
         {
             { Mode: GateMode.Open, Target: { } master } => $"master {master.Name} ({master.EndPoint})"

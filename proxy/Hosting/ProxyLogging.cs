@@ -20,7 +20,7 @@ internal sealed class ProxyLogging : IDisposable
     public ProxyLogging(LogConfiguration configuration, TimeProvider timeProvider)
     {
         Level = configuration.Level;
-        var format = configuration.Format != LogFormat.Auto ? configuration.Format : JournalStream.IsStandardError() ? LogFormat.Journal : LogFormat.Text;
+        LogFormat format = configuration.Format != LogFormat.Auto ? configuration.Format : JournalStream.IsStandardError() ? LogFormat.Journal : LogFormat.Text;
         var formatter = new LogLineFormatter(format, timeProvider);
         var options = new ConsoleLoggerOptions
         {

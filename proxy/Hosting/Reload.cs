@@ -29,8 +29,8 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, Pr
         await _one.WaitAsync();
         try
         {
-            var reading = ConfigurationReader.Read(file);
-            foreach (var warning in reading.Warnings)
+            ConfigurationReading reading = ConfigurationReader.Read(file);
+            foreach (ConfigurationProblem warning in reading.Warnings)
             {
                 LogWarning(log, warning.ToString());
             }

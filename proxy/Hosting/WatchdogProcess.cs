@@ -76,7 +76,7 @@ internal sealed partial class WatchdogProcess(TimeProvider time, ILogger<Watchdo
         start.ArgumentList.Add(Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         try
         {
-            var process = Process.Start(start)!;
+            Process process = Process.Start(start)!;
             var pipe = (AnonymousPipeClientStream)process.StandardInput.BaseStream;
 
             // A watchdog that is stopped, or slow, must not hold this process up when the pipe is full.

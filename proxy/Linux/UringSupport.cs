@@ -52,7 +52,7 @@ internal sealed record UringSupport(bool LimitsReceives)
     private static unsafe void ProveShortSends(IoUring ring, int* pair)
     {
         _ = LibC.SetOption(pair[1], LibC.LevelSocket, LibC.OptionSendBuffer, MoreThanFits / 16);
-        var bytes = (byte*)NativeMemory.AllocZeroed(MoreThanFits);
+        byte* bytes = (byte*)NativeMemory.AllocZeroed(MoreThanFits);
         try
         {
             ring.Send(pair[1], 1, bytes, MoreThanFits);

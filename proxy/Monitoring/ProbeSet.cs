@@ -23,8 +23,8 @@ internal sealed class ProbeSet : IDisposable
     public ProbeSet(ProxyConfiguration configuration, NodeDirectory directory, IReportSink sink, ReactorThread reactor, MonotonicClock clock)
     {
         RedisConfiguration redis = configuration.Redis;
-        TlsClient? redisTls = TlsClient.Of(redis.Tls);
-        TlsClient? sentinelTls = TlsClient.Of(configuration.Sentinel?.Tls);
+        var redisTls = TlsClient.Of(redis.Tls);
+        var sentinelTls = TlsClient.Of(configuration.Sentinel?.Tls);
         IEnumerable<ProbeLoop> nodes = redis.Nodes.Select((node, i) => new ProbeLoop(
             node.EndPoint, new NodeConversation(i, redis.Credentials, directory, sink), redis.ProbeInterval, reactor, clock, redisTls));
         SentinelConfiguration? sentinel = configuration.Sentinel;

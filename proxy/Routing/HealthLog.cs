@@ -189,7 +189,7 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         }
 
         // The same, as nearly always, is not looked at again.
-        var basis = (report.Named, report.NamedAddress, report.ConfigEpoch, report.OtherSentinels, report.Replicas, report.UnknownSentinels,
+        var basis = new ConcernsBasis(report.Named, report.NamedAddress, report.ConfigEpoch, report.OtherSentinels, report.Replicas, report.UnknownSentinels,
             report.UnknownReplicas, watch.NodeHealth.Length, watch.Sentinels.Count);
         if (basis != memory.ConcernsBasis)
         {

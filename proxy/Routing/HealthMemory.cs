@@ -57,9 +57,7 @@ internal sealed class HealthMemory
     public SentinelConcerns Concerns { get; } = new();
 
     /// <summary>What the concerns were last found from.</summary>
-    public (int Named, string? Address, long Epoch, int Sentinels, int Replicas, string? UnknownSentinels, string? UnknownReplicas, int Nodes, int Listed)
-        ConcernsBasis
-    { get; set; }
+    public ConcernsBasis ConcernsBasis { get; set; }
 
     public string? WarnedConcerns { get; set; }
 
@@ -157,3 +155,7 @@ internal sealed class HealthMemory
         }
     }
 }
+
+/// <summary>What of a Sentinel's answer, and of the configured lists, the concerns follow from.</summary>
+internal readonly record struct ConcernsBasis(
+    int Named, string? Address, long Epoch, int Sentinels, int Replicas, string? UnknownSentinels, string? UnknownReplicas, int Nodes, int Listed);

@@ -51,7 +51,7 @@ public static class Replay
             number++;
             try
             {
-                using JsonDocument json = JsonDocument.Parse(line);
+                using var json = JsonDocument.Parse(line);
                 replay.Take(json.RootElement, line);
             }
             catch (JsonException) when (next is null)

@@ -96,7 +96,7 @@ public sealed record RoutingTiming
         ArgumentNullException.ThrowIfNull(configuration);
         TimeSpan downAfter = configuration.DownAfter;
         TimeSpan poll = configuration.Sentinel?.PollInterval ?? TimeSpan.FromMilliseconds(100);
-        TimeSpan second = TimeSpan.FromSeconds(1);
+        var second = TimeSpan.FromSeconds(1);
         return new RoutingTiming
         {
             DownAfter = downAfter,

@@ -82,7 +82,6 @@ internal sealed class Watch : IReportSink
         Array.TrueForAll(_heardNodes, h => h) && Array.TrueForAll(_heardSentinels, h => h)
         && Enumerable.Range(0, Sentinels.Count).All(i => _heardSubscriptions[i] is not null || State.Sentinel(i).Health != ServerHealth.Up);
 
-
     public void Start(CancellationToken stop) => Completion = _reactor.InvokeAsync(() => Probes.RunAsync(stop));
 
     /// <summary>Takes a report before this is in force, or (then nobody looks any more) after it was.</summary>

@@ -50,7 +50,7 @@ internal sealed class PeerVerification(X509Certificate2Collection authorities, b
         }
 
         var problems = new List<string>();
-        var status = (chain?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, (flags, each) => flags | each.Status);
+        X509ChainStatusFlags status = (chain?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, (flags, each) => flags | each.Status);
         const X509ChainStatusFlags Untrusted = X509ChainStatusFlags.UntrustedRoot | X509ChainStatusFlags.PartialChain;
         if ((status & Untrusted) != 0)
         {
@@ -68,7 +68,7 @@ internal sealed class PeerVerification(X509Certificate2Collection authorities, b
             problems.Add($"its certificate ({certificate.Subject}) is not meant for a {(isServer ? "server" : "client")}");
         }
 
-        var others = status & ~(Untrusted | X509ChainStatusFlags.NotTimeValid | X509ChainStatusFlags.NotValidForUsage);
+        X509ChainStatusFlags others = status & ~(Untrusted | X509ChainStatusFlags.NotTimeValid | X509ChainStatusFlags.NotValidForUsage);
         if (others != X509ChainStatusFlags.NoError)
         {
             problems.Add($"its certificate ({certificate.Subject}) is not accepted: {others}");

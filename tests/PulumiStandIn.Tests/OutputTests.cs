@@ -40,8 +40,8 @@ public class OutputTests
     [Fact]
     public async Task All_Tuple_and_Format_are_secret_when_a_part_is()
     {
-        Output<string> secret = Output.CreateSecret("s");
-        Output<string> open = Output.Create("o");
+        var secret = Output.CreateSecret("s");
+        var open = Output.Create("o");
         Assert.True(await Output.IsSecretAsync(Output.All(open, secret)));
         Assert.False(await Output.IsSecretAsync(Output.All(open, open)));
         Assert.True(await Output.IsSecretAsync(Output.Tuple(open, secret)));
@@ -98,7 +98,7 @@ public class OutputTests
         Assert.Equal(3, (await OutputUtilities.GetValueAsync(map.ToOutput())).Count);
         Assert.Equal("2", (await OutputUtilities.GetValueAsync(map.ToOutput()))["b"]);
 
-        InputMap<string> merged = InputMap<string>.Merge(map, new Dictionary<string, string> { ["a"] = "4" });
+        var merged = InputMap<string>.Merge(map, new Dictionary<string, string> { ["a"] = "4" });
         Assert.Equal("4", (await OutputUtilities.GetValueAsync(merged.ToOutput()))["a"]);
 
         map.Add("a", "5");
@@ -109,7 +109,7 @@ public class OutputTests
     [Fact]
     public async Task An_output_of_a_list_can_be_reached_into()
     {
-        Output<ImmutableArray<string>> list = Output.Create(ImmutableArray.Create("a", "b"));
+        var list = Output.Create(ImmutableArray.Create("a", "b"));
         Assert.Equal("a", await OutputUtilities.GetValueAsync(list.First()));
         Assert.Equal("b", await OutputUtilities.GetValueAsync(list.GetAt(1)));
         Assert.Equal(2, await OutputUtilities.GetValueAsync(list.Length()));

@@ -168,7 +168,7 @@ public class RegistrationTests
     [Fact]
     public async Task Options_merge()
     {
-        CustomResourceOptions merged = CustomResourceOptions.Merge(
+        var merged = CustomResourceOptions.Merge(
             new() { IgnoreChanges = { "a" }, Protect = true, DeleteBeforeReplace = false },
             new() { IgnoreChanges = { "b" }, DeleteBeforeReplace = true, AdditionalSecretOutputs = { "c" } });
         Assert.Equal(["a", "b"], merged.IgnoreChanges);

@@ -199,7 +199,7 @@ public sealed partial class Deployment
             return ImmutableDictionary<string, string>.Empty;
         }
 
-        using JsonDocument document = JsonDocument.Parse(json);
+        using var document = JsonDocument.Parse(json);
         return document.RootElement.EnumerateObject().ToImmutableDictionary(
             value => value.Name.Split(':', 2) is [{ Length: > 0 } project, var key] && key.StartsWith("config:", StringComparison.Ordinal)
                 ? $"{project}:{key["config:".Length..]}"

@@ -1,6 +1,5 @@
 // Input<T>: a value or an output.
 
-
 namespace Pulumi;
 
 public class Input<T> : IInput

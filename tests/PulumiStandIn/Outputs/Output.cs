@@ -1,6 +1,5 @@
 // Output<T>: a value that comes later, with what is known about it (secret, unknown in a preview, origin).
 
-
 namespace Pulumi;
 
 public sealed class Output<T> : IOutput

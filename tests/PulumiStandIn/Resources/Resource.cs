@@ -18,7 +18,7 @@ public class Resource
         ArgumentException.ThrowIfNullOrEmpty(name);
         _type = type;
         _name = name;
-        ResourceOutputs outputs = ResourceOutputs.Attach(this);
+        var outputs = ResourceOutputs.Attach(this);
 
         // A resource without a parent belongs to the stack, which therefore transforms all resources.
         Resource? parent = options.Parent ?? (type == Stack.TypeToken ? null : Deployment.Require().Stack);

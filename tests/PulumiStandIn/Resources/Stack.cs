@@ -21,7 +21,7 @@ public class Stack : ComponentResource
     /// <exception cref="RunException">A property has no value, or is no output.</exception>
     internal void RegisterStackOutputs()
     {
-        Dictionary<string, object?> outputs =
+        var outputs =
             (from property in GetType().GetProperties(BindingFlags.Public | BindingFlags.Instance)
              let output = property.GetCustomAttribute<OutputAttribute>()
              where output is not null && !property.DeclaringType!.IsAssignableFrom(typeof(Stack))

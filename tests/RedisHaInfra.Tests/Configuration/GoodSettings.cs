@@ -76,7 +76,7 @@ public static class GoodSettings
 
     private static byte[] SshString(ReadOnlySpan<byte> bytes)
     {
-        var text = new byte[4 + bytes.Length];
+        byte[] text = new byte[4 + bytes.Length];
         BinaryPrimitives.WriteInt32BigEndian(text, bytes.Length);
         bytes.CopyTo(text.AsSpan(4));
         return text;

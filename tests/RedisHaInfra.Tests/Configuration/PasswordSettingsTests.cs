@@ -28,7 +28,7 @@ public sealed class PasswordSettingsTests
     [InlineData("[1,2,3]")]
     public void Anything_else_is_refused_with_the_rule(string versions)
     {
-        var error = Assert.Throws<SettingsException>(() => GoodSettings.Read(("passwordVersions", versions)));
+        SettingsException error = Assert.Throws<SettingsException>(() => GoodSettings.Read(("passwordVersions", versions)));
         SettingProblem problem = Assert.Single(error.Problems);
         Assert.Equal(("passwordVersions", versions, "one or two whole numbers from 1, rising: all are valid, the last one is in use"), (problem.Key, problem.Value, problem.Rule));
     }
@@ -37,7 +37,7 @@ public sealed class PasswordSettingsTests
     public void A_former_password_of_the_clients_needs_one_in_use()
     {
         Assert.Equal("the-former-0ne", GoodSettings.Read(("clientPassword", "the-newest-0ne"), ("formerClientPassword", "the-former-0ne")).Passwords.FormerClient!.Reveal());
-        var error = Assert.Throws<SettingsException>(() => GoodSettings.Read(("formerClientPassword", "the-former-0ne")));
+        SettingsException error = Assert.Throws<SettingsException>(() => GoodSettings.Read(("formerClientPassword", "the-former-0ne")));
         Assert.Contains("passwordVersions keeps the former ones valid", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("the-former-0ne", error.Message, StringComparison.Ordinal);
     }

@@ -72,7 +72,7 @@ public sealed class PulumiYamlTests
             .ToDictionary(pair => ((YamlScalarNode)pair.Key).Value!, pair => ((YamlMappingNode)pair.Value)["default"] is YamlScalarNode text ? text.Value : "[]");
         passed.Remove("sshPrivateKey");
 
-        StackSettings settings = StackSettings.Read(new SettingsSource(GoodSettings.With(passed)));
+        var settings = StackSettings.Read(new SettingsSource(GoodSettings.With(passed)));
 
         Assert.Equal(GoodSettings.Read().Network.Redis, settings.Network.Redis.AsEnumerable());
         Assert.Null(settings.Proxy.BundlePath);

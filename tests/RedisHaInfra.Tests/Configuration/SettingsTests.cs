@@ -220,7 +220,7 @@ public sealed class SettingsTests
     [Fact]
     public void All_problems_are_told_at_once_with_key_value_rule_and_example()
     {
-        var error = Assert.Throws<SettingsException>(() => GoodSettings.Read(
+        SettingsException error = Assert.Throws<SettingsException>(() => GoodSettings.Read(
             ("compartmentId", null), ("redisOcpus", "two"), ("sentinelQuorum", "7"), ("sentinelQourum", "2"), ("adminCidrs", """["10.1.2.3/8"]""")));
 
         Assert.Equal(["sentinelQourum", "compartmentId", "adminCidrs", "redisOcpus", "sentinelQuorum"], error.Problems.Select(problem => problem.Key));
@@ -286,7 +286,7 @@ public sealed class SettingsTests
     {
         var source = new SettingsSource(GoodSettings.With(new() { ["clientPassword"] = "a-good-Passw0rd" }), secretKeys: []);
 
-        var error = Assert.Throws<SettingsException>(() => StackSettings.Read(source));
+        SettingsException error = Assert.Throws<SettingsException>(() => StackSettings.Read(source));
 
         Assert.Equal(["sshPrivateKey", "clientPassword"], error.Problems.Select(problem => problem.Key));
         Assert.All(error.Problems, problem => Assert.Contains("--secret", problem.Rule, StringComparison.Ordinal));
@@ -297,7 +297,7 @@ public sealed class SettingsTests
     [Fact]
     public void Secrets_are_in_no_message_and_no_text()
     {
-        var error = Assert.Throws<SettingsException>(() => GoodSettings.Read(
+        SettingsException error = Assert.Throws<SettingsException>(() => GoodSettings.Read(
             ("clientPassword", "bad but s3cret"), ("sshPrivateKey", "s3cret-key-material"), ("clientPasword", "s3cret-too")));
 
         Assert.DoesNotContain("s3cret", error.Message, StringComparison.Ordinal);

@@ -56,8 +56,8 @@ public sealed class SshSettingsTests
     [InlineData(false)]
     public void A_key_in_PEM_is_compared_as_well(bool rsa)
     {
-        using RSA first = RSA.Create(2048);
-        using ECDsa second = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        using var first = RSA.Create(2048);
+        using var second = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         string pem = rsa ? first.ExportRSAPrivateKeyPem() : second.ExportPkcs8PrivateKeyPem();
         string kind = rsa ? "ssh-rsa" : "ecdsa-sha2-nistp384";
         RSAParameters known = first.ExportParameters(includePrivateParameters: false);

@@ -40,7 +40,7 @@ public sealed class BundleTests(DefaultDeployment deployment)
     {
         string path = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
         File.WriteAllText(path, "a program");
-        BundleFile first = BundleFile.Store(path);
+        var first = BundleFile.Store(path);
         File.WriteAllText(first.Path, "half a pro");
 
         Assert.Equal(first, BundleFile.Store(path));

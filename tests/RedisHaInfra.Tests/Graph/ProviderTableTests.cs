@@ -33,7 +33,7 @@ public sealed class ProviderTableTests
     {
         ImmutableDictionary<string, object> now = PropertyPaths.Restore(Only(path, value), Machine, [path]);
 
-        ResourceStep step = ResourceStep.Plan(ProviderTable.Instance, Machine, now, []);
+        var step = ResourceStep.Plan(ProviderTable.Instance, Machine, now, []);
 
         Assert.Equal(effect, step.Effect);
         Assert.Equal(effect == Effect.Refused, step.Error is not null);
@@ -46,7 +46,7 @@ public sealed class ProviderTableTests
     {
         ImmutableDictionary<string, object> now = Machine.SetItem("metadata", Map(("user_data", "new"))).SetItem("displayName", "other");
 
-        ResourceStep step = ResourceStep.Plan(ProviderTable.Instance, Machine, now, ["metadata", "definedTags"]);
+        var step = ResourceStep.Plan(ProviderTable.Instance, Machine, now, ["metadata", "definedTags"]);
 
         Assert.Equal((Effect.InPlace, "old", "other"), (step.Effect, PropertyPaths.Find(step.Inputs, "metadata.user_data"), step.Inputs["displayName"]));
     }
@@ -56,7 +56,7 @@ public sealed class ProviderTableTests
     {
         ImmutableDictionary<string, object> now = Machine.SetItem("metadata", Map(("user_data", "new"))).SetItem("availabilityDomain", "AD-2");
 
-        ResourceStep step = ResourceStep.Plan(ProviderTable.Instance, Machine, now, ["metadata"]);
+        var step = ResourceStep.Plan(ProviderTable.Instance, Machine, now, ["metadata"]);
 
         Assert.Equal((Effect.Replace, "new"), (step.Effect, PropertyPaths.Find(step.Inputs, "metadata.user_data")));
     }

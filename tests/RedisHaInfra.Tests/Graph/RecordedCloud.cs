@@ -99,7 +99,7 @@ public sealed class RecordedCloud : IMocks
     {
         RecordedResource? old = Before?._resources.SingleOrDefault(known => (known.Type, known.Name) == (args.Type, args.Name));
         IEnumerable<string> ignored = ObservedDeployment.Options.GetValueOrDefault((args.Type!, args.Name!))?.IgnoreChanges ?? [];
-        ResourceStep step = ResourceStep.Plan(args.Type!, old?.Inputs, args.Inputs, ignored);
+        var step = ResourceStep.Plan(args.Type!, old?.Inputs, args.Inputs, ignored);
         var resource = new RecordedResource(args.Type!, args.Name!, step.Inputs) { Step = step };
         resource = old is null ? resource : resource with { Id = step.Effect == Effect.Replace ? $"{old.Id}-next" : old.Id };
         lock (_resources)

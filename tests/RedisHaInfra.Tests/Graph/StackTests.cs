@@ -173,7 +173,8 @@ public sealed class StackTests(DefaultDeployment deployment)
     {
         var cloud = new RecordedCloud();
 
-        var error = await Assert.ThrowsAsync<RunException>(() => StackRun.Run(new() { ["compartmentId"] = null, ["sentinelQuorum"] = "9", ["nonsense"] = "1" }, cloud));
+        RunException error = await Assert.ThrowsAsync<RunException>(
+            () => StackRun.Run(new() { ["compartmentId"] = null, ["sentinelQuorum"] = "9", ["nonsense"] = "1" }, cloud));
 
         Assert.Contains("The stack configuration has 3 problems; nothing was changed.", error.Message, StringComparison.Ordinal);
         Assert.Contains("redis-ha:nonsense", error.Message, StringComparison.Ordinal);
@@ -233,7 +234,7 @@ public sealed class StackTests(DefaultDeployment deployment)
     {
         var cloud = new RecordedCloud { LeavesOut = true };
 
-        var error = await Assert.ThrowsAsync<RunException>(() => StackRun.Run(null, cloud));
+        RunException error = await Assert.ThrowsAsync<RunException>(() => StackRun.Run(null, cloud));
 
         Assert.Equal("--target needs a stack that is complete: what it leaves out does not exist yet. Run `pulumi up` without it first.", error.Message);
     }

@@ -55,7 +55,7 @@ public sealed class ApplyProxyTests
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/redis.password")));
         }
 
-        var before = machine.Files();
+        IReadOnlyDictionary<string, string> before = machine.Files();
         machine.Succeeds(await machine.ApplyAsync(script));
         Assert.Equal(before, machine.Files());
         Assert.DoesNotMatch("(?m)^curl |^systemctl restart redis-ha-proxy", machine.Calls);

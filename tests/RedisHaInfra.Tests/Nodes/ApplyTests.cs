@@ -36,7 +36,7 @@ public sealed class ApplyTests
         Assert.True(0 <= masked && masked < installed && installed < unmasked && unmasked < started, machine.Calls);
 
         machine.Write("replication", "role:slave\nmaster_link_status:up\n");
-        var before = machine.Files();
+        IReadOnlyDictionary<string, string> before = machine.Files();
         await BootAsync(machine);
         machine.Succeeds(await machine.ApplyAsync(script));
         Assert.Equal(before.Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)), machine.Files().Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)));

@@ -105,7 +105,7 @@ public sealed class BootRuleDecisionTests : IDisposable
         Assert.Equal(all.Count, answers.Length);
         for (int index = 0; index < all.Count; index++)
         {
-            var (member, _, _, _, peer2, peer3) = all[index];
+            (string member, string _, string _, string _, string peer2, string peer3) = all[index];
             string[] words = answers[index].Split(' ');
             Assert.Contains(words[0], new[] { "master", "replicaof", "failover", "wait" });
             if (words[0] == "master" && member == "no")

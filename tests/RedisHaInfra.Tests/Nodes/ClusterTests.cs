@@ -1,6 +1,7 @@
 // The payload's configuration and boot rule with real redis-server and redis-sentinel processes on loopback.
 
 using System.Text.RegularExpressions;
+using RedisHaInfra.Nodes;
 
 namespace RedisHaInfra.Tests.Nodes;
 
@@ -84,7 +85,7 @@ public sealed partial class ClusterTests
         await using LoopbackCluster cluster = await LoopbackCluster.CreateAsync();
         await Task.WhenAll(Enumerable.Range(1, 3).Select(cluster.StartRedisAsync));
         await cluster.SettledAsync(expected: 1);
-        var all = PayloadInputs.Passwords;
+        NodePasswords all = PayloadInputs.Passwords;
 
         await AllowedAsync(6379, "default", all.Client, "SET k v", "GET k", "KEYS *", "INFO", "ROLE", "CLIENT LIST", "PUBLISH c m", "EVAL return(1) 0", "FLUSHALL", "ACL WHOAMI", "WAIT 0 1", "DBSIZE", "MEMORY USAGE k");
         await DeniedAsync(6379, "default", all.Client, "CONFIG GET masterauth", "CONFIG SET dir /tmp", "REPLICAOF NO ONE", "SLAVEOF NO ONE", "FAILOVER", "SHUTDOWN NOSAVE", "ACL LIST",

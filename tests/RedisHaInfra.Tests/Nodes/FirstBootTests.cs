@@ -38,7 +38,7 @@ public sealed class FirstBootTests
         Assert.Matches($"(?m)^systemctl unmask {unit} ", machine.Calls);
 
         // User data that runs late (cloud-init clean, a slow first boot) takes nothing back.
-        var before = machine.Files();
+        IReadOnlyDictionary<string, string> before = machine.Files();
         result = await machine.ApplyAsync(firstBoot);
         machine.Succeeds(result);
         Assert.Contains("is configured already", result.Output, StringComparison.Ordinal);

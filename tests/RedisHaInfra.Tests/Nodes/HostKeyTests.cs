@@ -26,7 +26,7 @@ public sealed class HostKeyTests
     public void The_public_point_is_the_one_that_OpenSSL_computes(string number)
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "not every system's library derives a public key");
-        BigInteger d = BigInteger.Parse("0" + number, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        var d = BigInteger.Parse("0" + number, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
         using var reference = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = Convert.FromHexString(number.PadLeft(64, '0')) });
         ECPoint expected = reference.ExportParameters(includePrivateParameters: false).Q;
 
@@ -57,7 +57,7 @@ public sealed class HostKeyTests
             // Numbers of less than 32 bytes and of a first bit that is set are among so many.
             foreach (string machine in Enumerable.Range(0, 40).Select(number => $"redis{number}"))
             {
-                HostKey key = HostKey.Of(Seed, machine);
+                var key = HostKey.Of(Seed, machine);
                 await File.WriteAllTextAsync(path, key.PrivateKey);
                 ShellResult result = await Shell.RunAsync("ssh-keygen", ["-y", "-f", path]);
 

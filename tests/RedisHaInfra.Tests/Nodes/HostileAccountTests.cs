@@ -27,7 +27,7 @@ public sealed class HostileAccountTests
         await UseRealAccountsAsync(machine);
         await SucceedsAsync(machine, PayloadInputs.Redis());
         OnlyRootCanReplaceWhatIsRoots(machine);
-        Victims victims = Victims.Create(machine);
+        var victims = Victims.Create(machine);
 
         // Before: redis plants links at everything it can write. After: a new payload, two starts of redis-server, the member mark.
         int planted = await PlantAsync(machine, victims, foldersToo);

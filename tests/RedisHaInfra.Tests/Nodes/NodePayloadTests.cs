@@ -15,7 +15,7 @@ public sealed class NodePayloadTests
     [Fact]
     public void User_data_is_the_host_key_and_the_first_boots_script_compressed_and_nothing_else()
     {
-        HostKey key = HostKey.Of("seed", "redis1");
+        var key = HostKey.Of("seed", "redis1");
         string script = NodePayload.Of(PayloadInputs.Redis()).FirstBootScript;
         using var gzip = new GZipStream(new MemoryStream(Convert.FromBase64String(UserData.Of(key, script))), CompressionMode.Decompress);
         using var reader = new StreamReader(gzip, Encoding.UTF8);
@@ -52,7 +52,7 @@ public sealed class NodePayloadTests
         var sentinel = new SentinelSettings { MasterName = Secret(64) };
         var overrides = Enumerable.Range(0, 60).ToDictionary(number => $"some-directive-{number}", _ => Secret(60));
 
-        HostKey key = HostKey.Of("seed", "redis1");
+        var key = HostKey.Of("seed", "redis1");
         int redis = UserData.Of(key, NodePayload.Of(new RedisNodeInputs { Login = PayloadInputs.Login, Node = nodes[8], Nodes = nodes, Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords }).FirstBootScript).Length;
         int proxy = UserData.Of(key, NodePayload.Of(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords, BundleUrl = $"https://example/{Secret(2_000)}" }).FirstBootScript).Length;
 
@@ -241,7 +241,8 @@ public sealed class NodePayloadTests
     [Fact]
     public void The_proxy_configuration_is_the_agreed_file()
     {
-        using JsonDocument json = JsonDocument.Parse(PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Proxy() with { MaxConnections = 1234 }).ApplyScript, "proxy.json"));
+        using var json = JsonDocument.Parse(
+            PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Proxy() with { MaxConnections = 1234 }).ApplyScript, "proxy.json"));
         JsonElement root = json.RootElement;
 
         Assert.Equal(["172.31.235.141:6379"], root.GetProperty("listen").EnumerateArray().Select(item => item.GetString()));

@@ -16,17 +16,17 @@ public sealed class ProductDeploymentTests
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         await using RedisDeployment deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { AsProduct = true, Sentinels = 1, Quorum = 1, DownAfterMilliseconds = 4_321 });
-        using var product = await AppliedPayload.StartAsync(deployment);
+        using AppliedPayload product = await AppliedPayload.StartAsync(deployment);
         string[] overrides = [.. RedisDeployment.Overrides.Select(item => item.Directive)];
 
         // The master's and a replica's.
-        Dictionary<string, string> wanted = product.Ask(product.Server, "CONFIG", "GET", "*").ToDictionary();
-        Dictionary<string, string> found = deployment.Nodes[0].Call("CONFIG", "GET", "*").ToDictionary();
+        var wanted = product.Ask(product.Server, "CONFIG", "GET", "*").ToDictionary();
+        var found = deployment.Nodes[0].Call("CONFIG", "GET", "*").ToDictionary();
         Assert.True(wanted.Count > 150, $"{wanted.Count} directives");
         Assert.Equal(wanted.Keys.Order(), found.Keys.Order());
         string[] different = [.. wanted.Keys.Where(key => wanted[key] != found[key] && !OfTheProcess.Contains(key)).Order()];
         Assert.Equal(overrides.Where(name => !name.StartsWith("sentinel ", StringComparison.Ordinal)).Order(), different);
-        Dictionary<string, string> replica = deployment.Nodes[1].Call("CONFIG", "GET", "*").ToDictionary();
+        var replica = deployment.Nodes[1].Call("CONFIG", "GET", "*").ToDictionary();
         Assert.Equal(((string[])["dir", "aclfile", "port", "replica-announce-ip", "replicaof", "slave-announce-ip", "slaveof", "bind"]).Order(), replica.Keys.Where(key => replica[key] != found[key]).Order());
 
         Assert.Equal(product.UsersOfServer, await File.ReadAllTextAsync(Path.Combine(deployment.Nodes[0].Folder, "users.acl")));
@@ -101,7 +101,7 @@ public sealed class ProductDeploymentTests
 
         public RespReply Ask(IPEndPoint where, params string[] command)
         {
-            using RespConnection connection = RespConnection.Connect(where, TimeSpan.FromSeconds(5), "operator", Deployment.Accounts.Operator);
+            using var connection = RespConnection.Connect(where, TimeSpan.FromSeconds(5), "operator", Deployment.Accounts.Operator);
             return connection.Call(command);
         }
 

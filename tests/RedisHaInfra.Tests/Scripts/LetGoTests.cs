@@ -92,7 +92,7 @@ public sealed class LetGoTests
         int port = ((IPEndPoint)listener.LocalEndpoint).Port;
         int asked = 0;
         using var stop = new CancellationTokenSource();
-        Task server = Task.Run(async () =>
+        var server = Task.Run(async () =>
         {
             while (true)
             {

@@ -78,7 +78,7 @@ public sealed class ProxyPublisherTests : IDisposable
     [SkippableFact]
     public void A_failed_publish_shows_the_compilers_errors_and_leaves_nothing()
     {
-        var error = Assert.Throws<RunException>(() => Publish("linux-x64", "echo 'Program.cs(1,1): error CS1002: ; expected'; exit 1"));
+        RunException error = Assert.Throws<RunException>(() => Publish("linux-x64", "echo 'Program.cs(1,1): error CS1002: ; expected'; exit 1"));
 
         Assert.Contains("ended with exit code 1", error.Message, StringComparison.Ordinal);
         Assert.Contains("error CS1002", error.Message, StringComparison.Ordinal);
@@ -89,7 +89,8 @@ public sealed class ProxyPublisherTests : IDisposable
     public void Without_an_SDK_the_way_out_is_named()
     {
         Skip.IfNot(ScriptRun.HasBash, "needs bash on Linux");
-        var error = Assert.Throws<RunException>(() => new ProxyPublisher(_root, Path.Combine(_root, "no-such-dotnet")).Publish("linux-x64", _said.Add));
+        RunException error = Assert.Throws<RunException>(
+            () => new ProxyPublisher(_root, Path.Combine(_root, "no-such-dotnet")).Publish("linux-x64", _said.Add));
 
         Assert.Contains("redis-ha:proxyBundlePath", error.Message, StringComparison.Ordinal);
     }

@@ -29,7 +29,7 @@ public sealed partial class ReproducibleBundleTests : IDisposable
     [Fact]
     public void All_log_methods_of_a_class_are_in_one_file()
     {
-        var split = Directory.EnumerateFiles(Path.Combine(Repository.Root, "proxy"), "*.cs", SearchOption.AllDirectories)
+        IEnumerable<string> split = Directory.EnumerateFiles(Path.Combine(Repository.Root, "proxy"), "*.cs", SearchOption.AllDirectories)
             .Where(file => !BuildOutput().IsMatch(file))
             .SelectMany(file => ClassesWithLogMethods(File.ReadAllText(file)).Select(name => (Class: name, File: Path.GetRelativePath(Repository.Root, file))))
             .GroupBy(found => found.Class, found => found.File)
@@ -47,7 +47,7 @@ public sealed partial class ReproducibleBundleTests : IDisposable
     private static IEnumerable<string> ClassesWithLogMethods(string source)
     {
         string space = Namespace().Match(source).Groups[1].Value;
-        var classes = Class().Matches(source);
+        MatchCollection classes = Class().Matches(source);
         return LogMethod().Matches(source)
             .Select(method => $"{space}.{classes.Last(name => name.Index < method.Index).Groups[1].Value}")
             .Distinct();

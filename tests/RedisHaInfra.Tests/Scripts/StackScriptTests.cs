@@ -144,7 +144,7 @@ public sealed class StackScriptTests : IDisposable
         ShellResult run = await _stack.RunAsync("status", "--json");
 
         Assert.Equal(1, run.ExitCode);
-        using JsonDocument document = JsonDocument.Parse(run.Output);
+        using var document = JsonDocument.Parse(run.Output);
         Assert.False(document.RootElement.GetProperty("endpointAnswers").GetBoolean());
         JsonElement[] machines = [.. document.RootElement.GetProperty("machines").EnumerateArray()];
         Assert.Equal(["bastion", "redis1", "redis2", "redis3", "proxy1", "proxy2"], machines.Select(machine => machine.GetProperty("name").GetString()));

@@ -1,7 +1,7 @@
 // The state survives its way to the disk and back, readable by its owner only.
 
-using System.Text.Json.Nodes;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using RedisHaLab.Host;
 using RedisHaLab.State;
 using Xunit;

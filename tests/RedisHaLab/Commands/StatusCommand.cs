@@ -79,14 +79,14 @@ internal static class StatusCommand
             {
                 using var session = await cluster.OnNodeAsync(redis);
                 var role = await session.AskAsync("ROLE");
-                string does = role.First switch
+                var does = role.First switch
                 {
                     "master" => "master",
                     "slave" => $"replica of {cluster.Redis.FirstOrDefault(node => node.Address == role.Items[1].Text)?.Name ?? role.Items[1].Text}, link "
                         + $"{role.Items[3].Text}",
                     _ => role.ToString(),
                 };
-                string found = (await cluster.ShellAsync(name, "systemctl show --property StatusText --value redis-ha-watch")).Output.Trim();
+                var found = (await cluster.ShellAsync(name, "systemctl show --property StatusText --value redis-ha-watch")).Output.Trim();
                 return found is "" or "nothing found" ? does : $"{does}; its watch says: {found}";
             }
 

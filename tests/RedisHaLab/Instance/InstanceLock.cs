@@ -1,6 +1,5 @@
 // One command at a time changes an instance.
 
-
 using RedisHaLab.Host;
 using RedisHaLab.State;
 

@@ -1,7 +1,6 @@
 // Removes an instance with everything it left in the kernel. It looks at what exists, not only at what the state says,
 // so that it also works after a crash half-way, or without a readable state.
 
-
 using RedisHaLab.Host;
 using RedisHaLab.Machines;
 using RedisHaLab.Network;

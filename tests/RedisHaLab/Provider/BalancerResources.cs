@@ -1,6 +1,5 @@
 // The network load balancer: a namespace with the balancer's address, which translates connections to a healthy proxy.
 
-
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.State;

@@ -1,6 +1,5 @@
 // Private names: the A records of a private zone become names of the lab's name service.
 
-
 using RedisHaLab.Instance;
 using RedisHaLab.State;
 

@@ -1,6 +1,5 @@
 // The services' view of the instance: the state file, read again when it has changed.
 
-
 using RedisHaLab.State;
 
 namespace RedisHaLab.Services;

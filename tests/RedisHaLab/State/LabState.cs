@@ -1,9 +1,9 @@
 // What an instance is, on disk: the resources that the program registered with what they returned, and the network,
 // machines and objects made of them. Secrets are in it; only root can read it.
 
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using System.Text.Json;
 using RedisHaLab.Host;
 
 namespace RedisHaLab.State;

@@ -81,7 +81,7 @@ internal sealed class Acceptance
     {
         const string Channel = "__sentinel__:hello";
         using var client = await _cluster.ClientAsync();
-        foreach (string[] command in new string[][]
+        foreach (var command in new string[][]
         {
             ["PUBLISH", Channel, "forged"],
             ["SPUBLISH", Channel, "forged"],
