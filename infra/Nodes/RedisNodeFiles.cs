@@ -96,7 +96,6 @@ internal static class RedisNodeFiles
     {
         var settings = PayloadFile.Rendered(
             "redis/settings.conf",
-            ("port", Text(Ports.Redis)),
             ("address", address),
             ("maxclients", Text(inputs.Redis.MaxClients)),
             ("replication-password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication")),
@@ -134,8 +133,6 @@ internal static class RedisNodeFiles
     private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
         PayloadFile.Rendered(
             "redis/sentinel-settings.conf",
-            ("port", Text(Ports.Sentinel)),
-            ("redis-port", Text(Ports.Redis)),
             ("address", address),
             ("myid", SentinelIdentifier(inputs.Sentinel.MasterName, address)),
             ("sentinel-password", PayloadRules.PlainPassword(inputs.Passwords.Sentinel, "sentinel")),

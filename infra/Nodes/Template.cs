@@ -1,15 +1,20 @@
 // The files that run on the nodes, embedded in the assembly, and the one way to fill in their placeholders.
 
+using System.Globalization;
 using System.Reflection;
 using System.Text;
 using System.Text.RegularExpressions;
+using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Nodes;
 
-/// <summary>A file of Nodes/Files with placeholders written <c>{{name}}</c>.</summary>
+/// <summary>A file of Nodes/Files with placeholders written <c>{{name}}</c>. Those of the ports are known in every file.</summary>
 internal static partial class Template
 {
-    /// <summary>The embedded file, unchanged.</summary>
+    private static readonly (string Placeholder, int Port)[] KnownPorts =
+        [("{{redis-port}}", Ports.Redis), ("{{sentinel-port}}", Ports.Sentinel), ("{{admin-port}}", Ports.Admin)];
+
+    /// <summary>The embedded file, with the ports filled in and nothing else.</summary>
     /// <param name="path">Path below Nodes/Files, such as redis/apply.sh.</param>
     /// <exception cref="InvalidOperationException">There is no such file, or it has carriage returns.</exception>
     public static string Read(string path)
@@ -18,9 +23,16 @@ internal static partial class Template
             ?? throw new InvalidOperationException($"Nodes/Files has no file \"{path}\".");
         using var reader = new StreamReader(stream, Encoding.UTF8);
         string text = reader.ReadToEnd();
-        return text.Contains('\r', StringComparison.Ordinal)
-            ? throw new InvalidOperationException($"Nodes/Files/{path} has carriage returns, which shells and systemd do not take; check it out with LF line ends.")
-            : text;
+        if (text.Contains('\r', StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException($"Nodes/Files/{path} has carriage returns, which shells and systemd do not take; check it out with LF line ends.");
+        }
+
+        foreach ((string placeholder, int port) in KnownPorts)
+        {
+            text = text.Replace(placeholder, port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+        }
+        return text;
     }
 
     /// <summary>The embedded file with every placeholder filled in.</summary>

@@ -3,6 +3,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Tests.Nodes;
 
@@ -97,6 +98,22 @@ public sealed class ScriptQualityTests
         {
             Directory.Delete(directory, recursive: true);
         }
+    }
+
+    // A port stands once, in Ports; the files name it.
+    [Fact]
+    public void No_file_of_a_node_holds_the_number_of_a_port()
+    {
+        string folder = Path.Combine(Repository.Root, "infra", "Nodes", "Files");
+        var port = new Regex($@"(?<!\d)({Ports.Redis}|{Ports.Sentinel}|{Ports.Admin})(?!\d)");
+        IEnumerable<string> found =
+            from file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
+            from line in File.ReadLines(file).Select((text, index) => (text, number: index + 1))
+            where port.IsMatch(line.text)
+            select $"{Path.GetRelativePath(folder, file)}:{line.number}: {line.text.Trim()}";
+
+        Assert.Empty(found);
+        Assert.Contains("change 26379 ", Template.Read("redis/passwords.sh").Replace("'", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [SkippableFact]

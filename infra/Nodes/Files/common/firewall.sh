@@ -65,7 +65,7 @@ if [ "$REDIS_HA_ROLE" = redis ]; then
   chain cluster {
     tcp flags & (syn | ack) != syn accept @
     oifname \"lo\" accept @
-    ip daddr { $nodes } tcp dport { 6379, 26379 } counter accept @
+    ip daddr { $nodes } tcp dport { {{redis-port}}, {{sentinel-port}} } counter accept @
     meta l4proto tcp counter reject with tcp reset @
     counter reject @
   }"

@@ -36,7 +36,7 @@ ask() {
 # redis_missing: what a Redis node lacks, in "missing"; nothing when it is ready, and then what it is in "found".
 redis_missing() {
   local reply role flags named
-  reply=$(ask 6379 INFO replication) || reply=''
+  reply=$(ask '{{redis-port}}' INFO replication) || reply=''
   role=$(sed -n 's/^role://p' <<<"$reply")
   case $role in
     master) found=master ;;
@@ -60,7 +60,7 @@ redis_missing() {
     missing="redis-server is $found, but has not got its first full copy of the data"
     return
   fi
-  reply=$(ask 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME") || reply=''
+  reply=$(ask '{{sentinel-port}}' SENTINEL MASTER "$REDIS_HA_MASTER_NAME") || reply=''
   flags=$(grep -x -A 1 flags <<<"$reply" | sed -n 2p) || flags=''
   named=$(grep -x -A 1 ip <<<"$reply" | sed -n 2p) || named=''
   if [ "$flags" != master ]; then
@@ -72,7 +72,7 @@ redis_missing() {
 
 proxy_missing() {
   local code
-  code=$(curl --silent --output /dev/null --max-time 2 --write-out '%{http_code}' http://127.0.0.1:1936/healthz) || true
+  code=$(curl --silent --output /dev/null --max-time 2 --write-out '%{http_code}' 'http://127.0.0.1:{{admin-port}}/healthz') || true
   found=serving
   if [ "$code" != 200 ]; then
     missing="the proxy's /healthz does not answer 200 (got $code)"

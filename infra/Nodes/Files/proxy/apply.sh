@@ -133,7 +133,7 @@ install_directory "$configuration" 750 root:redis-ha-proxy
 install_directory /var/lib/redis-ha-proxy 750 redis-ha-proxy:redis-ha-proxy
 step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
-admit 6379 1936
+admit '{{redis-port}}' '{{admin-port}}'
 step 'the proxy program'
 fetch_program
 step 'the proxy configuration'

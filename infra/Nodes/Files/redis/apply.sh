@@ -150,7 +150,7 @@ master_to_monitor() {
   for entry in $REDIS_HA_NODES; do
     address=${entry#*=}
     if [ "$address" != "$REDIS_HA_ADDRESS" ]; then
-      named=$(ask_timeout=2 ask "$address" 26379 SENTINEL GET-MASTER-ADDR-BY-NAME "$REDIS_HA_MASTER_NAME" 2>/dev/null | sed -n 1p) || named=''
+      named=$(ask_timeout=2 ask "$address" '{{sentinel-port}}' SENTINEL GET-MASTER-ADDR-BY-NAME "$REDIS_HA_MASTER_NAME" 2>/dev/null | sed -n 1p) || named=''
       if [[ $named =~ ^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$ ]]; then
         echo "$named"
         return 0
@@ -201,7 +201,7 @@ set_live() {
   case $value in '"'*) ;; *) value="\"$value\"" ;; esac
   reply=$(printf 'CONFIG SET %s %s\n' "$directive" "$value" |
     REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") timeout 5 redis-cli --no-auth-warning --user operator \
-      -h "$REDIS_HA_ADDRESS" -p 6379) || return 1
+      -h "$REDIS_HA_ADDRESS" -p '{{redis-port}}') || return 1
   if [ "$reply" != OK ]; then
     say "redis-server does not take \"$directive\" live: $reply"
     return 1
@@ -219,7 +219,7 @@ spare_replica() {
     if [ "$(field master_link_status <<<"$info")" != up ]; then return 0; fi
     master=$(field master_host <<<"$info")
     own=${REDIS_HA_ADDRESS//./\\.}
-    others=$(ask "$master" 6379 INFO replication | grep '^slave[0-9]*:.*,state=online,' | grep -v -c ":ip=$own,") || others=${others:-0}
+    others=$(ask "$master" '{{redis-port}}' INFO replication | grep '^slave[0-9]*:.*,state=online,' | grep -v -c ":ip=$own,") || others=${others:-0}
     if ((others >= ${least:-0})); then return 0; fi
     ((try < 60)) ||
       fail "the change needs a restart of redis-server, but the master $master would have $others replicas meanwhile, and it takes no writes with less than $least: bring the missing node back, then apply again"
@@ -314,7 +314,7 @@ step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
 transparent_huge_pages_off
 slew_clock
-admit 6379 26379
+admit '{{redis-port}}' '{{sentinel-port}}'
 step 'systemd units'
 install_units
 step 'Sentinel'

@@ -100,7 +100,7 @@ available_memory() {
 # room: the copy must not take what redis-server needs: memory for pages that change while the child sends, disk for a rewrite of its file.
 room() {
   local memory disk
-  used=$(number "$(ask "$source" 6379 INFO memory | field used_memory)")
+  used=$(number "$(ask "$source" '{{redis-port}}' INFO memory | field used_memory)")
   [ -n "$used" ] || stop "redis-server at $source does not answer"
   memory=$(available_memory)
   if [ "$source" = "$REDIS_HA_ADDRESS" ] && ((memory < used / 4)); then
@@ -119,7 +119,7 @@ copy() {
     # In units of 1024 bytes: a copy that grows beyond all reason ends here, and not with a full disk.
     ulimit -f $(((2 * used + spare_bytes) / 1024))
     REDISCLI_AUTH=$(cat "$configuration_directory/backup.password") timeout 14400 \
-      redis-cli --no-auth-warning --user replication -h "$source" -p 6379 --rdb "$work/dump.rdb" </dev/null
+      redis-cli --no-auth-warning --user replication -h "$source" -p '{{redis-port}}' --rdb "$work/dump.rdb" </dev/null
   ) >"$work/log" 2>&1 || stop "the copy failed: $(tail -n 1 "$work/log" | tr -cd '[:print:]')"
   bytes=$(stat -c %s "$work/dump.rdb")
 }
@@ -219,7 +219,7 @@ mkdir "$work"
 choose
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 name=$(tr -d ':-' <<<"$began")-$REDIS_HA_NODE
-version=$(ask "$source" 6379 INFO server | sed -n 's/^redis_version:\([0-9.]*\)$/\1/p')
+version=$(ask "$source" '{{redis-port}}' INFO server | sed -n 's/^redis_version:\([0-9.]*\)$/\1/p')
 room
 copy
 check

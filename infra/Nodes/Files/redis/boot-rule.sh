@@ -15,7 +15,7 @@ errors=$answers/errors facts=$answers/facts
 # vote_of ADDRESS: one "vote" line if the Sentinel there answers.
 vote_of() {
   local reply named epoch
-  reply=$(ask_timeout=1 ask "$1" 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME" 2>>"$errors") || return 0
+  reply=$(ask_timeout=1 ask "$1" '{{sentinel-port}}' SENTINEL MASTER "$REDIS_HA_MASTER_NAME" 2>>"$errors") || return 0
   named=$(pair ip <<<"$reply")
   epoch=$(pair config-epoch <<<"$reply")
   if [[ $named =~ ^[0-9.]+$ && $epoch =~ ^[0-9]+$ ]]; then
@@ -34,7 +34,7 @@ vote_on_disk() {
 # peer_of ADDRESS: one "peer" line, always. A replica that never finished its first synchronisation has replica-priority 0.
 peer_of() {
   local reply role since
-  reply=$(ask_timeout=1 ask "$1" 6379 INFO replication 2>>"$errors") || reply=''
+  reply=$(ask_timeout=1 ask "$1" '{{redis-port}}' INFO replication 2>>"$errors") || reply=''
   role=$(field role <<<"$reply")
   case $role in
     master) echo "peer $1 master" ;;
@@ -101,7 +101,7 @@ while true; do
       if ((SECONDS - asked_for_failover >= 15)); then
         asked_for_failover=$SECONDS
         report "$rule failover asked of the Sentinel on $argument: $reason"
-        report "its answer: $(ask "$argument" 26379 SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME" 2>&1 || echo none)"
+        report "its answer: $(ask "$argument" '{{sentinel-port}}' SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME" 2>&1 || echo none)"
       fi
       sleep 0.5
       ;;

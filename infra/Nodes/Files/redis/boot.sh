@@ -20,7 +20,7 @@ write_configuration() {
     echo '# Written before every start of redis-server, from settings.conf and the decision of the boot rule: changes do not last.'
     settings
     if [ "$#" -gt 0 ]; then
-      echo "replicaof $1 6379"
+      echo "replicaof $1 {{redis-port}}"
       # Without a full copy of the data, or before the proxies know it, this node must never be promoted; redis-ha-joined raises it.
       if ! is_member || [ ! -f "$promotable_file" ]; then echo 'replica-priority 0'; fi
     fi

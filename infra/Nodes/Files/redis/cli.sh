@@ -17,8 +17,8 @@ root=${REDIS_HA_ROOT:-}
 . "$root/etc/redis-ha/node.env"
 
 case ${1:-} in
-  redis) port=6379 ;;
-  sentinel) port=26379 ;;
+  redis) port='{{redis-port}}' ;;
+  sentinel) port='{{sentinel-port}}' ;;
   -h | --help) usage && exit 0 ;;
   *) usage >&2 && exit 2 ;;
 esac

@@ -20,7 +20,7 @@ on() {
 
 # look NODE: role, whom it follows, link, priority; an empty role when it does not answer.
 look() {
-  information[$1]=$(on "$1" 6379 INFO replication)
+  information[$1]=$(on "$1" '{{redis-port}}' INFO replication)
   role[$1]=$(field role <<<"${information[$1]}")
   follows[$1]=$(field master_host <<<"${information[$1]}")
   link[$1]=$(field master_link_status <<<"${information[$1]}")
@@ -30,7 +30,7 @@ look() {
 # listen NODE: whom its Sentinel names, and the flags; empty when it does not answer.
 listen() {
   local reply
-  reply=$(on "$1" 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME")
+  reply=$(on "$1" '{{sentinel-port}}' SENTINEL MASTER "$REDIS_HA_MASTER_NAME")
   named[$1]=$(pair ip <<<"$reply")
   flags[$1]=$(pair flags <<<"$reply")
 }
@@ -107,7 +107,7 @@ keeps_step() {
 each_sentinel() {
   local node failed=0
   for node in "${names[@]}"; do
-    if [ -n "${named[$node]}" ] && [ "$(on "$node" 26379 "$@")" != OK ]; then failed=1; fi
+    if [ -n "${named[$node]}" ] && [ "$(on "$node" '{{sentinel-port}}' "$@")" != OK ]; then failed=1; fi
   done
   return $failed
 }
@@ -129,7 +129,7 @@ attach() {
   local node
   for node in "${names[@]}"; do
     if [ "$node" != "$1" ] && [ "$node" != "${2:-}" ] && [ -n "${role[$node]}" ]; then
-      on "$node" 6379 REPLICAOF "${address_of[$1]}" 6379 >/dev/null &
+      on "$node" '{{redis-port}}' REPLICAOF "${address_of[$1]}" '{{redis-port}}' >/dev/null &
     fi
   done
 }
@@ -155,7 +155,7 @@ all_follow() {
 
 # known_priority SENTINEL NODE
 known_priority() {
-  on "$1" 26379 SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" |
+  on "$1" '{{sentinel-port}}' SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" |
     awk -v address="${address_of[$2]}" 'NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "slave-priority" && ip == address { print; exit }'
 }
 

@@ -16,7 +16,7 @@ library=$(dirname "$(readlink -f "$0")")
 
 # state: role, link and priority of this node, or of the node with the address $1.
 state() {
-  reply=$(ask "${1:-$REDIS_HA_ADDRESS}" 6379 INFO replication 2>/dev/null) || reply=''
+  reply=$(ask "${1:-$REDIS_HA_ADDRESS}" '{{redis-port}}' INFO replication 2>/dev/null) || reply=''
   role=$(field role <<<"$reply")
   link=$(field master_link_status <<<"$reply")
   priority=$(field slave_priority <<<"$reply")
@@ -24,7 +24,7 @@ state() {
 
 # raise [ADDRESS]: to the usual priority.
 raise() {
-  [ "$(ask "${1:-$REDIS_HA_ADDRESS}" 6379 CONFIG SET replica-priority 100 2>/dev/null)" = OK ]
+  [ "$(ask "${1:-$REDIS_HA_ADDRESS}" '{{redis-port}}' CONFIG SET replica-priority 100 2>/dev/null)" = OK ]
 }
 
 # The founders are promotable as soon as they have the data, or nobody could take over from the first master.

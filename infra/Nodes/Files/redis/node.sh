@@ -28,11 +28,11 @@ ask() {
 }
 
 ask_redis() {
-  ask "$REDIS_HA_ADDRESS" 6379 "$@"
+  ask "$REDIS_HA_ADDRESS" '{{redis-port}}' "$@"
 }
 
 ask_sentinel() {
-  ask "$REDIS_HA_ADDRESS" 26379 "$@"
+  ask "$REDIS_HA_ADDRESS" '{{sentinel-port}}' "$@"
 }
 
 # field NAME: the value of "name:value" in an INFO answer on standard input.

@@ -100,8 +100,8 @@ for file in users sentinel-users; do
     retire) cp "$payload/$file.wanted" "$payload/$file.new" ;;
   esac
 done
-change 6379 "$redis_unit" /etc/redis-ha/users.acl redis-users "$payload/users.new"
-change 26379 "$sentinel_unit" /etc/redis-ha/sentinel-users.acl sentinel-users "$payload/sentinel-users.new"
+change '{{redis-port}}' "$redis_unit" /etc/redis-ha/users.acl redis-users "$payload/users.new"
+change '{{sentinel-port}}' "$sentinel_unit" /etc/redis-ha/sentinel-users.acl sentinel-users "$payload/sentinel-users.new"
 case $what in
   accept) say 'the passwords of the new payload are valid, besides those in use' ;;
   retire) say 'the passwords of this payload are valid, and no others' ;;

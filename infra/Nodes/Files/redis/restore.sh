@@ -67,7 +67,7 @@ stop() {
 
 # here COMMAND...: to this node's redis-server.
 here() {
-  on "$me" 6379 "$@"
+  on "$me" '{{redis-port}}' "$@"
 }
 
 # fact NAME: of the copy that waits on this node.
@@ -81,7 +81,7 @@ configured() {
 }
 
 keyspace() {
-  on "$1" 6379 INFO keyspace | awk -F '[=,]' '/^db[0-9]+:/ { all += $2 } END { print all + 0 }'
+  on "$1" '{{redis-port}}' INFO keyspace | awk -F '[=,]' '/^db[0-9]+:/ { all += $2 } END { print all + 0 }'
 }
 
 # elected: the node that most Sentinels name.
@@ -142,8 +142,8 @@ put_right() {
   stop_serving
   least=$(configured min-replicas-to-write)
   for node in "${names[@]}"; do
-    if [ "$(on "$node" 6379 CONFIG GET min-replicas-to-write | sed -n 2p)" = "$fence" ]; then
-      on "$node" 6379 CONFIG SET min-replicas-to-write "${least:-1}" >/dev/null
+    if [ "$(on "$node" '{{redis-port}}' CONFIG GET min-replicas-to-write | sed -n 2p)" = "$fence" ]; then
+      on "$node" '{{redis-port}}' CONFIG SET min-replicas-to-write "${least:-1}" >/dev/null
       say "$node takes writes again"
     fi
   done
@@ -160,7 +160,7 @@ put_right() {
   fi
   if [ "$target" != "$me" ] && { [ "${role[$me]}" = master ] || [ "${follows[$me]}" = 127.0.0.1 ]; }; then
     here CONFIG SET replica-priority 0 >/dev/null
-    here REPLICAOF "${address_of[$target]}" 6379 >/dev/null
+    here REPLICAOF "${address_of[$target]}" '{{redis-port}}' >/dev/null
     say "this node follows $target again, and gets its data"
   fi
   here ACL SETUSER sentinel +slaveof >/dev/null
@@ -191,7 +191,7 @@ finish() {
 left_over() {
   local node
   for node in "${names[@]}"; do
-    if [ "$(on "$node" 6379 CONFIG GET min-replicas-to-write | sed -n 2p)" = "$fence" ]; then return 0; fi
+    if [ "$(on "$node" '{{redis-port}}' CONFIG GET min-replicas-to-write | sed -n 2p)" = "$fence" ]; then return 0; fi
   done
   [ "$(here CONFIG GET replica-priority | sed -n 2p)" = 1 ] || [ "${follows[$me]}" = 127.0.0.1 ] || [ -n "$(serve_pid)" ]
 }
@@ -304,12 +304,12 @@ take_over() {
     if [ -z "$sentinel" ]; then
       for node in "$me" "${names[@]}"; do
         if [ -z "${named[$node]}" ]; then continue; fi
-        reply=$(on "$node" 26379 SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME")
+        reply=$(on "$node" '{{sentinel-port}}' SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME")
         if [ "$reply" = OK ]; then sentinel=$node && break; fi
       done
     fi
     if [ -n "$sentinel" ]; then
-      state_of=$(on "$sentinel" 26379 SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" |
+      state_of=$(on "$sentinel" '{{sentinel-port}}' SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" |
         awk -v address="${address_of[$me]}" 'NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "flags" && ip == address { print; exit }')
       case ,$state_of, in *,promoted,*) break ;; esac
     fi
@@ -331,7 +331,7 @@ take_over() {
   say "all Sentinels name $me"
   here ACL SETUSER sentinel +slaveof >/dev/null
   here CONFIG SET replica-priority 100 >/dev/null
-  on "$old" 6379 CONFIG SET min-replicas-to-write "$(configured min-replicas-to-write)" >/dev/null
+  on "$old" '{{redis-port}}' CONFIG SET min-replicas-to-write "$(configured min-replicas-to-write)" >/dev/null
 }
 
 # copied: the others have the data. The master refuses writes until the first has.
@@ -386,7 +386,7 @@ if left_over; then
   put_right || stop 'it cannot be put right now'
 fi
 prepare
-[ "$(on "$old" 6379 CONFIG SET min-replicas-to-write "$fence")" = OK ] || stop "$old does not take the order to refuse writes; it stays master"
+[ "$(on "$old" '{{redis-port}}' CONFIG SET min-replicas-to-write "$fence")" = OK ] || stop "$old does not take the order to refuse writes; it stays master"
 say "$old takes no writes from now on"
 if [ "${2:-}" != --no-backup ]; then keep; fi
 take_over

@@ -144,7 +144,7 @@ safe() {
       followers=$((followers + 1))
     fi
   done
-  least=$(number "$(on "$target" 6379 CONFIG GET min-replicas-to-write | sed -n 2p)")
+  least=$(number "$(on "$target" '{{redis-port}}' CONFIG GET min-replicas-to-write | sed -n 2p)")
   if ((followers < ${least:-0})); then
     obstacle="$target would have $followers replicas, and takes no writes with less than $least (min-replicas-to-write)"
     return 1
@@ -171,7 +171,7 @@ half_done() {
 # prefer NODE: every Sentinel that answers would choose it.
 prefer() {
   preferred=$1
-  [ "$(on "$1" 6379 CONFIG SET replica-priority 1)" = OK ] || stop "$1 does not take replica-priority 1; $master stays master"
+  [ "$(on "$1" '{{redis-port}}' CONFIG SET replica-priority 1)" = OK ] || stop "$1 does not take replica-priority 1; $master stays master"
   make_known "$1" 1 || stop "$obstacle; $master stays master"
 }
 
@@ -180,7 +180,7 @@ converse() {
   local password reply
   password=$(cat "$root/etc/redis-ha/operator.password")
   # shellcheck disable=SC2016 # the dollar is the protocol's
-  { exec 8<>"/dev/tcp/${address_of[$1]}/6379"; } 2>/dev/null &&
+  { exec 8<>"/dev/tcp/${address_of[$1]}/{{redis-port}}"; } 2>/dev/null &&
     printf '*3\r\n$4\r\nAUTH\r\n$8\r\noperator\r\n$%d\r\n%s\r\n' "${#password}" "$password" >&8 &&
     IFS= read -r -t 2 reply <&8 && [ "$reply" = $'+OK\r' ]
 }
@@ -201,13 +201,13 @@ acknowledge() {
 exchange() {
   local from=$1 to=$2 reply until
   converse "$to" || stop "$to does not answer: $from stays master"
-  reply=$(on "$from" 6379 FAILOVER TO "${address_of[$to]}" 6379 TIMEOUT "$pause_limit")
+  reply=$(on "$from" '{{redis-port}}' FAILOVER TO "${address_of[$to]}" '{{redis-port}}' TIMEOUT "$pause_limit")
   [ "$reply" = OK ] || stop "$from refused FAILOVER: ${reply:-no answer}; $from stays master"
   exchanging=$from
   until=$((SECONDS + pause_limit / 1000 + 5))
   until { acknowledge "$to" || look "$to"; } && [ "${role[$to]}" = master ]; do
     if ((SECONDS >= until)); then
-      on "$from" 6379 FAILOVER ABORT >/dev/null
+      on "$from" '{{redis-port}}' FAILOVER ABORT >/dev/null
     fi
     look "$from"
     if [ "${role[$from]}" = master ] && [ "$(field master_failover_state <<<"${information[$from]}")" = no-failover ]; then
@@ -225,7 +225,7 @@ exchange() {
 
 # fence NODE REPLICAS: how many it needs to take writes.
 fence() {
-  [ "$(on "$1" 6379 CONFIG SET min-replicas-to-write "$2")" = OK ]
+  [ "$(on "$1" '{{redis-port}}' CONFIG SET min-replicas-to-write "$2")" = OK ]
 }
 
 # agree NODE: the Sentinels are asked for a failover; one order, and another only when it was refused or came to nothing.
@@ -234,7 +234,7 @@ agree() {
   while true; do
     if [ -z "$sentinel" ]; then
       for sentinel in "$1" "${names[@]}"; do
-        reply=$(on "$sentinel" 26379 SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME")
+        reply=$(on "$sentinel" '{{sentinel-port}}' SENTINEL FAILOVER "$REDIS_HA_MASTER_NAME")
         case $reply in OK | INPROG*) break ;; esac
         sentinel=''
       done
@@ -259,9 +259,9 @@ put_back() {
   trap - EXIT
   trap '' INT TERM
   ask_usually
-  if [ -n "$exchanging" ]; then on "$exchanging" 6379 FAILOVER ABORT >/dev/null; fi
+  if [ -n "$exchanging" ]; then on "$exchanging" '{{redis-port}}' FAILOVER ABORT >/dev/null; fi
   if [ -n "$lowered" ]; then fence "$lowered" "$least" || true; fi
-  if [ -n "$preferred" ]; then on "$preferred" 6379 CONFIG SET replica-priority 100 >/dev/null; fi
+  if [ -n "$preferred" ]; then on "$preferred" '{{redis-port}}' CONFIG SET replica-priority 100 >/dev/null; fi
   exit "$code"
 }
 
@@ -300,7 +300,7 @@ until safe; do
     say "$master is master and the Sentinels do not know yet: putting that right first"
     prefer "$master"
     confirm "$master" ''
-    on "$master" 6379 CONFIG SET replica-priority 100 >/dev/null
+    on "$master" '{{redis-port}}' CONFIG SET replica-priority 100 >/dev/null
     preferred=''
   fi
   ((SECONDS < safe_limit)) || stop "not now: $obstacle; nothing was changed"
@@ -308,7 +308,7 @@ until safe; do
 done
 # What an interrupted run left behind: the next failover would prefer that node.
 for node in "${names[@]}"; do
-  if [ "${priority[$node]}" = 1 ] && [ "$dry_run" = no ]; then on "$node" 6379 CONFIG SET replica-priority 100 >/dev/null; fi
+  if [ "${priority[$node]}" = 1 ] && [ "$dry_run" = no ]; then on "$node" '{{redis-port}}' CONFIG SET replica-priority 100 >/dev/null; fi
 done
 if [ "$target" = "$master" ]; then
   echo "$target is the master already"
@@ -343,7 +343,7 @@ if [ -n "$lowered" ]; then
   lowered=''
 fi
 say "all Sentinels name $target"
-on "$target" 6379 CONFIG SET replica-priority 100 >/dev/null
+on "$target" '{{redis-port}}' CONFIG SET replica-priority 100 >/dev/null
 preferred=''
 trap 'exit 1' INT TERM
 until=$((SECONDS + follow_limit))

@@ -41,7 +41,7 @@ ask_as_watch() {
 redis_state() {
   local reply code=0
   reply=$(printf 'PING\nPUBLISH redis-ha:watch probe\n' |
-    timeout 3 redis-cli --no-auth-warning --user watch -h "$REDIS_HA_ADDRESS" -p 6379 2>&1 | tr -d '\r') || code=$?
+    timeout 3 redis-cli --no-auth-warning --user watch -h "$REDIS_HA_ADDRESS" -p '{{redis-port}}' 2>&1 | tr -d '\r') || code=$?
   case $reply in
     *'Could not connect'*) echo down ;;
     LOADING*) echo loading ;;
@@ -60,13 +60,13 @@ other_master() {
   for entry in $REDIS_HA_NODES; do total=$((total + 1)); done
   read -r count named < <(
     for entry in $REDIS_HA_NODES; do
-      { ask_as_watch "${entry#*=}" 26379 SENTINEL GET-MASTER-ADDR-BY-NAME "$REDIS_HA_MASTER_NAME" | sed -n '1{/^[0-9.]*$/p}'; } &
+      { ask_as_watch "${entry#*=}" '{{sentinel-port}}' SENTINEL GET-MASTER-ADDR-BY-NAME "$REDIS_HA_MASTER_NAME" | sed -n '1{/^[0-9.]*$/p}'; } &
     done | sort | uniq -c | sort -rn
   ) || return 1
   if [ -z "${named:-}" ] || ((count * 2 <= total)) || [ "$named" = "$REDIS_HA_ADDRESS" ]; then
     return 1
   fi
-  reply=$(ask_as_watch "$named" 6379 INFO replication) || reply=''
+  reply=$(ask_as_watch "$named" '{{redis-port}}' INFO replication) || reply=''
   [ "$(field role <<<"$reply")" != slave ] || return 1
   echo "$named"
 }
@@ -107,7 +107,7 @@ care() {
     return 0
   fi
   if [ "$state" = busy ]; then
-    if [ "$(ask_as_watch "$REDIS_HA_ADDRESS" 6379 SCRIPT KILL)" = OK ] || [ "$(ask_as_watch "$REDIS_HA_ADDRESS" 6379 FUNCTION KILL)" = OK ]; then
+    if [ "$(ask_as_watch "$REDIS_HA_ADDRESS" '{{redis-port}}' SCRIPT KILL)" = OK ] || [ "$(ask_as_watch "$REDIS_HA_ADDRESS" '{{redis-port}}' FUNCTION KILL)" = OK ]; then
       say "ended a script that kept redis-server BUSY, while $master is master"
       return 0
     fi
@@ -161,7 +161,7 @@ strangers() {
 
 look_at_sentinel() {
   local reply named port epoch own last list
-  reply=$(ask_as_watch "$REDIS_HA_ADDRESS" 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME") || return 0
+  reply=$(ask_as_watch "$REDIS_HA_ADDRESS" '{{sentinel-port}}' SENTINEL MASTER "$REDIS_HA_MASTER_NAME") || return 0
   named=$(pair ip <<<"$reply" | tr -cd 'A-Za-z0-9.:-')
   port=$(pair port <<<"$reply" | tr -cd '0-9')
   # Sentinel prints its unsigned 64 bits as a signed number: -1 is 2^64-1.
@@ -169,10 +169,10 @@ look_at_sentinel() {
   if [ -z "$named" ] || [ -z "$epoch" ]; then
     return 0
   fi
-  if ! ours "$named" || [ "$port" != 6379 ]; then
+  if ! ours "$named" || [ "$port" != '{{redis-port}}' ]; then
     finding master 3 "this node's Sentinel names $named:$port as master, which is not a node of this cluster $way_back"
   fi
-  list=$(ask_as_watch "$REDIS_HA_ADDRESS" 26379 SENTINEL SENTINELS "$REDIS_HA_MASTER_NAME" | strangers 26379) || list=''
+  list=$(ask_as_watch "$REDIS_HA_ADDRESS" '{{sentinel-port}}' SENTINEL SENTINELS "$REDIS_HA_MASTER_NAME" | strangers '{{sentinel-port}}') || list=''
   if [ -n "$list" ]; then
     finding sentinels 3 "this node's Sentinel knows Sentinels that are not of this cluster, $list $way_back"
   fi
@@ -180,7 +180,7 @@ look_at_sentinel() {
   if ((${reply:-0} > $(wc -w <<<"$our_addresses") - 1)); then
     finding many 3 "this node's Sentinel counts $reply others, more than this cluster has: a majority is of all of them $way_back"
   fi
-  list=$(ask_as_watch "$REDIS_HA_ADDRESS" 26379 SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" | strangers 6379) || list=''
+  list=$(ask_as_watch "$REDIS_HA_ADDRESS" '{{sentinel-port}}' SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" | strangers '{{redis-port}}') || list=''
   if [ -n "$list" ]; then
     finding replicas 3 "this node's Sentinel knows replicas that are not of this cluster, $list $way_back"
   fi

@@ -60,7 +60,7 @@ wait_in_step() {
 check_memory() {
   local used
   if [ -z "$memory" ]; then return; fi
-  used=$(number "$(on "$master" 6379 INFO memory | field used_memory)")
+  used=$(number "$(on "$master" '{{redis-port}}' INFO memory | field used_memory)")
   if ((${used:-0} / 1048576 > memory * 1024 * 3 / 4)); then
     give_up "the data takes $((used / 1048576)) MB, more than three quarters of $memory GB. Nothing was changed on this machine; set redisMemoryGb higher"
   fi

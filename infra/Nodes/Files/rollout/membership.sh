@@ -39,13 +39,13 @@ listed() {
 
 # replication ADDRESS FIELD
 replication() {
-  ask "$1" 6379 INFO replication 2>/dev/null | field "$2" || true
+  ask "$1" '{{redis-port}}' INFO replication 2>/dev/null | field "$2" || true
 }
 
 # bar ADDRESS: never promoted from now on. A node that does not answer cannot be, either.
 bar() {
   if [ -n "$(replication "$1" role)" ]; then
-    [ "$(ask "$1" 6379 CONFIG SET replica-priority 0)" = OK ] || give_up "the node at $1 leaves, but does not take replica-priority 0"
+    [ "$(ask "$1" '{{redis-port}}' CONFIG SET replica-priority 0)" = OK ] || give_up "the node at $1 leaves, but does not take replica-priority 0"
   fi
 }
 
@@ -93,17 +93,17 @@ before() {
 # hurry SENTINEL: it looks at the nodes twice a second instead of every ten seconds (Redis 7.0 and newer), until rest.
 hurry() {
   hurried=$1
-  ask "$1" 26379 SENTINEL DEBUG INFO-PERIOD 500 >/dev/null 2>&1 || true
+  ask "$1" '{{sentinel-port}}' SENTINEL DEBUG INFO-PERIOD 500 >/dev/null 2>&1 || true
 }
 
 rest() {
-  if [ -n "$hurried" ]; then ask "$hurried" 26379 SENTINEL DEBUG INFO-PERIOD 10000 >/dev/null 2>&1 || true; fi
+  if [ -n "$hurried" ]; then ask "$hurried" '{{sentinel-port}}' SENTINEL DEBUG INFO-PERIOD 10000 >/dev/null 2>&1 || true; fi
   hurried=''
 }
 
 # known_priority SENTINEL ADDRESS: what the Sentinel there would choose by.
 known_priority() {
-  ask "$1" 26379 SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" 2>/dev/null |
+  ask "$1" '{{sentinel-port}}' SENTINEL REPLICAS "$REDIS_HA_MASTER_NAME" 2>/dev/null |
     awk -v address="$2" 'NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "slave-priority" && ip == address { print; exit }' || true
 }
 
@@ -111,7 +111,7 @@ known_priority() {
 strangers() {
   local what address
   for what in REPLICAS SENTINELS; do
-    for address in $(ask "$1" 26379 SENTINEL "$what" "$REDIS_HA_MASTER_NAME" 2>/dev/null | awk 'NR % 2 { key = $0; next } key == "ip"' || true); do
+    for address in $(ask "$1" '{{sentinel-port}}' SENTINEL "$what" "$REDIS_HA_MASTER_NAME" 2>/dev/null | awk 'NR % 2 { key = $0; next } key == "ip"' || true); do
       if ! listed "$address"; then echo "$address"; fi
     done
   done | sort -u
@@ -119,7 +119,7 @@ strangers() {
 
 # view SENTINEL: flags, replicas and other Sentinels as it counts them.
 view() {
-  ask "$1" 26379 SENTINEL MASTER "$REDIS_HA_MASTER_NAME" 2>/dev/null |
+  ask "$1" '{{sentinel-port}}' SENTINEL MASTER "$REDIS_HA_MASTER_NAME" 2>/dev/null |
     awk 'NR % 2 { key = $0; next } key ~ /^(flags|num-slaves|num-other-sentinels)$/ { value[key] = $0 }
       END { print value["flags"], value["num-slaves"] + 0, value["num-other-sentinels"] + 0 }' || true
 }
@@ -134,7 +134,7 @@ forget() {
     sleep 0.5
   done
   hurry "$1"
-  [ "$(ask "$1" 26379 SENTINEL RESET "$REDIS_HA_MASTER_NAME")" = 1 ] || give_up "the Sentinel on $1 refused SENTINEL RESET"
+  [ "$(ask "$1" '{{sentinel-port}}' SENTINEL RESET "$REDIS_HA_MASTER_NAME")" = 1 ] || give_up "the Sentinel on $1 refused SENTINEL RESET"
   until seen=$(view "$1") && [ "$seen" = "$expected" ]; do
     ((SECONDS < until)) || give_up "the Sentinel on $1 forgot ${foreign//$'\n'/ }, but $limit s later it sees \"$seen\" (flags, replicas, other Sentinels); \"$expected\" expected"
     sleep 0.2
@@ -151,7 +151,7 @@ after() {
       sleep 0.5
     done
     if [ "$role" = slave ] && [ "$(replication "${entry#*=}" slave_priority)" = 0 ]; then
-      [ "$(ask "${entry#*=}" 6379 CONFIG SET replica-priority 100)" = OK ] || give_up "${entry%%=*} does not take replica-priority 100"
+      [ "$(ask "${entry#*=}" '{{redis-port}}' CONFIG SET replica-priority 100)" = OK ] || give_up "${entry%%=*} does not take replica-priority 100"
       echo "${entry%%=*} may be promoted from now on"
     fi
   done
@@ -160,10 +160,10 @@ after() {
     if ! listed "${entry#*=}" && [ -n "$(replication "${entry#*=}" role)" ]; then
       # It stays a replica, so it never takes writes, but of nobody; its Sentinel votes no more and tells nobody of itself. The others, which
       # would make it follow the master again, cannot log in there until it is started again.
-      ask "${entry#*=}" 26379 SENTINEL REMOVE "$REDIS_HA_MASTER_NAME" >/dev/null 2>&1 || true
-      [ "$(ask "${entry#*=}" 6379 ACL SETUSER sentinel off)" = OK ] || give_up "${entry%%=*} leaves, but does not let go of the Sentinels"
-      ask "${entry#*=}" 6379 CLIENT KILL USER sentinel >/dev/null
-      [ "$(ask "${entry#*=}" 6379 REPLICAOF 127.0.0.1 1)" = OK ] || give_up "${entry%%=*} leaves, but does not let go of the master"
+      ask "${entry#*=}" '{{sentinel-port}}' SENTINEL REMOVE "$REDIS_HA_MASTER_NAME" >/dev/null 2>&1 || true
+      [ "$(ask "${entry#*=}" '{{redis-port}}' ACL SETUSER sentinel off)" = OK ] || give_up "${entry%%=*} leaves, but does not let go of the Sentinels"
+      ask "${entry#*=}" '{{redis-port}}' CLIENT KILL USER sentinel >/dev/null
+      [ "$(ask "${entry#*=}" '{{redis-port}}' REPLICAOF 127.0.0.1 1)" = OK ] || give_up "${entry%%=*} leaves, but does not let go of the master"
       echo "${entry%%=*} has left"
     fi
   done
