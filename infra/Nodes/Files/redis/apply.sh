@@ -46,16 +46,12 @@ install_packages_stopped() {
 # upgrade_redis: to the distribution's newest, once for each value of the setting redisUpgrade. The packages restart redis-server, so it
 # is for a replica, as every restart.
 upgrade_redis() {
-  local done=$state/upgraded role
+  local done=$state/upgraded
   # shellcheck disable=SC2206 # a list
   local names=(${redis_packages/ nftables/})
   if ! first_boot && [ -n "$REDIS_HA_UPGRADE" ] && [ "$(cat "$done" 2>/dev/null)" != "$REDIS_HA_UPGRADE" ] && systemctl is-active --quiet "$redis_unit" &&
     newer_packages "${names[@]}"; then
-    role=$(ask_redis INFO replication | field role) || role=''
-    if [ "$role" != slave ]; then
-      fail "the upgrade restarts redis-server, and this node is ${role:-not answering} (only a replica is restarted): switch the master over first, then apply again"
-    fi
-    spare_replica
+    require_spare_replica 'the upgrade restarts redis-server'
     say "upgrading ${names[*]}, on a replica"
     upgrade_packages "${names[@]}" || fail 'Redis could not be upgraded (the last lines of the log say why)'
     say "installed: $(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/Redis \1/p')"
@@ -199,9 +195,7 @@ changed_settings() {
 set_live() {
   local directive=${1%% *} value=${1#* } reply
   case $value in '"'*) ;; *) value="\"$value\"" ;; esac
-  reply=$(printf 'CONFIG SET %s %s\n' "$directive" "$value" |
-    REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") timeout 5 redis-cli --no-auth-warning --user operator \
-      -h "$REDIS_HA_ADDRESS" -p '{{redis-port}}') || return 1
+  reply=$(printf 'CONFIG SET %s %s\n' "$directive" "$value" | ask_timeout=5 send '{{redis-port}}') || return 1
   if [ "$reply" != OK ]; then
     say "redis-server does not take \"$directive\" live: $reply"
     return 1
@@ -209,9 +203,13 @@ set_live() {
   say "set $directive live"
 }
 
-# spare_replica: the master must keep taking writes while this replica is away, so it needs enough others.
-spare_replica() {
-  local info master own least others try
+# require_spare_replica WHY: only a replica is ever restarted, and the master must keep taking writes meanwhile, so it needs enough others.
+require_spare_replica() {
+  local why=$1 role info master own least others try
+  role=$(ask_redis INFO replication | field role) || role=''
+  if [ "$role" != slave ]; then
+    fail "$why, and this node is ${role:-not answering} (only a replica is restarted): switch the master over first, then apply again"
+  fi
   least=$(number "$(ask_redis CONFIG GET min-replicas-to-write | sed -n 2p)") || least=''
   for ((try = 1; ; try++)); do
     info=$(ask_redis INFO replication) || info=''
@@ -222,18 +220,13 @@ spare_replica() {
     others=$(ask "$master" '{{redis-port}}' INFO replication | grep '^slave[0-9]*:.*,state=online,' | grep -v -c ":ip=$own,") || others=${others:-0}
     if ((others >= ${least:-0})); then return 0; fi
     ((try < 60)) ||
-      fail "the change needs a restart of redis-server, but the master $master would have $others replicas meanwhile, and it takes no writes with less than $least: bring the missing node back, then apply again"
+      fail "$why, but the master $master would have $others replicas meanwhile, and it takes no writes with less than $least: bring the missing node back, then apply again"
     sleep 0.5
   done
 }
 
 restart_replica() {
-  local role
-  role=$(ask_redis INFO replication | field role) || role=''
-  if [ "$role" != slave ]; then
-    fail "the change needs a restart of redis-server, and this node is ${role:-not answering} (only a replica is restarted): switch the master over first, then apply again"
-  fi
-  spare_replica
+  require_spare_replica 'the change needs a restart of redis-server'
   say 'restarting redis-server, which is a replica'
   timeout 600 systemctl restart "$redis_unit"
 }

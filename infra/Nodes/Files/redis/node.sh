@@ -27,6 +27,12 @@ ask() {
     timeout "${ask_timeout:-2}" redis-cli --no-auth-warning --user operator -h "$address" -p "$port" "$@" </dev/null | tr -d '\r'
 }
 
+# send PORT: the commands on standard input, which may hold secrets, to this node's server, as the operator; prints the answers.
+send() {
+  REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") \
+    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning --user operator -h "$REDIS_HA_ADDRESS" -p "$1" | tr -d '\r'
+}
+
 ask_redis() {
   ask "$REDIS_HA_ADDRESS" '{{redis-port}}' "$@"
 }

@@ -65,8 +65,7 @@ orders() {
 # give PORT: the commands on standard input, which holds hashes of passwords that a person may have chosen; every answer must be OK.
 give() {
   local replies
-  replies=$(REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") timeout 10 redis-cli --no-auth-warning --user operator \
-    -h "$REDIS_HA_ADDRESS" -p "$1" | tr -d '\r' | grep -v '^$') || replies='no answer'
+  replies=$(ask_timeout=10 send "$1" | grep -v '^$') || replies='no answer'
   if grep -q -v -x OK <<<"$replies"; then
     fail "the server at port $1 says: $(grep -v -x OK <<<"$replies" | head -n 1)"
   fi
