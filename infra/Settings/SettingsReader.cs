@@ -6,6 +6,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using RedisHaProxy.Configuration;
 
 namespace RedisHaInfra.Settings;
 
@@ -231,31 +232,6 @@ internal sealed class SettingsReader
         return items;
     }
 
-    private static string DidYouMean(string key)
-    {
-        Setting? near = Setting.All
-            .Select(setting => (setting, distance: Distance(setting.Key, key)))
-            .Where(pair => pair.distance <= Math.Max(2, key.Length / 4))
-            .OrderBy(pair => pair.distance)
-            .Select(pair => pair.setting)
-            .FirstOrDefault();
-        return near is null ? "; Pulumi.yaml lists them all" : $"; did you mean {near.Key}?";
-    }
-
-    // Levenshtein's distance, without regard to case.
-    private static int Distance(string left, string right)
-    {
-        int[] row = Enumerable.Range(0, right.Length + 1).ToArray();
-        for (int i = 1; i <= left.Length; i++)
-        {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= right.Length; j++)
-            {
-                int cost = char.ToLowerInvariant(left[i - 1]) == char.ToLowerInvariant(right[j - 1]) ? 0 : 1;
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + cost));
-            }
-        }
-        return row[^1];
-    }
+    private static string DidYouMean(string key) =>
+        Spelling.Nearest(key, Setting.All.Select(setting => setting.Key)) is { } near ? $"; did you mean {near}?" : "; Pulumi.yaml lists them all";
 }
