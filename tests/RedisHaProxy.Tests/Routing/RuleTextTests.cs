@@ -25,4 +25,17 @@ public sealed class RuleTextTests
             RuleText.All.Select(row => $"| {RoutingDecision.Name(row.Rule)} | {row.Claimants} | {row.Condition} | {row.Action.ToString().ToLowerInvariant()} | {row.When} |"),
             documented);
     }
+
+    [Fact]
+    public void The_operators_page_gives_every_row_that_shuts_the_gate_its_meaning()
+    {
+        string page = File.ReadAllText(Path.Combine(Repository.Root, "docs/operations.md"));
+        IEnumerable<(string Rule, string Meaning)> documented = page.Split('\n')
+            .SkipWhile(line => !line.StartsWith("| rule | meaning |", StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'))
+            .Select(line => line.Split(" | ")).Select(cells => (cells[0].TrimStart('|', ' '), cells[1]));
+
+        Assert.Equal(
+            RuleText.All.Where(row => row.Action != RoutingAction.Route).Select(row => (RoutingDecision.Name(row.Rule), row.Meaning)),
+            documented);
+    }
 }
