@@ -33,6 +33,14 @@ internal static class ProxyProcess
         return start;
     }
 
+    /// <summary>A change of the start information: the process gets a limit (prlimit(1)), such as --nofile=640:640.</summary>
+    public static Action<ProcessStartInfo> Limited(string limit) => start =>
+    {
+        start.ArgumentList.Insert(0, start.FileName);
+        start.ArgumentList.Insert(0, limit);
+        start.FileName = "prlimit";
+    };
+
     /// <summary>Runs to the end; a process that does not end is killed and fails the test.</summary>
     public static Task<ProcessResult> RunAsync(params string[] arguments) => RunAsync(StartInfo(arguments));
 

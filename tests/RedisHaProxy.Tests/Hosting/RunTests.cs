@@ -76,12 +76,7 @@ public sealed class RunTests
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
-        var e = await Assert.ThrowsAnyAsync<Exception>(() => RunningProxy.StartAsync(deployment, change: start =>
-        {
-            start.ArgumentList.Insert(0, start.FileName);
-            start.ArgumentList.Insert(0, "--nofile=513");
-            start.FileName = "prlimit";
-        }));
+        var e = await Assert.ThrowsAnyAsync<Exception>(() => RunningProxy.StartAsync(deployment, change: ProxyProcess.Limited("--nofile=513")));
         Assert.Contains("redis-ha-proxy: this process may open only 513 files, which is too few to serve a single client: 512 are for listeners, probes and administration. "
             + "Raise the limit (LimitNOFILE of the service, ulimit -n) to 2512, which limits.connections = 1000 needs, or at least to 640", e.Message, StringComparison.Ordinal);
     }
@@ -119,9 +114,7 @@ public sealed class RunTests
             nodes: 2,
             change: start =>
             {
-                start.ArgumentList.Insert(0, start.FileName);
-                start.ArgumentList.Insert(0, "--fsize=16384");
-                start.FileName = "prlimit";
+                ProxyProcess.Limited("--fsize=16384")(start);
                 start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // which the runtime has a large file for
             },
             further: "\"recording\": { \"file\": \"recording\" },");
@@ -195,7 +188,7 @@ public sealed class RunTests
         await File.WriteAllTextAsync(proxy.ConfigurationFile, "{");
         var bad = await proxy.VerbAsync("reload");
         Assert.Equal((1, ""), (bad.ExitCode, bad.Output));
-        Assert.Contains("nothing was changed, the file is not good:\n", bad.Error, StringComparison.Ordinal);
+        Assert.Contains("nothing was changed, because the file has errors:\n", bad.Error, StringComparison.Ordinal);
         proxy.Signal(PosixSignal.SIGHUP);
         await Eventually.HoldsAsync(() => proxy.Log.Split("Reload: nothing was changed").Length == 3, () => proxy.Log);
         Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
