@@ -133,7 +133,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         {
             if (_started)
             {
-                throw new InvalidOperationException("the data plane was started before");
+                throw new InvalidOperationException("the data plane has been started already");
             }
 
             Socket[][] listeners = Sockets.Listen(_listen, _loops.Length);

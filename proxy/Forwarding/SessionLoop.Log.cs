@@ -18,6 +18,7 @@ internal abstract unsafe partial class SessionLoop
         EventName = nameof(LogEvents.FilesAvailable))]
     private static partial void LogRecovered(ILogger logger, int loop);
 
-    [LoggerMessage(LogEvents.LoopFailed, LogLevel.Critical, "Event loop {Loop} died of a defect; the process ends.", EventName = nameof(LogEvents.LoopFailed))]
+    [LoggerMessage(LogEvents.LoopFailed, LogLevel.Critical, "Event loop {Loop} failed because of a defect; the process ends.",
+        EventName = nameof(LogEvents.LoopFailed))]
     private static partial void LogDied(ILogger logger, Exception exception, int loop);
 }

@@ -307,7 +307,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
                     case ProxyHeaderStatus.Own:
                         return peer;
                     case ProxyHeaderStatus.Malformed:
-                        LogFailure(peer, "no PROXY protocol header, which every connection from there begins with");
+                        LogFailure(peer, "it did not begin with a PROXY protocol header, as every connection from there must");
                         return null;
                 }
 
@@ -326,7 +326,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            LogFailure(peer, "no PROXY protocol header in time");
+            LogFailure(peer, "the PROXY protocol header did not come in time");
         }
         catch (SocketException)
         {
@@ -363,7 +363,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            cause = "no handshake in time";
+            cause = "the handshake did not finish in time";
         }
         catch (Exception e)
         {
@@ -381,7 +381,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     }
 
     [LoggerMessage(LogEvents.ClientTlsFailed, LogLevel.Warning,
-        "No TLS connection with client {Client}: {Cause} ({Left} more since the last such line)",
+        "The TLS connection with client {Client} failed: {Cause} ({Left} more since the last such line)",
         EventName = nameof(LogEvents.ClientTlsFailed))]
     private static partial void LogFailed(ILogger log, string client, string cause, long left);
 

@@ -254,7 +254,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     }
 
     private void AnnounceStopping(int sessions, TimeSpan left) =>
-        _notifier.Stopping($"Stopping: {sessions} sessions left, at most {left.TotalSeconds:0} s", left + TimeSpan.FromSeconds(15));
+        _notifier.Stopping($"Stopping: {sessions} sessions are open; the last ends within {left.TotalSeconds:0} s", left + TimeSpan.FromSeconds(15));
 
     // By monitoring's clock: its timers fire on its thread, so that the service manager's watchdog is not fed when that is stuck.
     private async Task BeatAsync(CancellationToken cancellationToken)
@@ -305,11 +305,11 @@ internal sealed partial class ProxyHost : IAsyncDisposable
     [LoggerMessage(LogEvents.Stopped, LogLevel.Information, "Stopped; {Ended} sessions were ended", EventName = nameof(LogEvents.Stopped))]
     private static partial void LogStopped(ILogger log, int ended);
 
-    [LoggerMessage(LogEvents.RoutingFailed, LogLevel.Critical, "The routing ended; the process cannot know the master any more and ends",
+    [LoggerMessage(LogEvents.RoutingFailed, LogLevel.Critical, "Routing has stopped, so the process no longer knows the master; it ends",
         EventName = nameof(LogEvents.RoutingFailed))]
     private static partial void LogRoutingFailed(ILogger log, Exception? exception);
 
-    [LoggerMessage(LogEvents.LoopStuck, LogLevel.Error, "An event loop has not run for {Stalled} ms; the process ends without it",
+    [LoggerMessage(LogEvents.LoopStuck, LogLevel.Error, "An event loop has not run for {Stalled} ms; the process ends without waiting for it",
         EventName = nameof(LogEvents.LoopStuck))]
     private static partial void LogStuck(ILogger log, long stalled);
 }

@@ -39,7 +39,7 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, Pr
             {
                 string problems = string.Join('\n', reading.Errors);
                 LogBad(log, problems);
-                return new ReloadAnswer(false, $"nothing was changed, the file is not good:\n{problems}");
+                return new ReloadAnswer(false, $"nothing was changed, because the file has errors:\n{problems}");
             }
 
             var changes = ConfigurationChanges.Between(_current, read, host.MostConnections);
@@ -72,7 +72,7 @@ internal sealed partial class Reload(string file, ProxyConfiguration initial, Pr
     [LoggerMessage(LogEvents.Reloaded, LogLevel.Information, "Reload: {Result}", EventName = nameof(LogEvents.Reloaded))]
     private static partial void LogReloaded(ILogger log, string result);
 
-    [LoggerMessage(LogEvents.ReloadInvalid, LogLevel.Error, "Reload: nothing was changed, the file is not good: {Problems}",
+    [LoggerMessage(LogEvents.ReloadInvalid, LogLevel.Error, "Reload: nothing was changed, because the file has errors: {Problems}",
         EventName = nameof(LogEvents.ReloadInvalid))]
     private static partial void LogBad(ILogger log, string problems);
 

@@ -97,7 +97,7 @@ internal sealed partial class WatchdogProcess(TimeProvider time, ILogger<Watchdo
     }
 
     [LoggerMessage(LogEvents.WatchdogNotStarted, LogLevel.Warning, "The watchdog process cannot be started: {Error}. It is tried again; until then only the "
-        + "service manager's watchdog finds a stuck proxy, later", EventName = nameof(LogEvents.WatchdogNotStarted))]
+        + "service manager's own watchdog ends a stuck proxy, which takes longer", EventName = nameof(LogEvents.WatchdogNotStarted))]
     private static partial void LogNotStarted(ILogger log, string error);
 
     [LoggerMessage(LogEvents.WatchdogEnded, LogLevel.Warning, "The watchdog process has ended; it is started again",

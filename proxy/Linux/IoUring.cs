@@ -116,7 +116,7 @@ internal sealed unsafe class IoUring
             const uint Needed = FeatureSingleMap | FeatureNoDrop | FeatureExtendedArgument;
             if ((parameters.Features & Needed) != Needed)
             {
-                throw new IoUringUnavailableException($"io_uring has the features 0x{parameters.Features:x} only");
+                throw new IoUringUnavailableException($"io_uring has only the features 0x{parameters.Features:x}");
             }
 
             _queuesLength = (nint)Math.Max(

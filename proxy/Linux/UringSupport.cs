@@ -38,7 +38,7 @@ internal sealed record UringSupport(bool LimitsReceives)
             const uint Expected = IoUring.HasBuffer | IoUring.HasMore;
             return plain.Result == 1 && (plain.Flags & Expected) == Expected
                 ? new UringSupport(LimitsReceives: false)
-                : throw new IoUringUnavailableException($"a multishot receive gave {plain.Result} with flags 0x{plain.Flags:x}; Linux 6.0 or newer is needed");
+                : throw new IoUringUnavailableException($"a multishot receive returned {plain.Result} with flags 0x{plain.Flags:x}; Linux 6.0 or newer is needed");
         }
         finally
         {
@@ -65,7 +65,7 @@ internal sealed record UringSupport(bool LimitsReceives)
 
             if (taken is <= 0 or >= MoreThanFits)
             {
-                throw new IoUringUnavailableException($"a send of {MoreThanFits} bytes into a socket that takes fewer gave {taken}");
+                throw new IoUringUnavailableException($"a send of {MoreThanFits} bytes into a socket that takes fewer returned {taken}");
             }
         }
         finally

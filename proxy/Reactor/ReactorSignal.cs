@@ -21,7 +21,7 @@ internal sealed class ReactorSignal(ReactorThread reactor) : IValueTaskSource<bo
     {
         if (_waits)
         {
-            throw new InvalidOperationException("somebody waits already");
+            throw new InvalidOperationException("another wait is under way");
         }
 
         _waits = true;
@@ -62,7 +62,7 @@ internal sealed class ReactorSignal(ReactorThread reactor) : IValueTaskSource<bo
         Check(token);
         if (_waits)
         {
-            throw new InvalidOperationException("the wait is not over");
+            throw new InvalidOperationException("the wait has not ended");
         }
 
         _version++;
@@ -104,7 +104,7 @@ internal sealed class ReactorSignal(ReactorThread reactor) : IValueTaskSource<bo
     {
         if (token != _version)
         {
-            throw new InvalidOperationException("this wait was awaited already");
+            throw new InvalidOperationException("this wait has been awaited already");
         }
     }
 }

@@ -336,7 +336,7 @@ internal sealed unsafe class ReactorThread : IDisposable
         {
             if (!reactor.IsCurrent)
             {
-                throw new NotSupportedException("nobody waits for the reactor's thread");
+                throw new NotSupportedException("a call into the reactor's thread cannot be waited for");
             }
 
             d(state);

@@ -59,7 +59,7 @@ internal sealed class PeerVerification(X509Certificate2Collection authorities, b
 
         if (status.HasFlag(X509ChainStatusFlags.NotTimeValid))
         {
-            problems.Add($"its certificate or its authority's is not valid now: "
+            problems.Add($"its certificate, or that of its authority, is not valid now: "
                 + $"{CertificateText.Time(CertificateText.NotBefore(certificate))} to {CertificateText.Time(CertificateText.NotAfter(certificate))}");
         }
 

@@ -27,7 +27,7 @@ internal static class TlsHttpConnection
         }
         catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException)
         {
-            failed(connection, e is OperationCanceledException ? "it was not over in time" : TlsException.Cause(e));
+            failed(connection, e is OperationCanceledException ? "it did not finish in time" : TlsException.Cause(e));
             return;
         }
 
