@@ -57,7 +57,8 @@ public sealed class Machine
     public Output<NodeDescription> Description { get; }
 
     /// <summary>Creates the machine.</summary>
-    public Machine(Deployed deployed, ComputeSettings settings, SshSettings ssh, Region region, MachineArgs args, Resource parent, InputList<Resource> dependsOn)
+    public Machine(
+        Deployed deployed, ComputeSettings settings, SshSettings ssh, Region region, MachineArgs args, Resource parent, InputList<Resource> dependsOn)
     {
         Node = args.Plan.Node;
         MachineSize size = args.Plan.Size;
@@ -126,7 +127,8 @@ public sealed class Machine
             {
                 Log.Info($"{Node.Name} runs image {current}; a newer one exists: {image.Name} ({image.Id}).", Instance);
             }
-            return new NodeDescription(Node, args.Role, place with { FaultDomain = domain ?? place.FaultDomain }, current is null || current == image.Id ? image.Name : current);
+            return new NodeDescription(
+                Node, args.Role, place with { FaultDomain = domain ?? place.FaultDomain }, current is null || current == image.Id ? image.Name : current);
         });
     }
 

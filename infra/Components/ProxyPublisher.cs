@@ -44,7 +44,8 @@ public sealed class ProxyPublisher
                 return new ProxyPublisher(folder.FullName);
             }
         }
-        throw new RunException($"No folder above {Environment.CurrentDirectory} has {Project}. Run from a checkout, or set {SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key} to a published proxy.");
+        throw new RunException($"No folder above {Environment.CurrentDirectory} has {Project}. Run from a checkout, or set "
+            + $"{SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key} to a published proxy.");
     }
 
     private string OrderFile => Path.Combine(_root, "artifacts", "publish", "order.targets");
@@ -77,7 +78,8 @@ public sealed class ProxyPublisher
         Build("publish", runtime, [.. PublishOptions, "--output", output]);
         if (!File.Exists(Path.Combine(output, Program)))
         {
-            throw new RunException($"dotnet publish of {Project} left no {Program} in {output}: {string.Join(", ", Directory.EnumerateFiles(output).Select(Path.GetFileName))}.");
+            throw new RunException($"dotnet publish of {Project} left no {Program} in {output}: "
+                + $"{string.Join(", ", Directory.EnumerateFiles(output).Select(Path.GetFileName))}.");
         }
         Directory.Move(output, folder);
         say($"Published the proxy for {runtime} in {watch.Elapsed.TotalSeconds:0} s: {new FileInfo(file).Length / (1024 * 1024)} MB.");
@@ -142,7 +144,8 @@ public sealed class ProxyPublisher
     private void WriteOrder()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(OrderFile)!);
-        IEnumerable<string> sources = Sources(_root).Where(source => source.EndsWith(".cs", StringComparison.Ordinal)).Select(source => source["proxy/".Length..]);
+        IEnumerable<string> sources = Sources(_root).Where(source => source.EndsWith(".cs", StringComparison.Ordinal))
+            .Select(source => source["proxy/".Length..]);
         new XDocument(new XElement("Project", new XElement("ItemGroup",
             new XElement("Compile", new XAttribute("Remove", "@(Compile)")),
             sources.Select(source => new XElement("Compile", new XAttribute("Include", source)))))).Save(OrderFile);
@@ -173,7 +176,8 @@ public sealed class ProxyPublisher
         }
         catch (System.ComponentModel.Win32Exception error)
         {
-            throw new RunException($"The proxy cannot be published: '{_dotnet}' cannot be started ({error.Message}). Put the .NET SDK on the PATH, or set {SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key}.", error);
+            throw new RunException($"The proxy cannot be published: '{_dotnet}' cannot be started ({error.Message}). Put the .NET SDK on the PATH, or set "
+                + $"{SettingsSource.Namespace}:{Setting.ProxyBundlePath.Key}.", error);
         }
         using (process)
         {

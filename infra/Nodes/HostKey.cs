@@ -31,7 +31,8 @@ public sealed record HostKey(string PrivateKey, string PublicKey)
     public static HostKey Of(string seed, string machine)
     {
         // 384 bits taken modulo a number of 256: no value is likelier than another by more than 2^-128.
-        byte[] drawn = HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(seed), 48, info: Encoding.UTF8.GetBytes($"redis-ha SSH host key of {machine}"));
+        byte[] drawn = HKDF.DeriveKey(
+            HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(seed), 48, info: Encoding.UTF8.GetBytes($"redis-ha SSH host key of {machine}"));
         BigInteger d = 1 + (new BigInteger(drawn, isUnsigned: true, isBigEndian: true) % (Order - 1));
         return Write(Bytes(d), PublicPoint(d), machine);
     }

@@ -45,7 +45,8 @@ internal sealed record PayloadFile(string Name, string Content)
         foreach (string line in script.TrimEnd('\n').Split('\n'))
         {
             string text = line.TrimStart();
-            bool comment = text.StartsWith('#') && !text.StartsWith("#!", StringComparison.Ordinal) && !text.StartsWith("# shellcheck ", StringComparison.Ordinal);
+            bool comment = text.StartsWith('#') && !text.StartsWith("#!", StringComparison.Ordinal)
+                && !text.StartsWith("# shellcheck ", StringComparison.Ordinal);
             if (!comment || first)
             {
                 kept.Append(line).Append('\n');
@@ -73,9 +74,11 @@ internal sealed record PayloadFile(string Name, string Content)
         var text = new StringBuilder();
         foreach (PayloadFile file in files)
         {
-            if (file.Content.Contains(EndOfFile, StringComparison.Ordinal) || !file.Content.EndsWith('\n') || file.Content.Contains('\0', StringComparison.Ordinal))
+            if (file.Content.Contains(EndOfFile, StringComparison.Ordinal) || !file.Content.EndsWith('\n')
+                || file.Content.Contains('\0', StringComparison.Ordinal))
             {
-                throw new ArgumentException($"The payload file \"{file.Name}\" cannot be carried in a shell script: it must end with a line feed and hold neither a NUL nor the text {EndOfFile}.", nameof(files));
+                throw new ArgumentException($"The payload file \"{file.Name}\" cannot be carried in a shell script: it must end with a line feed and hold "
+                    + $"neither a NUL nor the text {EndOfFile}.", nameof(files));
             }
             text.Append("  cat >\"$payload/").Append(file.Name).Append("\" <<'").Append(EndOfFile).Append("'\n")
                 .Append(file.Content).Append(EndOfFile).Append('\n');

@@ -35,7 +35,8 @@ internal sealed class AddressPlan(SettingsReader reader)
     }
 
     // Addresses that nothing has taken yet, one a line: those at the usual places where they are free.
-    private string Free(IPNetwork subnet, uint offset, int count) => string.Join('\n', Range(offset, subnet.Size() - 1).Concat(Range(2, Math.Min(offset, subnet.Size() - 1)))
+    private string Free(IPNetwork subnet, uint offset, int count) =>
+        string.Join('\n', Range(offset, subnet.Size() - 1).Concat(Range(2, Math.Min(offset, subnet.Size() - 1)))
         .Select(place => subnet.AddressAt(place).ToString())
         .Where(address => !_taken.ContainsKey(address))
         .Take(count));
@@ -62,10 +63,13 @@ internal sealed class AddressPlan(SettingsReader reader)
             reader.RequireOr(example, false, setting, $"an IPv4 address; '{text}' is not one");
             return text;
         }
-        reader.RequireOr(example, subnet.Contains(address), setting, $"must lie in {subnetSetting.Key}, {subnet}; {text} does not", subnetSetting, Setting.VcnCidr);
+        reader.RequireOr(
+            example, subnet.Contains(address), setting, $"must lie in {subnetSetting.Key}, {subnet}; {text} does not", subnetSetting, Setting.VcnCidr);
         // OCI reserves the first two addresses and the last of each subnet (Networking, "Three IP Addresses in Each Subnet Reserved").
-        reader.RequireOr(example, !address.Equals(subnet.AddressAt(0)) && !address.Equals(subnet.AddressAt(1)) && !address.Equals(subnet.AddressAt(subnet.Size() - 1)),
-            setting, $"{text} is one of the three addresses of {subnet} that OCI keeps for itself (the first two and the last)", subnetSetting, Setting.VcnCidr);
+        reader.RequireOr(
+            example, !address.Equals(subnet.AddressAt(0)) && !address.Equals(subnet.AddressAt(1)) && !address.Equals(subnet.AddressAt(subnet.Size() - 1)),
+            setting, $"{text} is one of the three addresses of {subnet} that OCI keeps for itself (the first two and the last)", subnetSetting,
+                Setting.VcnCidr);
         if (!_taken.TryAdd(text, setting))
         {
             reader.RequireOr(example, false, setting, $"every address once; {text} is also taken by {_taken[text].Key}", subnetSetting, Setting.VcnCidr);

@@ -89,14 +89,16 @@ public sealed partial record ComputeSettings
             BootVolumeGb = reader.Integer(Setting.BootVolumeGb),
         };
         // One image cannot boot on both architectures.
-        reader.RequireOr(string.Empty, settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm && settings.Redis.IsArm == settings.Bastion.IsArm),
+        reader.RequireOr(
+            string.Empty, settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm && settings.Redis.IsArm == settings.Bastion.IsArm),
             Setting.ImageId, "needs all shapes to be of one architecture: redisShape, proxyShape and bastionShape mix x86 and Ampere");
         return settings;
     }
 
     private static MachineSize Size(SettingsReader reader, Setting shapeSetting, NumberSetting ocpusSetting, NumberSetting memorySetting)
     {
-        string shape = reader.Text(shapeSetting, ShapeForm(), "a virtual machine shape such as VM.Standard.E5.Flex or VM.Standard.A1.Flex (bare metal and GPU shapes are not supported, nor DenseIO: their local disks would stay empty)");
+        string shape = reader.Text(shapeSetting, ShapeForm(), "a virtual machine shape such as VM.Standard.E5.Flex or VM.Standard.A1.Flex (bare metal and GPU "
+            + "shapes are not supported, nor DenseIO: their local disks would stay empty)");
         var size = new MachineSize(shape, reader.Integer(ocpusSetting), reader.Integer(memorySetting));
         // OCI: 1 to 64 GB for each OCPU of a flexible shape (Compute Shapes, "Flexible Shapes").
         reader.RequireOr(Math.Clamp(size.MemoryGb, size.Ocpus, 64 * size.Ocpus).ToString(CultureInfo.InvariantCulture),

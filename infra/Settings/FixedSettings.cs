@@ -41,7 +41,8 @@ public static class FixedSettings
                 .Append(isShape ? " is a shape with processor " : " = ").Append(value)
                 .Append("\n    built with: ").Append(built[key])
                 .Append("\n    set back:   pulumi config set ").Append(SettingsSource.Namespace).Append(':').Append(key).Append(' ')
-                .Append(!isShape ? built[key] : $"{(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   (or another shape with {built[key]})");
+                .Append(
+                    !isShape ? built[key] : $"{(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   (or another shape with {built[key]})");
         }
         return text.ToString();
     }

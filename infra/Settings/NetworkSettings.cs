@@ -79,12 +79,15 @@ public sealed partial record NetworkSettings
 
         var plan = new AddressPlan(reader);
         string bastion = plan.Take(Setting.BastionAddress, publicSubnet, Setting.PublicSubnetCidr, BastionOffset);
-        ImmutableArray<string> redis = plan.Take(Setting.RedisAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstRedisOffset, MinimumRedisNodes, MaximumRedisNodes);
-        ImmutableArray<string> proxies = plan.Take(Setting.ProxyAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstProxyOffset, MinimumProxies, MaximumProxies);
+        ImmutableArray<string> redis = plan.Take(
+            Setting.RedisAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstRedisOffset, MinimumRedisNodes, MaximumRedisNodes);
+        ImmutableArray<string> proxies = plan.Take(
+            Setting.ProxyAddresses, privateSubnet, Setting.PrivateSubnetCidr, FirstProxyOffset, MinimumProxies, MaximumProxies);
         ImmutableArray<string> drained = reader.List(Setting.DrainedProxies);
         string[] proxyNames = [.. Enumerable.Range(1, proxies.Length).Select(number => $"proxy{number}")];
         string? unknown = drained.FirstOrDefault(name => !proxyNames.Contains(name));
-        reader.Require(unknown is null, Setting.DrainedProxies, $"names of proxies ({string.Join(", ", proxyNames)}); '{unknown}' is not one of them", Setting.ProxyAddresses);
+        reader.Require(unknown is null, Setting.DrainedProxies, $"names of proxies ({string.Join(", ", proxyNames)}); '{unknown}' is not one of them",
+            Setting.ProxyAddresses);
         reader.Require(proxyNames.Except(drained).Any(), Setting.DrainedProxies, "not all proxies: one must take the sessions", Setting.ProxyAddresses);
         string loadBalancer = plan.Take(Setting.LoadBalancerAddress, privateSubnet, Setting.PrivateSubnetCidr, LoadBalancerOffset);
 

@@ -27,7 +27,8 @@ internal static partial class RedisSettingsReader
             MaxClients = reader.Integer(Setting.RedisMaxClients),
             ClientOutputBuffer = reader.Text(Setting.RedisClientOutputBuffer, BufferForm(), bufferRule),
             ClientMemory = reader.Text(Setting.RedisClientMemory, ShareForm(), shareRule),
-            Upgrade = reader.OptionalText(Setting.RedisUpgrade, UpgradeForm(), "1 to 32 letters, digits and hyphens, such as the date of the upgrade") ?? string.Empty,
+            Upgrade = reader.OptionalText(Setting.RedisUpgrade, UpgradeForm(), "1 to 32 letters, digits and hyphens, such as the date of the upgrade")
+                ?? string.Empty,
             ClientCommands = ClientCommands.Read(reader),
             Overrides = Overrides(reader),
         };
@@ -44,7 +45,8 @@ internal static partial class RedisSettingsReader
         if (compute.Redis.IsFlexible && settings.MaxMemory is not null)
         {
             int threeQuarters = compute.Redis.MemoryGb * 768;
-            reader.RequireOr(threeQuarters % 1024 == 0 ? $"{threeQuarters / 1024}gb" : $"{threeQuarters}mb", Bytes(settings.MaxMemory) <= compute.Redis.MemoryGb * 0.9 * (1L << 30), Setting.RedisMaxMemory,
+            reader.RequireOr(threeQuarters % 1024 == 0 ? $"{threeQuarters / 1024}gb" : $"{threeQuarters}mb",
+                Bytes(settings.MaxMemory) <= compute.Redis.MemoryGb * 0.9 * (1L << 30), Setting.RedisMaxMemory,
                 $"at most nine tenths of redisMemoryGb, {compute.Redis.MemoryGb}: the system and the fork for replication need room", Setting.RedisMemoryGb);
             reader.Require(Bytes(settings.MaxMemory) >= 1 << 20, Setting.RedisMaxMemory, "at least 1mb");
         }
@@ -63,7 +65,8 @@ internal static partial class RedisSettingsReader
         int longest = ((downAfter - 1) / 1_000) - 1;
         if (longest < Setting.RedisMinReplicasMaxLagSeconds.Minimum)
         {
-            reader.Reject(Setting.SentinelDownAfterMilliseconds, $"above 2000 unless redisMinReplicasToWrite is 0: {reason}, and it notices after two seconds at the earliest");
+            reader.Reject(Setting.SentinelDownAfterMilliseconds, $"above 2000 unless redisMinReplicasToWrite is 0: {reason}, and it notices after two seconds "
+                + "at the earliest");
             return;
         }
         reader.RequireOr(Text(longest), settings.MinReplicasMaxLagSeconds <= longest, Setting.RedisMinReplicasMaxLagSeconds,
@@ -88,12 +91,14 @@ internal static partial class RedisSettingsReader
         int most = (int)Math.Min((((Setting.BootVolumeGb.Maximum - SystemGb) / gigabytes) - 3) * 100, 100_000);
         if (growth * 100 > most)
         {
-            reader.Reject(Setting.RedisOverrides, $"auto-aof-rewrite-percentage of at most {most}: the append-only file would outgrow the largest boot volume, {Setting.BootVolumeGb.Maximum} GB");
+            reader.Reject(Setting.RedisOverrides, $"auto-aof-rewrite-percentage of at most {most}: the append-only file would outgrow the largest boot volume, "
+                + $"{Setting.BootVolumeGb.Maximum} GB");
             return;
         }
         int needed = (int)Math.Ceiling(SystemGb + ((1 + growth + 1 + 1) * gigabytes));
         reader.RequireAtLeast(compute.BootVolumeGb, needed, Setting.BootVolumeGb, string.Create(CultureInfo.InvariantCulture,
-            $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} (append-only file before its rewrite)"
+            $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} (append-only file "
+                + "before its rewrite)"
             + $" + {gigabytes:0.##} (the rewritten file) + {gigabytes:0.##} (a full copy for a replica)"));
     }
 
@@ -130,7 +135,8 @@ internal static partial class RedisSettingsReader
             $"at most the number of Sentinels, {nodes}, or no failover can ever begin", Setting.RedisAddresses);
         reader.Require(settings.Quorum >= majority, Setting.SentinelQuorum,
             $"0, which stands for the majority of the {nodes} Sentinels, or at least that, {majority}: with fewer, a few Sentinels that alone do not see the "
-            + "master begin a failover from a healthy one, and the proxies believe a master only while more Sentinels than a majority are alive", Setting.RedisAddresses);
+            + "master begin a failover from a healthy one, and the proxies believe a master only while more Sentinels than a majority are alive",
+                Setting.RedisAddresses);
         if (!reader.Failed(Setting.SentinelDownAfterMilliseconds))
         {
             reader.RequireAtLeast(settings.FailoverTimeoutMilliseconds, settings.DownAfterMilliseconds, Setting.SentinelFailoverTimeoutMilliseconds,
@@ -149,9 +155,11 @@ internal static partial class RedisSettingsReader
             string? owner = RedisDirectives.OwnerOf(directive);
             string? rule =
                 parts.Length < 2 ? $"a directive and its value, as in redis.conf; '{line}' is not"
-                : line.Length > 512 || line.Any(c => c is < ' ' or > '~') ? $"one line each of at most 512 printable ASCII characters; that of {directive} has others"
+                : line.Length > 512 || line.Any(c => c is < ' ' or > '~')
+                    ? $"one line each of at most 512 printable ASCII characters; that of {directive} has others"
                 : owner is not null ? $"{directive} cannot be set here: {owner}"
-                : !RedisDirectives.Tunable.Contains(directive) ? $"a directive that can be tuned ({string.Join(", ", RedisDirectives.Tunable.Order(StringComparer.Ordinal))}); '{directive}' is not one of them"
+                : !RedisDirectives.Tunable.Contains(directive) ? $"a directive that can be tuned "
+                    + $"({string.Join(", ", RedisDirectives.Tunable.Order(StringComparer.Ordinal))}); '{directive}' is not one of them"
                 : !overrides.TryAdd(directive, parts[1]) ? $"each directive once; {directive} is there twice"
                 : null;
             reader.Require(rule is null, Setting.RedisOverrides, rule ?? string.Empty);

@@ -31,7 +31,8 @@ public static class SshAgent
         }
         catch (Exception error) when (error is SocketException or ArgumentException)
         {
-            throw new RunException($"{Variable} = {socket} names an SSH agent that does not answer ({error.Message.Split('\n')[0].TrimEnd('\r')}), and every command on the machines would fail at it; "
+            throw new RunException($"{Variable} = {socket} names an SSH agent that does not answer ({error.Message.Split('\n')[0].TrimEnd('\r')}), and every "
+                + "command on the machines would fail at it; "
                 + $"nothing was changed. Run `unset {Variable}`, then run pulumi again: the program needs no agent.");
         }
     }

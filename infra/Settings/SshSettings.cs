@@ -17,7 +17,8 @@ public sealed record SshSettings
 
     internal static SshSettings Read(SettingsReader reader)
     {
-        string[] lines = (reader.Text(Setting.SshPublicKey) ?? string.Empty).Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        string[] lines = (reader.Text(Setting.SshPublicKey) ?? string.Empty)
+            .Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
         var publicBlobs = lines.Select(PublicBlob).ToList();
         reader.Require(publicBlobs.Count > 0 && !publicBlobs.Contains(null), Setting.SshPublicKey,
             $"OpenSSH public keys, one a line: TYPE BASE64 COMMENT, the type being one of {string.Join(", ", KeyTypes)}");
@@ -76,7 +77,8 @@ public sealed record SshSettings
         }
         else
         {
-            reader.Reject(setting, "a private key that can be read: OpenSSH's form, or RSA or ECDSA in PEM; ssh-keygen -p -N '' -f FILE converts a file to OpenSSH's form");
+            reader.Reject(setting, "a private key that can be read: OpenSSH's form, or RSA or ECDSA in PEM; ssh-keygen -p -N '' -f FILE converts a file to "
+                + "OpenSSH's form");
         }
         // The last line of a key must end, or some readers refuse it; configuration loses it easily.
         return key.Trim().ReplaceLineEndings("\n") + "\n";

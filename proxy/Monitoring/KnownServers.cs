@@ -33,7 +33,8 @@ internal static class KnownServers
                 port = name.SequenceEqual("port"u8) ? RespReader.Number(value) : port;
             }
 
-            bool isOurs = port is > 0 and <= IPEndPoint.MaxPort && IPAddress.TryParse(host, out IPAddress? address) && isConfigured(new IPEndPoint(address, (int)port));
+            bool isOurs = port is > 0 and <= IPEndPoint.MaxPort && IPAddress.TryParse(host, out IPAddress? address)
+                && isConfigured(new IPEndPoint(address, (int)port));
             if (!isOurs)
             {
                 strangers.Add($"{RespReader.Printable(host)}:{port.ToString(CultureInfo.InvariantCulture)}");

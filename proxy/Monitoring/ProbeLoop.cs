@@ -149,7 +149,8 @@ internal sealed class ProbeLoop(
         try
         {
             string? lastWord = e is SocketException && connection is not null ? await connection.LastErrorAsync() : null;
-            return lastWord is not null && ServerErrors.Classify(Encoding.ASCII.GetBytes(lastWord)) is not ServerHealth.Up and var health ? new Outcome(health, lastWord)
+            return lastWord is not null && ServerErrors.Classify(Encoding.ASCII.GetBytes(lastWord)) is not ServerHealth.Up and var health
+                ? new Outcome(health, lastWord)
                 : connection is { LooksLikeTls: true } ? new Outcome(ServerHealth.SpeaksTls, "it answers with a record of TLS")
                 : e switch
                 {

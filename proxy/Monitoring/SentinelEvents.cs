@@ -12,7 +12,8 @@ namespace RedisHaProxy.Monitoring;
 
 /// <summary>Subscribes to one Sentinel's events, on a connection of their own (a subscribed RESP2 connection cannot ask).</summary>
 internal sealed class SentinelEvents(
-    int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, SentinelHearing hearing, ReactorThread reactor,
+    int index, IPEndPoint endPoint, SentinelConfiguration configuration, NodeDirectory directory, IReportSink sink, SentinelHearing hearing,
+        ReactorThread reactor,
     MonotonicClock clock, TlsClient? tls = null)
 {
     /// <summary>What is subscribed to. (Redis sentinel.c; the names are the same in 6.2 to 7.4.)</summary>
@@ -195,6 +196,7 @@ internal sealed class SentinelEvents(
     private static bool IsEvent(ReadOnlySpan<byte> reply)
     {
         var reader = new RespReader(reply);
-        return reader.NextType == RespType.Array && reader.ReadArray() == 3 && reader.NextType == RespType.BulkString && reader.ReadString().SequenceEqual("message"u8);
+        return reader.NextType == RespType.Array && reader.ReadArray() == 3 && reader.NextType == RespType.BulkString
+            && reader.ReadString().SequenceEqual("message"u8);
     }
 }

@@ -15,7 +15,8 @@ internal static class ServerErrors
         _ when error.StartsWith("WRONGPASS"u8) || error.StartsWith("ERR AUTH"u8) || error.StartsWith("ERR Client sent AUTH"u8)
             || error.StartsWith("ERR invalid password"u8) => ServerHealth.WrongPassword,
         _ when error.StartsWith("NOPERM"u8) => ServerHealth.NotPermitted,
-        _ when error.StartsWith("ERR unknown command"u8) || error.StartsWith("ERR unknown subcommand"u8) || error.StartsWith("ERR Unknown sentinel subcommand"u8)
+        _ when error.StartsWith("ERR unknown command"u8) || error.StartsWith("ERR unknown subcommand"u8)
+            || error.StartsWith("ERR Unknown sentinel subcommand"u8)
             => ServerHealth.UnknownCommand,
         _ when error.StartsWith("DENIED"u8) => ServerHealth.ProtectedMode,
         _ when error.StartsWith("ERR No such master"u8) => ServerHealth.UnknownMaster,

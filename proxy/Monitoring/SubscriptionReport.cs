@@ -8,7 +8,9 @@ public readonly record struct SubscriptionReport
     /// <summary>Index of the Sentinel in the configuration.</summary>
     public required int Sentinel { get; init; }
 
-    /// <summary><see cref="ServerHealth.Up"/> when all channels are subscribed to; <see cref="ServerHealth.Disconnected"/> while that may pass by itself.</summary>
+    /// <summary>
+    /// <see cref="ServerHealth.Up"/> when all channels are subscribed to; <see cref="ServerHealth.Disconnected"/> while that may pass by itself.
+    /// </summary>
     public required ServerHealth Health { get; init; }
 
     /// <summary>What the server or the system said, with the channels that were refused where only some were.</summary>

@@ -109,7 +109,8 @@ internal sealed class ProviderTypes
         Line($"public static class {name}\n{{");
         Line($"public static Output<{name}Result> Invoke({name}InvokeArgs{(required ? " args" : "? args = null")}, InvokeOptions? options = null) => {call};");
         Line($"public static Output<{name}Result> Invoke({name}InvokeArgs args, InvokeOutputOptions options) => {call};");
-        Line($"public static global::System.Threading.Tasks.Task<{name}Result> InvokeAsync({name}Args{(required ? " args" : "? args = null")}, InvokeOptions? options = null) =>");
+        Line($"public static global::System.Threading.Tasks.Task<{name}Result> InvokeAsync({name}Args{(required ? " args" : "? args = null")}, InvokeOptions? "
+            + "options = null) =>");
         Line($"global::Pulumi.Deployment.Instance.InvokeAsync<{name}Result>(\"{declaration.Token}\", args ?? new {name}Args(), options);");
         Line("}");
     }
@@ -156,13 +157,15 @@ internal sealed class ProviderTypes
         foreach (Property property in declaration.Inputs)
         {
             bool required = property.Role == PropertyRole.Required;
-            string element = Simple(property.ElementType) ?? throw new FormatException($"{declaration.Name}.{property.WireName}: a look-up's input must be simple");
+            string element = Simple(property.ElementType)
+                ?? throw new FormatException($"{declaration.Name}.{property.WireName}: a look-up's input must be simple");
             if (property.IsList || property.IsMap)
             {
                 throw new FormatException($"{declaration.Name}.{property.WireName}: a look-up's input must be one value");
             }
 
-            Line($"[Input(\"{property.WireName}\"{(required ? ", required: true" : "")})] public {element}{(required ? "" : "?")} {property.Name} {{ get; set; }}{(required ? " = null!;" : "")}");
+            Line($"[Input(\"{property.WireName}\"{(required ? ", required: true" : "")})] public {element}{(required ? "" : "?")} {property.Name} {{ get; set; "
+                + $"}}{(required ? " = null!;" : "")}");
         }
 
         Line($"public {name}() {{ }}\npublic static new {name} Empty => new {name}();\n}}");

@@ -133,7 +133,8 @@ public class MockValueTests
                     ("freeformTags", new Dictionary<string, object> { ["a"] = "1" }),
                     ("ipAddresses", new[] { RecordingMocks.State(("ipAddress", "10.0.0.1"), ("isPublic", false), ("unheardOf", 1)) })),
                 "listener" => RecordingMocks.State(("port", 6379), ("tcpIdleTimeout", "no number"), ("name", 5)),
-                _ => RecordingMocks.State(("logging", "stderr"), ("triggers", new object[] { 1, "x" }), ("connection", RecordingMocks.State(("host", "h"), ("port", 23)))),
+                _ => RecordingMocks.State(
+                    ("logging", "stderr"), ("triggers", new object[] { 1, "x" }), ("connection", RecordingMocks.State(("host", "h"), ("port", 23)))),
             })),
         };
         Pulumi.Oci.NetworkLoadBalancer.NetworkLoadBalancer? nlb = null;

@@ -134,7 +134,8 @@ public class RegistrationTests
     public async Task Outputs_of_components_and_of_the_stack_reach_the_mocks_with_their_secrecy()
     {
         var mocks = new RecordingMocks();
-        ImmutableArray<Resource> resources = await Deployment.TestAsync<StackWithOutputs>(mocks, new TestOptions { IsPreview = false, ProjectName = "p", StackName = "s" });
+        ImmutableArray<Resource> resources = await Deployment.TestAsync<StackWithOutputs>(
+            mocks, new TestOptions { IsPreview = false, ProjectName = "p", StackName = "s" });
 
         MockRegisterResourceOutputsRequest group = mocks.Outputs.Single(o => o.Urn.EndsWith("::group", StringComparison.Ordinal));
         Assert.Equal(1.0, await OutputUtilities.GetValueAsync(group.Outputs["number"]));

@@ -23,7 +23,8 @@ internal static class PublicSurface
                 MethodInfo m when Visible(m) && !IsAccessor(m) =>
                     $"{Static(m)}{Type(nullability.Create(m.ReturnParameter))} {m.Name}{Generics(m)}({Parameters(m, nullability)})",
                 PropertyInfo p when p.GetAccessors(nonPublic: true).Any(Visible) =>
-                    $"{Static(p.GetAccessors(nonPublic: true)[0])}{Type(nullability.Create(p))} {p.Name} {Accessor(p.GetMethod, "get")}{Accessor(p.SetMethod, "set")}",
+                    $"{Static(p.GetAccessors(nonPublic: true)[0])}{Type(nullability.Create(p))} {p.Name} "
+                        + $"{Accessor(p.GetMethod, "get")}{Accessor(p.SetMethod, "set")}",
                 FieldInfo f when f.IsPublic && !f.IsSpecialName =>
                     $"{(f.IsStatic ? "static " : "")}{(f.IsInitOnly ? "readonly " : "")}{Type(nullability.Create(f))} {f.Name}",
                 _ => null,
@@ -83,7 +84,8 @@ internal static class PublicSurface
         : $"<{string.Join(", ", method.GetGenericArguments().Select(a => a.Name + ":" + string.Join("+", a.GetGenericParameterConstraints().Select(Name)) + (a.GenericParameterAttributes & GenericParameterAttributes.SpecialConstraintMask)))}>";
 
     private static string Parameters(MethodBase method, NullabilityInfoContext nullability) =>
-        string.Join(", ", method.GetParameters().Select(p => $"{Type(nullability.Create(p))} {p.Name}{(p.IsOptional ? " = " + (p.DefaultValue ?? "null") : "")}"));
+        string.Join(", ",
+            method.GetParameters().Select(p => $"{Type(nullability.Create(p))} {p.Name}{(p.IsOptional ? " = " + (p.DefaultValue ?? "null") : "")}"));
 
     private static string Type(NullabilityInfo info)
     {

@@ -29,15 +29,18 @@ public static partial class Output
 
     public static Output<(T1, T2, T3, T4, T5, T6)> Tuple<T1, T2, T3, T4, T5, T6>(
         Output<T1> item1, Output<T2> item2, Output<T3> item3, Output<T4> item4, Output<T5> item5, Output<T6> item6) =>
-        Tuple(Tuple(item1, item2, item3), Tuple(item4, item5, item6)).Apply(v => (v.Item1.Item1, v.Item1.Item2, v.Item1.Item3, v.Item2.Item1, v.Item2.Item2, v.Item2.Item3));
+        Tuple(Tuple(item1, item2, item3), Tuple(item4, item5, item6))
+            .Apply(v => (v.Item1.Item1, v.Item1.Item2, v.Item1.Item3, v.Item2.Item1, v.Item2.Item2, v.Item2.Item3));
 
     public static Output<(T1, T2, T3, T4, T5, T6, T7)> Tuple<T1, T2, T3, T4, T5, T6, T7>(
         Output<T1> item1, Output<T2> item2, Output<T3> item3, Output<T4> item4, Output<T5> item5, Output<T6> item6, Output<T7> item7) =>
-        Tuple(Tuple(item1, item2, item3), Tuple(item4, item5, item6, item7)).Apply(v => (v.Item1.Item1, v.Item1.Item2, v.Item1.Item3, v.Item2.Item1, v.Item2.Item2, v.Item2.Item3, v.Item2.Item4));
+        Tuple(Tuple(item1, item2, item3), Tuple(item4, item5, item6, item7))
+            .Apply(v => (v.Item1.Item1, v.Item1.Item2, v.Item1.Item3, v.Item2.Item1, v.Item2.Item2, v.Item2.Item3, v.Item2.Item4));
 
     public static Output<(T1, T2, T3, T4, T5, T6, T7, T8)> Tuple<T1, T2, T3, T4, T5, T6, T7, T8>(
         Output<T1> item1, Output<T2> item2, Output<T3> item3, Output<T4> item4, Output<T5> item5, Output<T6> item6, Output<T7> item7, Output<T8> item8) =>
-        Tuple(Tuple(item1, item2, item3, item4), Tuple(item5, item6, item7, item8)).Apply(v => (v.Item1.Item1, v.Item1.Item2, v.Item1.Item3, v.Item1.Item4, v.Item2.Item1, v.Item2.Item2, v.Item2.Item3, v.Item2.Item4));
+        Tuple(Tuple(item1, item2, item3, item4), Tuple(item5, item6, item7, item8))
+            .Apply(v => (v.Item1.Item1, v.Item1.Item2, v.Item1.Item3, v.Item1.Item4, v.Item2.Item1, v.Item2.Item2, v.Item2.Item3, v.Item2.Item4));
 
     public static Output<(T1, T2)> Tuple<T1, T2>(
         Input<T1> item1, Input<T2> item2) =>

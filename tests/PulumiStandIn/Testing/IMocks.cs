@@ -22,7 +22,9 @@ public class MockResourceArgs
 
     public string? Name { get; set; }
 
-    /// <summary>The inputs by wire names: bool, double, string, ImmutableArray, ImmutableDictionary, assets. Unknown ones are absent, secrets unwrapped.</summary>
+    /// <summary>
+    /// The inputs by wire names: bool, double, string, ImmutableArray, ImmutableDictionary, assets. Unknown ones are absent, secrets unwrapped.
+    /// </summary>
     public ImmutableDictionary<string, object> Inputs { get; set; } = null!;
 
     public string? Provider { get; set; }

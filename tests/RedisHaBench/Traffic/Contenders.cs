@@ -94,7 +94,8 @@ internal static class Contenders
     public static async Task<IReadOnlyList<string>> EnginesOfAsync(string program, CancellationToken cancellationToken)
     {
         using var work = new WorkDirectory();
-        var file = work.Write("proxy.json", $$"""{ "listen": ["127.0.0.1:1"], "redis": { "nodes": { "redis1": "127.0.0.1:2" } }, "engine": "{{Engines[^1]}}" }""");
+        var file =
+            work.Write("proxy.json", $$"""{ "listen": ["127.0.0.1:1"], "redis": { "nodes": { "redis1": "127.0.0.1:2" } }, "engine": "{{Engines[^1]}}" }""");
         using var check = ChildProcess.Start("redis-ha-proxy check", program, ["check", file], Path.Combine(work.Path, "log"));
         await Eventually.HoldsAsync(() => check.HasExited, () => "redis-ha-proxy check ends", cancellationToken: cancellationToken);
         return check.ExitCode switch

@@ -67,7 +67,8 @@ internal static class TrafficReport
     private static void Ratios(StringBuilder text, TrafficResult result, string ours)
     {
         Line(text, $"");
-        Line(text, $"**{ours} / the best HAProxy for each load and figure; median of the rounds' ratios (least-greatest).** Throughput / direct is how near it comes to no proxy at all.");
+        Line(text, $"**{ours} / the best HAProxy for each load and figure; median of the rounds' ratios (least-greatest).** Throughput / direct is how near it "
+            + "comes to no proxy at all.");
         Line(text, $"");
         Line(text, $"| | {string.Join(" | ", Metric.All.Select(m => m.Name))} | throughput / direct |");
         Line(text, $"|---|{string.Concat(Metric.All.Select(_ => "---:|"))}---:|");

@@ -17,7 +17,8 @@ public sealed partial class ExampleTests
         new() { ["sentinelDownAfterMilliseconds"] = "600000", ["sentinelFailoverTimeoutMilliseconds"] = "600000" },
         new() { ["proxyMaxConnections"] = "20000", ["redisMaxClients"] = "40100" },
         new() { ["vcnCidr"] = "10.9.0.0/16", ["redisMinReplicasToWrite"] = "0" },
-        new() { ["vcnCidr"] = "10.9.0.0/16", ["publicSubnetCidr"] = "10.9.128.0/17", ["privateSubnetCidr"] = "10.9.0.0/28", ["loadBalancerAddress"] = "10.9.0.2" },
+        new() { ["vcnCidr"] = "10.9.0.0/16", ["publicSubnetCidr"] = "10.9.128.0/17", ["privateSubnetCidr"] = "10.9.0.0/28",
+            ["loadBalancerAddress"] = "10.9.0.2" },
         new()
         {
             ["redisAddresses"] = """["172.31.235.150","172.31.235.151","172.31.235.152","172.31.235.153","172.31.235.154"]""",
@@ -101,7 +102,8 @@ public sealed partial class ExampleTests
     }
 
     // Keys, passwords and files come from elsewhere.
-    private static bool CanBeFollowed(SettingProblem problem) => problem.Example.Contains("config rm ", StringComparison.Ordinal) || Setting.All.Single(setting => setting.Key == problem.Key).IsExampleValue;
+    private static bool CanBeFollowed(SettingProblem problem) => problem.Example.Contains("config rm ", StringComparison.Ordinal)
+        || Setting.All.Single(setting => setting.Key == problem.Key).IsExampleValue;
 
     private static Dictionary<string, string> Follow(Dictionary<string, string> stack, SettingProblem problem)
     {

@@ -40,7 +40,8 @@ public static class GoodSettings
 
     /// <summary>Reads them.</summary>
     public static StackSettings Read(params (string Key, string? Value)[] changes) =>
-        StackSettings.Read(new SettingsSource(With(changes.ToDictionary(change => change.Key, change => change.Value)), ["sshPrivateKey", "clientPassword", "formerClientPassword"]));
+        StackSettings.Read(new SettingsSource(
+            With(changes.ToDictionary(change => change.Key, change => change.Value)), ["sshPrivateKey", "clientPassword", "formerClientPassword"]));
 
     /// <summary>Reads them and hands back what is wrong.</summary>
     public static IReadOnlyList<SettingProblem> Problems(params (string Key, string? Value)[] changes) =>

@@ -30,13 +30,15 @@ public sealed class PasswordSettingsTests
     {
         SettingsException error = Assert.Throws<SettingsException>(() => GoodSettings.Read(("passwordVersions", versions)));
         SettingProblem problem = Assert.Single(error.Problems);
-        Assert.Equal(("passwordVersions", versions, "one or two whole numbers from 1, rising: all are valid, the last one is in use"), (problem.Key, problem.Value, problem.Rule));
+        Assert.Equal(("passwordVersions", versions, "one or two whole numbers from 1, rising: all are valid, the last one is in use"),
+            (problem.Key, problem.Value, problem.Rule));
     }
 
     [Fact]
     public void A_former_password_of_the_clients_needs_one_in_use()
     {
-        Assert.Equal("the-former-0ne", GoodSettings.Read(("clientPassword", "the-newest-0ne"), ("formerClientPassword", "the-former-0ne")).Passwords.FormerClient!.Reveal());
+        Assert.Equal("the-former-0ne",
+            GoodSettings.Read(("clientPassword", "the-newest-0ne"), ("formerClientPassword", "the-former-0ne")).Passwords.FormerClient!.Reveal());
         SettingsException error = Assert.Throws<SettingsException>(() => GoodSettings.Read(("formerClientPassword", "the-former-0ne")));
         Assert.Contains("passwordVersions keeps the former ones valid", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("the-former-0ne", error.Message, StringComparison.Ordinal);
@@ -63,8 +65,10 @@ public sealed class PasswordSettingsTests
     public void The_refusal_has_the_commands_and_they_lead_to_the_end()
     {
         string refusal = GoodSettings.Read(("passwordVersions", "[2]")).Passwords.Refusal("1")!;
-        Assert.Contains("pulumi config set --path 'redis-ha:passwordVersions[0]' 1 && pulumi config set --path 'redis-ha:passwordVersions[1]' 2", refusal, StringComparison.Ordinal);
-        Assert.Contains("pulumi config rm redis-ha:passwordVersions && pulumi config set --path 'redis-ha:passwordVersions[0]' 2", refusal, StringComparison.Ordinal);
+        Assert.Contains("pulumi config set --path 'redis-ha:passwordVersions[0]' 1 && pulumi config set --path 'redis-ha:passwordVersions[1]' 2", refusal,
+            StringComparison.Ordinal);
+        Assert.Contains("pulumi config rm redis-ha:passwordVersions && pulumi config set --path 'redis-ha:passwordVersions[0]' 2", refusal,
+            StringComparison.Ordinal);
         Assert.Null(GoodSettings.Read(("passwordVersions", "[1,2]")).Passwords.Refusal("1"));
         Assert.Null(GoodSettings.Read(("passwordVersions", "[2]")).Passwords.Refusal("1,2"));
     }

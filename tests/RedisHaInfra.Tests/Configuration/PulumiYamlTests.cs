@@ -69,7 +69,8 @@ public sealed class PulumiYamlTests
         // The command line puts every default into the configuration that the program sees, lists as JSON.
         var passed = Declared.Children
             .Where(pair => ((YamlMappingNode)pair.Value).Children.ContainsKey("default"))
-            .ToDictionary(pair => ((YamlScalarNode)pair.Key).Value!, pair => ((YamlMappingNode)pair.Value)["default"] is YamlScalarNode text ? text.Value : "[]");
+            .ToDictionary(
+                pair => ((YamlScalarNode)pair.Key).Value!, pair => ((YamlMappingNode)pair.Value)["default"] is YamlScalarNode text ? text.Value : "[]");
         passed.Remove("sshPrivateKey");
 
         var settings = StackSettings.Read(new SettingsSource(GoodSettings.With(passed)));

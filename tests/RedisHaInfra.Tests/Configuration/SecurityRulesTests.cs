@@ -68,7 +68,8 @@ public sealed class SecurityRulesTests
     [Fact]
     public void Without_named_mirrors_packages_may_come_from_anywhere()
     {
-        IEnumerable<string> open = SecurityRules.For(GoodSettings.Read().Network).Where(rule => rule.Peer.Cidr == "0.0.0.0/0").Select(rule => $"{rule.Group} {rule.Direction} {rule.Port}");
+        IEnumerable<string> open = SecurityRules.For(GoodSettings.Read().Network).Where(rule => rule.Peer.Cidr == "0.0.0.0/0")
+            .Select(rule => $"{rule.Group} {rule.Direction} {rule.Port}");
 
         Assert.Equal(["Bastion Out 80", "Bastion Out 443", "Proxy Out 80", "Proxy Out 443", "Redis Out 80", "Redis Out 443"], open);
     }
@@ -83,7 +84,8 @@ public sealed class SecurityRulesTests
     [Fact]
     public void A_rules_name_depends_on_nothing_but_the_rule()
     {
-        string[] fewer = SecurityRules.For(GoodSettings.Read(("adminCidrs", """["198.51.100.7/32"]"""), Lists[1], Lists[2]).Network).Select(rule => rule.Name).ToArray();
+        string[] fewer = SecurityRules.For(GoodSettings.Read(("adminCidrs", """["198.51.100.7/32"]"""), Lists[1], Lists[2]).Network)
+            .Select(rule => rule.Name).ToArray();
 
         Assert.Equal(["bastion-in-22-203.0.113.0-24"], Rules.Select(rule => rule.Name).Except(fewer));
     }
@@ -93,7 +95,8 @@ public sealed class SecurityRulesTests
     {
         foreach (SecurityRule rule in Rules.Where(rule => rule.Direction == TrafficDirection.Out && rule.Peer.Group is not null))
         {
-            Assert.Contains(Rules, other => other.Direction == TrafficDirection.In && other.Group == rule.Peer.Group && other.Port == rule.Port && other.Peer.Group == rule.Group);
+            Assert.Contains(Rules, other => other.Direction == TrafficDirection.In && other.Group == rule.Peer.Group && other.Port == rule.Port
+                && other.Peer.Group == rule.Group);
         }
     }
 }

@@ -324,11 +324,13 @@ public sealed class SettingsTests
         SettingProblem problem = Assert.Single(GoodSettings.Problems(("redisMemoryGb", "16")));
 
         Assert.Equal(("bootVolumeGb", "50 (the default)", "pulumi config set redis-ha:bootVolumeGb 58"), (problem.Key, problem.Value, problem.Example));
-        Assert.Equal("at least 58 for redisMaxMemory = 12 GB: 10 (system, logs) + 2 x 12 (append-only file before its rewrite) + 12 (the rewritten file) + 12 (a full copy for a replica)", problem.Rule);
+        Assert.Equal("at least 58 for redisMaxMemory = 12 GB: 10 (system, logs) + 2 x 12 (append-only file before its rewrite) + 12 (the rewritten file) + 12 "
+            + "(a full copy for a replica)", problem.Rule);
         Assert.Equal(58, GoodSettings.Read(("redisMemoryGb", "16"), ("bootVolumeGb", "58")).Compute.BootVolumeGb);
         Assert.Equal(50, GoodSettings.Read(("redisMemoryGb", "16"), ("redisMaxMemory", "10gb")).Compute.BootVolumeGb);
         // A file that may grow to five times its size needs more.
-        Assert.Contains("at least 52 ", Assert.Single(GoodSettings.Problems(("redisOverrides", """["auto-aof-rewrite-percentage 400"]"""))).Rule, StringComparison.Ordinal);
+        Assert.Contains("at least 52 ", Assert.Single(GoodSettings.Problems(("redisOverrides", """["auto-aof-rewrite-percentage 400"]"""))).Rule,
+            StringComparison.Ordinal);
         // What a fixed shape has is not known here.
         Assert.NotNull(GoodSettings.Read(("redisShape", "VM.Standard2.24")));
     }
@@ -342,7 +344,8 @@ public sealed class SettingsTests
         SettingProblem problem = Assert.Single(Assert.Throws<SettingsException>(() => MetadataSize.Require(settings)).Problems);
 
         Assert.Equal("sshPublicKey", problem.Key);
-        Assert.Matches("^fewer or shorter keys: (redis3|proxy2) would get [0-9]{5} bytes of metadata, [0-9]{5} of them keys, and OCI takes 32000$", problem.Rule);
+        Assert.Matches("^fewer or shorter keys: (redis3|proxy2) would get [0-9]{5} bytes of metadata, [0-9]{5} of them keys, and OCI takes 32000$",
+            problem.Rule);
     }
 
     [Fact]

@@ -38,7 +38,8 @@ public sealed class SshSettingsTests
     [Fact]
     public void A_key_under_a_passphrase_is_refused()
     {
-        Assert.Contains("without passphrase", Assert.Single(GoodSettings.Problems(("sshPrivateKey", GoodSettings.EncryptedPrivateKey))).Rule, StringComparison.Ordinal);
+        Assert.Contains("without passphrase", Assert.Single(GoodSettings.Problems(("sshPrivateKey", GoodSettings.EncryptedPrivateKey))).Rule,
+            StringComparison.Ordinal);
         string pem = $"-----BEGIN RSA {"PRIVATE"} KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA {"PRIVATE"} KEY-----\n";
         Assert.Contains("without passphrase", Assert.Single(GoodSettings.Problems(("sshPrivateKey", pem))).Rule, StringComparison.Ordinal);
     }
@@ -66,7 +67,8 @@ public sealed class SshSettingsTests
             ? [.. Part("ssh-rsa"u8), .. Part(known.Exponent!), .. Part([0, .. known.Modulus!])]
             : [.. Part("ecdsa-sha2-nistp384"u8), .. Part("nistp384"u8), .. Part([4, .. point.X!, .. point.Y!])];
 
-        Assert.Equal(pem.Trim(), GoodSettings.Read(("sshPrivateKey", pem), ("sshPublicKey", $"{kind} {Convert.ToBase64String(blob)} me")).Ssh.PrivateKey.Reveal().Trim());
+        Assert.Equal(pem.Trim(),
+            GoodSettings.Read(("sshPrivateKey", pem), ("sshPublicKey", $"{kind} {Convert.ToBase64String(blob)} me")).Ssh.PrivateKey.Reveal().Trim());
         SettingProblem problem = Assert.Single(GoodSettings.Problems(("sshPrivateKey", pem)));
         Assert.Contains("add the new public key beside the old one", problem.Rule, StringComparison.Ordinal);
 
@@ -86,7 +88,8 @@ public sealed class SshSettingsTests
     [InlineData("{0}\u0007bell")]
     [InlineData("{0}\rssh-ed25519")]
     public void A_public_key_with_control_characters_is_refused(string form) =>
-        Assert.Equal("sshPublicKey", Assert.Single(GoodSettings.Problems(("sshPublicKey", string.Format(System.Globalization.CultureInfo.InvariantCulture, form, GoodSettings.PublicKey)))).Key);
+        Assert.Equal("sshPublicKey", Assert.Single(
+            GoodSettings.Problems(("sshPublicKey", string.Format(System.Globalization.CultureInfo.InvariantCulture, form, GoodSettings.PublicKey)))).Key);
 
     [Fact]
     public void The_same_key_twice_is_one()

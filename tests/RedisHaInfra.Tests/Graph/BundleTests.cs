@@ -81,7 +81,8 @@ public sealed class BundleTests(DefaultDeployment deployment)
             Assert.Empty(run.Cloud.Plan);
 
             Assert.Equal(Assert.Single(deployment.Run.Cloud.All(Types.StorageObject)).Name, Assert.Single(run.Cloud.All(Types.StorageObject)).Name);
-            Assert.Equal(deployment.Run.Cloud.One(Types.Instance, "proxy1").Text("metadata.user_data"), run.Cloud.One(Types.Instance, "proxy1").Text("metadata.user_data"));
+            Assert.Equal(deployment.Run.Cloud.One(Types.Instance, "proxy1").Text("metadata.user_data"),
+                run.Cloud.One(Types.Instance, "proxy1").Text("metadata.user_data"));
         }
         finally
         {

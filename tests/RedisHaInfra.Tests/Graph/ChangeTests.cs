@@ -14,7 +14,8 @@ public sealed class ChangeTests(DefaultDeployment deployment)
         [.. new[] { "redis1", "redis2", "redis3" }.SelectMany(node => new[] { $"{node}-accept", $"{node}-complete", $"{node}-ready", $"{node}-retire" })];
 
     private static readonly string[] AllNodes =
-        ["proxy1-reachable: InPlace", "proxy2-reachable: InPlace", .. Reachable, .. Chain.Select(name => $"{name}: InPlace"), "proxy1-ready: InPlace", "proxy2-ready: InPlace", "endpoint-check: InPlace"];
+        ["proxy1-reachable: InPlace", "proxy2-reachable: InPlace", .. Reachable,
+            .. Chain.Select(name => $"{name}: InPlace"), "proxy1-ready: InPlace", "proxy2-ready: InPlace", "endpoint-check: InPlace"];
 
     [Fact]
     public async Task Nothing_changed_is_nothing_done()
@@ -54,7 +55,8 @@ public sealed class ChangeTests(DefaultDeployment deployment)
             new() { ["redisAddresses"] = """["172.31.235.131","172.31.235.132","172.31.235.139"]""", ["redisMaxMemoryPolicy"] = "allkeys-lru" }, "2027");
 
         Assert.Contains("redis3: Replace", again.Cloud.Plan);
-        Assert.DoesNotContain(again.Cloud.Plan, step => step.StartsWith("redis1:", StringComparison.Ordinal) || step.StartsWith("redis2:", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            again.Cloud.Plan, step => step.StartsWith("redis1:", StringComparison.Ordinal) || step.StartsWith("redis2:", StringComparison.Ordinal));
         RecordedResource moved = again.Cloud.One(Types.Instance, "redis3");
         Assert.EndsWith(".2027", moved.Text("sourceDetails.sourceId"), StringComparison.Ordinal);
         // Another machine: its commands are made anew, and run, with the payload of today.
@@ -81,7 +83,8 @@ public sealed class ChangeTests(DefaultDeployment deployment)
         await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(new() { [key] = value }, next));
 
         Assert.NotEmpty(next.Plan);
-        Assert.All(next.Plan.Where(step => !step.EndsWith(": delete", StringComparison.Ordinal)), step => Assert.Contains("409-Conflict", step, StringComparison.Ordinal));
+        Assert.All(next.Plan.Where(step => !step.EndsWith(": delete", StringComparison.Ordinal)),
+            step => Assert.Contains("409-Conflict", step, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -133,7 +136,8 @@ public sealed class ChangeTests(DefaultDeployment deployment)
     [Fact]
     public async Task Another_address_of_the_load_balancer_replaces_it_and_the_rules_that_name_it()
     {
-        await Plan(new() { ["loadBalancerAddress"] = "172.31.235.189" }, "endpoint-check: Replace", "load-balancer: Replace", "proxies: Replace", "redis: Replace",
+        await Plan(
+            new() { ["loadBalancerAddress"] = "172.31.235.189" }, "endpoint-check: Replace", "load-balancer: Replace", "proxies: Replace", "redis: Replace",
             "proxy-in-6379-172.31.235.188-32: delete", "proxy-in-1936-172.31.235.188-32: delete",
             "proxy-in-6379-172.31.235.189-32: create", "proxy-in-1936-172.31.235.189-32: create");
     }

@@ -78,7 +78,8 @@ public sealed class MachineTests(DefaultDeployment deployment)
     [Fact]
     public void With_three_availability_domains_both_kinds_are_spread_over_them()
     {
-        Assert.Equal(["lab:AD-1 FAULT-DOMAIN-1", "lab:AD-2 FAULT-DOMAIN-2", "lab:AD-3 FAULT-DOMAIN-3", "lab:AD-1 FAULT-DOMAIN-1", "lab:AD-2 FAULT-DOMAIN-2"], Places(Cloud));
+        Assert.Equal(["lab:AD-1 FAULT-DOMAIN-1", "lab:AD-2 FAULT-DOMAIN-2", "lab:AD-3 FAULT-DOMAIN-3", "lab:AD-1 FAULT-DOMAIN-1", "lab:AD-2 FAULT-DOMAIN-2"],
+            Places(Cloud));
     }
 
     [Fact]
@@ -86,7 +87,8 @@ public sealed class MachineTests(DefaultDeployment deployment)
     {
         StackRun run = await StackRun.Of(cloud: new RecordedCloud { AvailabilityDomains = ["lab:AD-1"] });
 
-        Assert.Equal(["lab:AD-1 FAULT-DOMAIN-1", "lab:AD-1 FAULT-DOMAIN-2", "lab:AD-1 FAULT-DOMAIN-3", "lab:AD-1 FAULT-DOMAIN-1", "lab:AD-1 FAULT-DOMAIN-2"], Places(run.Cloud));
+        Assert.Equal(["lab:AD-1 FAULT-DOMAIN-1", "lab:AD-1 FAULT-DOMAIN-2", "lab:AD-1 FAULT-DOMAIN-3", "lab:AD-1 FAULT-DOMAIN-1", "lab:AD-1 FAULT-DOMAIN-2"],
+            Places(run.Cloud));
     }
 
     [Fact]
@@ -121,7 +123,8 @@ public sealed class MachineTests(DefaultDeployment deployment)
     [Fact]
     public async Task Chosen_availability_domains_are_counted_in_the_order_of_their_names()
     {
-        StackRun run = await StackRun.Of(new() { ["availabilityDomains"] = "[3,2]" }, new RecordedCloud { AvailabilityDomains = ["lab:AD-3", "lab:AD-1", "lab:AD-2"] });
+        StackRun run = await StackRun.Of(
+            new() { ["availabilityDomains"] = "[3,2]" }, new RecordedCloud { AvailabilityDomains = ["lab:AD-3", "lab:AD-1", "lab:AD-2"] });
 
         Assert.Equal(["lab:AD-2", "lab:AD-3", "lab:AD-2"], Places(run.Cloud).Take(3).Select(place => place.Split(' ')[0]));
     }
@@ -209,7 +212,8 @@ public sealed class MachineTests(DefaultDeployment deployment)
             ["sentinelMasterName"] = new string('m', 64),
             ["clientPassword"] = string.Concat(Enumerable.Range(0, 32).Select(number => $"aZ{number:00}")),
             // Every directive there is, with values that do not compress.
-            ["redisOverrides"] = System.Text.Json.JsonSerializer.Serialize(RedisHaInfra.Settings.RedisDirectives.Tunable.Order(StringComparer.Ordinal).Select((directive, index) => $"{directive} {index * 7919} {index * 104729}")),
+            ["redisOverrides"] = System.Text.Json.JsonSerializer.Serialize(RedisHaInfra.Settings.RedisDirectives.Tunable.Order(StringComparer.Ordinal)
+                .Select((directive, index) => $"{directive} {index * 7919} {index * 104729}")),
             ["sshPublicKey"] = string.Join('\n', Enumerable.Repeat(Configuration.GoodSettings.PublicKey, 10)),
         });
 
@@ -234,5 +238,6 @@ public sealed class MachineTests(DefaultDeployment deployment)
     }
 
     private static string[] Places(RecordedCloud cloud) =>
-        Nodes.Select(name => cloud.One(Types.Instance, name)).Select(machine => $"{machine.Text("availabilityDomain")} {machine.Text("faultDomain")}").ToArray();
+        Nodes.Select(name => cloud.One(Types.Instance, name))
+            .Select(machine => $"{machine.Text("availabilityDomain")} {machine.Text("faultDomain")}").ToArray();
 }

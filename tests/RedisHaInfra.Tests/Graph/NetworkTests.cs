@@ -36,7 +36,8 @@ public sealed class NetworkTests(DefaultDeployment deployment)
         RecordedResource inside = Cloud.One(Types.RouteTable, "private-routes");
 
         Assert.Equal(["0.0.0.0/0 CIDR_BLOCK internet-gateway-id"], Routes(outside));
-        Assert.Equal(["0.0.0.0/0 CIDR_BLOCK nat-gateway-id", "all-fra-services-in-oracle-services-network SERVICE_CIDR_BLOCK service-gateway-id"], Routes(inside));
+        Assert.Equal(
+            ["0.0.0.0/0 CIDR_BLOCK nat-gateway-id", "all-fra-services-in-oracle-services-network SERVICE_CIDR_BLOCK service-gateway-id"], Routes(inside));
         Assert.Equal("service-all", Cloud.One(Types.ServiceGateway, "service-gateway").Text("services.0.serviceId"));
     }
 
@@ -47,7 +48,8 @@ public sealed class NetworkTests(DefaultDeployment deployment)
 
         Assert.All(Cloud.All(Types.Subnet), subnet => Assert.Equal(["security-list-id"], ((ImmutableArray<object>)subnet["securityListIds"]!).Cast<string>()));
         Assert.Single((ImmutableArray<object>)list["ingressSecurityRules"]!);
-        Assert.Equal(("1", 3.0, 4.0), (list.Text("ingressSecurityRules.0.protocol"), list["ingressSecurityRules.0.icmpOptions.type"], list["ingressSecurityRules.0.icmpOptions.code"]));
+        Assert.Equal(("1", 3.0, 4.0),
+            (list.Text("ingressSecurityRules.0.protocol"), list["ingressSecurityRules.0.icmpOptions.type"], list["ingressSecurityRules.0.icmpOptions.code"]));
         Assert.Null(list["egressSecurityRules"]);
     }
 
@@ -55,7 +57,8 @@ public sealed class NetworkTests(DefaultDeployment deployment)
     public async Task The_security_groups_rules_are_the_table_each_with_a_description()
     {
         StackRun run = await StackRun.Of(SecurityRulesTests.Lists.ToDictionary(pair => pair.Key, pair => pair.Value));
-        var groups = new Dictionary<string, string> { ["bastion-group-id"] = "bastion", ["load-balancer-group-id"] = "loadbalancer", ["proxy-group-id"] = "proxy", ["redis-group-id"] = "redis" };
+        var groups = new Dictionary<string, string> { ["bastion-group-id"] = "bastion", ["load-balancer-group-id"] = "loadbalancer",
+            ["proxy-group-id"] = "proxy", ["redis-group-id"] = "redis" };
 
         IEnumerable<string> rules = run.Cloud.All(Types.Rule).Select(rule =>
         {
@@ -76,7 +79,8 @@ public sealed class NetworkTests(DefaultDeployment deployment)
             return $"{groups[rule.Text("networkSecurityGroupId")]} {(inwards ? "in" : "out")} {rule["tcpOptions.destinationPortRange.min"]} {other}";
         });
 
-        IEnumerable<string> table = SecurityRulesTests.Table.Split('\n').Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
+        IEnumerable<string> table = SecurityRulesTests.Table.Split('\n')
+            .Select(line => string.Join(' ', line.Split(' ', StringSplitOptions.RemoveEmptyEntries)));
         Assert.Equal(table.Order(StringComparer.Ordinal), rules.Order(StringComparer.Ordinal));
     }
 
@@ -103,7 +107,8 @@ public sealed class NetworkTests(DefaultDeployment deployment)
             (set.Text("healthChecker.protocol"), set["healthChecker.port"], set.Text("healthChecker.urlPath"), set["healthChecker.returnCode"]));
         Assert.Equal(["172.31.235.141", "172.31.235.142"], new[] { set.Text("backends.0.ipAddress"), set.Text("backends.1.ipAddress") });
         Assert.Equal(6379.0, set["backends.0.port"]);
-        Assert.Equal(("TCP", 6379.0, 1200.0, "proxies"), (listener.Text("protocol"), listener["port"], listener["tcpIdleTimeout"], listener.Text("defaultBackendSetName")));
+        Assert.Equal(("TCP", 6379.0, 1200.0, "proxies"),
+            (listener.Text("protocol"), listener["port"], listener["tcpIdleTimeout"], listener.Text("defaultBackendSetName")));
     }
 
     [Fact]
@@ -126,7 +131,8 @@ public sealed class NetworkTests(DefaultDeployment deployment)
         int delay = Seconds(""" "drainDelay": "([0-9]+)s" """);
 
         // The last good check may lie one interval back, and the last bad one may take its whole time-out.
-        double seen = (((double)set["healthChecker.retries"]! + 1) * (double)set["healthChecker.intervalInMillis"]!) + (double)set["healthChecker.timeoutInMillis"]!;
+        double seen = (((double)set["healthChecker.retries"]! + 1) * (double)set["healthChecker.intervalInMillis"]!)
+            + (double)set["healthChecker.timeoutInMillis"]!;
         Assert.InRange(seen / 1000, 1, delay - 1);
         Assert.InRange(delay + Seconds(""" "drain": "([0-9]+)s" """), delay, Seconds("TimeoutStopSec=([0-9]+)") - 15);
 

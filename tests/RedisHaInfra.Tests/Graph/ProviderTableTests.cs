@@ -85,7 +85,8 @@ public sealed class ProviderTableTests
         string here = typeof(ProviderTableTests).Assembly.Location;
         ImmutableDictionary<string, object> old = Map(("object", "bundle"), ("source", "/another/machine/bundle"));
 
-        Assert.Contains("/another/machine/bundle", ResourceStep.Plan(ProviderTable.StorageObject, old, old.SetItem("source", here), ["source"]).Error, StringComparison.Ordinal);
+        Assert.Contains("/another/machine/bundle", ResourceStep.Plan(ProviderTable.StorageObject, old, old.SetItem("source", here), ["source"]).Error,
+            StringComparison.Ordinal);
         Assert.Null(ResourceStep.Plan(ProviderTable.StorageObject, old.SetItem("source", here), old, ["source"]).Error);
     }
 
@@ -97,5 +98,6 @@ public sealed class ProviderTableTests
     private static ImmutableDictionary<string, object> Tree(ReadOnlySpan<string> steps, object value) =>
         Map((steps[0], steps.Length == 1 ? value : Tree(steps[1..], value)));
 
-    private static ImmutableDictionary<string, object> Map(params (string Key, object Value)[] items) => items.ToImmutableDictionary(item => item.Key, item => item.Value);
+    private static ImmutableDictionary<string, object> Map(params (string Key, object Value)[] items) =>
+        items.ToImmutableDictionary(item => item.Key, item => item.Value);
 }

@@ -50,7 +50,8 @@ public sealed class RecordedCloud : IMocks
     [
         .. _resources.Where(resource => resource.Step is { IsNew: true } && Before is not null).Select(resource => $"{resource.Name}: create"),
         .. _resources.Where(resource => resource.Step?.Effect is not null).Select(resource => $"{resource.Name}: {resource.Step!.Error ?? $"{resource.Step.Effect}"}"),
-        .. (Before?._resources ?? []).Where(old => !_resources.Any(resource => (resource.Type, resource.Name) == (old.Type, old.Name))).Select(old => $"{old.Name}: delete"),
+        .. (Before?._resources ?? []).Where(old => !_resources.Any(resource => (resource.Type, resource.Name) == (old.Type, old.Name)))
+            .Select(old => $"{old.Name}: delete"),
     ];
 
     /// <summary>The stack's last outputs.</summary>
@@ -60,7 +61,8 @@ public sealed class RecordedCloud : IMocks
     public RecordedCloud Forgetful() => new() { Before = Before, NewestImage = NewestImage };
 
     /// <summary>This cloud before a run, with resources that fail.</summary>
-    public RecordedCloud Failing(Func<RecordedResource, bool> fails) => new() { Before = Before, NewestImage = NewestImage, LastOutputs = LastOutputs, Fails = fails };
+    public RecordedCloud Failing(Func<RecordedResource, bool> fails) =>
+        new() { Before = Before, NewestImage = NewestImage, LastOutputs = LastOutputs, Fails = fails };
 
     /// <summary>Look-ups that fail, by a part of their token, and the provider's words.</summary>
     public IReadOnlyDictionary<string, string> FailingLookUps { get; init; } = new Dictionary<string, string>();
@@ -151,22 +153,27 @@ public sealed class RecordedCloud : IMocks
         }
         object result = args.Token switch
         {
-            "pulumi:pulumi:readStackOutputs" => new Dictionary<string, object> { ["name"] = args.Args["name"], ["outputs"] = LastOutputs.ToImmutableDictionary() },
+            "pulumi:pulumi:readStackOutputs" => new Dictionary<string,
+                object> { ["name"] = args.Args["name"], ["outputs"] = LastOutputs.ToImmutableDictionary() },
             "oci:Identity/getAvailabilityDomains:getAvailabilityDomains" => new Dictionary<string, object>
             {
-                ["availabilityDomains"] = AvailabilityDomains.Select(name => new Dictionary<string, object> { ["name"] = name, ["id"] = name, ["compartmentId"] = "root" }).ToArray(),
+                ["availabilityDomains"] = AvailabilityDomains.Select(
+                    name => new Dictionary<string, object> { ["name"] = name, ["id"] = name, ["compartmentId"] = "root" }).ToArray(),
             },
             "oci:Core/getServices:getServices" => new Dictionary<string, object>
             {
                 ["services"] = new[]
                 {
-                    new Dictionary<string, object> { ["id"] = "service-objects", ["cidrBlock"] = "oci-fra-objectstorage", ["name"] = "Object Storage", ["description"] = "" },
-                    new Dictionary<string, object> { ["id"] = "service-all", ["cidrBlock"] = "all-fra-services-in-oracle-services-network", ["name"] = "All", ["description"] = "" },
+                    new Dictionary<string,
+                        object> { ["id"] = "service-objects", ["cidrBlock"] = "oci-fra-objectstorage", ["name"] = "Object Storage", ["description"] = "" },
+                    new Dictionary<string, object> { ["id"] = "service-all", ["cidrBlock"] = "all-fra-services-in-oracle-services-network", ["name"] = "All",
+                        ["description"] = "" },
                 },
             },
             "oci:Core/getImages:getImages" => new Dictionary<string, object>
             {
-                ["images"] = OwnImages.Select(name => new Dictionary<string, object> { ["id"] = $"ocid1.image.own.{name}", ["displayName"] = name, ["compartmentId"] = args.Args["compartmentId"], ["baseImageId"] = "ocid1.image.base" })
+                ["images"] = OwnImages.Select(name => new Dictionary<string, object> { ["id"] = $"ocid1.image.own.{name}", ["displayName"] = name,
+                    ["compartmentId"] = args.Args["compartmentId"], ["baseImageId"] = "ocid1.image.base" })
                     .Concat((HasPlatformImages ? new[] { "GPU-2026", NewestImage, "2025" } : []).Select(version => new Dictionary<string, object>
                     {
                         ["id"] = $"ocid1.image.{args.Args["operatingSystem"]}.{args.Args["shape"]}.{version}",

@@ -105,10 +105,12 @@ public sealed class RolloutTests(DefaultDeployment deployment)
             Assert.Equal(Key("bastion"), command.Text($"{hop}.hostKey"));
             foreach (string end in new[] { "connection", hop }.Distinct())
             {
-                Assert.Equal(("ubuntu", 120.0, GoodSettings.PrivateKey), (command.Text($"{end}.user"), command[$"{end}.dialErrorLimit"], command.Text($"{end}.privateKey")));
+                Assert.Equal(("ubuntu", 120.0, GoodSettings.PrivateKey),
+                    (command.Text($"{end}.user"), command[$"{end}.dialErrorLimit"], command.Text($"{end}.privateKey")));
             }
         }
-        Assert.EndsWith($"'redis2' '172.31.235.132' '900' '{Key("redis2")}'", Cloud.One(Types.Command, "redis2-reachable").Text("create"), StringComparison.Ordinal);
+        Assert.EndsWith($"'redis2' '172.31.235.132' '900' '{Key("redis2")}'", Cloud.One(Types.Command, "redis2-reachable").Text("create"),
+            StringComparison.Ordinal);
 
         static string Key(string machine) => HostKey.Of(Secrets.PasswordOf("host-key-seed"), machine).PublicKey;
     }
@@ -149,7 +151,8 @@ public sealed class RolloutTests(DefaultDeployment deployment)
         Assert.EndsWith(" 'all'", FirstLine("redis1-complete"), StringComparison.Ordinal);
         Assert.EndsWith(" 'all'", FirstLine("proxy1-ready"), StringComparison.Ordinal);
         // Contract with the apply script: by these words it says that only the master stands in the way.
-        Assert.Contains("switch the master over first", new StreamReader(typeof(RedisHaStack).Assembly.GetManifestResourceStream("redis/apply.sh")!).ReadToEnd(), StringComparison.Ordinal);
+        Assert.Contains("switch the master over first",
+            new StreamReader(typeof(RedisHaStack).Assembly.GetManifestResourceStream("redis/apply.sh")!).ReadToEnd(), StringComparison.Ordinal);
         await Task.CompletedTask;
     }
 
@@ -171,7 +174,8 @@ public sealed class RolloutTests(DefaultDeployment deployment)
     private async Task<IEnumerable<string>> CommandsBefore(string command)
     {
         Output<ImmutableArray<Resource>> before = deployment.Run.Options[(Types.Command, command)].DependsOn;
-        return (await OutputUtilities.GetValueAsync(before)).Where(resource => resource.GetResourceType() == Types.Command).Select(resource => resource.GetResourceName());
+        return (await OutputUtilities.GetValueAsync(before)).Where(resource => resource.GetResourceType() == Types.Command)
+            .Select(resource => resource.GetResourceName());
     }
 
     [Fact]
@@ -189,7 +193,8 @@ public sealed class RolloutTests(DefaultDeployment deployment)
             Assert.NotEqual(Cloud.One(Types.Command, $"membership-{pass}").Text("stdin"), more.Cloud.One(Types.Command, $"membership-{pass}").Text("stdin"));
         }
         // The new node has its copy before the others count on it, all proxies know it before it may be promoted.
-        string[] order = ["membership-before", "redis4-ready", "redis1-ready", "redis1-complete", "proxy1-ready", "proxy2-ready", "membership-after", "endpoint-check"];
+        string[] order =
+            ["membership-before", "redis4-ready", "redis1-ready", "redis1-complete", "proxy1-ready", "proxy2-ready", "membership-after", "endpoint-check"];
         Assert.Equal(order, order.OrderBy(name => Array.IndexOf(chain, name)));
     }
 

@@ -73,8 +73,10 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
         Assert.Equal(6, machines.Length);
         foreach (string machine in machines)
         {
-            Assert.Equal([machine], Cloud.All(Types.Instance).Where(other => MachineTests.Text(other).Contains(Private(machine), StringComparison.Ordinal)).Select(other => other.Name));
-            Assert.DoesNotContain(Cloud.Resources, resource => Texts(resource.Inputs, "").Any(text => text.Text.Contains(Private(machine), StringComparison.Ordinal)));
+            Assert.Equal([machine], Cloud.All(Types.Instance).Where(other => MachineTests.Text(other).Contains(Private(machine), StringComparison.Ordinal))
+                .Select(other => other.Name));
+            Assert.DoesNotContain(
+                Cloud.Resources, resource => Texts(resource.Inputs, "").Any(text => text.Text.Contains(Private(machine), StringComparison.Ordinal)));
         }
     }
 
@@ -106,7 +108,8 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
         RedisHaStack stack = deployment.Run.Stack;
         Assert.True(await Output.IsSecretAsync(stack.Password));
         Assert.True(await Output.IsSecretAsync(stack.AdminPassword));
-        foreach (Output<string> output in new[] { stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.SshConfig, stack.StatsTunnel, stack.StatsPage, stack.Readme })
+        foreach (Output<string> output in new[] { stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli,
+            stack.Shell, stack.SshConfig, stack.StatsTunnel, stack.StatsPage, stack.Readme })
         {
             Assert.False(await Output.IsSecretAsync(output));
             string text = await OutputUtilities.GetValueAsync(output);

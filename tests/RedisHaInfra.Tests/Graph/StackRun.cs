@@ -76,7 +76,8 @@ public sealed class StackRun
     {
         Before = Cloud,
         NewestImage = newestImage,
-        LastOutputs = new Dictionary<string, object> { ["builtWith"] = (await OutputUtilities.GetValueAsync(Stack.BuiltWith)).ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value) },
+        LastOutputs = new Dictionary<string, object> { ["builtWith"] = (await OutputUtilities.GetValueAsync(Stack.BuiltWith))
+            .ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value) },
     };
 
     /// <summary>Runs the stack and hands back what it ended with.</summary>
@@ -87,13 +88,15 @@ public sealed class StackRun
         ObservedDeployment.Options.Clear();
         ObservedDeployment.Args.Clear();
         Environment.SetEnvironmentVariable("PULUMI_CONFIG", JsonSerializer.Serialize(all.ToDictionary(pair => $"redis-ha:{pair.Key}", pair => pair.Value)));
-        Environment.SetEnvironmentVariable("PULUMI_CONFIG_SECRET_KEYS", JsonSerializer.Serialize(new[] { "redis-ha:sshPrivateKey", "redis-ha:clientPassword", "redis-ha:formerClientPassword" }));
+        Environment.SetEnvironmentVariable("PULUMI_CONFIG_SECRET_KEYS",
+            JsonSerializer.Serialize(new[] { "redis-ha:sshPrivateKey", "redis-ha:clientPassword", "redis-ha:formerClientPassword" }));
         // The tester's own agent is no part of the program.
         string? agent = Environment.GetEnvironmentVariable("SSH_AUTH_SOCK");
         Environment.SetEnvironmentVariable("SSH_AUTH_SOCK", cloud.SshAgent);
         try
         {
-            return await Deployment.TestAsync<ObservedDeployment>(cloud, new TestOptions { ProjectName = "redis-ha", StackName = "test", IsPreview = cloud.IsPreview });
+            return await Deployment.TestAsync<ObservedDeployment>(
+                cloud, new TestOptions { ProjectName = "redis-ha", StackName = "test", IsPreview = cloud.IsPreview });
         }
         finally
         {

@@ -52,7 +52,8 @@ public sealed class StackTests(DefaultDeployment deployment)
     [Fact]
     public async Task Whatever_takes_tags_gets_the_stacks_own()
     {
-        StackRun run = await StackRun.Of(new() { ["definedTags"] = """["Operations.CostCenter=42","Finance.Owner=a b"]""", ["freeformTags"] = """["owner=platform"]""" });
+        StackRun run = await StackRun.Of(
+            new() { ["definedTags"] = """["Operations.CostCenter=42","Finance.Owner=a b"]""", ["freeformTags"] = """["owner=platform"]""" });
 
         int tagged = 0;
         foreach (((string type, string name), ResourceArgs args) in run.Args.Where(pair => pair.Key.Type.StartsWith("oci:", StringComparison.Ordinal)))
@@ -72,7 +73,8 @@ public sealed class StackTests(DefaultDeployment deployment)
                 var defined = (ImmutableDictionary<string, object>?)run.Cloud.One(type, name)[within + "definedTags"];
                 Assert.True(defined is { Count: 2 }, $"{type} {name} {within}definedTags");
                 Assert.Equal(("42", "a b"), (defined["Operations.CostCenter"], defined["Finance.Owner"]));
-                Assert.Equal(("platform", "redis-ha-test"), (run.Cloud.One(type, name).Text(within + "freeformTags.owner"), run.Cloud.One(type, name).Text(within + "freeformTags.deployment")));
+                Assert.Equal(("platform", "redis-ha-test"),
+                    (run.Cloud.One(type, name).Text(within + "freeformTags.owner"), run.Cloud.One(type, name).Text(within + "freeformTags.deployment")));
             }
         }
         Assert.Equal(21, tagged);
@@ -189,16 +191,20 @@ public sealed class StackTests(DefaultDeployment deployment)
 
         Assert.Equal(deployment.Run.Cloud.Resources.Select(resource => (resource.Type, resource.Name)).Order(),
             run.Cloud.Resources.Select(resource => (resource.Type, resource.Name)).Order());
-        Assert.False(run.Cloud.One(Types.Instance, "redis1").Inputs.ContainsKey("metadata") && run.Cloud.One(Types.Instance, "redis1")["metadata.user_data"] is not null);
+        Assert.False(run.Cloud.One(Types.Instance, "redis1").Inputs.ContainsKey("metadata")
+            && run.Cloud.One(Types.Instance, "redis1")["metadata.user_data"] is not null);
         Assert.False(await OutputUtilities.GetIsKnownAsync(run.Stack.Password));
         Assert.False(await OutputUtilities.GetIsKnownAsync(run.Stack.Tunnel));
     }
 
     public static TheoryData<string, string, string[]> UnansweredQuestions => new()
     {
-        { "oci:", "invoking: can not create client, bad configuration: did not find a proper configuration for tenancy", ["availability domains, services, Object Storage namespace, images for VM.Standard.E5.Flex", "oci setup config"] },
-        { "oci:Core/getImages", "Error returned by ListImages operation. Http Status Code: 404. Error Code: NotAuthorizedOrNotFound", ["asked for: images for VM.Standard.E5.Flex\n", "check redis-ha:compartmentId (ocid1.compartment.oc1..aaaatest)"] },
-        { "oci:Core/getServices", "Get \"https://iaas.nowhere.oraclecloud.com\": dial tcp: lookup: no such host", ["asked for: services\n", "check oci:region"] },
+        { "oci:", "invoking: can not create client, bad configuration: did not find a proper configuration for tenancy",
+            ["availability domains, services, Object Storage namespace, images for VM.Standard.E5.Flex", "oci setup config"] },
+        { "oci:Core/getImages", "Error returned by ListImages operation. Http Status Code: 404. Error Code: NotAuthorizedOrNotFound",
+            ["asked for: images for VM.Standard.E5.Flex\n", "check redis-ha:compartmentId (ocid1.compartment.oc1..aaaatest)"] },
+        { "oci:Core/getServices", "Get \"https://iaas.nowhere.oraclecloud.com\": dial tcp: lookup: no such host",
+            ["asked for: services\n", "check oci:region"] },
         { "oci:ObjectStorage", "rpc error: something new", ["something new", "correct what the answer names"] },
     };
 
@@ -225,7 +231,8 @@ public sealed class StackTests(DefaultDeployment deployment)
 
         Assert.Contains("this region has 1: lab:AD-1", message, StringComparison.Ordinal);
         Assert.Contains("redis-ha:availabilityDomains names number 3", message, StringComparison.Ordinal);
-        Assert.Contains("no platform image of Canonical Ubuntu 24.04 for VM.Standard.E5.Flex; only the compartment's own: ours", message, StringComparison.Ordinal);
+        Assert.Contains("no platform image of Canonical Ubuntu 24.04 for VM.Standard.E5.Flex; only the compartment's own: ours", message,
+            StringComparison.Ordinal);
         Assert.Empty(cloud.Resources);
     }
 
@@ -267,7 +274,8 @@ public sealed class StackTests(DefaultDeployment deployment)
 
         await StackRun.Of(cloud: cloud);
 
-        Assert.Equal(["organization/redis-ha/test", "test"], cloud.Calls.Where(call => call.Token!.EndsWith("readStackOutputs", StringComparison.Ordinal)).Select(call => call.Args["name"]));
+        Assert.Equal(["organization/redis-ha/test", "test"],
+            cloud.Calls.Where(call => call.Token!.EndsWith("readStackOutputs", StringComparison.Ordinal)).Select(call => call.Args["name"]));
     }
 
     private static Task<T> Value<T>(Output<T> output) => OutputUtilities.GetValueAsync(output);

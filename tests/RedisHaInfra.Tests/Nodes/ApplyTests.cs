@@ -21,7 +21,8 @@ public sealed class ApplyTests
 
         machine.Succeeds(await machine.ApplyAsync(script));
         Assert.Equal(NodePayload.Of(inputs).Identifier + "\n", machine.InRoot("/var/lib/redis-ha/ready"));
-        Assert.Contains("/bin/bash /usr/local/libexec/redis-ha/boot.sh", machine.InRoot($"/etc/systemd/system/{unit}.d/redis-ha.conf"), StringComparison.Ordinal);
+        Assert.Contains("/bin/bash /usr/local/libexec/redis-ha/boot.sh", machine.InRoot($"/etc/systemd/system/{unit}.d/redis-ha.conf"),
+            StringComparison.Ordinal);
         Assert.Contains("sentinel monitor mymaster 172.31.235.131 6379 2", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
         Assert.Contains("sentinel master-reboot-down-after-period mymaster 5000", machine.InRoot("/etc/redis/ha/sentinel.conf"), StringComparison.Ordinal);
         Assert.Equal("1\n", machine.InRoot("/proc/sys/vm/swappiness"));
@@ -39,8 +40,10 @@ public sealed class ApplyTests
         IReadOnlyDictionary<string, string> before = machine.Files();
         await BootAsync(machine);
         machine.Succeeds(await machine.ApplyAsync(script));
-        Assert.Equal(before.Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)), machine.Files().Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)));
-        Assert.DoesNotMatch("(?m)^systemctl (re)?start .*redis(-server)?.service|^systemctl (stop|mask|restart)|^(apt-get|dnf) |CONFIG SET|--add-port|iptables -w 30 -I", machine.Calls);
+        Assert.Equal(before.Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)),
+            machine.Files().Where(file => !file.Key.StartsWith("/run/", StringComparison.Ordinal)));
+        Assert.DoesNotMatch("(?m)^systemctl (re)?start .*redis(-server)?.service|^systemctl (stop|mask|restart)|^(apt-get|dnf) |CONFIG SET|--add-port|iptables "
+            + "-w 30 -I", machine.Calls);
     }
 
     [Fact]
@@ -123,7 +126,8 @@ public sealed class ApplyTests
 
         Assert.Equal(1, result.ExitCode);
         string failed = machine.InRoot("/var/lib/redis-ha/failed");
-        Assert.StartsWith("step: packages\nreason: cannot install redis-server redis-sentinel redis-tools nftables: no configured mirror", failed, StringComparison.Ordinal);
+        Assert.StartsWith("step: packages\nreason: cannot install redis-server redis-sentinel redis-tools nftables: no configured mirror", failed,
+            StringComparison.Ordinal);
         Assert.Contains("cannot reach the mirror", failed, StringComparison.Ordinal);
         Assert.Contains("FAILED while \"packages\": cannot install", result.Output, StringComparison.Ordinal);
         Assert.False(machine.Exists("root/var/lib/redis-ha/ready"));
@@ -264,7 +268,8 @@ public sealed class ApplyTests
             """);
         machine.Write("other", "wait_bgsave");
         Assert.Equal(1, (await machine.ApplyAsync(NodePayload.Of(live).ApplyScript)).ExitCode);
-        Assert.Contains("the master 172.31.235.132 would have 0 replicas meanwhile, and it takes no writes with less than 1: bring the missing node back", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
+        Assert.Contains("the master 172.31.235.132 would have 0 replicas meanwhile, and it takes no writes with less than 1: bring the missing node back",
+            machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
 
         machine.Write("other", "online");
@@ -293,7 +298,8 @@ public sealed class ApplyTests
         Assert.Equal(6, users.Split("\nuser ").Length);
         Assert.Contains("clients may not PUBLISH here at all", older.InRoot("/var/lib/redis-ha/apply.log"), StringComparison.Ordinal);
 
-        ShellResult refused = await older.ApplyAsync(NodePayload.Of(PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = ["-flushall"] } }).ApplyScript);
+        ShellResult refused = await older.ApplyAsync(
+            NodePayload.Of(PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = ["-flushall"] } }).ApplyScript);
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("cannot have the setting clientCommands", older.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.Equal(users, older.InRoot("/etc/redis-ha/users.acl"));
@@ -329,7 +335,8 @@ public sealed class ApplyTests
         Assert.Single(lines, line => line.StartsWith("sentinel myid", StringComparison.Ordinal));
         Assert.Single(lines, line => line.StartsWith("sentinel monitor", StringComparison.Ordinal));
         string[] calls = machine.Calls.Split('\n');
-        Assert.True(Array.IndexOf(calls, "systemctl stop redis-sentinel.service") < Array.IndexOf(calls, "systemctl start redis-sentinel.service"), machine.Calls);
+        Assert.True(
+            Array.IndexOf(calls, "systemctl stop redis-sentinel.service") < Array.IndexOf(calls, "systemctl start redis-sentinel.service"), machine.Calls);
     }
 
     [Fact]
@@ -348,7 +355,8 @@ public sealed class ApplyTests
     private static async Task BootAsync(Machine machine)
     {
         Directory.CreateDirectory(Path.Combine(machine.Root, "run/redis-ha"));
-        ShellResult result = await machine.RunAsync("bash", ["-c", ". \"$REDIS_HA_ROOT/usr/local/libexec/redis-ha/node.sh\" && settings >\"$REDIS_HA_ROOT/run/redis-ha/running.conf\""]);
+        ShellResult result = await machine.RunAsync("bash",
+            ["-c", ". \"$REDIS_HA_ROOT/usr/local/libexec/redis-ha/node.sh\" && settings >\"$REDIS_HA_ROOT/run/redis-ha/running.conf\""]);
         Assert.True(result.ExitCode == 0, result.ToString());
     }
 }

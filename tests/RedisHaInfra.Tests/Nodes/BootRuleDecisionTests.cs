@@ -90,14 +90,17 @@ public sealed class BootRuleDecisionTests : IDisposable
         {
             foreach (string waited in new[] { "0", "20" })
             {
-                all.AddRange(from first in votes from second in votes from peer2 in peers from peer3 in peers select (member, waited, first, second, peer2, peer3));
+                all.AddRange(
+                    from first in votes from second in votes from peer2 in peers from peer3 in peers select (member, waited, first, second, peer2, peer3));
             }
         }
 
         // One process for all of them: the script reads one set of facts, so a loop around it feeds it set after set.
-        string input = string.Join("--\n", all.Select(one => Facts($"{one.Member} {one.Waited}", $"{one.Vote1} {one.Vote2} {one.Vote1} | {one.Peer2} {one.Peer3}")));
+        string input = string.Join("--\n",
+            all.Select(one => Facts($"{one.Member} {one.Waited}", $"{one.Vote1} {one.Vote2} {one.Vote1} | {one.Peer2} {one.Peer3}")));
         string body = (await File.ReadAllTextAsync(_script)).Replace("set -euo pipefail", "set -eu", StringComparison.Ordinal);
-        string loop = $"decide() (\n{body}\n)\nfacts=\nwhile IFS= read -r line; do if [ \"$line\" = -- ]; then decide <<<\"${{facts%$'\\n'}}\"; facts=; else facts+=$line$'\\n'; fi; done\ndecide <<<\"${{facts%$'\\n'}}\"\n";
+        string loop = $"decide() (\n{body}\n)\nfacts=\nwhile IFS= read -r line; do if [ \"$line\" = -- ]; then decide <<<\"${{facts%$'\\n'}}\"; facts=; else "
+            + $"facts+=$line$'\\n'; fi; done\ndecide <<<\"${{facts%$'\\n'}}\"\n";
         await File.WriteAllTextAsync(_script, loop);
         ShellResult result = await Shell.RunAsync("bash", [_script], input, timeout: TimeSpan.FromMinutes(3));
 
@@ -135,7 +138,8 @@ public sealed class BootRuleDecisionTests : IDisposable
         string trap = Path.Combine(Path.GetDirectoryName(_script)!, "trap");
 
         ShellResult result = await Shell.RunAsync("bash", [_script],
-            $"me 10.0.0.1\nmember yes\nsentinels 3\ndownafter 5\nwaited 0\nvote 10.0.0.2 live 10.0.0.2 4 master\npeer 10.0.0.2 replica 10.0.0.1 down votes[$(touch${{IFS}}{trap})] yes\npeer 10.0.0.3 down\n");
+            $"me 10.0.0.1\nmember yes\nsentinels 3\ndownafter 5\nwaited 0\nvote 10.0.0.2 live 10.0.0.2 4 master\npeer 10.0.0.2 replica 10.0.0.1 down "
+                + $"votes[$(touch${{IFS}}{trap})] yes\npeer 10.0.0.3 down\n");
 
         Assert.False(File.Exists(trap), "the decision ran a command");
         Assert.True(result.ExitCode == 0, result.ToString());

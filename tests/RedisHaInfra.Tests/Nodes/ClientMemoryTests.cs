@@ -18,7 +18,8 @@ public sealed class ClientMemoryTests
         // A small node, with the payload's own bounds; and without them, so that the test is known to test something.
         string[] bounds = [.. PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Redis()).ApplyScript, "settings.conf").Split('\n')
             .Select(line => line.Replace("@7.0 ", string.Empty, StringComparison.Ordinal))
-            .Where(line => line.StartsWith("client-output-buffer-limit normal ", StringComparison.Ordinal) || line.StartsWith("maxmemory-clients ", StringComparison.Ordinal))];
+            .Where(line => line.StartsWith("client-output-buffer-limit normal ", StringComparison.Ordinal)
+                || line.StartsWith("maxmemory-clients ", StringComparison.Ordinal))];
         Assert.Equal(2, bounds.Length);
         string[] settings = bounded ? [.. bounds.SelectMany(line => $"--{line}".Split(' '))] : [];
         await using RedisServer server = await RedisServer.StartAsync("redis-server", PayloadInputs.Redis(), ["--maxmemory", "128mb", .. settings]);

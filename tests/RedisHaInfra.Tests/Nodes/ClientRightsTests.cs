@@ -38,7 +38,8 @@ public sealed partial class ClientRightsTests
         Assert.Empty(asked.Keys.Except(documented.Keys));
         Assert.Empty(documented.Keys.Except(asked.Keys).Except(RedisCommands.AddedBy72));
         Assert.Equal([], asked.Where(pair => pair.Value != documented[pair.Key].StartsWith("yes", StringComparison.Ordinal)).Select(pair => pair.Key));
-        Assert.Equal(documented.Where(pair => pair.Value == "never").Select(pair => pair.Key).Order(StringComparer.Ordinal), ClientCommands.Never.Order(StringComparer.Ordinal));
+        Assert.Equal(documented.Where(pair => pair.Value == "never").Select(pair => pair.Key).Order(StringComparer.Ordinal),
+            ClientCommands.Never.Order(StringComparer.Ordinal));
     }
 
     [SkippableTheory]
@@ -73,7 +74,8 @@ public sealed partial class ClientRightsTests
             Assert.Contains("NOPERM", await server.ClientAsync("PUBLISH", "news", "x"), StringComparison.Ordinal);
             return;
         }
-        string[] listening = [.. new[] { $"subscribe news {Hello}", "psubscribe *", $"psubscribe {Hello[..5]}*", $"ssubscribe {Hello}" }.Select(command => $"ACL DRYRUN default {command}")];
+        string[] listening = [.. new[] { $"subscribe news {Hello}", "psubscribe *", $"psubscribe {Hello[..5]}*", $"ssubscribe {Hello}" }.Select(
+            command => $"ACL DRYRUN default {command}")];
         Assert.Equal(listening.Select(_ => "OK"), await server.OperatorLinesAsync(listening));
         IEnumerable<string> near = Enumerable.Range(1, Hello.Length - 1).Select(length => Hello[..length])
             .Concat(Enumerable.Range(0, Hello.Length).Select(place => Hello[..place] + "#" + Hello[(place + 1)..]))
@@ -82,8 +84,10 @@ public sealed partial class ClientRightsTests
         Assert.Equal(lines.Select(_ => "0"), (await server.ClientLinesAsync(lines)).Split('\n'));
 
         // Keys and channels together, within one script and one function.
-        Assert.Equal("v", await server.ClientAsync("EVAL", "redis.call('set', KEYS[1], ARGV[1]); redis.call('publish', 'news', 'x'); return redis.call('get', KEYS[1])", "1", "k", "v"));
-        await server.ClientAsync("FUNCTION", "LOAD", "#!lua name=both\nredis.register_function('both', function(keys, args) redis.call('publish', 'news', 'x') return redis.call('get', keys[1]) end)");
+        Assert.Equal("v", await server.ClientAsync("EVAL", "redis.call('set', KEYS[1], ARGV[1]); redis.call('publish', 'news', 'x'); return redis.call('get', "
+            + "KEYS[1])", "1", "k", "v"));
+        await server.ClientAsync("FUNCTION", "LOAD", "#!lua name=both\nredis.register_function('both', function(keys, args) redis.call('publish', 'news', 'x') "
+            + "return redis.call('get', keys[1]) end)");
         Assert.Equal("v", await server.ClientAsync("FCALL", "both", "1", "k"));
         Assert.Equal("OK\nQUEUED\nQUEUED\n0\nOK", await server.ClientLinesAsync("MULTI", "PUBLISH news x", "SET k w", "EXEC"));
     }
@@ -119,7 +123,8 @@ public sealed partial class ClientRightsTests
             "CLIENT TRACKING OFF", "CLIENT UNBLOCK 99999", "SCRIPT LOAD \"return 1\"", "SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
             "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0", "PUBSUB NUMSUB x", "MEMORY USAGE x", "SLOWLOG GET 1", "LATENCY LATEST", "WAIT 0 1", "DBSIZE", "RESET",
         ];
-        string answers = await server.ClientLinesAsync(server.Version >= 702 ? [.. lines[..^1], "CLIENT SETINFO LIB-NAME x", "CLIENT NO-TOUCH ON"] : lines[..^1]);
+        string answers = await server.ClientLinesAsync(
+            server.Version >= 702 ? [.. lines[..^1], "CLIENT SETINFO LIB-NAME x", "CLIENT NO-TOUCH ON"] : lines[..^1]);
         Assert.DoesNotContain("NOPERM", answers, StringComparison.Ordinal);
         Assert.Contains("NOPERM", await server.ClientAsync("CLIENT", "PAUSE", "10"), StringComparison.Ordinal);
         Assert.Contains("NOPERM", await server.ClientAsync("CLIENT", "KILL", "TYPE", "replica"), StringComparison.Ordinal);
@@ -146,7 +151,8 @@ public sealed partial class ClientRightsTests
             attacks.Add(["EVALSHA_RO", sha, "0", Hello]);
             // Loaded by another, with all rights: it runs with the caller's.
             const string library = "#!lua name=attack\nlocal function f(keys, args) return redis.call('publish', args[1], 'x') end\n"
-                + "redis.register_function('hello', f)\nredis.register_function{function_name='hello_ro', callback=f, flags={'no-writes', 'allow-stale', 'allow-oom'}}";
+                + "redis.register_function('hello', f)\nredis.register_function{function_name='hello_ro', callback=f, flags={'no-writes', 'allow-stale', "
+                    + "'allow-oom'}}";
             Assert.Equal("attack", await server.OperatorAsync("FUNCTION", "LOAD", "REPLACE", library));
             attacks.Add(["FCALL", "hello", "0", Hello]);
             attacks.Add(["FCALL_RO", "hello_ro", "0", Hello]);
@@ -201,7 +207,8 @@ public sealed partial class ClientRightsTests
         return $"ACL DRYRUN default {string.Join(' ', words)} {string.Join(' ', Enumerable.Repeat("x", Math.Abs(command.Arity) - words.Length))}";
     }
 
-    private static RedisNodeInputs Inputs(params string[] clientCommands) => PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = clientCommands } };
+    private static RedisNodeInputs Inputs(params string[] clientCommands) =>
+        PayloadInputs.Redis() with { Redis = new RedisSettings { ClientCommands = clientCommands } };
 
     private static bool Accepted(string rule)
     {

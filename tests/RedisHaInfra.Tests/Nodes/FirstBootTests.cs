@@ -26,7 +26,8 @@ public sealed class FirstBootTests
         Assert.DoesNotMatch("(?m)^systemctl (unmask|enable|start|restart) .*redis(-server|-sentinel)?.service", machine.Calls);
         Assert.False(machine.Exists("root/etc/redis-ha/operator.password"));
         ShellResult wait = await machine.RunAsync("bash", ["-s", "--", "0"], Template.Read("common/wait-ready.sh"));
-        Assert.Equal((1, "not ready after 0 s: this node has done its first boot and waits for its secrets, which the rollout of pulumi up brings by SSH\n"), (wait.ExitCode, wait.Error));
+        Assert.Equal((1, "not ready after 0 s: this node has done its first boot and waits for its secrets, which the rollout of pulumi up brings by SSH\n"),
+            (wait.ExitCode, wait.Error));
 
         // The same boot again, as after a power cut half-way, is no other.
         machine.Succeeds(await machine.ApplyAsync(firstBoot));
@@ -63,7 +64,8 @@ public sealed class FirstBootTests
 
         machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript));
         Assert.Equal(inputs.Login.Keys + "\n", machine.InRoot("/etc/ssh/authorized_keys.d/ubuntu"));
-        Assert.Contains("\nAuthorizedKeysFile /etc/ssh/authorized_keys.d/%u\n", machine.InRoot("/etc/ssh/sshd_config.d/00-redis-ha.conf"), StringComparison.Ordinal);
+        Assert.Contains("\nAuthorizedKeysFile /etc/ssh/authorized_keys.d/%u\n", machine.InRoot("/etc/ssh/sshd_config.d/00-redis-ha.conf"),
+            StringComparison.Ordinal);
         // Checked before it is placed, and again before the server starts with it.
         Assert.Matches($"(?ms)^sshd -t -f .*^sshd -t$.*^systemctl restart {unit}$", machine.Calls);
 

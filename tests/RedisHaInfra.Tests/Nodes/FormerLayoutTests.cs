@@ -85,7 +85,8 @@ public sealed class FormerLayoutTests
 
     private static void Moved(Machine machine, string calls)
     {
-        Assert.Equal(["sentinel.conf"], Directory.EnumerateFileSystemEntries(Path.Combine(machine.Root, "etc/redis/ha")).Select(path => Path.GetFileName(path)));
+        Assert.Equal(
+            ["sentinel.conf"], Directory.EnumerateFileSystemEntries(Path.Combine(machine.Root, "etc/redis/ha")).Select(path => Path.GetFileName(path)));
         string[] sentinel = machine.InRoot("/etc/redis/ha/sentinel.conf").Split('\n');
         Assert.Contains("sentinel monitor mymaster 172.31.235.133 6379 2", sentinel);
         Assert.Contains("sentinel config-epoch mymaster 7", sentinel);

@@ -38,7 +38,8 @@ public sealed class HostKeyTests
     [Fact]
     public void A_machine_has_its_own_key_and_keeps_it()
     {
-        string[] keys = [.. Enumerable.Range(1, 9).Select(number => HostKey.Of(Seed, $"redis{number}").PublicKey), HostKey.Of(Seed, "bastion").PublicKey, HostKey.Of(Seed[1..] + "w", "bastion").PublicKey];
+        string[] keys = [.. Enumerable.Range(1, 9).Select(number => HostKey.Of(Seed, $"redis{number}").PublicKey), HostKey.Of(Seed, "bastion").PublicKey,
+            HostKey.Of(Seed[1..] + "w", "bastion").PublicKey];
 
         Assert.Equal(keys.Length, keys.Distinct().Count());
         Assert.Equal(HostKey.Of(Seed, "redis1"), HostKey.Of(Seed, "redis1"));

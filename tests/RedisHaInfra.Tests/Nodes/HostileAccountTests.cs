@@ -13,7 +13,8 @@ public sealed class HostileAccountTests
     private const int Redis = 61001, RedisHa = 61002, Proxy = 61003, Backup = 61004;
 
     // What root's scripts call their files, now and in former layouts, and what they call them while they write.
-    private static readonly string[] Names = [.. ((string[])["settings.conf", "users.acl", "redis.conf", "sentinel.conf", "sentinel-settings.conf", "sentinel-users.acl",
+    private static readonly string[] Names =
+        [.. ((string[])["settings.conf", "users.acl", "redis.conf", "sentinel.conf", "sentinel-settings.conf", "sentinel-users.acl",
         "redis-ha.member", "running.conf", "boot-rule", "answers", "node.env"]).SelectMany(name => (string[])[name, $"{name}.new", $"{name}.redis-ha-new"])];
 
     [SkippableTheory]
@@ -85,7 +86,8 @@ public sealed class HostileAccountTests
         using var machine = new Machine("debian");
         await UseRealAccountsAsync(machine);
         machine.Write("bundle", "#!/bin/bash\ntest -r \"$2\"\n");
-        string digest = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(machine.Root, "../bundle"))));
+        string digest = Convert.ToHexStringLower(
+            System.Security.Cryptography.SHA256.HashData(await File.ReadAllBytesAsync(Path.Combine(machine.Root, "../bundle"))));
         ShellResult applied = await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Proxy() with { BundleSha256 = digest }).ApplyScript);
 
         Assert.True(applied.ExitCode == 0, $"{applied}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
@@ -265,6 +267,7 @@ public sealed class HostileAccountTests
         public void AreUntouched() => Assert.Equal(before, State(folder));
 
         private static string State(string folder) =>
-            Shell.RunAsync("bash", ["-c", "cd \"$1\" && find . -printf '%P %U %G %m %s %T@\\n' | sort && sha256sum -- *", "state", folder]).GetAwaiter().GetResult().Output;
+            Shell.RunAsync("bash", ["-c", "cd \"$1\" && find . -printf '%P %U %G %m %s %T@\\n' | sort && sha256sum -- *", "state", folder]).GetAwaiter()
+                .GetResult().Output;
     }
 }

@@ -114,7 +114,8 @@ internal sealed class Machine : IDisposable
         File.WriteAllText(path, $"{Recorder}{body}\n");
         if (OperatingSystem.IsLinux())
         {
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
+            File.SetUnixFileMode(
+                path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute
                 | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         }
     }
@@ -175,7 +176,8 @@ internal sealed class Machine : IDisposable
         Assert.True(result.ExitCode == 0, $"{result}\n{InRoot("/var/lib/redis-ha/apply.log")}\n{InRoot("/var/lib/redis-ha/failed")}");
 
     /// <summary>The markers that an apply has left.</summary>
-    public IEnumerable<string> Markers => new[] { "awaits-secrets", "configured", "failed", "ready" }.Where(marker => Exists($"root/var/lib/redis-ha/{marker}"));
+    public IEnumerable<string> Markers =>
+        new[] { "awaits-secrets", "configured", "failed", "ready" }.Where(marker => Exists($"root/var/lib/redis-ha/{marker}"));
 
     public Task<ShellResult> RunAsync(string program, IEnumerable<string> arguments, string input = "") =>
         Shell.RunAsync(program, arguments, input, Environment);

@@ -42,10 +42,12 @@ public sealed class MembershipTests
         foreach (int number in new[] { 1, 2, 3 })
         {
             string facts = Path.Combine(cluster.Machines[number].Root, "etc/redis-ha/node.env");
-            await File.WriteAllTextAsync(facts, (await File.ReadAllTextAsync(facts)).Replace($"redis3={cluster.Address(3)}", $"redis3={cluster.Address(3)} redis4={cluster.Address(4)}", StringComparison.Ordinal));
+            await File.WriteAllTextAsync(facts, (await File.ReadAllTextAsync(facts))
+                .Replace($"redis3={cluster.Address(3)}", $"redis3={cluster.Address(3)} redis4={cluster.Address(4)}", StringComparison.Ordinal));
         }
         Machine first = cluster.Machines[1];
-        ShellResult there = await Shell.RunAsync("bash", [Path.Combine(first.Root, "usr/local/sbin/redis-ha-switchover"), "redis4"], environment: first.Environment, timeout: TimeSpan.FromSeconds(90));
+        ShellResult there = await Shell.RunAsync("bash", [Path.Combine(first.Root, "usr/local/sbin/redis-ha-switchover"), "redis4"],
+            environment: first.Environment, timeout: TimeSpan.FromSeconds(90));
         Assert.True(there.ExitCode == 0, there.ToString());
         Assert.Equal("leaving: redis4", await RunAsync(cluster, "before", 3));
         Assert.StartsWith("slave", await cluster.OperatorAsync(4, 6379, "ROLE"), StringComparison.Ordinal);
@@ -58,7 +60,8 @@ public sealed class MembershipTests
         Assert.Contains("No such master", await cluster.OperatorAsync(4, 26379, "SENTINEL", "MASTER", "mymaster"), StringComparison.Ordinal);
         foreach (int number in new[] { 1, 2, 3 })
         {
-            Assert.DoesNotContain(cluster.Address(4), await cluster.OperatorAsync(number, 26379, "SENTINEL", "SENTINELS", "mymaster"), StringComparison.Ordinal);
+            Assert.DoesNotContain(
+                cluster.Address(4), await cluster.OperatorAsync(number, 26379, "SENTINEL", "SENTINELS", "mymaster"), StringComparison.Ordinal);
         }
         // Nothing remains to be done.
         Assert.False(first.Exists("root/var/lib/redis-ha/leaving"));
@@ -66,7 +69,8 @@ public sealed class MembershipTests
 
     private static async Task<string> RunAsync(LoopbackCluster cluster, string pass, int nodes)
     {
-        ShellResult result = await Shell.RunAsync("bash", ["-s"], Rollout.MembershipScript(pass, 30, PayloadInputs.Nodes(cluster.Network, nodes)), cluster.Machines[1].Environment, TimeSpan.FromSeconds(120));
+        ShellResult result = await Shell.RunAsync("bash", ["-s"], Rollout.MembershipScript(pass, 30, PayloadInputs.Nodes(cluster.Network, nodes)),
+            cluster.Machines[1].Environment, TimeSpan.FromSeconds(120));
         Assert.True(result.ExitCode == 0, result.ToString());
         return result.Output.TrimEnd('\n').Split('\n')[^1];
     }
@@ -75,12 +79,15 @@ public sealed class MembershipTests
     {
         foreach (int number in numbers)
         {
-            await Eventually.HoldsAsync(async () => await PriorityAsync(cluster, number) == "100" && cluster.Machines[number].Exists("root/var/lib/redis-ha/promotable"), () => $"redis{number} is promotable");
+            await Eventually.HoldsAsync(async () => await PriorityAsync(cluster, number) == "100"
+                && cluster.Machines[number].Exists("root/var/lib/redis-ha/promotable"), () => $"redis{number} is promotable");
         }
     }
 
     private static Task FollowsAsync(LoopbackCluster cluster, int number) =>
-        Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(number, 6379, "INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal), () => $"redis{number} follows");
+        Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(number, 6379, "INFO", "replication"))
+            .Contains("master_link_status:up", StringComparison.Ordinal), () => $"redis{number} follows");
 
-    private static async Task<string> PriorityAsync(LoopbackCluster cluster, int number) => (await cluster.OperatorAsync(number, 6379, "CONFIG", "GET", "replica-priority")).Split('\n')[1];
+    private static async Task<string> PriorityAsync(LoopbackCluster cluster, int number) =>
+        (await cluster.OperatorAsync(number, 6379, "CONFIG", "GET", "replica-priority")).Split('\n')[1];
 }

@@ -29,15 +29,18 @@ public sealed class NodePayloadTests
         Assert.Contains("ssh_deletekeys: true", lines);
         Assert.Contains($"  ecdsa_public: {key.PublicKey}", lines);
         int start = Array.IndexOf(lines, "  ecdsa_private: |") + 1;
-        Assert.Equal(key.PrivateKey.TrimEnd('\n').Split('\n').Select(line => "    " + line), lines[start..Array.FindIndex(lines, line => line.StartsWith("  ecdsa_public", StringComparison.Ordinal))]);
+        Assert.Equal(key.PrivateKey.TrimEnd('\n').Split('\n').Select(line => "    " + line),
+            lines[start..Array.FindIndex(lines, line => line.StartsWith("  ecdsa_public", StringComparison.Ordinal))]);
     }
 
     [Fact]
     public void The_largest_configuration_fits_into_the_metadata()
     {
         var random = new Random(1);
-        string Secret(int length) => string.Concat(Enumerable.Range(0, length).Select(_ => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[random.Next(62)]));
-        NodeAddress[] nodes = [.. Enumerable.Range(1, 9).Select(number => new NodeAddress($"{Secret(60).ToLowerInvariant()}-{number}", $"172.31.235.{130 + number}"))];
+        string Secret(int length) =>
+            string.Concat(Enumerable.Range(0, length).Select(_ => "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[random.Next(62)]));
+        NodeAddress[] nodes = [.. Enumerable.Range(1, 9)
+            .Select(number => new NodeAddress($"{Secret(60).ToLowerInvariant()}-{number}", $"172.31.235.{130 + number}"))];
         var passwords = new NodePasswords
         {
             Client = Secret(512),
@@ -53,8 +56,10 @@ public sealed class NodePayloadTests
         var overrides = Enumerable.Range(0, 60).ToDictionary(number => $"some-directive-{number}", _ => Secret(60));
 
         var key = HostKey.Of("seed", "redis1");
-        int redis = UserData.Of(key, NodePayload.Of(new RedisNodeInputs { Login = PayloadInputs.Login, Node = nodes[8], Nodes = nodes, Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords }).FirstBootScript).Length;
-        int proxy = UserData.Of(key, NodePayload.Of(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords, BundleUrl = $"https://example/{Secret(2_000)}" }).FirstBootScript).Length;
+        int redis = UserData.Of(key, NodePayload.Of(new RedisNodeInputs { Login = PayloadInputs.Login, Node = nodes[8], Nodes = nodes,
+            Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords }).FirstBootScript).Length;
+        int proxy = UserData.Of(key, NodePayload.Of(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords,
+            BundleUrl = $"https://example/{Secret(2_000)}" }).FirstBootScript).Length;
 
         // 32,000 bytes of metadata in all, of which a few keys for SSH take up to 4,000.
         Assert.InRange(redis, 1_000, 28_000);
@@ -117,7 +122,8 @@ public sealed class NodePayloadTests
         string redis = NodePayload.Of(PayloadInputs.Redis() with { Passwords = all }).ApplyScript;
         string proxy = NodePayload.Of(PayloadInputs.Proxy() with { Passwords = all }).ApplyScript;
 
-        foreach (string line in new[] { "users.acl", "sentinel-users.acl" }.SelectMany(file => PayloadInputs.FileOf(redis, file).Split('\n')).Where(line => line.Contains('#', StringComparison.Ordinal)))
+        foreach (string line in new[] { "users.acl", "sentinel-users.acl" }.SelectMany(file => PayloadInputs.FileOf(redis, file).Split('\n'))
+            .Where(line => line.Contains('#', StringComparison.Ordinal)))
         {
             string[] hashes = [.. line.Split(' ').Where(word => word.StartsWith('#'))];
             Assert.Equal(2, hashes.Length);
@@ -125,7 +131,8 @@ public sealed class NodePayloadTests
         }
         Assert.Equal($"{all.Admin}\n{former.Admin}\n", PayloadInputs.FileOf(proxy, "admin.password"));
         Assert.Equal(all.Health + "\n", PayloadInputs.FileOf(proxy, "redis.password"));
-        foreach (string unused in new[] { former.Client, former.Replication, former.Sentinel, former.Operator, former.Watch, former.Health, former.SentinelWatch })
+        foreach (
+            string unused in new[] { former.Client, former.Replication, former.Sentinel, former.Operator, former.Watch, former.Health, former.SentinelWatch })
         {
             Assert.DoesNotContain(unused + "\n", redis + proxy, StringComparison.Ordinal);
         }
@@ -136,7 +143,8 @@ public sealed class NodePayloadTests
     {
         NodePasswords all = PayloadInputs.Passwords;
         string[] passwords = [all.Client, all.Replication, all.Sentinel, all.Health, all.SentinelWatch, all.Watch, all.Operator, all.Admin];
-        string[] secrets = [.. passwords, .. passwords.Select(password => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(password)))), "very-secret-token"];
+        string[] secrets = [.. passwords,
+            .. passwords.Select(password => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(password)))), "very-secret-token"];
         string redis = NodePayload.Of(PayloadInputs.Redis()).FirstBootScript;
         string proxy = NodePayload.Of(PayloadInputs.Proxy()).FirstBootScript;
 
@@ -156,7 +164,8 @@ public sealed class NodePayloadTests
     {
         string proxy = NodePayload.Of(PayloadInputs.Proxy()).ApplyScript;
         string[] unit = PayloadInputs.FileOf(proxy, "redis-ha-proxy.service").Split('\n');
-        IEnumerable<string> named = Regex.Matches(PayloadInputs.FileOf(proxy, "proxy.json"), "\"passwordFile\": \"([^\"]+)\"").Select(match => match.Groups[1].Value);
+        IEnumerable<string> named = Regex.Matches(PayloadInputs.FileOf(proxy, "proxy.json"), "\"passwordFile\": \"([^\"]+)\"")
+            .Select(match => match.Groups[1].Value);
         Assert.Equal(
             named.Select(file => $"LoadCredential={file}:/etc/redis-ha-proxy/{file}").Order(StringComparer.Ordinal),
             unit.Where(line => line.StartsWith("LoadCredential=", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
@@ -224,7 +233,8 @@ public sealed class NodePayloadTests
     {
         RedisNodeInputs inputs = PayloadInputs.Redis(2) with
         {
-            Sentinel = new SentinelSettings { MasterName = "main", Quorum = 2, DownAfterMilliseconds = 30_000, FailoverTimeoutMilliseconds = 180_000, ParallelSyncs = 2 },
+            Sentinel = new SentinelSettings { MasterName = "main", Quorum = 2, DownAfterMilliseconds = 30_000, FailoverTimeoutMilliseconds = 180_000,
+                ParallelSyncs = 2 },
         };
         string[] lines = PayloadInputs.FileOf(NodePayload.Of(inputs).ApplyScript, "sentinel-settings.conf").Split('\n');
 
@@ -283,7 +293,8 @@ public sealed class NodePayloadTests
         RedisNodeInputs redis = PayloadInputs.Redis();
         ProxyNodeInputs proxy = PayloadInputs.Proxy();
 
-        Refused(() => NodePayload.Of(redis with { Redis = new RedisSettings { Overrides = new Dictionary<string, string> { ["hz"] = "50\nreplicaof x 1" } } }).ApplyScript);
+        Refused(() => NodePayload.Of(redis with { Redis = new RedisSettings { Overrides = new Dictionary<string, string> { ["hz"] = "50\nreplicaof x 1" } } })
+            .ApplyScript);
         Refused(() => NodePayload.Of(redis with { Redis = new RedisSettings { MaxMemory = "1gb\nuser" } }).ApplyScript);
         Refused(() => NodePayload.Of(redis with { Sentinel = new SentinelSettings { MasterName = "a b" } }).ApplyScript);
         Refused(() => NodePayload.Of(redis with { Node = new NodeAddress("redis9", "172.31.235.139") }).ApplyScript);
@@ -304,8 +315,10 @@ public sealed class NodePayloadTests
     [Fact]
     public void A_placeholder_without_a_value_or_a_value_without_a_placeholder_is_an_error()
     {
-        Assert.Contains("file-limit", Assert.Throws<InvalidOperationException>(() => Template.Render("redis/redis.dropin.conf")).Message, StringComparison.Ordinal);
-        Assert.Contains("other", Assert.Throws<InvalidOperationException>(() => Template.Render("redis/redis.dropin.conf", ("file-limit", "1"), ("other", "2"))).Message, StringComparison.Ordinal);
+        Assert.Contains("file-limit", Assert.Throws<InvalidOperationException>(() => Template.Render("redis/redis.dropin.conf")).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("other", Assert.Throws<InvalidOperationException>(() => Template.Render("redis/redis.dropin.conf", ("file-limit", "1"), ("other", "2")))
+            .Message, StringComparison.Ordinal);
         Assert.Contains("no/such", Assert.Throws<InvalidOperationException>(() => Template.Read("no/such")).Message, StringComparison.Ordinal);
         Assert.Contains("LimitNOFILE={{x}}", Template.Render("redis/redis.dropin.conf", ("file-limit", "{{x}}")), StringComparison.Ordinal);
     }

@@ -107,7 +107,8 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
         await client.StandardInput.WriteLineAsync("PING");
         await client.StandardInput.FlushAsync();
         Assert.Equal("PONG", await client.StandardOutput.ReadLineAsync());
-        string connection = (await AskAsync(6379, "operator", Old.Operator, "CLIENT LIST")).Split('\n').Single(line => line.Contains("user=rp-health", StringComparison.Ordinal)).Split(' ')[0];
+        string connection = (await AskAsync(6379, "operator", Old.Operator, "CLIENT LIST")).Split('\n')
+            .Single(line => line.Contains("user=rp-health", StringComparison.Ordinal)).Split(' ')[0];
 
         Succeeds(await RunAsync("accept", New));
         OperatorPassword(New);
@@ -125,7 +126,8 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
         _machine.StandIn("redis-cli", "kill -9 0");
         Assert.NotEqual(0, (await _machine.RunAsync("setsid", ["--wait", "bash", "-s"], Order("accept", New))).ExitCode);
         _machine.WithoutStandIn("redis-cli");
-        Assert.Equal(2, _machine.InRoot(FileOfUsers).Split('\n').Single(line => line.StartsWith("user rp-health ", StringComparison.Ordinal)).Count(letter => letter == '#'));
+        Assert.Equal(2, _machine.InRoot(FileOfUsers).Split('\n').Single(line => line.StartsWith("user rp-health ", StringComparison.Ordinal))
+            .Count(letter => letter == '#'));
         Assert.False(await AcceptsAsync(6379, "rp-health", New.Health));
 
         Succeeds(await RunAsync("accept", New));
@@ -177,7 +179,8 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
     private static async Task<bool> AcceptsAsync(int port, string user, string password)
     {
         string answer = await AskAsync(port, user, password, "PING");
-        return answer.Contains("PONG", StringComparison.Ordinal) || answer.Contains("NOPERM", StringComparison.Ordinal) && !answer.Contains("WRONGPASS", StringComparison.Ordinal);
+        return answer.Contains("PONG", StringComparison.Ordinal) || answer.Contains("NOPERM", StringComparison.Ordinal)
+            && !answer.Contains("WRONGPASS", StringComparison.Ordinal);
     }
 
     private static async Task<string> AskAsync(int port, string user, string password, string command)

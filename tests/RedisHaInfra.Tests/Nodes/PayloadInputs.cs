@@ -19,7 +19,8 @@ internal static class PayloadInputs
         Admin = "admin password",
     };
 
-    public static readonly LoginAccess Login = new("ubuntu", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl José's $(key)\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH7Y9qW4bCkMQ2j6P4XW0dxA6wdr1Qb9p1T3tQqYv7cA leaver");
+    public static readonly LoginAccess Login = new("ubuntu", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl José's "
+        + "$(key)\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIH7Y9qW4bCkMQ2j6P4XW0dxA6wdr1Qb9p1T3tQqYv7cA leaver");
 
     public static IReadOnlyList<NodeAddress> Nodes(string network = "172.31.235", int count = 3) =>
         [.. Enumerable.Range(1, count).Select(number => new NodeAddress($"redis{number}", $"{network}.{130 + number}"))];

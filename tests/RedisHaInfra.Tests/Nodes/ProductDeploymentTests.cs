@@ -15,7 +15,8 @@ public sealed class ProductDeploymentTests
     public async Task Nodes_and_Sentinels_of_a_deployment_differ_from_the_products_in_the_listed_directives_only()
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { AsProduct = true, Sentinels = 1, Quorum = 1, DownAfterMilliseconds = 4_321 });
+        await using RedisDeployment deployment = await RedisDeployment.StartAsync(
+            new RedisDeploymentOptions { AsProduct = true, Sentinels = 1, Quorum = 1, DownAfterMilliseconds = 4_321 });
         using AppliedPayload product = await AppliedPayload.StartAsync(deployment);
         string[] overrides = [.. RedisDeployment.Overrides.Select(item => item.Directive)];
 
@@ -27,7 +28,8 @@ public sealed class ProductDeploymentTests
         string[] different = [.. wanted.Keys.Where(key => wanted[key] != found[key] && !OfTheProcess.Contains(key)).Order()];
         Assert.Equal(overrides.Where(name => !name.StartsWith("sentinel ", StringComparison.Ordinal)).Order(), different);
         var replica = deployment.Nodes[1].Call("CONFIG", "GET", "*").ToDictionary();
-        Assert.Equal(((string[])["dir", "aclfile", "port", "replica-announce-ip", "replicaof", "slave-announce-ip", "slaveof", "bind"]).Order(), replica.Keys.Where(key => replica[key] != found[key]).Order());
+        Assert.Equal(((string[])["dir", "aclfile", "port", "replica-announce-ip", "replicaof", "slave-announce-ip", "slaveof", "bind"]).Order(),
+            replica.Keys.Where(key => replica[key] != found[key]).Order());
 
         Assert.Equal(product.UsersOfServer, await File.ReadAllTextAsync(Path.Combine(deployment.Nodes[0].Folder, "users.acl")));
         Assert.Equal(Texts(product.Ask(product.Server, "ACL", "LIST")), Texts(deployment.Nodes[0].Call("ACL", "LIST")));
@@ -49,7 +51,8 @@ public sealed class ProductDeploymentTests
     public async Task Clients_of_a_deployment_have_the_rights_of_clients_and_no_more()
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { AsProduct = true, Nodes = 1, Sentinels = 0, MinReplicas = 0 });
+        await using RedisDeployment deployment = await RedisDeployment.StartAsync(
+            new RedisDeploymentOptions { AsProduct = true, Nodes = 1, Sentinels = 0, MinReplicas = 0 });
         using RespConnection client = await RespConnection.ConnectAsync(deployment.Nodes[0].EndPoint, deployment.Accounts.Client);
         Assert.Contains("laddr=" + deployment.Nodes[0].EndPoint, client.Call("CLIENT", "INFO").Text, StringComparison.Ordinal);
         foreach (string[] command in new[] { ["CONFIG", "GET", "port"], ["BGREWRITEAOF"], ["CLIENT", "KILL", "TYPE", "normal"], (string[])["FAILOVER"] })
@@ -60,7 +63,8 @@ public sealed class ProductDeploymentTests
     }
 
     // Redis lists users and their rules in the order of hash tables, another one in each process.
-    private static IEnumerable<string> Texts(RespReply reply) => reply.Items.Select(item => item.Text).Order().SelectMany(user => user.Split(' ', '(', ')').Order());
+    private static IEnumerable<string> Texts(RespReply reply) =>
+        reply.Items.Select(item => item.Text).Order().SelectMany(user => user.Split(' ', '(', ')').Order());
 
     private static IEnumerable<string> SentinelLines(string file, string[] overrides) => File.ReadLines(file)
         .Where(line => line.Length > 0 && !line.StartsWith('#') && !overrides.Any(name => line.StartsWith(name + " ", StringComparison.Ordinal)))
@@ -137,7 +141,8 @@ public sealed class ProductDeploymentTests
             }).ApplyScript);
             Assert.True(applied.ExitCode == 0, applied.ToString());
             string etc = Path.Combine(_machine.Root, "etc/redis-ha");
-            Start("redis-server", Path.Combine(etc, "settings.conf"), ["--port", $"{Server.Port}", "--dir", _work.Path, "--aclfile", Path.Combine(etc, "users.acl")]);
+            Start("redis-server", Path.Combine(etc, "settings.conf"),
+                ["--port", $"{Server.Port}", "--dir", _work.Path, "--aclfile", Path.Combine(etc, "users.acl")]);
             await File.WriteAllTextAsync(SentinelFile, (await File.ReadAllTextAsync(SentinelFile))
                 .Replace("port 26379\n", $"port {Sentinel.Port}\n", StringComparison.Ordinal)
                 .Replace("dir /var/lib/redis\n", $"dir {_work.Path}\n", StringComparison.Ordinal)

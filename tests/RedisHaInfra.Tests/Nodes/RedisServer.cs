@@ -42,7 +42,8 @@ internal sealed class RedisServer : IAsyncDisposable
         [
             "--bind", server.Address, "--port", "6379", "--dir", server._work.Path, "--aclfile", users, "--save", string.Empty, .. settings,
         ], Path.Combine(server._work.Path, "log"));
-        await Eventually.HoldsAsync(async () => (await server.OperatorAsync("PING")).Contains("PONG", StringComparison.Ordinal), () => $"{program} does not answer");
+        await Eventually.HoldsAsync(
+            async () => (await server.OperatorAsync("PING")).Contains("PONG", StringComparison.Ordinal), () => $"{program} does not answer");
         return server;
     }
 

@@ -126,12 +126,14 @@ public sealed class ScriptQualityTests
             // The programs of the units need not be here: verify looks for them, so the units name one that is.
             foreach ((string unit, string text) in Units())
             {
-                await File.WriteAllTextAsync(Path.Combine(directory, unit), text.Replace("/usr/local/bin/redis-ha-proxy", "/bin/true", StringComparison.Ordinal));
+                await File.WriteAllTextAsync(
+                    Path.Combine(directory, unit), text.Replace("/usr/local/bin/redis-ha-proxy", "/bin/true", StringComparison.Ordinal));
             }
             foreach (string service in new[] { "redis", "sentinel" })
             {
                 string dropIn = PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Redis()).ApplyScript, $"{service}.dropin.conf")
-                    .Replace("/usr/bin/redis-server", "/bin/true", StringComparison.Ordinal).Replace("/usr/bin/redis-sentinel", "/bin/true", StringComparison.Ordinal);
+                    .Replace("/usr/bin/redis-server", "/bin/true", StringComparison.Ordinal)
+                        .Replace("/usr/bin/redis-sentinel", "/bin/true", StringComparison.Ordinal);
                 string unit = service == "redis" ? "redis-server.service" : "redis-sentinel.service";
                 await File.WriteAllTextAsync(Path.Combine(directory, unit), "[Service]\nType=notify\n");
                 Directory.CreateDirectory(Path.Combine(directory, $"{unit}.d"));
@@ -158,7 +160,8 @@ public sealed class ScriptQualityTests
         try
         {
             List<(string Unit, string Text)> units = [.. Units().Where(unit => unit.Unit.EndsWith(".service", StringComparison.Ordinal))];
-            Assert.Superset(new HashSet<string>(["redis-ha-firewall.service", "redis-ha-joined.service", "redis-ha-proxy.service"]), units.Select(unit => unit.Unit).ToHashSet());
+            Assert.Superset(new HashSet<string>(["redis-ha-firewall.service", "redis-ha-joined.service", "redis-ha-proxy.service"]),
+                units.Select(unit => unit.Unit).ToHashSet());
             // The distributions' units with our drop-ins, even where they bring no protection of their own (as on Oracle Linux).
             string redis = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
             units.Add(("redis-server.service", "[Service]\nUser=redis\nGroup=redis\nType=notify\n" + PayloadInputs.FileOf(redis, "redis.dropin.conf")));

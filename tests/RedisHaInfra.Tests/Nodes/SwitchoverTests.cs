@@ -74,7 +74,8 @@ public sealed class SwitchoverTests
     private static async Task IncompleteAsync(LoopbackCluster cluster)
     {
         cluster.PowerCut(3);
-        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(2, 6379, "INFO", "replication")).Contains("connected_slaves:1", StringComparison.Ordinal), () => "redis3 is missed");
+        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(2, 6379, "INFO", "replication"))
+            .Contains("connected_slaves:1", StringComparison.Ordinal), () => "redis3 is missed");
         Assert.Equal("redis1 can be master instead of redis2", LastLine(await RunAsync(cluster, 1, "--dry-run")));
         ShellResult refused = await RunAsync(cluster, 1, "--complete", "--wait", "0");
         Assert.Equal((1, "redis-ha-switchover: not now: redis3 does not answer; nothing was changed\n"), (refused.ExitCode, refused.Error));
@@ -128,7 +129,8 @@ public sealed class SwitchoverTests
     private static string Script(Machine machine) => Path.Combine(machine.Root, "usr/local/sbin/redis-ha-switchover");
 
     private static Task<ShellResult> RunAsync(LoopbackCluster cluster, int number, params string[] arguments) =>
-        Shell.RunAsync("bash", [Script(cluster.Machines[number]), .. arguments], environment: cluster.Machines[number].Environment, timeout: TimeSpan.FromSeconds(90));
+        Shell.RunAsync("bash", [Script(cluster.Machines[number]), .. arguments], environment: cluster.Machines[number].Environment,
+            timeout: TimeSpan.FromSeconds(90));
 
     private static string LastLine(ShellResult result) => result.Output.TrimEnd('\n').Split('\n')[^1];
 }

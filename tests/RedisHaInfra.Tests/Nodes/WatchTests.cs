@@ -11,7 +11,8 @@ public sealed class WatchTests
 
     [Theory]
     // state, whom the three Sentinels name, role of the other node, answer to SCRIPT KILL; what happens.
-    [InlineData("busy", Other, Other, Other, "master", "UNKILLABLE", true, "is BUSY with a script or function that cannot be ended, while 172.31.235.132 is master: killing it")]
+    [InlineData("busy", Other, Other, Other, "master", "UNKILLABLE",
+        true, "is BUSY with a script or function that cannot be ended, while 172.31.235.132 is master: killing it")]
     [InlineData("busy", Other, Other, "", "", "UNKILLABLE", true, "killing it")]
     [InlineData("busy", Other, Other, Other, "master", "OK", false, "ended a script that kept redis-server BUSY")]
     [InlineData("paused", Other, Other, Me, "master", "", true, "is paused (CLIENT PAUSE)")]
@@ -24,7 +25,8 @@ public sealed class WatchTests
     [InlineData("loading", Other, Other, Other, "master", "", false, null)]
     [InlineData("down", Other, Other, Other, "master", "", false, null)]
     [InlineData("well", Other, Other, Other, "master", "", false, null)]
-    public async Task It_kills_only_what_is_of_no_use_while_another_node_is_master(string state, string first, string second, string third, string role, string kill, bool killed, string? line)
+    public async Task It_kills_only_what_is_of_no_use_while_another_node_is_master(
+        string state, string first, string second, string third, string role, string kill, bool killed, string? line)
     {
         using Machine machine = await NodeAsync();
         using Process server = StandInForRedis(machine);
@@ -33,7 +35,8 @@ public sealed class WatchTests
         machine.Write("role", $"role:{role}\n");
         machine.Write("kill", kill);
         using var stop = new CancellationTokenSource();
-        Task<string> watch = WatchAsync(machine, stop.Token, until: output => killed ? server.HasExited : line is not null && output.Contains(line, StringComparison.Ordinal));
+        Task<string> watch = WatchAsync(
+            machine, stop.Token, until: output => killed ? server.HasExited : line is not null && output.Contains(line, StringComparison.Ordinal));
 
         string output = await watch;
 
@@ -84,7 +87,8 @@ public sealed class WatchTests
 
         // Mended while it runs: one line for each.
         int before = machine.Calls.Split('\n').Length;
-        Task<string> watch = WatchAsync(machine, CancellationToken.None, until: text => text.Split("no longer: ").Length == 6, onFirst: "<3>the Sentinels' epoch", then: () =>
+        Task<string> watch = WatchAsync(
+            machine, CancellationToken.None, until: text => text.Split("no longer: ").Length == 6, onFirst: "<3>the Sentinels' epoch", then: () =>
         {
             machine.Write("sentinels", $"name\na\nip\n{Other}\nport\n26379\n");
             machine.Write("replicas", string.Empty);
@@ -164,7 +168,8 @@ public sealed class WatchTests
     }
 
     /// <summary>Runs the watch until the condition holds, or for so many rounds; its output.</summary>
-    private static async Task<string> WatchAsync(Machine machine, CancellationToken stop, Func<string, bool>? until = null, int rounds = 12, string? onFirst = null, Action? then = null)
+    private static async Task<string> WatchAsync(
+        Machine machine, CancellationToken stop, Func<string, bool>? until = null, int rounds = 12, string? onFirst = null, Action? then = null)
     {
         var environment = new Dictionary<string, string>(machine.WatchEnvironment("password")) { ["REDIS_HA_WATCH_INTERVAL"] = "0.02" };
         using Process process = Shell.Start("bash", [Path.Combine(machine.Root, "usr/local/libexec/redis-ha/watch.sh")], environment);
@@ -185,7 +190,8 @@ public sealed class WatchTests
                         then();
                         then = null;
                     }
-                    return process.HasExited || stop.IsCancellationRequested || (until is null ? Rounds() - already >= rounds : until(text) || Rounds() - already >= (onFirst is null ? 12 : 40));
+                    return process.HasExited || stop.IsCancellationRequested
+                        || (until is null ? Rounds() - already >= rounds : until(text) || Rounds() - already >= (onFirst is null ? 12 : 40));
                 },
                 () => "the watch makes its rounds: " + string.Join('\n', output), TimeSpan.FromSeconds(40));
             Assert.False(process.HasExited, string.Join('\n', output));

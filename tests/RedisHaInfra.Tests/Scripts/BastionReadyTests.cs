@@ -81,7 +81,8 @@ public sealed class BastionReadyTests : IDisposable
         ScriptRun run = await Ready(Key, other: "s/^passwordauthentication no/passwordauthentication yes/");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("the SSH setting \"PasswordAuthentication no\" is not in effect: another file in /etc/ssh says \"passwordauthentication yes\"", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("the SSH setting \"PasswordAuthentication no\" is not in effect: another file in /etc/ssh says \"passwordauthentication yes\"",
+            run.Errors, StringComparison.Ordinal);
     }
 
     [SkippableFact]

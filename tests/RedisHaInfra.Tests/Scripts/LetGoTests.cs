@@ -36,7 +36,8 @@ public sealed class LetGoTests
         Assert.Equal("3000001", await cluster.OperatorAsync(1, 6379, "SETRANGE", "large", "3000000", "x"));
         ShellResult small = await RunAsync(cluster, 3, "before", 0, string.Empty);
         Assert.Equal(1, small.ExitCode);
-        Assert.Contains("more than three quarters of 0 GB. Nothing was changed on this machine; set redisMemoryGb higher", small.Error, StringComparison.Ordinal);
+        Assert.Contains("more than three quarters of 0 GB. Nothing was changed on this machine; set redisMemoryGb higher", small.Error,
+            StringComparison.Ordinal);
 
         ShellResult master = await RunAsync(cluster, 1, "before", 16, "redis3");
         Assert.True(master.ExitCode == 0, master.ToString());
@@ -47,12 +48,14 @@ public sealed class LetGoTests
 
         // One that is away: neither a replica nor the master may follow it.
         cluster.PowerCut(1);
-        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(3, 6379, "INFO", "replication")).Contains("connected_slaves:1", StringComparison.Ordinal), () => "redis1 is missed");
+        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(3, 6379, "INFO", "replication"))
+            .Contains("connected_slaves:1", StringComparison.Ordinal), () => "redis1 is missed");
         foreach (int number in new[] { 2, 3 })
         {
             ShellResult refused = await RunAsync(cluster, number, "before", 16, string.Empty);
             Assert.Equal(1, refused.ExitCode);
-            Assert.Contains("not all other nodes are in step after 2 s: redis1 does not answer. No further machine was changed", refused.Error, StringComparison.Ordinal);
+            Assert.Contains("not all other nodes are in step after 2 s: redis1 does not answer. No further machine was changed", refused.Error,
+                StringComparison.Ordinal);
         }
         Assert.Equal(1, (await RunAsync(cluster, 2, "after", 16, string.Empty)).ExitCode);
         Assert.StartsWith("master", await cluster.OperatorAsync(3, 6379, "ROLE"), StringComparison.Ordinal);
@@ -79,7 +82,8 @@ public sealed class LetGoTests
         Assert.True(run.ExitCode == 0, run.ToString());
         Assert.Equal(stops
             ? "systemctl stop redis-ha-proxy-again.timer\n"
-                + "systemd-run --quiet --collect --unit=redis-ha-proxy-again --on-active=600 systemctl start redis-ha-proxy.service\nsystemctl stop redis-ha-proxy.service\n"
+                + "systemd-run --quiet --collect --unit=redis-ha-proxy-again --on-active=600 systemctl start redis-ha-proxy.service\nsystemctl stop "
+                    + "redis-ha-proxy.service\n"
             : string.Empty, machine.Calls);
     }
 
@@ -101,14 +105,16 @@ public sealed class LetGoTests
                 _ = await stream.ReadAsync(new byte[4096], stop.Token);
                 // The first answers are those of a proxy that has just started.
                 string status = Interlocked.Increment(ref asked) <= 2 ? "503 Service Unavailable" : "200 OK";
-                await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), stop.Token);
+                await stream.WriteAsync(
+                    System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), stop.Token);
             }
         });
         ScriptRun run = await ScriptRun.Of(RollingUpdate.ServingScript(20, 1, port, [new NodeAddress("proxy1", "127.0.0.1")]));
         Assert.Equal((0, "serving: proxy1\n"), (run.ExitCode, run.Output));
         Assert.True(asked >= 4);
 
-        ScriptRun refused = await ScriptRun.Of(RollingUpdate.ServingScript(1, 1, port, [new NodeAddress("proxy1", "127.0.0.1"), new NodeAddress("proxy2", "127.0.0.2")]));
+        ScriptRun refused = await ScriptRun.Of(
+            RollingUpdate.ServingScript(1, 1, port, [new NodeAddress("proxy1", "127.0.0.1"), new NodeAddress("proxy2", "127.0.0.2")]));
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("proxy2 does not serve: its /healthz at 127.0.0.2", refused.Errors, StringComparison.Ordinal);
         await stop.CancelAsync();
@@ -129,8 +135,10 @@ public sealed class LetGoTests
               */faultDomain) echo '{Metadata[3]}' ;;
             esac
             """);
-        var planned = new PlannedMachine(new NodeAddress(name, "203.0.113.1"), new MachineSize("VM.Standard.E5.Flex", 1, memoryGb), new Placement("AD-1", "FAULT-DOMAIN-1"));
-        return Shell.RunAsync("bash", ["-c", RollingUpdate.LetGoScript(step, 2, planned, target)], environment: machine.Environment, timeout: TimeSpan.FromSeconds(90));
+        var planned = new PlannedMachine(
+            new NodeAddress(name, "203.0.113.1"), new MachineSize("VM.Standard.E5.Flex", 1, memoryGb), new Placement("AD-1", "FAULT-DOMAIN-1"));
+        return Shell.RunAsync("bash", ["-c", RollingUpdate.LetGoScript(step, 2, planned, target)], environment: machine.Environment,
+            timeout: TimeSpan.FromSeconds(90));
     }
 
     private static void Command(Machine machine, string name, string text)

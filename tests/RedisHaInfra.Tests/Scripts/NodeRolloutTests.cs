@@ -143,7 +143,8 @@ public sealed class NodeRolloutTests : IDisposable
         Assert.Equal(1, run.ExitCode);
         Assert.Empty(Events);
         Assert.Equal("redis-ha-switchover: not now: redis3 does not answer; nothing was changed\n"
-            + "redis9: the switchover was not possible; the reason is above. This node was not restarted; bring back what is missing, then run this again\n", run.Errors);
+            + "redis9: the switchover was not possible; the reason is above. This node was not restarted; bring back what is missing, then run this again\n",
+                run.Errors);
     }
 
     [SkippableFact]
@@ -243,6 +244,7 @@ public sealed class NodeRolloutTests : IDisposable
             echo "apply {{payload}}" >>"$REDIS_HA_ROOT/events"
 
             """;
-        return ScriptRun.Of(Components.Rollout.NodeScript("redis9", new NodePayload(payload, string.Empty, script), seconds, pass), environment: new() { ["REDIS_HA_ROOT"] = _root });
+        return ScriptRun.Of(Components.Rollout.NodeScript("redis9", new NodePayload(payload, string.Empty, script), seconds, pass),
+            environment: new() { ["REDIS_HA_ROOT"] = _root });
     }
 }

@@ -72,7 +72,8 @@ public sealed class ProxyPublisherTests : IDisposable
         Publish("linux-x64");
 
         string file = Regex.Match(Runs[0], "-p:CustomAfterDirectoryBuildTargets=([^ ]+)").Groups[1].Value;
-        Assert.Equal(["@(Compile)", "Admin/First.cs", "Program.cs", "Zone/Last.cs"], XDocument.Load(file).Descendants("Compile").Select(item => item.FirstAttribute!.Value));
+        Assert.Equal(["@(Compile)", "Admin/First.cs", "Program.cs", "Zone/Last.cs"],
+            XDocument.Load(file).Descendants("Compile").Select(item => item.FirstAttribute!.Value));
     }
 
     [SkippableFact]

@@ -42,7 +42,8 @@ public sealed partial class ReproducibleBundleTests : IDisposable
     [Fact]
     public void The_search_for_log_methods_finds_them() => Assert.Equal(
         ["Space.First", "Space.Second"],
-        ClassesWithLogMethods("namespace Space;\nclass None { }\npartial class First\n{\n [LoggerMessage(1)]\n partial void A();\n [LoggerMessage(2)]\n partial void B();\n}\ninternal static partial class Second\n{\n [LoggerMessage(3)]\n partial void C();\n}\n"));
+        ClassesWithLogMethods("namespace Space;\nclass None { }\npartial class First\n{\n [LoggerMessage(1)]\n partial void A();\n [LoggerMessage(2)]\n "
+            + "partial void B();\n}\ninternal static partial class Second\n{\n [LoggerMessage(3)]\n partial void C();\n}\n"));
 
     private static IEnumerable<string> ClassesWithLogMethods(string source)
     {

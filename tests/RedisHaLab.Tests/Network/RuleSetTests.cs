@@ -31,7 +31,8 @@ public sealed class RuleSetTests
             Rule("group.redis", Direction.Ingress, PeerKind.Group, "group.bastion", 22),
             Rule("group.bastion", Direction.Egress, PeerKind.Group, "group.redis", 22),
             Rule("group.bastion", Direction.Ingress, PeerKind.Cidr, "203.0.113.10/32", 22),
-            new SecurityRule { OwnerId = "list", Direction = Direction.Ingress, Protocol = "1", PeerKind = PeerKind.Cidr, Peer = "0.0.0.0/0", IcmpType = 3, IcmpCode = 4 },
+            new SecurityRule { OwnerId = "list", Direction = Direction.Ingress, Protocol = "1", PeerKind = PeerKind.Cidr, Peer = "0.0.0.0/0", IcmpType = 3,
+                IcmpCode = 4 },
         ],
     };
 

@@ -24,7 +24,8 @@ internal sealed class NameResources
         var domain = registration.Inputs.Text("domain");
         var records = registration.Inputs.Objects("items").Where(item => item.Text("rtype") == "A").Select(item => new HostRecord(domain,
             item.Text("rdata"))).ToList();
-        await _lab.ChangeNetworkAsync(network => network with { HostRecords = network.HostRecords.Without(record => record.Name == domain).Concat(records).ToList() });
+        await _lab.ChangeNetworkAsync(
+            network => network with { HostRecords = network.HostRecords.Without(record => record.Name == domain).Concat(records).ToList() });
         _lab.Services.PublishNames(_lab.State);
         return new Made(registration.Known?.Id ?? $"zoneNameOrId/{domain}");
     }

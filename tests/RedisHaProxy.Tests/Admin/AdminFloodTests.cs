@@ -34,7 +34,8 @@ public sealed class AdminFloodTests
                 }
             }
 
-            await Eventually.HoldsAsync(() => proxy.Log.Contains("Administration: an idle connection of 127.0.0.2 was closed for a new one", StringComparison.Ordinal), () => proxy.Log);
+            await Eventually.HoldsAsync(() => proxy.Log.Contains("Administration: an idle connection of 127.0.0.2 was closed for a new one",
+                StringComparison.Ordinal), () => proxy.Log);
             Assert.InRange(proxy.Log.Split("Administration: an idle connection").Length - 1, 1, 5);
 
             // Nobody holds a place for long.

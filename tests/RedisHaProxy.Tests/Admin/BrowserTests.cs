@@ -50,7 +50,8 @@ public sealed class BrowserTests
         // The process ends: the page says that it shows old values.
         proxy.Signal(System.Runtime.InteropServices.PosixSignal.SIGINT);
         await proxy.ExitedAsync();
-        await ShowsAsync(browser, "!document.getElementById('lost').hidden && document.getElementById('lost').textContent.startsWith('No connection to the proxy')", true);
+        await ShowsAsync(
+            browser, "!document.getElementById('lost').hidden && document.getElementById('lost').textContent.startsWith('No connection to the proxy')", true);
     }
 
     [SkippableFact]
@@ -85,7 +86,8 @@ public sealed class BrowserTests
         for (int i = 0; i < 12; i++)
         {
             await browser.PressAsync("Tab", 9);
-            var focus = await browser.EvaluateAsync("document.activeElement === document.body ? '' : (document.activeElement.id || document.activeElement.textContent) + '|' + getComputedStyle(document.activeElement).outlineStyle");
+            var focus = await browser.EvaluateAsync("document.activeElement === document.body ? '' : (document.activeElement.id || "
+                + "document.activeElement.textContent) + '|' + getComputedStyle(document.activeElement).outlineStyle");
             if ((string)focus! is { Length: > 0 } element)
             {
                 Assert.EndsWith("|solid", element, StringComparison.Ordinal);

@@ -47,7 +47,8 @@ public sealed class FigureTests
         }
 
         var figures = Scopes().SelectMany(s => s.Figures).ToList();
-        Assert.All(figures.SelectMany(f => $"{f.Csv} {f.BackendCsv}".Split(' ', StringSplitOptions.RemoveEmptyEntries)), column => Assert.Contains(column, HaproxyCsv.Columns));
+        Assert.All(figures.SelectMany(f => $"{f.Csv} {f.BackendCsv}".Split(' ', StringSplitOptions.RemoveEmptyEntries)),
+            column => Assert.Contains(column, HaproxyCsv.Columns));
         var metrics = figures.Where(f => f.Metric is not null).Select(f => f.Metric!.Name).ToList();
         Assert.Equal(metrics.Distinct(), metrics);
         Assert.All(Scopes(), scope => Assert.Equal(scope.Figures.Select(f => f.Name).Distinct(), scope.Figures.Select(f => f.Name)));

@@ -49,7 +49,8 @@ public sealed class MetricsTests
     public void Sentinels_are_counted_and_as_many_are_needed_as_make_a_majority()
     {
         var families = PrometheusText.Parse(MetricsText.Write(
-            Scene.With([.. Enumerable.Range(0, 5).Select(i => Scene.Sentinel(i % 3) with { Address = $"10.0.0.{i}:26379", Health = i < 2 ? ServerHealth.Up : ServerHealth.Refused })])));
+            Scene.With([.. Enumerable.Range(0, 5)
+                .Select(i => Scene.Sentinel(i % 3) with { Address = $"10.0.0.{i}:26379", Health = i < 2 ? ServerHealth.Up : ServerHealth.Refused })])));
 
         Assert.Equal((2, 3), (families["redis_ha_proxy_sentinels_reachable"].Value(), families["redis_ha_proxy_sentinels_needed"].Value()));
         Assert.DoesNotContain("redis_ha_proxy_sentinels_needed", MetricsText.Write(Scene.With(Array.Empty<SentinelStatus>())), StringComparison.Ordinal);
@@ -110,9 +111,11 @@ public sealed class MetricsTests
         Assert.Equal("PONG", await client.CommandAsync("PING"));
 
         var families = PrometheusText.Parse(await proxy.GetAsync("metrics"));
-        double Count(string name) => families[$"redis_ha_proxy_{name}_duration_seconds"].Samples.Single(s => s.Name.EndsWith("_count", StringComparison.Ordinal)).Value;
+        double Count(string name) =>
+            families[$"redis_ha_proxy_{name}_duration_seconds"].Samples.Single(s => s.Name.EndsWith("_count", StringComparison.Ordinal)).Value;
         Assert.Equal((1, 1, 0), (Count("connect"), Count("route"), Count("session")));
-        Assert.InRange(families["redis_ha_proxy_connect_duration_seconds"].Samples.Single(s => s.Name.EndsWith("_sum", StringComparison.Ordinal)).Value, 0.000_001, 3);
+        Assert.InRange(
+            families["redis_ha_proxy_connect_duration_seconds"].Samples.Single(s => s.Name.EndsWith("_sum", StringComparison.Ordinal)).Value, 0.000_001, 3);
         Assert.Equal(1, families["redis_ha_proxy_sessions"].Value());
     }
 }

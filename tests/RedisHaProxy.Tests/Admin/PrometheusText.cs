@@ -10,7 +10,8 @@ namespace RedisHaProxy.Tests.Admin;
 internal sealed record PrometheusSample(string Name, IReadOnlyDictionary<string, string> Labels, double Value)
 {
     /// <summary>Labels as one text, without those named.</summary>
-    public string Key(params string[] without) => string.Join(',', Labels.Where(l => !without.Contains(l.Key)).OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}"));
+    public string Key(params string[] without) =>
+        string.Join(',', Labels.Where(l => !without.Contains(l.Key)).OrderBy(l => l.Key, StringComparer.Ordinal).Select(l => $"{l.Key}={l.Value}"));
 }
 
 /// <summary>One metric family.</summary>
@@ -25,7 +26,8 @@ internal static class PrometheusText
     private static readonly string[] Types = ["counter", "gauge", "histogram", "summary", "untyped"];
 
     /// <summary>Units that are not the base ones, as words of a name.</summary>
-    private static readonly string[] ForeignUnits = ["milliseconds", "ms", "microseconds", "minutes", "hours", "kilobytes", "kb", "megabytes", "bits", "percent"];
+    private static readonly string[] ForeignUnits =
+        ["milliseconds", "ms", "microseconds", "minutes", "hours", "kilobytes", "kb", "megabytes", "bits", "percent"];
 
     /// <summary>Reads a whole answer.</summary>
     /// <exception cref="FormatException">It breaks a rule.</exception>
@@ -92,7 +94,8 @@ internal static class PrometheusText
         {
             var buckets = series.Where(s => s.Name == family.Name + "_bucket").Select(s => (Bound: Number(s.Labels["le"], family.Name), s.Value)).ToList();
             Require(buckets.Count > 0 && double.IsPositiveInfinity(buckets[^1].Bound), family.Name, "the last bucket is +Inf");
-            Require(buckets.Zip(buckets.Skip(1)).All(pair => pair.First.Bound < pair.Second.Bound && pair.First.Value <= pair.Second.Value), family.Name, "bounds rise, and buckets are cumulative");
+            Require(buckets.Zip(buckets.Skip(1)).All(pair => pair.First.Bound < pair.Second.Bound && pair.First.Value <= pair.Second.Value),
+                family.Name, "bounds rise, and buckets are cumulative");
             Require(series.Single(s => s.Name == family.Name + "_count").Value.Equals(buckets[^1].Value), family.Name, "_count is the last bucket");
             Require(series.Single(s => s.Name == family.Name + "_sum").Value >= 0, family.Name, "there is a _sum");
         }
@@ -114,7 +117,8 @@ internal static class PrometheusText
                 int equals = line.IndexOf("=\"", at, StringComparison.Ordinal);
                 Require(equals > at, line, "a label is name=\"value\"");
                 string label = line[at..equals];
-                Require(IsName(label) && !label.Contains(':', StringComparison.Ordinal) && !label.StartsWith("__", StringComparison.Ordinal), line, $"'{label}' is a label's name");
+                Require(IsName(label) && !label.Contains(':', StringComparison.Ordinal) && !label.StartsWith("__", StringComparison.Ordinal),
+                    line, $"'{label}' is a label's name");
                 int close = equals + 2;
                 while (line[close] != '"')
                 {

@@ -19,7 +19,8 @@ public sealed class SessionLogTests
     [Fact]
     public void A_line_says_who_where_how_long_how_much_and_why()
     {
-        _log.Add(Record(SessionEnd.RoleLost) with { Id = 5, ConnectedAfterMilliseconds = 2, EndedAfterMilliseconds = 1500, LocalPort = 41234, BytesIn = 10, BytesOut = 20 });
+        _log.Add(Record(SessionEnd.RoleLost) with { Id = 5, ConnectedAfterMilliseconds = 2, EndedAfterMilliseconds = 1500, LocalPort = 41234, BytesIn = 10,
+            BytesOut = 20 });
         _log.Add(Record(SessionEnd.NoMaster) with { Node = null });
 
         Assert.Equal(
@@ -58,7 +59,8 @@ public sealed class SessionLogTests
         Assert.Equal(SessionLog.LinesPerSecond, _lines.Written.Count);
         _time.Advance(TimeSpan.FromSeconds(1));
         _log.Add(Record(SessionEnd.ClientClosed));
-        Assert.Equal("800 more sessions ended in that second; their lines were left out, their numbers are in the metrics", _lines.Written[SessionLog.LinesPerSecond]);
+        Assert.Equal("800 more sessions ended in that second; their lines were left out, their numbers are in the metrics",
+            _lines.Written[SessionLog.LinesPerSecond]);
         Assert.Equal(SessionLog.LinesPerSecond + 2, _lines.Written.Count);
     }
 

@@ -42,7 +42,8 @@ public sealed class ConfigurationChangesTests
         Assert.Equal(["listen", "admin.socket", "log.format"], changes.NeedRestart);
         Assert.Equal(Old.Listen, changes.InForce.Listen);
         Assert.Equal(("new", "/s"), (changes.InForce.Admin!.Password, changes.InForce.Admin.Socket));
-        Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(1), Drain = TimeSpan.FromSeconds(2), DrainDelay = TimeSpan.Zero }, changes.InForce.Timeouts);
+        Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(1), Drain = TimeSpan.FromSeconds(2), DrainDelay = TimeSpan.Zero },
+            changes.InForce.Timeouts);
         Assert.Equal(new LimitConfiguration { Connections = 5 }, changes.InForce.Limits);
         Assert.Equal("b", changes.InForce.Redis.Nodes[0].Name);
         Assert.Equal(new LogConfiguration { Level = LogLevel.Debug, Sessions = false }, changes.InForce.Log);
@@ -59,7 +60,8 @@ public sealed class ConfigurationChangesTests
     [Fact]
     public void More_connections_than_the_tables_hold_need_a_restart_and_the_other_limits_do_not()
     {
-        var changes = ConfigurationChanges.Between(Old, Old with { Limits = new LimitConfiguration { Connections = 101, PerSource = 3 } }, mostConnections: 100);
+        var changes = ConfigurationChanges.Between(
+            Old, Old with { Limits = new LimitConfiguration { Connections = 101, PerSource = 3 } }, mostConnections: 100);
 
         Assert.Equal(["limits.perSource"], changes.Applied);
         Assert.Equal(["limits.connections"], changes.NeedRestart);

@@ -40,8 +40,10 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Equal([IPEndPoint.Parse("172.31.235.141:6379"), IPEndPoint.Parse("[fd00::1]:6379")], c.Listen);
         Assert.Equal([IPNetwork.Parse("172.31.235.188/32"), IPNetwork.Parse("10.0.0.0/8"), IPNetwork.Parse("fd00::/8")], c.ProxyProtocol!.From);
         Assert.Equal(TimeSpan.FromSeconds(5), c.ProxyProtocol.Timeout);
-        Assert.Equal((IPEndPoint.Parse("172.31.235.141:6380"), TimeSpan.FromSeconds(30), true), (Assert.Single(c.ReadOnly!.Listen), c.ReadOnly.MaxLag, c.ReadOnly.Master));
-        Assert.Equal([new RedisNode("redis1", IPEndPoint.Parse("172.31.235.131:6379")), new RedisNode("redis2", IPEndPoint.Parse("172.31.235.132:6379"))], c.Redis.Nodes);
+        Assert.Equal((IPEndPoint.Parse("172.31.235.141:6380"), TimeSpan.FromSeconds(30), true),
+            (Assert.Single(c.ReadOnly!.Listen), c.ReadOnly.MaxLag, c.ReadOnly.Master));
+        Assert.Equal([new RedisNode("redis1", IPEndPoint.Parse("172.31.235.131:6379")), new RedisNode("redis2", IPEndPoint.Parse("172.31.235.132:6379"))],
+            c.Redis.Nodes);
         Assert.Equal(new RedisCredentials("rp-health", "one"), c.Redis.Credentials);
         Assert.Equal(TimeSpan.FromMilliseconds(25), c.Redis.ProbeInterval);
         Assert.Equal("mymaster", c.Sentinel!.Master);
@@ -49,8 +51,10 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Equal(new RedisCredentials("rp-sentinel", "two"), c.Sentinel.Credentials);
         Assert.Equal(TimeSpan.FromSeconds(4), c.Sentinel.DownAfter);
         Assert.Equal(TimeSpan.FromMilliseconds(150), c.Sentinel.PollInterval);
-        Assert.Equal((IPEndPoint.Parse("0.0.0.0:1936"), "operator", "three", "/run/redis-ha-proxy/control.sock"), (c.Admin!.Listen, c.Admin.User, c.Admin.Password, c.Admin.Socket));
-        Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(2), Park = TimeSpan.Zero, Idle = TimeSpan.FromHours(1), DrainDelay = TimeSpan.FromSeconds(5), Drain = TimeSpan.FromMinutes(1) }, c.Timeouts);
+        Assert.Equal((IPEndPoint.Parse("0.0.0.0:1936"), "operator", "three", "/run/redis-ha-proxy/control.sock"),
+            (c.Admin!.Listen, c.Admin.User, c.Admin.Password, c.Admin.Socket));
+        Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(2), Park = TimeSpan.Zero, Idle = TimeSpan.FromHours(1),
+            DrainDelay = TimeSpan.FromSeconds(5), Drain = TimeSpan.FromMinutes(1) }, c.Timeouts);
         Assert.Equal(new LimitConfiguration { Connections = 20000, PerSource = 100, Parked = 500, Refusal = "TRYAGAIN no master" }, c.Limits);
         Assert.Equal(new RecordingConfiguration { File = Path.Combine(_folder.Path, "record.jsonl"), MaxBytes = 5_000_000_000 }, c.Recording);
         Assert.Equal(new LogConfiguration { Level = LogLevel.Debug, Format = LogFormat.Json, Sessions = false }, c.Log);
@@ -119,7 +123,8 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"redis\": 5 }", "1:12: redis: an object is expected, found the number 5")]
     [InlineData("{ \"log\": null }", "1:10: log: an object is expected, found null")]
     // The read-only listener.
-    [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"readOnly\": { \"listen\": [\"127.0.0.1:1\"] } }", "readOnly.listen: 127.0.0.1:1 is an address of listen, whose sessions go to the master; choose another port, such as 6380")]
+    [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"readOnly\": { \"listen\": [\"127.0.0.1:1\"] } }", "readOnly.listen: 127.0.0.1:1 is an address of listen, "
+        + "whose sessions go to the master; choose another port, such as 6380")]
     [InlineData("{ \"readOnly\": {} }", "1:15: readOnly.listen: missing; at least one is required")]
     [InlineData("{ \"readOnly\": { \"maxLag\": \"500ms\" } }", "readOnly.maxLag: \"500ms\" is out of range; 1s to 1h is accepted")]
     [InlineData("{ \"readOnly\": { \"master\": \"yes\" } }", "readOnly.master: true or false is expected, found the text \"yes\"")]
@@ -127,13 +132,16 @@ public sealed class ConfigurationReaderTests : IDisposable
     // Networks.
     [InlineData("{ \"proxyProtocol\": {} }", "1:20: proxyProtocol.from: missing; a list of networks, such as [\"172.31.235.188/32\"], is required")]
     [InlineData("{ \"proxyProtocol\": { \"from\": \"10.0.0.1\" } }", "proxyProtocol.from: an array of \"ADDRESS/BITS\" is expected, found the text \"10.0.0.1\"")]
-    [InlineData("{ \"proxyProtocol\": { \"from\": [] } }", "proxyProtocol.from: is empty; at least one \"ADDRESS/BITS\", such as [\"172.31.235.188/32\"], is required")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [] } }", "proxyProtocol.from: is empty; at least one \"ADDRESS/BITS\", such as [\"172.31.235.188/32\"], is "
+        + "required")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [1] } }", "proxyProtocol.from[0]: \"ADDRESS/BITS\" is expected, found the number 1")]
-    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/33\"] } }", "proxyProtocol.from[0]: \"10.0.0.1/33\" has a bad number of bits; 0 to 32 is accepted for this address")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/33\"] } }", "proxyProtocol.from[0]: \"10.0.0.1/33\" has a bad number of bits; 0 to 32 is "
+        + "accepted for this address")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/+8\"] } }", "\"10.0.0.1/+8\" has a bad number of bits; 0 to 32")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/\"] } }", "\"10.0.0.1/\" has a bad number of bits; 0 to 32")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"fd00::1/129\"] } }", "\"fd00::1/129\" has a bad number of bits; 0 to 128")]
-    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.1.2.3/8\"] } }", "\"10.1.2.3/8\" has bits beyond the first 8; write 10.0.0.0/8 for the network or 10.1.2.3/32 for the machine")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.1.2.3/8\"] } }", "\"10.1.2.3/8\" has bits beyond the first 8; write 10.0.0.0/8 for the network or "
+        + "10.1.2.3/32 for the machine")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.1/16\"] } }", "\"10.1/16\" is not a network;")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"010.0.0.1\"] } }", "\"010.0.0.1\" is not a network;")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"balancer\"] } }", "\"balancer\" is not a network;")]
@@ -141,7 +149,8 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"fe80::1%1\"] } }", "\"fe80::1%1\" is not a network;")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"[fd00::1]\"] } }", "\"[fd00::1]\" is not a network;")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1\", \"10.0.0.1/32\"] } }", "proxyProtocol.from[1]: 10.0.0.1/32 is listed twice; remove one")]
-    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1\"], \"timeout\": \"0s\" } }", "proxyProtocol.timeout: \"0s\" is out of range; 100ms to 1m is accepted")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1\"], \"timeout\": \"0s\" } }", "proxyProtocol.timeout: \"0s\" is out of range; 100ms to 1m is "
+        + "accepted")]
     // Addresses.
     [InlineData("{ \"listen\": \"127.0.0.1:1\" }", "listen: an array of \"ADDRESS:PORT\" is expected, found the text \"127.0.0.1:1\"")]
     [InlineData("{ \"listen\": [] }", "listen: is empty; at least one \"ADDRESS:PORT\" is required")]
@@ -161,12 +170,16 @@ public sealed class ConfigurationReaderTests : IDisposable
     // Nodes.
     [InlineData("{ \"redis\": { } }", "1:12: redis.nodes: missing; at least one node")]
     [InlineData("{ \"redis\": { \"nodes\": { } } }", "redis.nodes: is empty; at least one node")]
-    [InlineData("{ \"redis\": { \"nodes\": [] } }", "redis.nodes: an object of names and addresses is expected, found an array; for example { \"redis1\": \"172.31.235.131:6379\" }")]
+    [InlineData("{ \"redis\": { \"nodes\": [] } }", "redis.nodes: an object of names and addresses is expected, found an array; for example { \"redis1\": "
+        + "\"172.31.235.131:6379\" }")]
     [InlineData("{ \"redis\": { \"nodes\": { \"a b\": \"127.0.0.1:1\" } } }", "redis.nodes: \"a b\" is not a node name")]
     [InlineData("{ \"redis\": { \"nodes\": { \"\": \"127.0.0.1:1\" } } }", "redis.nodes: \"\" is not a node name")]
-    [InlineData("{ \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\", \"a\": \"127.0.0.1:2\" } } }", "redis.nodes.a: given twice, first in line 1; remove or rename one")]
-    [InlineData("{ \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\", \"b\": \"127.0.0.1:1\" } } }", "redis.nodes.b: 127.0.0.1:1 is a already; each node has its own address")]
-    [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\" } } }", "redis.nodes.a: 127.0.0.1:1 is an address of listen: the proxy would connect to itself")]
+    [InlineData("{ \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\", \"a\": \"127.0.0.1:2\" } } }", "redis.nodes.a: given twice, first in line 1; remove or "
+        + "rename one")]
+    [InlineData("{ \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\", \"b\": \"127.0.0.1:1\" } } }", "redis.nodes.b: 127.0.0.1:1 is a already; each node has "
+        + "its own address")]
+    [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\" } } }", "redis.nodes.a: 127.0.0.1:1 is an address of "
+        + "listen: the proxy would connect to itself")]
     // Sentinels.
     [InlineData("{ \"sentinel\": { } }", "sentinel.master: missing; it is required")]
     [InlineData("{ \"sentinel\": { } }", "sentinel.nodes: missing; at least one is required")]
@@ -182,7 +195,8 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"redis\": { \"passwordFile\": \"\" } }", "redis.passwordFile: is not a path; remove the key or give a file")]
     [InlineData("{ \"redis\": { \"passwordFile\": 7 } }", "redis.passwordFile: a path is expected, found the number 7")]
     // Admin.
-    [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"admin\": { \"listen\": \"127.0.0.1:1\" } }", "admin.listen: 127.0.0.1:1 is an address of listen, where the clients connect")]
+    [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"admin\": { \"listen\": \"127.0.0.1:1\" } }", "admin.listen: 127.0.0.1:1 is an address of listen, where the "
+        + "clients connect")]
     [InlineData("{ \"admin\": { \"socket\": \"/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012\" } }", "is longer than 107 bytes, the limit of a Unix socket's path")]
     [InlineData("{ \"recording\": { } }", "recording.file: missing; it is required")]
     [InlineData("{ \"recording\": { \"file\": \".\" } }", "recording.file: FOLDER is a directory; a file is expected")]
@@ -215,7 +229,8 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Null(reading.Configuration);
         string file = Path.Combine(_folder.Path, "proxy.json");
         Assert.All(reading.Errors, e => Assert.StartsWith(file + ":", e.ToString(), StringComparison.Ordinal));
-        Assert.Contains(reading.Errors, e => e.ToString().Contains(expected.Replace("FOLDER", _folder.Path, StringComparison.Ordinal), StringComparison.Ordinal));
+        Assert.Contains(
+            reading.Errors, e => e.ToString().Contains(expected.Replace("FOLDER", _folder.Path, StringComparison.Ordinal), StringComparison.Ordinal));
         Assert.All(reading.Errors, e => Assert.DoesNotContain('\n', e.ToString()));
     }
 
@@ -229,7 +244,8 @@ public sealed class ConfigurationReaderTests : IDisposable
               "timeout": {} }
             """);
 
-        Assert.Equal([(1, "listen[0]"), (2, "redis.nodes.a"), (3, "limits.connections"), (4, "timeout")], reading.Errors.Select(e => (e.Position!.Value.Line, e.Key)));
+        Assert.Equal(
+            [(1, "listen[0]"), (2, "redis.nodes.a"), (3, "limits.connections"), (4, "timeout")], reading.Errors.Select(e => (e.Position!.Value.Line, e.Key)));
     }
 
     [Fact]
@@ -239,7 +255,8 @@ public sealed class ConfigurationReaderTests : IDisposable
 
         Assert.Empty(reading.Errors);
         var warning = Assert.Single(reading.Warnings);
-        Assert.Equal(("recording.file", $"the folder of {_folder.Path}/absent/x does not exist, so nothing is recorded until it does; create it"), (warning.Key, warning.Cause));
+        Assert.Equal(("recording.file", $"the folder of {_folder.Path}/absent/x does not exist, so nothing is recorded until it does; create it"),
+            (warning.Key, warning.Cause));
     }
 
     [Fact]

@@ -51,7 +51,8 @@ internal sealed class SettingFiles : IDisposable
         var file = new JsonObject();
         foreach (var key in Setting.All.Where(key => key.Kind != SettingKind.Section))
         {
-            if (key == Setting.Listen || key == Setting.RedisNodes || key.Parent == Key(path).Parent || (key.Parent.Length > 0 && path.StartsWith(key.Parent + ".", StringComparison.Ordinal)))
+            if (key == Setting.Listen || key == Setting.RedisNodes || key.Parent == Key(path).Parent
+                || (key.Parent.Length > 0 && path.StartsWith(key.Parent + ".", StringComparison.Ordinal)))
             {
                 Section(file, key.Path)[key.Name] = JsonNode.Parse(key.Example);
             }

@@ -47,7 +47,8 @@ public sealed partial class SettingTests : IDisposable
                 Assert.True(example.Success || error.Cause.StartsWith("true or false", StringComparison.Ordinal), $"{wrong}: no example in: {error}");
                 foreach (string proposed in example.Success ? AsValues(key, example.Groups[1].Value) : ["true", "false"])
                 {
-                    Assert.Empty(_files.Read(SettingFiles.With(path, proposed)).Errors.Where(each => IsOf(each, path)).Select(each => $"{error}: {proposed}: {each}"));
+                    Assert.Empty(
+                        _files.Read(SettingFiles.With(path, proposed)).Errors.Where(each => IsOf(each, path)).Select(each => $"{error}: {proposed}: {each}"));
                 }
 
                 explained++;
@@ -85,7 +86,8 @@ public sealed partial class SettingTests : IDisposable
         IntegerSetting number => $"{(number.Otherwise == number.Greatest ? number.Least : number.Greatest)}",
         BooleanSetting truth => truth.Otherwise ? "false" : "true",
         _ when key.Kind == SettingKind.Word => $"\"{key.Range.Split(", ").First(word => word != key.Default)}\"",
-        _ when key.Kind is SettingKind.Addresses or SettingKind.Address or SettingKind.NamedAddresses => key.Example.Replace("172.31.235.", "172.31.236.", StringComparison.Ordinal).Replace("1936", "1937", StringComparison.Ordinal),
+        _ when key.Kind is SettingKind.Addresses or SettingKind.Address or SettingKind.NamedAddresses =>
+            key.Example.Replace("172.31.235.", "172.31.236.", StringComparison.Ordinal).Replace("1936", "1937", StringComparison.Ordinal),
         _ when key.Kind == SettingKind.Networks => "[\"10.0.0.0/8\"]",
         _ when key.Kind == SettingKind.Text => key.Example.Insert(key.Example.Length - 1, "x"),
         _ when key == Setting.AdminSocket || key == Setting.RecordingFile => key.Example.Insert(key.Example.Length - 1, "x"),
@@ -101,7 +103,8 @@ public sealed partial class SettingTests : IDisposable
             _ when example[0] is '[' && example.Contains('"', StringComparison.Ordinal) => example,
             _ when example[0] is '{' => example,
             SettingKind.Addresses or SettingKind.Networks => $"[\"{text}\"]",
-            SettingKind.NamedAddresses => text.Contains(':', StringComparison.Ordinal) ? $"{{ \"a\": \"{text}\" }}" : $"{{ \"{text}\": \"172.31.235.131:6379\" }}",
+            SettingKind.NamedAddresses => text.Contains(':', StringComparison.Ordinal) ? $"{{ \"a\": \"{text}\" }}"
+                : $"{{ \"{text}\": \"172.31.235.131:6379\" }}",
             SettingKind.Integer or SettingKind.Boolean => text,
             _ => $"\"{text}\"",
         };

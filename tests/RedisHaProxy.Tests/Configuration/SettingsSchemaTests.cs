@@ -47,7 +47,8 @@ public sealed class SettingsSchemaTests : IDisposable
             {
                 Assert.True(accepted, $"{path}: {value} is accepted by the reader and refused by the schema");
             }
-            else if (errors.Any(error => !ReadersAlone.Any(rule => error.Cause.Contains(rule, StringComparison.Ordinal)) && !error.Cause.Contains("no effect", StringComparison.Ordinal)))
+            else if (errors.Any(error => !ReadersAlone.Any(rule => error.Cause.Contains(rule, StringComparison.Ordinal))
+                && !error.Cause.Contains("no effect", StringComparison.Ordinal)))
             {
                 Assert.False(accepted, $"{path}: {value} is accepted by the schema, and the reader says: {errors[0]}");
                 refused++;

@@ -220,7 +220,8 @@ public abstract class LimitTests(ForwardingEngine engine)
 
         IReadOnlyList<SessionInfo> sessions = await forwarder.Forwarder.ListSessionsAsync();
         Assert.Equal(clients.Select(client => client.LocalEndPoint!.ToString()), sessions.Select(session => session.Client.ToString()));
-        Assert.All(sessions, session => Assert.Equal((SessionState.Open, "redis1", 2L, 0L), (session.State, session.Node!.Name, session.BytesOut, session.BytesIn)));
+        Assert.All(
+            sessions, session => Assert.Equal((SessionState.Open, "redis1", 2L, 0L), (session.State, session.Node!.Name, session.BytesOut, session.BytesIn)));
 
         Assert.Equal(1, await forwarder.Forwarder.EndSessionsAsync(new SessionFilter { Id = sessions[1].Id }));
         await clients[1].AssertResetAsync();

@@ -229,7 +229,8 @@ public abstract class ProxyHeaderTests(ForwardingEngine engine)
         await forwarder.OrderAsync(GateMode.Park);
         using Socket client = await forwarder.ConnectAndParkAsync();
         await client.SendAllAsync("early");
-        Assert.Equal((SessionState.Parked, Client.ToString()), Assert.Single(await forwarder.Forwarder.ListSessionsAsync()) is var session ? (session.State, session.Client.ToString()) : default);
+        Assert.Equal((SessionState.Parked, Client.ToString()), Assert.Single(await forwarder.Forwarder.ListSessionsAsync()) is var session
+            ? (session.State, session.Client.ToString()) : default);
         await forwarder.OrderAsync(GateMode.Open, 0);
         Assert.Equal("early", await client.ReadTextAsync(5));
         await forwarder.OrderAsync(GateMode.Closed);
@@ -276,7 +277,8 @@ public abstract class ProxyHeaderTests(ForwardingEngine engine)
             threads: 4);
         await forwarder.NoSessionsAsync();
         ForwarderSnapshot snapshot = forwarder.Forwarder.Snapshot();
-        Assert.Equal(count, snapshot.Ends[(int)SessionEnd.ClientClosed] + snapshot.Ends[(int)SessionEnd.ProxyHeader] + snapshot.Ends[(int)SessionEnd.ServerClosed]);
+        Assert.Equal(
+            count, snapshot.Ends[(int)SessionEnd.ClientClosed] + snapshot.Ends[(int)SessionEnd.ProxyHeader] + snapshot.Ends[(int)SessionEnd.ServerClosed]);
         using Socket sound = await forwarder.ConnectAsync();
         await sound.SendAllAsync(good);
         await EchoAsync(sound);

@@ -106,7 +106,8 @@ public sealed class ProxyProtocolTests
 
     [Fact]
     public void Addresses_of_any_kind_come_back_whatever_follows() =>
-        Gen.Select(Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[16]), Gen.UShort, Gen.Byte.Array[0, 400], Gen.Byte.Array[0, 100]).Sample((address, port, further, payload) =>
+        Gen.Select(Gen.OneOf(Gen.Byte.Array[4], Gen.Byte.Array[16]), Gen.UShort, Gen.Byte.Array[0, 400], Gen.Byte.Array[0, 100])
+            .Sample((address, port, further, payload) =>
         {
             var client = new IPEndPoint(new IPAddress(address), port);
             byte[] header = ProxyHeaderBytes.Relayed(client, further);

@@ -20,7 +20,8 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
 
     public ReadOnlyTests()
     {
-        _nodes = [.. _servers.Select((server, i) => new RedisNode($"redis{i}", server.EndPoint)), new RedisNode("dead", new IPEndPoint(IPAddress.Loopback, FreePorts.Take()))];
+        _nodes = [.. _servers.Select((server, i) => new RedisNode($"redis{i}", server.EndPoint)),
+            new RedisNode("dead", new IPEndPoint(IPAddress.Loopback, FreePorts.Take()))];
         _plane = NewPlane(TimeSpan.FromSeconds(15), parked: 100);
     }
 
@@ -144,7 +145,8 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
         }
 
         await ReadsAsync([2]);
-        Assert.Equal((20, 20, 10), (_plane.Snapshot().Sessions, Sessions(1) + Sessions(2) + _plane.Snapshot().ReadOnly!.Ends[(int)SessionEnd.RoleLost], Sessions(2)));
+        Assert.Equal(
+            (20, 20, 10), (_plane.Snapshot().Sessions, Sessions(1) + Sessions(2) + _plane.Snapshot().ReadOnly!.Ends[(int)SessionEnd.RoleLost], Sessions(2)));
         IReadOnlyList<SessionInfo> sessions = await _plane.ListSessionsAsync();
         Assert.Equal(30, sessions.Count);
         Assert.Equal(30, sessions.Select(session => session.Id).Distinct().Count());
@@ -204,12 +206,14 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
                             // For each node: taken, kept, or neither.
                             RedisNode[] take = [.. _nodes[..3].Where((_, i) => Digit(sets, i) == 1)];
                             RedisNode[] keep = [.. _nodes[..3].Where((_, i) => Digit(sets, i) == 2)];
-                            GateOrder effective = DataPlane.Effective(new GateOrder(readMode, take, keep, 1) { LastResort = master }, new GateOrder(mode, target, 1));
+                            GateOrder effective = DataPlane.Effective(
+                                new GateOrder(readMode, take, keep, 1) { LastResort = master }, new GateOrder(mode, target, 1));
                             count++;
                             Assert.True(effective.Mode != GateMode.Open || effective.Take.Count > 0);
                             Assert.True(target is null || target == master || !effective.Take.Concat(effective.Keep).Contains(target));
                             Assert.True(target is null || !effective.Take.Contains(target) || (mode == GateMode.Open && take.All(node => node == target)));
-                            Assert.All(effective.Take.Concat(effective.Keep), node => Assert.True(take.Contains(node) || keep.Contains(node) || node == target));
+                            Assert.All(
+                                effective.Take.Concat(effective.Keep), node => Assert.True(take.Contains(node) || keep.Contains(node) || node == target));
                         }
                     }
                 }
@@ -250,7 +254,8 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
         _plane.ApplyAsync(new GateOrder(mode, node is { } index ? _nodes[index] : null, ++_generation));
 
     private Task ReadsAsync(int[] take, int[]? keep = null, int? master = null, GateMode mode = GateMode.Open) =>
-        _plane.ApplyReadOnlyAsync(new GateOrder(mode, [.. take.Select(i => _nodes[i])], [.. (keep ?? []).Select(i => _nodes[i])], ++_generation) { LastResort = master is { } index ? _nodes[index] : null });
+        _plane.ApplyReadOnlyAsync(new GateOrder(mode, [.. take.Select(i => _nodes[i])], [.. (keep ?? []).Select(i => _nodes[i])],
+            ++_generation) { LastResort = master is { } index ? _nodes[index] : null });
 
     private async Task<(Socket Client, string Node)> ReadAsync()
     {

@@ -107,7 +107,8 @@ public abstract class ScaleTests(ForwardingEngine engine)
         const int Clients = 400; // more than there are places for refused ones
         int fits = FileDescriptorLimit.ConnectionsFor(Files);
         await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using RunningProxy proxy = await RunningProxy.StartAsync(deployment, change: ProxyProcess.Limited($"--nofile={Files}:{Files}"), further: engine == ForwardingEngine.IoUring ? "\"engine\": \"io_uring\"," : "\"engine\": \"epoll\",");
+        await using RunningProxy proxy = await RunningProxy.StartAsync(deployment, change: ProxyProcess.Limited($"--nofile={Files}:{Files}"),
+            further: engine == ForwardingEngine.IoUring ? "\"engine\": \"io_uring\"," : "\"engine\": \"epoll\",");
         Assert.Contains(engine == ForwardingEngine.IoUring ? "Engine: io_uring" : "Engine: epoll", proxy.Log, StringComparison.Ordinal);
         Assert.Contains($"limits.connections is lowered from 1000 to {fits}", proxy.Log, StringComparison.Ordinal);
         await Eventually.HoldsAsync(
@@ -149,7 +150,8 @@ public abstract class ScaleTests(ForwardingEngine engine)
         const int Clients = 40;
         var log = new RecordingLogger();
         await using var server = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], limits: new LimitConfiguration { Connections = 1000 }, loggerFactory: log);
+        await using var forwarder = new ForwarderUnderTest(
+            engine, [server.EndPoint], limits: new LimitConfiguration { Connections = 1000 }, loggerFactory: log);
         await forwarder.OrderAsync(GateMode.Open, 0);
         int told = log.Count(LogLevel.Information);
         int attempts = 0;

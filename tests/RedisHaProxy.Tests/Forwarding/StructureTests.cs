@@ -18,7 +18,8 @@ public sealed class StructureTests
     public void Timers_fire_once_at_their_time_and_never_early()
     {
         // Per step: a session, what to do with its timer (arm after 0 to 40 s, or cancel), and how much time passes then.
-        Gen<(int Session, int Delay, int Pass)> step = Gen.Select(Gen.Int[0, Sessions - 1], Gen.Int[-2000, 40_000], Gen.Frequency((5, Gen.Int[0, 300]), (1, Gen.Int[300, 60_000])));
+        Gen<(int Session, int Delay, int Pass)> step = Gen.Select(
+            Gen.Int[0, Sessions - 1], Gen.Int[-2000, 40_000], Gen.Frequency((5, Gen.Int[0, 300]), (1, Gen.Int[300, 60_000])));
         step.List[1, 60].Sample(steps =>
         {
             Session[] table = NewTable();
@@ -52,7 +53,8 @@ public sealed class StructureTests
                     Assert.True(deadline <= now, $"timer {fired} fired {deadline - now} ms early");
                 }
 
-                Assert.All(model, timer => Assert.True(timer.Value > now - (2 * TimerWheel.TickMilliseconds), $"timer {timer.Key} is {now - timer.Value} ms late"));
+                Assert.All(
+                    model, timer => Assert.True(timer.Value > now - (2 * TimerWheel.TickMilliseconds), $"timer {timer.Key} is {now - timer.Value} ms late"));
             }
         });
     }

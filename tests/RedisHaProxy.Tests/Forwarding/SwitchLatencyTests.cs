@@ -37,7 +37,8 @@ public sealed class SwitchLatencyTests
         try
         {
             plane.Start();
-            var gate = new Gate(plane.Apply, new MonotonicClock(TimeProvider.System), oneTarget: true, carried => _ = carried.Order.Mode == GateMode.Open && opened.Set());
+            var gate = new Gate(
+                plane.Apply, new MonotonicClock(TimeProvider.System), oneTarget: true, carried => _ = carried.Order.Mode == GateMode.Open && opened.Set());
             var reads = new Gate(plane.ApplyReadOnly, new MonotonicClock(TimeProvider.System), oneTarget: false);
             gate.Start();
             reads.Start();

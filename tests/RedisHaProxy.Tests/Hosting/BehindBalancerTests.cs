@@ -69,9 +69,12 @@ public sealed class BehindBalancerTests
         string[] lines = SessionLines(proxy);
         Assert.Equal(4, lines.Length);
         Assert.Contains(lines, line => line.Contains($"from {four.LocalEndPoint} to redis1 ended: operator", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.Contains("from [::1]:", StringComparison.Ordinal) && line.Contains("ended: client-closed", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.Contains("from 127.0.0.6:", StringComparison.Ordinal) && line.Contains("ended: client-closed", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.Contains("from 127.0.0.1:", StringComparison.Ordinal) && line.Contains("to - ended: proxy-header", StringComparison.Ordinal));
+        Assert.Contains(
+            lines, line => line.Contains("from [::1]:", StringComparison.Ordinal) && line.Contains("ended: client-closed", StringComparison.Ordinal));
+        Assert.Contains(
+            lines, line => line.Contains("from 127.0.0.6:", StringComparison.Ordinal) && line.Contains("ended: client-closed", StringComparison.Ordinal));
+        Assert.Contains(
+            lines, line => line.Contains("from 127.0.0.1:", StringComparison.Ordinal) && line.Contains("to - ended: proxy-header", StringComparison.Ordinal));
         Assert.Equal(1, await EndedAsync(proxy, "proxy-header"));
     }
 

@@ -16,7 +16,8 @@ public sealed class BlindProxyTests
         await using var good = await RunningProxy.StartAsync(proxy => Configure(proxy, deployment, Password));
         await using var blind = await RunningProxy.StartAsync(proxy => Configure(proxy, deployment, "old"));
         await Eventually.HoldsAsync(async () => await good.StatusAsync("readyz") == HttpStatusCode.OK, () => $"one routes\n{good.Log}");
-        await Eventually.HoldsAsync(async () => await blind.StatusAsync("healthz") == HttpStatusCode.ServiceUnavailable, () => $"the other fails its check\n{blind.Log}");
+        await Eventually.HoldsAsync(
+            async () => await blind.StatusAsync("healthz") == HttpStatusCode.ServiceUnavailable, () => $"the other fails its check\n{blind.Log}");
         Assert.Equal(HttpStatusCode.OK, await good.StatusAsync("healthz"));
         await Eventually.HoldsAsync(() => blind.Log.Contains("This proxy cannot see what the Sentinels see", StringComparison.Ordinal), () => blind.Log);
         Assert.Contains("This proxy cannot see what the Sentinels see", await blind.GetAsync("explain"), StringComparison.Ordinal);

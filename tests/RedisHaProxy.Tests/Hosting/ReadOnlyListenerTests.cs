@@ -72,7 +72,8 @@ public sealed class ReadOnlyListenerTests
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         await using var deployment = await RedisDeployment.StartAsync();
         var lastResort = new IPEndPoint(IPAddress.Loopback, FreePorts.Take());
-        await using var strict = await RunningProxy.StartAsync(deployment, """{ "park": "1m", "drainDelay": "0s" }""", further: Section(_reads, "2s", master: false));
+        await using var strict = await RunningProxy.StartAsync(
+            deployment, """{ "park": "1m", "drainDelay": "0s" }""", further: Section(_reads, "2s", master: false));
         await using var lenient = await RunningProxy.StartAsync(deployment, further: Section(lastResort, "2s", master: true));
         var nodes = deployment.Nodes;
         await TargetsAsync(strict, "redis2", "redis3");

@@ -20,7 +20,8 @@ public sealed class ReloadTests
 
         // A user of its own instead of the default one.
         await EverywhereAsync(deployment, "ACL", "SETUSER", "rp-health", "on", ">one", "-@all", "+ping", "+role", "+info");
-        await EverywhereAsync(deployment.Sentinels, "ACL", "SETUSER", "rp-sentinel", "on", ">one", "-@all", "+ping", "+info", "+subscribe", "+sentinel|master", "&*");
+        await EverywhereAsync(
+            deployment.Sentinels, "ACL", "SETUSER", "rp-sentinel", "on", ">one", "-@all", "+ping", "+info", "+subscribe", "+sentinel|master", "&*");
         Assert.Equal(
             "applied: redis.user, redis.passwordFile, sentinel.user, sentinel.passwordFile\n",
             await ReloadAsync(proxy, Configuration(proxy, deployment, password: "one")));
@@ -43,7 +44,8 @@ public sealed class ReloadTests
         await EverywhereAsync(deployment.Sentinels, "CLIENT", "KILL", "USER", "rp-sentinel");
         await Eventually.HoldsAsync(
             async () => (await StatusAsync(proxy)) is var status
-                && status.GetProperty("nodes").EnumerateArray().Concat(status.GetProperty("sentinels").EnumerateArray()).All(s => s.GetProperty("up").GetBoolean() && s.GetProperty("checkAgeMs").GetDouble() < 2000),
+                && status.GetProperty("nodes").EnumerateArray().Concat(status.GetProperty("sentinels").EnumerateArray())
+                    .All(s => s.GetProperty("up").GetBoolean() && s.GetProperty("checkAgeMs").GetDouble() < 2000),
             () => $"all servers answer the new password; {proxy.Log}");
 
         await stop.CancelAsync();
@@ -82,7 +84,8 @@ public sealed class ReloadTests
         await Eventually.HoldsAsync(() => proxy.Log.Contains("to redis4 ended: role-lost", StringComparison.Ordinal), () => proxy.Log);
         var status = await StatusAsync(proxy);
         Assert.Equal(JsonValueKind.Null, status.GetProperty("gate").GetProperty("target").ValueKind);
-        Assert.StartsWith("an unknown address (", status.GetProperty("nodes")[0].GetProperty("state").GetString()!.Replace("follows ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.StartsWith("an unknown address (",
+            status.GetProperty("nodes")[0].GetProperty("state").GetString()!.Replace("follows ", "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.True(status.GetProperty("sessions").GetProperty("bytesIn").GetInt64() > 0);
     }
 
@@ -109,7 +112,8 @@ public sealed class ReloadTests
         using var third = await proxy.ConnectAsync();
         Assert.Equal("PONG", await third.CommandAsync("PING"));
 
-        await ReloadAsync(proxy, Configuration(proxy, deployment, limits: """{ "connections": 2000 }""", timeouts: """{ "drainDelay": "0s", "drain": "10s", "idle": "1s" }"""));
+        await ReloadAsync(proxy,
+            Configuration(proxy, deployment, limits: """{ "connections": 2000 }""", timeouts: """{ "drainDelay": "0s", "drain": "10s", "idle": "1s" }"""));
         await Eventually.HoldsAsync(() => proxy.Log.Split("ended: idle").Length == 4, () => $"three sessions end by the new limit of silence; {proxy.Log}");
     }
 
@@ -132,7 +136,8 @@ public sealed class ReloadTests
     }
 
     private static string Configuration(
-        RunningProxy proxy, RedisDeployment deployment, int? nodes = null, string? password = null, string limits = """{ "connections": 1000 }""", string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""")
+        RunningProxy proxy, RedisDeployment deployment, int? nodes = null, string? password = null, string limits = """{ "connections": 1000 }""",
+            string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""")
     {
         string secret = Path.Combine(Path.GetDirectoryName(proxy.ConfigurationFile)!, "probe.password");
         if (password is not null)
@@ -175,13 +180,15 @@ public sealed class ReloadTests
         (await StatusAsync(proxy)).GetProperty("nodes").EnumerateArray().Select(n => n.GetProperty("name").GetString()).ToList();
 
     private static Task RoutedAsync(RunningProxy proxy, string master) => Eventually.HoldsAsync(
-        async () => (await StatusAsync(proxy)).GetProperty("gate") is var gate && gate.GetProperty("mode").GetString() == "open" && gate.GetProperty("target").GetString() == master,
+        async () => (await StatusAsync(proxy)).GetProperty("gate") is var gate && gate.GetProperty("mode").GetString() == "open"
+            && gate.GetProperty("target").GetString() == master,
         () => $"sessions are routed to {master}; the proxy's log:\n{proxy.Log}");
 
     private static async Task RefusedAsync(RunningProxy proxy)
     {
         using var client = await proxy.ConnectAsync();
-        Assert.Contains("max number of clients reached", (await Assert.ThrowsAnyAsync<Exception>(() => client.CommandAsync("PING"))).Message, StringComparison.Ordinal);
+        Assert.Contains("max number of clients reached", (await Assert.ThrowsAnyAsync<Exception>(() => client.CommandAsync("PING"))).Message,
+            StringComparison.Ordinal);
     }
 
     private static Task EverywhereAsync(RedisDeployment deployment, params string[] command) => EverywhereAsync(deployment.Nodes, command);

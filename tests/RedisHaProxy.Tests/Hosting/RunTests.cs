@@ -77,8 +77,10 @@ public sealed class RunTests
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
         var e = await Assert.ThrowsAnyAsync<Exception>(() => RunningProxy.StartAsync(deployment, change: ProxyProcess.Limited("--nofile=513")));
-        Assert.Contains("redis-ha-proxy: this process may open only 513 files, which is too few to serve a single client: 512 are for listeners, probes and administration. "
-            + "Raise the limit (LimitNOFILE of the service, ulimit -n) to 2512, which limits.connections = 1000 needs, or at least to 640", e.Message, StringComparison.Ordinal);
+        Assert.Contains("redis-ha-proxy: this process may open only 513 files, which is too few to serve a single client: 512 are for listeners, probes and "
+            + "administration. "
+            + "Raise the limit (LimitNOFILE of the service, ulimit -n) to 2512, which limits.connections = 1000 needs, or at least to 640", e.Message,
+                StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -119,7 +121,8 @@ public sealed class RunTests
             },
             further: "\"recording\": { \"file\": \"recording\" },");
         var proxy = scene.Proxy;
-        await Eventually.HoldsAsync(() => proxy.Log.Contains("has stopped: the process may not write so large a file", StringComparison.Ordinal), () => proxy.Log);
+        await Eventually.HoldsAsync(
+            () => proxy.Log.Contains("has stopped: the process may not write so large a file", StringComparison.Ordinal), () => proxy.Log);
 
         Assert.Contains("redis_ha_proxy_recording 0", await proxy.GetAsync("metrics"), StringComparison.Ordinal);
         Assert.Contains("! Nothing is recorded to ", (await proxy.VerbAsync("status")).Output, StringComparison.Ordinal);
@@ -145,12 +148,15 @@ public sealed class RunTests
         Assert.Matches($"^redis-ha-proxy: .*{proxy.EndPoint}.*in use.*\n$", clients.Error);
 
         int free = RedisProcess.FreePort();
-        var admin = await ProxyProcess.RunAsync("run", "--config", folder.Write("b.json", $"{{ \"listen\": [\"127.0.0.1:{free}\"], \"admin\": {{ \"listen\": \"{proxy.Admin}\" }}, {node} }}"));
+        var admin = await ProxyProcess.RunAsync("run", "--config",
+            folder.Write("b.json", $"{{ \"listen\": [\"127.0.0.1:{free}\"], \"admin\": {{ \"listen\": \"{proxy.Admin}\" }}, {node} }}"));
         Assert.Equal(1, admin.ExitCode);
         Assert.Matches($"^redis-ha-proxy: cannot listen for administration on {proxy.Admin}: .*in use.*\n$", admin.Error);
 
-        var socket = await ProxyProcess.RunAsync("run", "--config", folder.Write("c.json", $"{{ \"listen\": [\"127.0.0.1:{free}\"], \"admin\": {{ \"socket\": \"{proxy.Socket}\" }}, {node} }}"));
-        Assert.Equal((1, $"redis-ha-proxy: cannot listen for administration on {proxy.Socket}: another redis-ha-proxy answers there\n"), (socket.ExitCode, socket.Error));
+        var socket = await ProxyProcess.RunAsync("run", "--config",
+            folder.Write("c.json", $"{{ \"listen\": [\"127.0.0.1:{free}\"], \"admin\": {{ \"socket\": \"{proxy.Socket}\" }}, {node} }}"));
+        Assert.Equal((1, $"redis-ha-proxy: cannot listen for administration on {proxy.Socket}: another redis-ha-proxy answers there\n"),
+            (socket.ExitCode, socket.Error));
         Assert.Equal(0, (await proxy.VerbAsync("status")).ExitCode);
     }
 
@@ -248,7 +254,8 @@ public sealed class RunTests
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 20_000 };
             await socket.ConnectAsync(proxy.Admin);
             string answer = await ExchangeAsync(socket, request);
-            Assert.True(answer.Length == 0 || answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 5", StringComparison.Ordinal), answer);
+            Assert.True(answer.Length == 0 || answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal)
+                || answer.StartsWith("HTTP/1.1 5", StringComparison.Ordinal), answer);
         }
 
         Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));

@@ -22,7 +22,8 @@ internal sealed partial class RunningProxy : IAsyncDisposable
     {
         EndPoint = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
         Admin = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
-        Http = new HttpClient(https ?? new HttpClientHandler()) { BaseAddress = new Uri($"{(https is null ? "http" : "https")}://{Admin}/"), Timeout = TimeSpan.FromSeconds(20) };
+        Http = new HttpClient(
+            https ?? new HttpClientHandler()) { BaseAddress = new Uri($"{(https is null ? "http" : "https")}://{Admin}/"), Timeout = TimeSpan.FromSeconds(20) };
     }
 
     /// <summary>Where clients connect.</summary>
@@ -56,7 +57,8 @@ internal sealed partial class RunningProxy : IAsyncDisposable
 
     /// <summary>Starts a proxy and waits until /healthz answers.</summary>
     public static Task<RunningProxy> StartAsync(
-        RedisDeployment deployment, string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""", Action<ProcessStartInfo>? change = null, string further = "") =>
+        RedisDeployment deployment, string timeouts = """{ "drainDelay": "0s", "drain": "10s" }""", Action<ProcessStartInfo>? change = null,
+            string further = "") =>
         StartAsync(proxy => proxy.Configure(deployment, timeouts, further), change, https: null);
 
     /// <summary>Starts a proxy whose files a test writes itself.</summary>

@@ -45,7 +45,8 @@ public sealed partial class WatchdogTests
             await BeatAsync(beats, 5);
             Assert.False(watchdog.HasExited);
             await Eventually.HoldsAsync(() => victim.HasExited, () => "the silent one is killed");
-            Assert.Contains($"process {victim.Id} has given no sign of life for 10 waits of 0.2 s", await watchdog.StandardError.ReadToEndAsync(), StringComparison.Ordinal);
+            Assert.Contains($"process {victim.Id} has given no sign of life for 10 waits of 0.2 s", await watchdog.StandardError.ReadToEndAsync(),
+                StringComparison.Ordinal);
         }
         finally
         {

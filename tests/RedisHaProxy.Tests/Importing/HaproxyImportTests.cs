@@ -88,8 +88,10 @@ public sealed class HaproxyImportTests : IDisposable
     [InlineData("listen a\n server r 10.0.0.1:6379\n", ":1: a has no bind")]
     [InlineData("listen a\n bind :1-5\n server r 10.0.0.1:6379\n", ":2: \":1-5\" has no port")]
     [InlineData("listen a\n bind :1\n server r 10.0.0.1:6379 ssl verify none\n", ":3: server r speaks TLS and is not verified")]
-    [InlineData("listen a\n bind :1\n server r 10.0.0.1:6379\nlisten b\n bind :2\n server r 10.0.0.2:6379\n", "no backend looks for role:master, and there are a, b; say which is")]
-    [InlineData("listen a\n bind :1\n tcp-check send \"AUTH ${RHP_ABSENT}\\r\\n\"\n server r 10.0.0.1:6379\n", ":3: the environment variable RHP_ABSENT is not set here")]
+    [InlineData("listen a\n bind :1\n server r 10.0.0.1:6379\nlisten b\n bind :2\n server r 10.0.0.2:6379\n", "no backend looks for role:master, and there are "
+        + "a, b; say which is")]
+    [InlineData("listen a\n bind :1\n tcp-check send \"AUTH ${RHP_ABSENT}\\r\\n\"\n server r 10.0.0.1:6379\n", ":3: the environment variable RHP_ABSENT is not "
+        + "set here")]
     [InlineData("listen a\n bind :1\n tcp-check send 'AUTH\n", ":3: a quote (') is not closed")]
     [InlineData("listen a\n bind :1\n timeout connect fast\n server r 10.0.0.1:6379\n", ":3: \"fast\" is not a time")]
     [InlineData("global\n maxconn lots\nlisten a\n bind :1\n server r 10.0.0.1:6379\n", ":2: maxconn \"lots\" is not accepted; 1 to 1000000 is")]

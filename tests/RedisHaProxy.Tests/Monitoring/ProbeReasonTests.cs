@@ -14,7 +14,8 @@ namespace RedisHaProxy.Tests.Monitoring;
 public sealed class ProbeReasonTests
 {
     // Redis 7.0's words (networking.c, acceptCommonHandler), shortened.
-    private const string Denied = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.\r\n";
+    private const string Denied =
+        "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user.\r\n";
 
     /// <summary>How a server may end a connection after its words: by a reset before or after our question came, or by an end.</summary>
     public static TheoryData<string> Ends => ["reset", "end", "reset after the question"];
@@ -63,7 +64,8 @@ public sealed class ProbeReasonTests
             return Task.CompletedTask;
         });
         await using var router = new RunningRouter(Configuration(server.EndPoint, null));
-        await Eventually.HoldsAsync(() => router.Router.Snapshot().Nodes[0].Health == ServerHealth.ClosesAtOnce, () => $"{router.Router.Snapshot().Nodes[0].Health}\n{router.Log}");
+        await Eventually.HoldsAsync(
+            () => router.Router.Snapshot().Nodes[0].Health == ServerHealth.ClosesAtOnce, () => $"{router.Router.Snapshot().Nodes[0].Health}\n{router.Log}");
         TimeSpan from = router.Router.Snapshot().At;
         await Eventually.HoldsAsync(() => router.Router.Snapshot().At - from > TimeSpan.FromSeconds(4), () => "time passes");
         int before = server.Accepted;
@@ -126,7 +128,8 @@ public sealed class ProbeReasonTests
         await Eventually.HoldsAsync(
             () => router.Router.Snapshot() is var s && s.Nodes[0].Health == expected && s.Sentinels[0].Health == expected,
             () => $"{router.Router.Snapshot().Nodes[0].Health}, {router.Router.Snapshot().Sentinels[0].Health}\n{router.Log}");
-        Assert.Contains(router.Log.Lines, l => l.Contains($"redis1 is {expected}", StringComparison.Ordinal) && l.Contains("redis.tls", StringComparison.Ordinal));
+        Assert.Contains(
+            router.Log.Lines, l => l.Contains($"redis1 is {expected}", StringComparison.Ordinal) && l.Contains("redis.tls", StringComparison.Ordinal));
         Assert.Contains(router.Log.Lines, l => l.Contains($" is {expected}", StringComparison.Ordinal) && l.Contains("sentinel.tls", StringComparison.Ordinal));
     }
 
@@ -144,7 +147,8 @@ public sealed class ProbeReasonTests
             TimeSpan from = router.Router.Snapshot().At;
             await Eventually.HoldsAsync(() => router.Router.Snapshot().At - from > TimeSpan.FromMilliseconds(400), () => "time passes");
             await Eventually.HoldsAsync(
-                () => router.Router.Snapshot().Nodes[0] is { Health: ServerHealth.TlsFailed, Error: { } error } && error.Contains("certificate required", StringComparison.Ordinal),
+                () => router.Router.Snapshot().Nodes[0] is { Health: ServerHealth.TlsFailed, Error: { } error }
+                    && error.Contains("certificate required", StringComparison.Ordinal),
                 () => $"{router.Router.Snapshot().Nodes[0].Health} ({router.Router.Snapshot().Nodes[0].Error})\n{router.Log}");
         }
 

@@ -71,7 +71,8 @@ public sealed class PromotionEventTests
     [InlineData("message", "+vote-for-leader", false)]
     public void The_answer_on_the_subscription_is_told_from_events(string kind, string channel, bool isAnswer)
     {
-        Assert.Equal(isAnswer, PromotionEvent.IsAnswer(Encoding.ASCII.GetBytes($"*3\r\n${kind.Length}\r\n{kind}\r\n${channel.Length}\r\n{channel}\r\n:16\r\n")));
+        Assert.Equal(
+            isAnswer, PromotionEvent.IsAnswer(Encoding.ASCII.GetBytes($"*3\r\n${kind.Length}\r\n{kind}\r\n${channel.Length}\r\n{channel}\r\n:16\r\n")));
         Assert.False(PromotionEvent.IsAnswer("-NOPERM no channel\r\n"u8));
     }
 

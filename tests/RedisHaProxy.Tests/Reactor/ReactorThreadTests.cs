@@ -245,7 +245,8 @@ public sealed class ReactorThreadTests : IDisposable
     public async Task An_exception_on_the_thread_ends_it_and_everything_that_ran_there()
     {
         Task endless = _reactor.InvokeAsync(() => Task.Delay(Timeout.Infinite));
-        using ITimer defect = _reactor.Clock.CreateTimer(_ => throw new InvalidTimeZoneException("defect"), null, TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
+        using ITimer defect = _reactor.Clock.CreateTimer(
+            _ => throw new InvalidTimeZoneException("defect"), null, TimeSpan.FromMilliseconds(1), Timeout.InfiniteTimeSpan);
         await Assert.ThrowsAsync<InvalidTimeZoneException>(() => EndsAsync(_reactor.Completion));
         await Assert.ThrowsAsync<InvalidTimeZoneException>(() => EndsAsync(endless));
         await Assert.ThrowsAsync<InvalidTimeZoneException>(() => EndsAsync(_reactor.InvokeAsync(() => Task.CompletedTask)));

@@ -12,7 +12,8 @@ public sealed class BlindnessTests
 
     private static readonly NodeState[] States =
     [
-        NodeState.Unknown, NodeState.Claims, NodeState.Claims with { Silent = true }, NodeState.Promoted, NodeState.Follows(1, true), NodeState.Follows(2, false),
+        NodeState.Unknown, NodeState.Claims, NodeState.Claims with { Silent = true }, NodeState.Promoted, NodeState.Follows(1, true),
+            NodeState.Follows(2, false),
     ];
 
     [Fact]
@@ -27,7 +28,8 @@ public sealed class BlindnessTests
                             Situation situation = Situation(first, second, leases);
                             RoutingDecision decision = RoutingRule.Decide(situation);
                             bool expected = leases >= 2 && first.Role == NodeRole.Unknown && decision.Action != RoutingAction.Route && !maintenance
-                                && health is not (ServerHealth.Unknown or ServerHealth.Up or ServerHealth.Loading or ServerHealth.Busy or ServerHealth.ServerError);
+                                && health is not (
+                                    ServerHealth.Unknown or ServerHealth.Up or ServerHealth.Loading or ServerHealth.Busy or ServerHealth.ServerError);
                             int node = Blindness.NodeOf(situation, decision, i => i == 0 ? health : ServerHealth.Up, i => maintenance && i == 0);
                             Assert.True(expected ? node == 0 : node == -1, $"{health}, {first}, {second}, {leases} leases, maintenance {maintenance}: {node}");
                         }
@@ -36,7 +38,8 @@ public sealed class BlindnessTests
     [Fact]
     public void Without_Sentinels_no_proxy_is_blind() =>
         Assert.All(States, state => Assert.Equal(-1, Blindness.NodeOf(
-            new Situation([NodeState.Unknown, state], []), RoutingRule.Decide(new Situation([NodeState.Unknown, state], [])), _ => ServerHealth.WrongPassword, _ => false)));
+            new Situation([NodeState.Unknown, state], []), RoutingRule.Decide(new Situation([NodeState.Unknown, state], [])), _ => ServerHealth.WrongPassword,
+                _ => false)));
 
     // Against a reference that looks at the whole past: the same node without a break, and an end at once.
     [Fact]
@@ -77,7 +80,8 @@ public sealed class BlindnessTests
             for (int i = 0; i < 3; i++)
             {
                 state.Apply(alive || i > 0
-                    ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = $"{i}", IsMaster = i == 0, Master = i == 0 ? -1 : 0, LinkUp = alive }
+                    ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = $"{i}", IsMaster = i == 0, Master = i == 0 ? -1 : 0,
+                        LinkUp = alive }
                     : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Refused });
                 // Pings each second; nobody is promoted, which lasts longest.
                 TimeSpan lastOk = alive ? TimeSpan.FromMilliseconds(ms % 1000) : TimeSpan.FromMilliseconds(ms - 19_000);

@@ -171,7 +171,8 @@ public sealed class HandOverTests
         var names = new EvidenceNames(["a", "b", "c"]);
         Assert.Equal(
             "a claims master; b follows a; c follows an unknown address (10.0.0.9:6379), link down; "
-            + "a Sentinel promotes an unknown address (10.0.0.8:6379) now; Sentinels: 1 of 3 name an unknown address (10.0.0.8:6379), 2 of 3 name a, 2 leases for a (2 needed)",
+            + "a Sentinel promotes an unknown address (10.0.0.8:6379) now; Sentinels: 1 of 3 name an unknown address (10.0.0.8:6379), 2 of 3 name a, 2 leases "
+                + "for a (2 needed)",
             names.Describe(_state.At(Milliseconds(20))));
     }
 

@@ -94,17 +94,20 @@ public sealed class NextChangeTests
 
     private static RoutingDecision Decision(params NodeState[] nodes) => RoutingRule.Decide(new Situation([.. nodes, NodeState.Unknown], []));
 
-    private static string Symbols(Situation s) => $"{string.Join(' ', s.Nodes)} {string.Join(' ', s.Votes)} {s.LeasesNeeded} {s.SentinelMajority} {s.Announced}";
+    private static string Symbols(Situation s) =>
+        $"{string.Join(' ', s.Nodes)} {string.Join(' ', s.Votes)} {s.LeasesNeeded} {s.SentinelMajority} {s.Announced}";
 
     // Answers come up to 400 ms after the question.
     private static Gen<Action<RoutingState, TimeSpan>> NodeReports() =>
-        Gen.Select(Gen.Int[0, Nodes - 1], Gen.Int[0, 9], Gen.Int[-1, Nodes - 1], Gen.Int[0, 400]).Select<(int Node, int Kind, int Master, int Age), Action<RoutingState, TimeSpan>>(
+        Gen.Select(Gen.Int[0, Nodes - 1], Gen.Int[0, 9], Gen.Int[-1, Nodes - 1], Gen.Int[0, 400]).Select<(int Node, int Kind, int Master, int Age),
+            Action<RoutingState, TimeSpan>>(
             r => (state, now) => state.Apply(new NodeReport
             {
                 Node = r.Node,
                 SentAt = now - Time(r.Age),
                 At = now,
-                Health = r.Kind switch { 0 => ServerHealth.Refused, 1 => ServerHealth.Disconnected, 2 => ServerHealth.WrongPassword, 3 => ServerHealth.Busy, _ => ServerHealth.Up },
+                Health = r.Kind switch { 0 => ServerHealth.Refused, 1 => ServerHealth.Disconnected, 2 => ServerHealth.WrongPassword, 3 => ServerHealth.Busy,
+                    _ => ServerHealth.Up },
                 IsMaster = r.Kind >= 7,
                 Master = r.Kind >= 7 ? -1 : r.Master,
                 LinkUp = true,
@@ -114,7 +117,8 @@ public sealed class NextChangeTests
             }));
 
     private static Gen<Action<RoutingState, TimeSpan>> SentinelReports() =>
-        Gen.Select(Gen.Int[0, Sentinels - 1], Gen.Int[0, 9], Gen.Int[SentinelVote.Foreign, Nodes - 1], Gen.Int[0, 400], Gen.Int[0, 3]).Select<(int Sentinel, int Kind, int Named, int Age, int Epoch), Action<RoutingState, TimeSpan>>(
+        Gen.Select(Gen.Int[0, Sentinels - 1], Gen.Int[0, 9], Gen.Int[SentinelVote.Foreign, Nodes - 1], Gen.Int[0, 400], Gen.Int[0, 3])
+            .Select<(int Sentinel, int Kind, int Named, int Age, int Epoch), Action<RoutingState, TimeSpan>>(
             r => (state, now) => state.Apply(new SentinelReport
             {
                 Sentinel = r.Sentinel,

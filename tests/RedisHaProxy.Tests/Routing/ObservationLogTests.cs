@@ -63,7 +63,8 @@ public sealed class ObservationLogTests : IDisposable
         ObservationLog log = New(maxBytes: 1_000_000, Path.Combine(folder, "recording"), lines);
         using var stop = new CancellationTokenSource();
         Task run = log.RunAsync(stop.Token);
-        await Eventually.HoldsAsync(() => log.Status.Problem == $"the folder {folder} does not exist; create it, owned by user {Environment.UserName}", () => log.Status.ToString());
+        await Eventually.HoldsAsync(
+            () => log.Status.Problem == $"the folder {folder} does not exist; create it, owned by user {Environment.UserName}", () => log.Status.ToString());
         await RecordUntilAsync(log, () => log.Dropped >= 10);
 
         Directory.CreateDirectory(folder);
@@ -135,7 +136,8 @@ public sealed class ObservationLogTests : IDisposable
 
     private ObservationLog New(long maxBytes, string? file = null, LineLog? lines = null) =>
         new(
-            new RecordingConfiguration { File = file ?? FilePath, MaxBytes = maxBytes }, RunningRouter.Configuration(5000), new RoutingTiming(), TimeProvider.System,
+            new RecordingConfiguration { File = file ?? FilePath, MaxBytes = maxBytes }, RunningRouter.Configuration(5000), new RoutingTiming(),
+                TimeProvider.System,
             (ILogger?)lines?.CreateLogger("") ?? NullLogger.Instance)
         {
             FirstPause = TimeSpan.FromMilliseconds(20),
@@ -168,6 +170,7 @@ public sealed class ObservationLogTests : IDisposable
     private static void Write(ObservationLog log, int i)
     {
         TimeSpan at = TimeSpan.FromMilliseconds(i);
-        log.Write(at, new NodeReport { Node = i % 3, SentAt = at, At = at, Health = ServerHealth.Up, RunId = "run", Master = 0, MasterAddress = "172.31.0.1:6379", LinkUp = true });
+        log.Write(at, new NodeReport { Node = i % 3, SentAt = at, At = at, Health = ServerHealth.Up, RunId = "run", Master = 0,
+            MasterAddress = "172.31.0.1:6379", LinkUp = true });
     }
 }

@@ -21,12 +21,14 @@ public sealed class ObservationRealTests
     [InlineData("rp-health", "wrong", ServerHealth.WrongPassword, "Check redis.user and redis.passwordFile")]
     [InlineData(null, null, ServerHealth.PasswordRequired, "Set redis.passwordFile")]
     [InlineData("no-role", "health", ServerHealth.NotPermitted, "ACL SETUSER <redis.user> +ping +role +info")]
-    public async Task Refused_credentials_and_missing_rights_are_states_with_advice_and_a_back_off(string? user, string? password, ServerHealth health, string advice)
+    public async Task Refused_credentials_and_missing_rights_are_states_with_advice_and_a_back_off(
+        string? user, string? password, ServerHealth health, string advice)
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         await using RedisProcess node = await RedisProcess.StartServerAsync(Users, password: null);
         await using var router = new RunningRouter(Single(node, password is null ? null : new RedisCredentials(user, password)));
-        await Eventually.HoldsAsync(() => router.Router.Snapshot().Nodes[0].Health == health, () => $"{health}; {router.Router.Snapshot().Nodes[0].Health}\n{router.Log}");
+        await Eventually.HoldsAsync(
+            () => router.Router.Snapshot().Nodes[0].Health == health, () => $"{health}; {router.Router.Snapshot().Nodes[0].Health}\n{router.Log}");
         Assert.Single(router.Log.Lines, l => l.Contains(advice, StringComparison.Ordinal));
         Assert.DoesNotContain(router.Log.Lines, l => password is not null && l.Contains($"{password} ", StringComparison.Ordinal));
         Assert.NotEqual(GateMode.Open, router.Forwarder.Last.Mode);
@@ -95,19 +97,22 @@ public sealed class ObservationRealTests
         {
             await router.OpensToAsync(deployment.Nodes[0]);
             await Eventually.HoldsAsync(
-                () => router.Router.Snapshot() is { Decision.Rule: RuleId.R1 } snapshot && snapshot.Sentinels.All(s => s.Vote is { Node: 0, Fresh: true, Leased: true }),
+                () => router.Router.Snapshot() is { Decision.Rule: RuleId.R1 } snapshot
+                    && snapshot.Sentinels.All(s => s.Vote is { Node: 0, Fresh: true, Leased: true }),
                 () => $"all Sentinels vote\n{router.Log}");
             Assert.DoesNotContain(router.Log.Lines, l => l.Contains("Warning", StringComparison.Ordinal));
 
             // The subscription is there: an event reaches the router without a poll of its own making.
             using RespConnection sentinel = await deployment.Sentinels[0].ConnectAsync();
             await Eventually.HoldsAsync(
-                async () => ((string)(await sentinel.CommandAsync("CLIENT", "LIST"))!).Split('\n').Count(l => l.Contains("user=rp-sentinel", StringComparison.Ordinal)) == 2
+                async () => ((string)(await sentinel.CommandAsync("CLIENT", "LIST"))!).Split('\n')
+                    .Count(l => l.Contains("user=rp-sentinel", StringComparison.Ordinal)) == 2
                     && ((string)(await sentinel.CommandAsync("CLIENT", "LIST"))!).Contains($"sub={SentinelEvents.Channels.Length} ", StringComparison.Ordinal),
                 () => "one connection asks, one is subscribed");
         }
 
-        ProxyConfiguration wrong = configuration with { Sentinel = configuration.Sentinel! with { Credentials = new RedisCredentials("rp-sentinel", "wrong"), Master = "mymaster" } };
+        ProxyConfiguration wrong =
+            configuration with { Sentinel = configuration.Sentinel! with { Credentials = new RedisCredentials("rp-sentinel", "wrong"), Master = "mymaster" } };
         await using (var router = new RunningRouter(wrong))
         {
             // Without the Sentinels the followers are the evidence.

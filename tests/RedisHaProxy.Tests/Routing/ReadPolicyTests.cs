@@ -15,7 +15,8 @@ public sealed class ReadPolicyTests
 
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
 
-    private readonly RedisNode[] _nodes = [.. Enumerable.Range(0, 3).Select(i => new RedisNode($"{(char)('a' + i)}", IPEndPoint.Parse($"10.0.0.{i + 1}:6379")))];
+    private readonly RedisNode[] _nodes = [.. Enumerable.Range(0, 3)
+        .Select(i => new RedisNode($"{(char)('a' + i)}", IPEndPoint.Parse($"10.0.0.{i + 1}:6379")))];
     private readonly ProxyConfiguration _configuration;
     private readonly RoutingState _state;
     private readonly HashSet<string> _maintenance = [];

@@ -54,7 +54,8 @@ public sealed class ReadRuleTests
     {
         // Per step: how much time passes, and how much the master writes in it; a replica stays at the offset of some moment.
         var span = TimeSpan.FromSeconds(10);
-        Gen.Select(Gen.Select(Gen.Int[10, 400], Gen.Frequency((1, Gen.Const(0)), (2, Gen.Int[1, 1000]))).Array[1, 200], Gen.Int[0, 200]).Sample((steps, stopped) =>
+        Gen.Select(Gen.Select(Gen.Int[10, 400], Gen.Frequency((1, Gen.Const(0)), (2, Gen.Int[1, 1000]))).Array[1, 200], Gen.Int[0, 200])
+            .Sample((steps, stopped) =>
         {
             var history = new OffsetHistory(span);
             var truth = new List<(TimeSpan At, long Offset)>();
@@ -77,7 +78,8 @@ public sealed class ReadRuleTests
                 TimeSpan? age = history.AgeAt(replica, "a", now);
                 Assert.True(age is not null, "the replica was never behind the beginning of the history");
                 Assert.True(age >= exact, $"{age} is younger than {exact}");
-                Assert.True(age <= exact + TimeSpan.FromMilliseconds(400 + (10_000 / 32)) || exact + TimeSpan.FromMilliseconds(400 + (10_000 / 32)) > span, $"{age} is far above {exact}");
+                Assert.True(age <= exact + TimeSpan.FromMilliseconds(400 + (10_000 / 32))
+                    || exact + TimeSpan.FromMilliseconds(400 + (10_000 / 32)) > span, $"{age} is far above {exact}");
             }
         });
     }

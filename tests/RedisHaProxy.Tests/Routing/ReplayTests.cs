@@ -11,7 +11,8 @@ public sealed class ReplayTests
         """{"recording":1,"nodes":["a","b"],"sentinels":[],"timing":{"nodeEvidence":3000000,"silentHold":30000000,"promotionValidity":40000000,"promotionWindow":10000000,"voteEvidence":5000000,"downAfter":50000000}}""";
 
     private const string MasterAnswer = """{"t":1000,"node":0,"sent":900,"at":1000,"health":"Up","run":"r","role":"master","offset":1}""";
-    private const string ReplicaAnswer = """{"t":2000,"node":1,"sent":1900,"at":2000,"health":"Up","run":"s","role":"replica","of":0,"ofAddress":"x","link":true,"offset":1}""";
+    private const string ReplicaAnswer =
+        """{"t":2000,"node":1,"sent":1900,"at":2000,"health":"Up","run":"s","role":"replica","of":0,"ofAddress":"x","link":true,"offset":1}""";
 
     [Fact]
     public void Decisions_follow_from_the_reports_and_are_compared_with_the_recorded_ones()
@@ -38,14 +39,16 @@ public sealed class ReplayTests
     public void Announcements_are_replayed()
     {
         ReplayResult replay = Run(
-            Header.Replace("\"sentinels\":[]", "\"sentinels\":[\"s\"]", StringComparison.Ordinal).Replace("\"downAfter\"", "\"noticeLife\":15000000,\"downAfter\"", StringComparison.Ordinal),
+            Header.Replace("\"sentinels\":[]", "\"sentinels\":[\"s\"]", StringComparison.Ordinal)
+                .Replace("\"downAfter\"", "\"noticeLife\":15000000,\"downAfter\"", StringComparison.Ordinal),
             MasterAnswer,
             "{\"t\":1000,\"decision\":\"C1\",\"action\":\"Closed\",\"to\":-1,\"held\":false,\"tick\":false}",
             "{\"t\":2000,\"sentinel\":0,\"at\":2000,\"promotes\":1}",
             "{\"t\":2000,\"decision\":\"H\",\"action\":\"Park\",\"to\":-1,\"held\":false,\"tick\":false}",
             "{\"t\":15002000,\"decision\":\"C1\",\"action\":\"Closed\",\"to\":-1,\"held\":true,\"tick\":true}");
         Assert.Equal(["C1", "H", "C1"], replay.Decisions.Select(d => d.Decision.RuleName));
-        Assert.Equal("a claims master; b not known; a Sentinel promotes b now; Sentinels: no fresh vote", replay.Names.Describe(replay.Decisions[1].Decision.Situation));
+        Assert.Equal("a claims master; b not known; a Sentinel promotes b now; Sentinels: no fresh vote",
+            replay.Names.Describe(replay.Decisions[1].Decision.Situation));
     }
 
     [Theory]

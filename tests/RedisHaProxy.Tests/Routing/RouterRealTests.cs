@@ -39,7 +39,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
         await using (FileStream file = File.OpenRead(recording))
         {
             ReplayResult replay = Replay.Run(file);
-            output.WriteLine(string.Join('\n', replay.Decisions.Select(d => $"{d.At.TotalSeconds:0.000} {d.Decision.RuleName} {replay.Names.Node(d.Decision.Node)}")));
+            output.WriteLine(
+                string.Join('\n', replay.Decisions.Select(d => $"{d.At.TotalSeconds:0.000} {d.Decision.RuleName} {replay.Names.Node(d.Decision.Node)}")));
             Assert.Empty(replay.Differences);
             Assert.Contains(replay.Decisions, d => d.Decision.Rule == RuleId.R5);
             Assert.True(replay.Reports > 50);
@@ -160,7 +161,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     private void Report(RunningRouter router, long promotedAt, long opened)
     {
         output.WriteLine(router.Log.ToString());
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"promotion to open gate: {Stopwatch.GetElapsedTime(promotedAt, opened).TotalMilliseconds:0} ms"));
+        output.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"promotion to open gate: {Stopwatch.GetElapsedTime(promotedAt, opened).TotalMilliseconds:0} ms"));
     }
 
     private static void AssertNeverTwoTargets(RunningRouter router)
@@ -180,7 +182,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         CancellationToken end = limit.Token;
         Task<(RedisProcess Node, long At)>[] asking = [.. candidates.Select(candidate =>
-            Task.Factory.StartNew(() => (candidate, Promotion(candidate, end)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+            Task.Factory.StartNew(
+                () => (candidate, Promotion(candidate, end)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
         Task<(RedisProcess Node, long At)> first = await Task.WhenAny(asking);
         await limit.CancelAsync();
         return await first;

@@ -44,7 +44,8 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
             RoutingDecision decision = RoutingRule.Decide(announced);
             RoutingDecision without = RoutingRule.Decide(new Situation(announced.Nodes, announced.Votes, quorum: 2));
             bool waits = announced.Claimants > 0 && !announced.Nodes[announced.Announced].IsClaimant;
-            Assert.True(waits ? (decision.Rule, decision.Action) == (RuleId.H, RoutingAction.Park) : decision.IsSameAs(without), new EvidenceNames(["A", "B", "C"]).Describe(announced));
+            Assert.True(waits ? (decision.Rule, decision.Action) == (RuleId.H, RoutingAction.Park) : decision.IsSameAs(without),
+                new EvidenceNames(["A", "B", "C"]).Describe(announced));
             total++;
             parked += waits ? 1 : 0;
         }
@@ -112,7 +113,8 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
             {
                 grown++;
                 RoutingDecision then = RoutingRule.Decide(more);
-                Assert.True(then.Node == decision.Node, $"{decision.RuleName} routes: {names.Describe(situation)}; {then.RuleName} with {names.Describe(more)}");
+                Assert.True(
+                    then.Node == decision.Node, $"{decision.RuleName} routes: {names.Describe(situation)}; {then.RuleName} with {names.Describe(more)}");
             }
         }
 
@@ -172,7 +174,8 @@ public sealed class RoutingRuleEnumerationTests(ITestOutputHelper output)
                 yield return $"I2 a Sentinel majority names another claimant: {where}";
             }
 
-            if (situation.Claimants == 1 && situation.Leases(m) < situation.SentinelMajority && situation.Named != m && situation.Followers(m) == 0 && situation.Nodes[m].Role != NodeRole.Promoted)
+            if (situation.Claimants == 1 && situation.Leases(m) < situation.SentinelMajority && situation.Named != m && situation.Followers(m) == 0
+                && situation.Nodes[m].Role != NodeRole.Promoted)
             {
                 yield return $"I3 a lone claimant with no majority, no follower and no promotion: {where}";
             }

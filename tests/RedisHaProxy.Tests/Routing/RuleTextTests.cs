@@ -9,9 +9,11 @@ public sealed class RuleTextTests
     [Fact]
     public void The_words_have_the_rows_of_the_table_in_its_order()
     {
-        string Claimed(Claimants claimants) => claimants switch { Claimants.None => "none", Claimants.One => "m only", Claimants.Several => "several", _ => "any" };
+        string Claimed(Claimants claimants) =>
+            claimants switch { Claimants.None => "none", Claimants.One => "m only", Claimants.Several => "several", _ => "any" };
 
-        Assert.Equal(RoutingRule.Table.Select(row => (row.Id, Claimed(row.Claimants), row.Action)), RuleText.All.Select(row => (row.Rule, row.Claimants, row.Action)));
+        Assert.Equal(
+            RoutingRule.Table.Select(row => (row.Id, Claimed(row.Claimants), row.Action)), RuleText.All.Select(row => (row.Rule, row.Claimants, row.Action)));
         Assert.All(Enum.GetValues<RuleId>(), rule => Assert.NotEmpty(RuleText.Of(rule).Meaning));
     }
 
@@ -19,10 +21,12 @@ public sealed class RuleTextTests
     public void The_page_has_the_same_words()
     {
         string page = File.ReadAllText(Path.Combine(Repository.Root, "docs/routing.md"));
-        var documented = page.Split('\n').SkipWhile(line => !line.StartsWith("| rule | claimants", StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'));
+        var documented = page.Split('\n').SkipWhile(line => !line.StartsWith("| rule | claimants", StringComparison.Ordinal)).Skip(2)
+            .TakeWhile(line => line.StartsWith('|'));
 
         Assert.Equal(
-            RuleText.All.Select(row => $"| {RoutingDecision.Name(row.Rule)} | {row.Claimants} | {row.Condition} | {row.Action.ToString().ToLowerInvariant()} | {row.When} |"),
+            RuleText.All.Select(
+                row => $"| {RoutingDecision.Name(row.Rule)} | {row.Claimants} | {row.Condition} | {row.Action.ToString().ToLowerInvariant()} | {row.When} |"),
             documented);
     }
 

@@ -26,7 +26,8 @@ public sealed class SentinelConcernsTests
     {
         Assert.Empty(Of(Good));
         Assert.Empty(Of(null));
-        Assert.Equal("names 6.6.6.6:6379 as the master, which is not in redis.nodes", Assert.Single(Of(Good with { Named = SentinelVote.Foreign, NamedAddress = "6.6.6.6:6379", Replicas = 9 })));
+        Assert.Equal("names 6.6.6.6:6379 as the master, which is not in redis.nodes",
+            Assert.Single(Of(Good with { Named = SentinelVote.Foreign, NamedAddress = "6.6.6.6:6379", Replicas = 9 })));
         Assert.Contains("6.6.6.6:26379", Assert.Single(Of(Good with { UnknownSentinels = "6.6.6.6:26379" })), StringComparison.Ordinal);
         Assert.Contains("6.6.6.6:6379", Assert.Single(Of(Good with { UnknownReplicas = "6.6.6.6:6379" })), StringComparison.Ordinal);
         Assert.StartsWith("knows 3 other Sentinels, and sentinel.nodes has 2", Assert.Single(Of(Good with { OtherSentinels = 3 })), StringComparison.Ordinal);
@@ -65,7 +66,8 @@ public sealed class SentinelConcernsTests
             $"192.0.2.66,26379,{new string('6', 40)},18446744073709551610,{RedisDeployment.MasterName},127.0.0.1,{deployment.Nodes[0].EndPoint.Port},0");
         await deployment.Nodes[0].CommandAsync("PUBLISH", "__sentinel__:hello", greeting);
         await Eventually.HoldsAsync(
-            () => router.Router.Snapshot().Sentinels.All(s => s.Concerns.Any(c => c.Contains("192.0.2.66:26379", StringComparison.Ordinal)) && s.Concerns.Any(c => c.Contains("epoch near 2^63", StringComparison.Ordinal))),
+            () => router.Router.Snapshot().Sentinels.All(s => s.Concerns.Any(c => c.Contains("192.0.2.66:26379", StringComparison.Ordinal))
+                && s.Concerns.Any(c => c.Contains("epoch near 2^63", StringComparison.Ordinal))),
             () => string.Join('\n', router.Router.Snapshot().Sentinels.SelectMany(s => s.Concerns)) + router.Log);
         Assert.Contains(router.Log.Lines, l => l.Contains("Warning", StringComparison.Ordinal) && l.Contains("192.0.2.66:26379", StringComparison.Ordinal)
             && l.Contains("docs/security.md has the way back", StringComparison.Ordinal));

@@ -99,7 +99,8 @@ public sealed partial class SubscriptionTests
         Assert.Single(router.Log.Lines, l => l.Contains("its events are not heard", StringComparison.Ordinal));
     }
 
-    private static readonly string Answer = Bulks("name", "mymaster", "ip", "127.0.0.1", "port", "1", "flags", "master", "config-epoch", "1", "last-ok-ping-reply", "10",
+    private static readonly string Answer =
+        Bulks("name", "mymaster", "ip", "127.0.0.1", "port", "1", "flags", "master", "config-epoch", "1", "last-ok-ping-reply", "10",
         "down-after-milliseconds", "5000", "quorum", "1") + "$16\r\nsentinel_tilt:0\n\r\n";
 
     private static string Bulks(params string[] words)

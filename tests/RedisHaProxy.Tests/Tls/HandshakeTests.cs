@@ -110,7 +110,8 @@ public sealed class HandshakeTests
         Assert.Equal("CN=proxy", old.Certificate.Subject);
 
         TlsConfiguration tls = scene.Forwarder.Configuration.Tls!;
-        await scene.Forwarder.Forwarder.ReconfigureAsync(scene.Forwarder.Configuration with { Tls = tls with { Identity = scene.Authority.Identity("proxy of today") } });
+        await scene.Forwarder.Forwarder.ReconfigureAsync(
+            scene.Forwarder.Configuration with { Tls = tls with { Identity = scene.Authority.Identity("proxy of today") } });
 
         await using TlsPeer young = await scene.ConnectAsync();
         Assert.Equal("CN=proxy of today", young.Certificate.Subject);
@@ -201,7 +202,8 @@ public sealed class HandshakeTests
         TlsScene.OpenAsync(TlsScene.EchoAsync, clients: true, redis: false, change: change);
 
     private static Task RefusedAsync(TlsScene scene, long count) =>
-        Eventually.HoldsAsync(() => scene.Forwarder.Forwarder.Snapshot().Handshakes!.Value.Failed == count, () => $"{count} handshakes have failed: {scene.Forwarder.Forwarder.Snapshot().Handshakes}");
+        Eventually.HoldsAsync(() => scene.Forwarder.Forwarder.Snapshot().Handshakes!.Value.Failed == count,
+            () => $"{count} handshakes have failed: {scene.Forwarder.Forwarder.Snapshot().Handshakes}");
 
     // With TLS 1.3 a client learns of its refusal by its first read.
     private static async Task NotLetInAsync(TlsScene scene, X509CertificateCollection certificates) => await Assert.ThrowsAnyAsync<Exception>(async () =>

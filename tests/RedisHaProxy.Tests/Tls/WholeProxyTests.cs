@@ -34,7 +34,8 @@ public sealed class WholeProxyTests
             {
                 var tls = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
                 sentinels.Add((await RedisProcess.StartSentinelAsync(
-                    [.. settings, Line($"tls-port {tls.Port}"), Line($"sentinel monitor mymaster 127.0.0.1 {node.Port} 2"), "sentinel down-after-milliseconds mymaster 5000"]), tls));
+                    [.. settings, Line($"tls-port {tls.Port}"),
+                        Line($"sentinel monitor mymaster 127.0.0.1 {node.Port} 2"), "sentinel down-after-milliseconds mymaster 5000"]), tls));
             }
 
             using var https = new SocketsHttpHandler();
@@ -57,7 +58,8 @@ public sealed class WholeProxyTests
                 https: https);
             await Eventually.HoldsAsync(async () => await proxy.StatusAsync("readyz") == HttpStatusCode.OK, () => $"the proxy routes; its log:\n{proxy.Log}");
             await Eventually.HoldsAsync(
-                async () => (await proxy.GetAsync("explain")).Contains("\"rule\": \"R1\"", StringComparison.Ordinal), () => "the Sentinels have said who is master");
+                async () => (await proxy.GetAsync("explain")).Contains("\"rule\": \"R1\"", StringComparison.Ordinal), () =>
+                    "the Sentinels have said who is master");
 
             // A client library, large values both ways.
             var options = ConfigurationOptions.Parse($"{proxy.EndPoint},ssl=true,sslHost=127.0.0.1");
@@ -78,7 +80,8 @@ public sealed class WholeProxyTests
                 string old = await proxy.GetAsync("metrics");
                 Assert.Contains("redis_ha_proxy_certificate_not_after_timestamp_seconds{use=\"admin\"} ", old, StringComparison.Ordinal);
                 Assert.InRange(NotAfter(old), TestAuthority.Time(9.9).ToUnixTimeSeconds(), TestAuthority.Time(10.1).ToUnixTimeSeconds());
-                Assert.Contains("The certificate for clients (CN=proxy) expires in 9 days, at ", Squeezed((await proxy.VerbAsync("status")).Output), StringComparison.Ordinal);
+                Assert.Contains("The certificate for clients (CN=proxy) expires in 9 days, at ", Squeezed((await proxy.VerbAsync("status")).Output),
+                    StringComparison.Ordinal);
 
                 // A key that does not fit changes nothing.
                 proxy.Write("proxy.key", TestAuthority.KeyPem(authority.Issue("another")));
@@ -89,7 +92,8 @@ public sealed class WholeProxyTests
                 Write(proxy.Write, "proxy", authority.Issue("proxy of today"));
                 proxy.Signal(PosixSignal.SIGHUP);
                 await Eventually.HoldsAsync(
-                    async () => NotAfter(await proxy.GetAsync("metrics")) > TestAuthority.Time(99).ToUnixTimeSeconds(), () => $"the new certificate is in force; log:\n{proxy.Log}");
+                    async () => NotAfter(await proxy.GetAsync("metrics")) > TestAuthority.Time(99).ToUnixTimeSeconds(), () =>
+                        $"the new certificate is in force; log:\n{proxy.Log}");
                 Assert.DoesNotContain("expires in", Squeezed((await proxy.VerbAsync("status")).Output), StringComparison.Ordinal);
                 Assert.Equal(20_000_000, await database.StringLengthAsync("large"));
                 Assert.Equal("20000000\n", await RedisCliAsync(proxy.EndPoint, ca));

@@ -47,8 +47,10 @@ public sealed class MutationTests(ITestOutputHelper output)
         ("R2 without followers", RuleId.R2, CaughtBy.Enumeration, Always),
         ("R3 never", RuleId.R3, CaughtBy.Model, Never),
         ("R3 without followers", RuleId.R3, CaughtBy.Enumeration, r => r with { Holds = (s, _) => s.Named == SentinelVote.Nobody }),
-        ("R3 only without a verdict", RuleId.R3, CaughtBy.Enumeration, r => r with { Holds = (s, m) => s.HoldsDataMajority(m) && s.Named == SentinelVote.Nobody }),
-        ("R3 although a Sentinel may have elected another", RuleId.R3, CaughtBy.Model, r => r with { Holds = (s, m) => s.HoldsDataMajority(m) && (s.Named == SentinelVote.Nobody || s.Named == m) }),
+        ("R3 only without a verdict", RuleId.R3, CaughtBy.Enumeration,
+            r => r with { Holds = (s, m) => s.HoldsDataMajority(m) && s.Named == SentinelVote.Nobody }),
+        ("R3 although a Sentinel may have elected another", RuleId.R3, CaughtBy.Model,
+            r => r with { Holds = (s, m) => s.HoldsDataMajority(m) && (s.Named == SentinelVote.Nobody || s.Named == m) }),
         ("R3 by the replicas' word alone", RuleId.R3, CaughtBy.Model,
             r => r with { Holds = (s, m) => s.HoldsDataMajority(m) && (s.Named == SentinelVote.Nobody || s.Named == m) && !s.MayBeReplaced(m) }),
         ("R3 against Sentinels", RuleId.R3, CaughtBy.Model, r => r with { Holds = (s, m) => s.HoldsDataMajority(m) }),
@@ -61,8 +63,10 @@ public sealed class MutationTests(ITestOutputHelper output)
         ("R6 never", RuleId.R6, CaughtBy.Model, Never),
         ("R6 against a promotion", RuleId.R6, CaughtBy.Enumeration, r => r with { Holds = (s, m) => m >= 0 && s.Nodes[m].IsClaimant && s.LeaseHolds(m) }),
         ("R6 to the first claimant", RuleId.R6, CaughtBy.Enumeration, r => r with { Holds = (s, m) => m >= 0 && !s.AnotherIsPromoted(m) }),
-        ("R6 without followers", RuleId.R6, CaughtBy.Counts, r => r with { Holds = (s, m) => m >= 0 && s.Nodes[m].IsClaimant && s.LeaseHolds(m) && !s.AnotherIsPromoted(m) }),
-        ("R6 without leases", RuleId.R6, CaughtBy.Model, r => r with { Holds = (s, m) => m >= 0 && s.Nodes[m].IsClaimant && !s.AnotherIsPromoted(m) && (s.Followers(m) > 0 || !s.AnotherClaimantHasFollowers(m)) }),
+        ("R6 without followers", RuleId.R6, CaughtBy.Counts,
+            r => r with { Holds = (s, m) => m >= 0 && s.Nodes[m].IsClaimant && s.LeaseHolds(m) && !s.AnotherIsPromoted(m) }),
+        ("R6 without leases", RuleId.R6, CaughtBy.Model, r => r with { Holds = (s, m) => m >= 0 && s.Nodes[m].IsClaimant && !s.AnotherIsPromoted(m)
+            && (s.Followers(m) > 0 || !s.AnotherClaimantHasFollowers(m)) }),
         ("P1 routes", RuleId.P1, CaughtBy.Enumeration, r => r with { Action = RoutingAction.Route }),
         ("P1 never", RuleId.P1, CaughtBy.Counts, Never),
         ("C2 routes", RuleId.C2, CaughtBy.Enumeration, r => r with { Action = RoutingAction.Route }),
@@ -79,7 +83,8 @@ public sealed class MutationTests(ITestOutputHelper output)
         RoutingRow[] table = [.. RoutingRule.Table.Select(r => r.Id == row ? spoil(r) : r)];
 
         string? invariant = RoutingRuleEnumerationTests.Violations(table).FirstOrDefault();
-        int differing = RoutingRuleEnumerationTests.AllSituations().Concat(RoutingRuleEnumerationTests.AnnouncedSituations()).Count(s => !RoutingRule.Decide(s).IsSameAs(RoutingRule.Decide(s, table)));
+        int differing = RoutingRuleEnumerationTests.AllSituations().Concat(RoutingRuleEnumerationTests.AnnouncedSituations())
+            .Count(s => !RoutingRule.Decide(s).IsSameAs(RoutingRule.Decide(s, table)));
         string? model = by == CaughtBy.Model ? ModelViolation(table) : null;
         output.WriteLine($"{name}: {differing} of 6860 decisions differ; enumeration: {invariant ?? "-"}; model: {model ?? "-"}");
         switch (by)
