@@ -23,36 +23,13 @@ internal sealed partial class SectionReader
     public IReadOnlyList<IPEndPoint> Addresses(Setting setting, bool local, bool optional = false)
     {
         var addresses = new List<IPEndPoint>();
-        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
+        foreach ((string key, JsonNodeAt item) in Items(setting, "\"ADDRESS:PORT\"", optional))
         {
-            if (optional)
-            {
-                return addresses;
-            }
-
-            _problems.Error(Position, setting.Path, $"missing; at least one is required, such as {setting.Example}");
-            return addresses;
-        }
-
-        if (member.Value is not JsonArrayAt array)
-        {
-            Wrong(member, setting, "an array of \"ADDRESS:PORT\"");
-            return addresses;
-        }
-
-        if (array.Items.Count == 0 && !optional)
-        {
-            _problems.Error(array.Position, setting.Path, $"is empty; at least one \"ADDRESS:PORT\" is required, such as {setting.Example}");
-        }
-
-        for (int i = 0; i < array.Items.Count; i++)
-        {
-            string key = string.Create(CultureInfo.InvariantCulture, $"{setting.Path}[{i}]");
-            if (AddressOf(array.Items[i], key, local) is { } address)
+            if (AddressOf(item, key, local) is { } address)
             {
                 if (addresses.Contains(address))
                 {
-                    _problems.Error(array.Items[i].Position, key, $"{address} is listed twice; remove one");
+                    _problems.Error(item.Position, key, $"{address} is listed twice; remove one");
                 }
 
                 addresses.Add(address);
@@ -66,42 +43,19 @@ internal sealed partial class SectionReader
     public IReadOnlyList<IPNetwork> Networks(Setting setting)
     {
         var networks = new List<IPNetwork>();
-        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
+        foreach ((string key, JsonNodeAt item) in Items(setting, "\"ADDRESS/BITS\"", optional: !Present))
         {
-            if (Present)
+            if (item is not JsonScalarAt { Kind: JsonTokenType.String, Text: var text })
             {
-                _problems.Error(Position, setting.Path, $"missing; a list of networks, such as {setting.Example}, is required");
-            }
-
-            return networks;
-        }
-
-        if (member.Value is not JsonArrayAt array)
-        {
-            Wrong(member, setting, "an array of \"ADDRESS/BITS\"");
-            return networks;
-        }
-
-        if (array.Items.Count == 0)
-        {
-            _problems.Error(array.Position, setting.Path, $"is empty; at least one \"ADDRESS/BITS\", such as {setting.Example}, is required");
-        }
-
-        for (int i = 0; i < array.Items.Count; i++)
-        {
-            string key = string.Create(CultureInfo.InvariantCulture, $"{setting.Path}[{i}]");
-            if (array.Items[i] is not JsonScalarAt { Kind: JsonTokenType.String, Text: var text } value)
-            {
-                _problems.Error(array.Items[i].Position, key,
-                    $"\"ADDRESS/BITS\" is expected, found {array.Items[i].KindInWords}; for example \"172.31.235.188/32\"");
+                _problems.Error(item.Position, key, $"\"ADDRESS/BITS\" is expected, found {item.KindInWords}; for example \"172.31.235.188/32\"");
             }
             else if (NetworkText.Parse(text, out string cause) is not { } network)
             {
-                _problems.Error(value.Position, key, $"\"{text}\" {cause}");
+                _problems.Error(item.Position, key, $"\"{text}\" {cause}");
             }
             else if (networks.Contains(network))
             {
-                _problems.Error(value.Position, key, $"{network} is listed twice; remove one");
+                _problems.Error(item.Position, key, $"{network} is listed twice; remove one");
             }
             else
             {
@@ -162,6 +116,33 @@ internal sealed partial class SectionReader
         }
 
         return nodes;
+    }
+
+    // The entries of an array with their keys; none when it is absent, empty or no array, which is an error unless it is optional.
+    private IEnumerable<(string Key, JsonNodeAt Item)> Items(Setting setting, string entry, bool optional)
+    {
+        if (!_members.TryGetValue(setting.Name, out JsonMember? member))
+        {
+            if (!optional)
+            {
+                _problems.Error(Position, setting.Path, $"missing; at least one {entry} is required, such as {setting.Example}");
+            }
+
+            return [];
+        }
+
+        if (member.Value is not JsonArrayAt array)
+        {
+            Wrong(member, setting, $"an array of {entry}");
+            return [];
+        }
+
+        if (array.Items.Count == 0 && !optional)
+        {
+            _problems.Error(array.Position, setting.Path, $"is empty; at least one {entry} is required, such as {setting.Example}");
+        }
+
+        return array.Items.Select((item, i) => (string.Create(CultureInfo.InvariantCulture, $"{setting.Path}[{i}]"), item));
     }
 
     private IPEndPoint? AddressOf(JsonNodeAt value, string key, bool local)

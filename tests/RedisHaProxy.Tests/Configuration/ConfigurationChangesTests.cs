@@ -38,7 +38,8 @@ public sealed class ConfigurationChangesTests
             Log = new LogConfiguration { Level = LogLevel.Debug, Format = LogFormat.Json, Sessions = false },
         });
 
-        Assert.Equal(["redis.nodes", "redis.passwordFile", "admin.passwordFile", "timeouts.connect", "timeouts.drainDelay", "timeouts.drain", "limits.connections", "log.level", "log.sessions"], changes.Applied);
+        Assert.Equal(["redis.nodes", "redis.passwordFile", "admin.passwordFile", "timeouts.connect", "timeouts.drainDelay", "timeouts.drain",
+            "limits.connections", "log.level", "log.sessions"], changes.Applied);
         Assert.Equal(["listen", "admin.socket", "log.format"], changes.NeedRestart);
         Assert.Equal(Old.Listen, changes.InForce.Listen);
         Assert.Equal(("new", "/s"), (changes.InForce.Admin!.Password, changes.InForce.Admin.Socket));

@@ -109,8 +109,9 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"log\": {},\n}", "2:1: a comma after the last entry; remove it")]
     [InlineData("{} {}", "1:4: not valid JSON:")]
     [InlineData("{ \"log\": {\"level\":\"\\ud800\"}}", "1:19: a text with an incomplete \\u escape")]
-    [InlineData("{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1", "not valid JSON: The maximum configured depth of 16 has been exceeded")]
-    [InlineData("{}", "1:1: listen: missing; at least one is required")]
+    [InlineData("{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":1",
+        "not valid JSON: The maximum configured depth of 16 has been exceeded")]
+    [InlineData("{}", "1:1: listen: missing; at least one \"ADDRESS:PORT\" is required")]
     [InlineData("{}", "1:1: redis: missing; this section is required")]
     // Keys.
     [InlineData("{ \"timeouts\": { \"conect\": \"1s\" } }", "1:17: timeouts.conect: unknown key; did you mean \"connect\"?")]
@@ -125,15 +126,17 @@ public sealed class ConfigurationReaderTests : IDisposable
     // The read-only listener.
     [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"readOnly\": { \"listen\": [\"127.0.0.1:1\"] } }", "readOnly.listen: 127.0.0.1:1 is an address of listen, "
         + "whose sessions go to the master; choose another port, such as 6380")]
-    [InlineData("{ \"readOnly\": {} }", "1:15: readOnly.listen: missing; at least one is required")]
+    [InlineData("{ \"readOnly\": {} }", "1:15: readOnly.listen: missing; at least one \"ADDRESS:PORT\" is required")]
     [InlineData("{ \"readOnly\": { \"maxLag\": \"500ms\" } }", "readOnly.maxLag: \"500ms\" is out of range; 1s to 1h is accepted")]
     [InlineData("{ \"readOnly\": { \"master\": \"yes\" } }", "readOnly.master: true or false is expected, found the text \"yes\"")]
-    [InlineData("{ \"readOnly\": { \"listen\": [\"127.0.0.1:7\"] }, \"admin\": { \"listen\": \"127.0.0.1:7\" } }", "admin.listen: 127.0.0.1:7 is an address of listen")]
+    [InlineData(
+        "{ \"readOnly\": { \"listen\": [\"127.0.0.1:7\"] }, \"admin\": { \"listen\": \"127.0.0.1:7\" } }", "admin.listen: 127.0.0.1:7 is an address of listen")]
     // Networks.
-    [InlineData("{ \"proxyProtocol\": {} }", "1:20: proxyProtocol.from: missing; a list of networks, such as [\"172.31.235.188/32\"], is required")]
-    [InlineData("{ \"proxyProtocol\": { \"from\": \"10.0.0.1\" } }", "proxyProtocol.from: an array of \"ADDRESS/BITS\" is expected, found the text \"10.0.0.1\"")]
-    [InlineData("{ \"proxyProtocol\": { \"from\": [] } }", "proxyProtocol.from: is empty; at least one \"ADDRESS/BITS\", such as [\"172.31.235.188/32\"], is "
-        + "required")]
+    [InlineData("{ \"proxyProtocol\": {} }", "1:20: proxyProtocol.from: missing; at least one \"ADDRESS/BITS\" is required, such as [\"172.31.235.188/32\"]")]
+    [InlineData(
+        "{ \"proxyProtocol\": { \"from\": \"10.0.0.1\" } }", "proxyProtocol.from: an array of \"ADDRESS/BITS\" is expected, found the text \"10.0.0.1\"")]
+    [InlineData("{ \"proxyProtocol\": { \"from\": [] } }", "proxyProtocol.from: is empty; at least one \"ADDRESS/BITS\" is required, such as "
+        + "[\"172.31.235.188/32\"]")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [1] } }", "proxyProtocol.from[0]: \"ADDRESS/BITS\" is expected, found the number 1")]
     [InlineData("{ \"proxyProtocol\": { \"from\": [\"10.0.0.1/33\"] } }", "proxyProtocol.from[0]: \"10.0.0.1/33\" has a bad number of bits; 0 to 32 is "
         + "accepted for this address")]
@@ -182,7 +185,7 @@ public sealed class ConfigurationReaderTests : IDisposable
         + "listen: the proxy would connect to itself")]
     // Sentinels.
     [InlineData("{ \"sentinel\": { } }", "sentinel.master: missing; it is required")]
-    [InlineData("{ \"sentinel\": { } }", "sentinel.nodes: missing; at least one is required")]
+    [InlineData("{ \"sentinel\": { } }", "sentinel.nodes: missing; at least one \"ADDRESS:PORT\" is required")]
     [InlineData("{ \"sentinel\": { \"master\": \"\" } }", "sentinel.master: is empty; remove the key or give a value")]
     [InlineData("{ \"sentinel\": { \"master\": \"my master\" } }", "sentinel.master: \"my master\" is not accepted: required; no blanks")]
     // Users and secrets.
@@ -197,7 +200,9 @@ public sealed class ConfigurationReaderTests : IDisposable
     // Admin.
     [InlineData("{ \"listen\": [\"127.0.0.1:1\"], \"admin\": { \"listen\": \"127.0.0.1:1\" } }", "admin.listen: 127.0.0.1:1 is an address of listen, where the "
         + "clients connect")]
-    [InlineData("{ \"admin\": { \"socket\": \"/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012\" } }", "is longer than 107 bytes, the limit of a Unix socket's path")]
+    [InlineData(
+        "{ \"admin\": { \"socket\": \"/run/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012\" } }",
+        "is longer than 107 bytes, the limit of a Unix socket's path")]
     [InlineData("{ \"recording\": { } }", "recording.file: missing; it is required")]
     [InlineData("{ \"recording\": { \"file\": \".\" } }", "recording.file: FOLDER is a directory; a file is expected")]
     [InlineData("{ \"recording\": { \"maxBytes\": 1 } }", "recording.maxBytes: 1 is not accepted; a whole number from 1000000 to 10000000000 is expected")]

@@ -12,7 +12,8 @@ public sealed class SettingsSchemaTests : IDisposable
 {
     // Rules about files, about two keys, and about the value of a number in a text: those no pattern can hold.
     private static readonly string[] ReadersAlone =
-        ["is an address of", "out of range", "would connect to itself", "is not an address", "bad port", "cannot be used", "is not a network", "host bits", "bits", "does not exist", "the address of one machine",
+        ["is an address of", "out of range", "would connect to itself", "is not an address", "bad port", "cannot be used", "is not a network", "host bits",
+            "bits", "does not exist", "the address of one machine",
             "means every address"];
 
     private static readonly JsonSchema Schema = JsonSchema.FromText(SettingsSchema.Create().ToJsonString());

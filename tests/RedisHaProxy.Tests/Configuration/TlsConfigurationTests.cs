@@ -121,7 +121,7 @@ public sealed class TlsConfigurationTests : IDisposable
 
     [Theory]
     [InlineData("""{ "tls": { "certificateFile": "a.crt", "keyFile": "a.key" }, "listen": ["127.0.0.1:1"], """ + Nodes
-        + "}", "tls.listen: missing; at least one is required")]
+        + "}", "tls.listen: missing; at least one \"ADDRESS:PORT\" is required")]
     [InlineData("""{ "tls": { "listen": ["127.0.0.1:6379"], "certificateFile": "a.crt", "keyFile": "a.key" }, "listen": ["127.0.0.1:6379"], """ + Nodes
         + "}", "tls.listen: 127.0.0.1:6379 is an address of listen")]
     [InlineData("""{ "tls": { "listen": ["127.0.0.2:6379"], "certificateFile": "a.crt", "keyFile": "a.key" }, """ + Nodes
@@ -130,7 +130,8 @@ public sealed class TlsConfigurationTests : IDisposable
     [InlineData("""{ "tls": { "listen": ["127.0.0.1:1"], "certificateFile": "a.crt", "keyFile": "a.key", "minimumVersion": "1.1" }, """ + Nodes
         + "}", "tls.minimumVersion: \"1.1\" is not accepted; one of 1.2, 1.3 is expected")]
     [InlineData("""{ "listen": ["127.0.0.1:1"], "redis": { "nodes": { "a": "127.0.0.2:6379" }, "tls": {} } }""", "redis.tls.caFile: missing; it is required")]
-    [InlineData("""{ "listen": ["127.0.0.1:1"], "redis": { "nodes": { "a": "127.0.0.2:6379" }, "tls": { "caFile": "a.crt", "keyFile": "a.key" } } }""", "redis.tls.keyFile: has no effect without redis.tls.certificateFile")]
+    [InlineData("""{ "listen": ["127.0.0.1:1"], "redis": { "nodes": { "a": "127.0.0.2:6379" }, "tls": { "caFile": "a.crt", "keyFile": "a.key" } } }""",
+        "redis.tls.keyFile: has no effect without redis.tls.certificateFile")]
     [InlineData("""{ "listen": ["127.0.0.1:1"], "admin": { "socket": "s", "tls": { "certificateFile": "a.crt", "keyFile": "a.key" } }, """ + Nodes
         + "}", "admin.tls: has no effect without admin.listen")]
     public void Wrong_combinations_are_said(string file, string message)
