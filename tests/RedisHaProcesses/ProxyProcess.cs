@@ -1,8 +1,10 @@
 // Our own proxy as a real process, configured for a deployment.
 
-using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
 
 namespace RedisHaProcesses;
 
@@ -25,29 +27,41 @@ public static class ProxyProcess
         var work = deployment.Work;
         work.Write($"{name}/redis.password", deployment.Accounts.Health);
         work.Write($"{name}/sentinel.password", deployment.Accounts.SentinelWatch);
-        var all = new Dictionary<string, object>(settings ?? new Dictionary<string, object>())
+        var file = work.Write($"{name}/proxy.json", Configuration(deployment, listen, settings).ToJsonString());
+        return ChildProcess.Start(name, program, ["run", "--config", file], Path.Combine(work.Path, $"{name}.log"), network);
+    }
+
+    // The product's own, rendered as for a proxy machine. What differs: ports, and no administration; what that machine sets beside its
+    // accounts and addresses (timeouts, limits, a recording) is the caller's choice.
+    private static JsonObject Configuration(RedisDeployment deployment, IPEndPoint listen, IReadOnlyDictionary<string, object>? settings)
+    {
+        var node = ProductNode.Inputs(deployment.Options, deployment.Accounts, [.. deployment.Nodes.Select(n => (n.Name, n.EndPoint.Address))], 0);
+        var files = ProxyNodeFiles.Render(new ProxyNodeInputs
         {
-            ["listen"] = new[] { listen.ToString() },
-            ["redis"] = new
-            {
-                nodes = deployment.Nodes.ToDictionary(n => n.Name, n => n.EndPoint.ToString()),
-                user = "rp-health",
-                passwordFile = "redis.password",
-            },
-        };
+            Node = new NodeAddress("proxy1", listen.Address.ToString()),
+            RedisNodes = node.Nodes,
+            Sentinel = node.Sentinel,
+            Login = node.Login,
+            Passwords = node.Passwords,
+            BundleUrl = "https://localhost/not-fetched",
+            BundleSha256 = new string('0', 64),
+        });
+        var product = JsonNode.Parse(files.Single(file => file.Name == "proxy.json").Content)!.AsObject();
+        var all = new JsonObject { ["listen"] = new JsonArray(listen.ToString()) };
+        var (redis, sentinel) = (product["redis"]!.DeepClone(), product["sentinel"]!.DeepClone());
+        redis["nodes"] = new JsonObject(deployment.Nodes.Select(n => KeyValuePair.Create(n.Name, (JsonNode?)n.EndPoint.ToString())));
+        all["redis"] = redis;
         if (deployment.Sentinels.Count > 0)
         {
-            all["sentinel"] = new
-            {
-                master = RedisDeployment.MasterName,
-                nodes = deployment.Sentinels.Select(s => s.EndPoint.ToString()),
-                user = "rp-sentinel",
-                passwordFile = "sentinel.password",
-                downAfter = string.Create(CultureInfo.InvariantCulture, $"{deployment.Options.DownAfterMilliseconds}ms"),
-            };
+            sentinel["nodes"] = new JsonArray([.. deployment.Sentinels.Select(s => (JsonNode?)s.EndPoint.ToString())]);
+            all["sentinel"] = sentinel;
         }
 
-        var file = work.Write($"{name}/proxy.json", JsonSerializer.Serialize(all));
-        return ChildProcess.Start(name, program, ["run", "--config", file], Path.Combine(work.Path, $"{name}.log"), network);
+        foreach (var (key, value) in settings ?? new Dictionary<string, object>())
+        {
+            all.TryAdd(key, JsonSerializer.SerializeToNode(value));
+        }
+
+        return all;
     }
 }

@@ -215,7 +215,8 @@ public sealed partial class RespConnection : IDisposable
         }
         catch (SocketException e)
         {
-            throw new IOException($"receive: {(e.SocketErrorCode is SocketError.WouldBlock or SocketError.TimedOut ? "no reply in time" : e.SocketErrorCode)}", e);
+            throw new IOException(
+                $"receive: {(e.SocketErrorCode is SocketError.WouldBlock or SocketError.TimedOut ? "no reply in time" : e.SocketErrorCode)}", e);
         }
     }
 }
