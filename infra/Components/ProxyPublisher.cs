@@ -210,7 +210,8 @@ public sealed class ProxyPublisher
     private string HashOfInputs(string runtime, string sdk)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{sdk} {string.Join(' ', [.. BuildOptions(runtime), .. PublishOptions]).Replace(_root, string.Empty, StringComparison.Ordinal)}"));
+        hash.AppendData(Encoding.UTF8.GetBytes(
+            $"{sdk} {string.Join(' ', [.. BuildOptions(runtime), .. PublishOptions]).Replace(_root, string.Empty, StringComparison.Ordinal)}"));
         foreach (string file in Inputs(_root))
         {
             hash.AppendData(Encoding.UTF8.GetBytes($"\n{file}\n"));

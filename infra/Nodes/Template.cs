@@ -25,7 +25,8 @@ internal static partial class Template
         string text = reader.ReadToEnd();
         if (text.Contains('\r', StringComparison.Ordinal))
         {
-            throw new InvalidOperationException($"Nodes/Files/{path} has carriage returns, which shells and systemd do not take; check it out with LF line ends.");
+            throw new InvalidOperationException(
+                $"Nodes/Files/{path} has carriage returns, which shells and systemd do not take; check it out with LF line ends.");
         }
 
         foreach ((string placeholder, int port) in KnownPorts)

@@ -97,9 +97,8 @@ internal static partial class RedisSettingsReader
         }
         int needed = (int)Math.Ceiling(SystemGb + ((1 + growth + 1 + 1) * gigabytes));
         reader.RequireAtLeast(compute.BootVolumeGb, needed, Setting.BootVolumeGb, string.Create(CultureInfo.InvariantCulture,
-            $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} (append-only file "
-                + "before its rewrite)"
-            + $" + {gigabytes:0.##} (the rewritten file) + {gigabytes:0.##} (a full copy for a replica)"));
+            $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} "
+            + $"(append-only file before its rewrite) + {gigabytes:0.##} (the rewritten file) + {gigabytes:0.##} (a full copy for a replica)"));
     }
 
     // Unbounded, or too small for one large value, would both be a fault that shows at night only.

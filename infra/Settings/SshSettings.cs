@@ -87,8 +87,8 @@ public sealed record SshSettings
     // A key that is not in the list would lock the program out of its own machines at the end of the run.
     private static void RequireListed(SettingsReader reader, Setting setting, List<byte[]?> publicBlobs, byte[] publicBlob) =>
         reader.Require(publicBlobs.Any(blob => blob is not null && blob.AsSpan().SequenceEqual(publicBlob)), setting,
-            "the private half of one of the keys in sshPublicKey; it belongs to another. To change the program's key: add the new public key beside the old one "
-            + "and run pulumi up; then set the new private key and run it; then take the old public key out", Setting.SshPublicKey);
+            "the private half of one of the keys in sshPublicKey; it belongs to another. To change the program's key: add the new public key beside the "
+            + "old one and run pulumi up; then set the new private key and run it; then take the old public key out", Setting.SshPublicKey);
 
     private static byte[]? PublicBlob(string line)
     {

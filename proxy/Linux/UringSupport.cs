@@ -38,7 +38,8 @@ internal sealed record UringSupport(bool LimitsReceives)
             const uint Expected = IoUring.HasBuffer | IoUring.HasMore;
             return plain.Result == 1 && (plain.Flags & Expected) == Expected
                 ? new UringSupport(LimitsReceives: false)
-                : throw new IoUringUnavailableException($"a multishot receive returned {plain.Result} with flags 0x{plain.Flags:x}; Linux 6.0 or newer is needed");
+                : throw new IoUringUnavailableException(
+                    $"a multishot receive returned {plain.Result} with flags 0x{plain.Flags:x}; Linux 6.0 or newer is needed");
         }
         finally
         {

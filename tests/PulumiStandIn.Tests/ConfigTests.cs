@@ -16,7 +16,8 @@ public sealed class ConfigTests : IDisposable
     [Fact]
     public async Task Values_are_read_by_type()
     {
-        await WithAsync("""{"p:text":"t","p:number":"-12","p:yes":"true","p:half":"0.5","p:list":"[\"a\",\"b\"]","other:text":"o","p:config:old":"x"}""", async () =>
+        await WithAsync(
+            """{"p:text":"t","p:number":"-12","p:yes":"true","p:half":"0.5","p:list":"[\"a\",\"b\"]","other:text":"o","p:config:old":"x"}""", async () =>
         {
             var config = new Config();
             Assert.Equal("t", config.Get("text"));

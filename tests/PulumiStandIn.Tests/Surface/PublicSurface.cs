@@ -81,7 +81,10 @@ internal static class PublicSurface
 
     private static string Generics(MethodInfo method) => !method.IsGenericMethodDefinition
         ? ""
-        : $"<{string.Join(", ", method.GetGenericArguments().Select(a => a.Name + ":" + string.Join("+", a.GetGenericParameterConstraints().Select(Name)) + (a.GenericParameterAttributes & GenericParameterAttributes.SpecialConstraintMask)))}>";
+        : $"<{string.Join(", ", method.GetGenericArguments().Select(Generic))}>";
+
+    private static string Generic(Type argument) => argument.Name + ":" + string.Join("+", argument.GetGenericParameterConstraints().Select(Name))
+        + (argument.GenericParameterAttributes & GenericParameterAttributes.SpecialConstraintMask);
 
     private static string Parameters(MethodBase method, NullabilityInfoContext nullability) =>
         string.Join(", ",

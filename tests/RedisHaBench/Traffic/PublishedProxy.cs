@@ -55,9 +55,12 @@ internal static class PublishedProxy
         await Eventually.HoldsAsync(() => publish.HasExited, () => "dotnet publish ends", TimeSpan.FromMinutes(10), TimeSpan.FromMilliseconds(100),
             cancellationToken);
         var program = Path.Combine(output, "redis-ha-proxy");
-        return publish.ExitCode == 0 && File.Exists(program)
-            ? program
-            : throw new InvalidOperationException(
-                $"dotnet publish failed: {(await File.ReadAllLinesAsync(log, cancellationToken)).FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal))?.Trim() ?? publish.LogTail(2)} (all of it: {log})");
+        if (publish.ExitCode == 0 && File.Exists(program))
+        {
+            return program;
+        }
+
+        var error = (await File.ReadAllLinesAsync(log, cancellationToken)).FirstOrDefault(l => l.Contains("error", StringComparison.Ordinal))?.Trim();
+        throw new InvalidOperationException($"dotnet publish failed: {error ?? publish.LogTail(2)} (all of it: {log})");
     }
 }

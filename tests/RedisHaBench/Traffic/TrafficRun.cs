@@ -73,7 +73,9 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
             {
                 var memory = await IdleMemory.MeasureAsync(contender, deployment, cancellationToken);
                 all[contender.Name].Add(memory);
-                say(string.Create(CultureInfo.InvariantCulture, $"[{Elapsed()}] idle memory, round {round + 1}/{options.IdleRounds}, {contender.Name}: {string.Join(", ", memory.Resident.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.Value / 1e6:0.0} MB with {r.Key}")))}"));
+                var steps = memory.Resident.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.Value / 1e6:0.0} MB with {r.Key}"));
+                say(string.Create(CultureInfo.InvariantCulture,
+                    $"[{Elapsed()}] idle memory, round {round + 1}/{options.IdleRounds}, {contender.Name}: {string.Join(", ", steps)}"));
             }
         }
 

@@ -69,7 +69,8 @@ public sealed class ChangeTests(DefaultDeployment deployment)
     [Fact]
     public async Task Larger_disks_grow_while_the_machines_run()
     {
-        await Plan(new() { ["bootVolumeGb"] = "100" }, "bastion: InPlace", "proxy1: InPlace", "proxy2: InPlace", "redis1: InPlace", "redis2: InPlace", "redis3: InPlace");
+        await Plan(new() { ["bootVolumeGb"] = "100" }, "bastion: InPlace", "proxy1: InPlace", "proxy2: InPlace", "redis1: InPlace", "redis2: InPlace",
+            "redis3: InPlace");
     }
 
     [Theory]

@@ -178,7 +178,8 @@ public sealed class MachineTests(DefaultDeployment deployment)
         string config = Text(Cloud.One(Types.Instance, "bastion"));
 
         Assert.StartsWith("#cloud-config\n", config, StringComparison.Ordinal);
-        foreach (string line in new[] { "PasswordAuthentication no", "PermitRootLogin no", "AllowUsers ubuntu", "AllowTcpForwarding local", "AllowAgentForwarding no", "X11Forwarding no" })
+        foreach (string line in new[] { "PasswordAuthentication no", "PermitRootLogin no", "AllowUsers ubuntu", "AllowTcpForwarding local",
+            "AllowAgentForwarding no", "X11Forwarding no" })
         {
             Assert.Contains($"      {line}\n", config, StringComparison.Ordinal);
         }

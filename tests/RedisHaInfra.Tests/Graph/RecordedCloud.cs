@@ -49,7 +49,8 @@ public sealed class RecordedCloud : IMocks
     public IReadOnlyList<string> Plan =>
     [
         .. _resources.Where(resource => resource.Step is { IsNew: true } && Before is not null).Select(resource => $"{resource.Name}: create"),
-        .. _resources.Where(resource => resource.Step?.Effect is not null).Select(resource => $"{resource.Name}: {resource.Step!.Error ?? $"{resource.Step.Effect}"}"),
+        .. _resources.Where(resource => resource.Step?.Effect is not null)
+            .Select(resource => $"{resource.Name}: {resource.Step!.Error ?? $"{resource.Step.Effect}"}"),
         .. (Before?._resources ?? []).Where(old => !_resources.Any(resource => (resource.Type, resource.Name) == (old.Type, old.Name)))
             .Select(old => $"{old.Name}: delete"),
     ];

@@ -251,7 +251,8 @@ public sealed class StackTests(DefaultDeployment deployment)
     [InlineData("dnsLabel", "other", "dnsLabel = other", "pulumi config set redis-ha:dnsLabel redisha")]
     [InlineData("operatingSystem", "oracle-linux-9", "operatingSystem = oracle-linux-9", "pulumi config set redis-ha:operatingSystem ubuntu-24.04")]
     [InlineData("publicSubnetCidr", "172.31.235.0/26", "publicSubnetCidr = 172.31.235.0/26", "172.31.235.0/25")]
-    [InlineData("redisShape", "VM.Standard.A1.Flex", "redisShape is a shape with processor Ampere", "pulumi config set redis-ha:redisShape VM.Standard.E5.Flex")]
+    [InlineData(
+        "redisShape", "VM.Standard.A1.Flex", "redisShape is a shape with processor Ampere", "pulumi config set redis-ha:redisShape VM.Standard.E5.Flex")]
     public async Task What_cannot_change_is_refused_on_a_stack_that_exists(string key, string value, string told, string way)
     {
         RecordedCloud next = await deployment.Run.Next();

@@ -55,7 +55,8 @@ public sealed class ApplyTests
         string[] rules = machine.Read("rules/INPUT").TrimEnd('\n').Split('\n');
         Assert.Equal("-A INPUT -j REJECT", rules[^1]);
         Assert.Equal(
-            ["-A INPUT -p tcp -m tcp --dport 6379 -m conntrack --ctstate NEW -j ACCEPT", "-A INPUT -p tcp -m tcp --dport 26379 -m conntrack --ctstate NEW -j ACCEPT"],
+            ["-A INPUT -p tcp -m tcp --dport 6379 -m conntrack --ctstate NEW -j ACCEPT",
+                "-A INPUT -p tcp -m tcp --dport 26379 -m conntrack --ctstate NEW -j ACCEPT"],
             rules.Where(rule => rule.Contains("6379", StringComparison.Ordinal)));
         Assert.Equal(5, rules.Length);
         Assert.Contains("netfilter-persistent save", machine.Calls, StringComparison.Ordinal);
@@ -81,7 +82,8 @@ public sealed class ApplyTests
     public async Task Oracle_Linux_without_the_module_stream_takes_6_2_and_leaves_out_what_only_7_knows()
     {
         using var machine = new Machine("ol");
-        machine.StandIn("dnf", "case \" $* \" in *' module list '*) exit 1 ;; *' install '*) for package; do touch \"$MACHINE/packages/$package\"; done ;; esac");
+        machine.StandIn(
+            "dnf", "case \" $* \" in *' module list '*) exit 1 ;; *' install '*) for package; do touch \"$MACHINE/packages/$package\"; done ;; esac");
         machine.StandIn("redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0'");
         machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
 

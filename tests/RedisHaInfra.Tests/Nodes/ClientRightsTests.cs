@@ -118,10 +118,13 @@ public sealed partial class ClientRightsTests
         string[] lines =
         [
             // Jedis, Lettuce, redis-py, go-redis, StackExchange.Redis, ioredis, node-redis, Sidekiq, Celery, BullMQ.
-            "HELLO 3", "HELLO 2", "PING", "ECHO x", "SELECT 1", "SELECT 0", "INFO", "INFO replication", "ROLE", "TIME", "COMMAND COUNT", "CLIENT SETNAME worker-1",
-            "CLIENT GETNAME", "CLIENT ID", "CLIENT INFO", "CLIENT LIST", "CLIENT LIST TYPE normal", "CLIENT TRACKING ON", "CLIENT TRACKINGINFO", "CLIENT CACHING YES",
+            "HELLO 3", "HELLO 2", "PING", "ECHO x", "SELECT 1", "SELECT 0", "INFO", "INFO replication", "ROLE", "TIME", "COMMAND COUNT",
+                "CLIENT SETNAME worker-1",
+            "CLIENT GETNAME", "CLIENT ID", "CLIENT INFO", "CLIENT LIST", "CLIENT LIST TYPE normal", "CLIENT TRACKING ON", "CLIENT TRACKINGINFO",
+                "CLIENT CACHING YES",
             "CLIENT TRACKING OFF", "CLIENT UNBLOCK 99999", "SCRIPT LOAD \"return 1\"", "SCRIPT EXISTS e0e1f9fabfc9d4800c877a703b823ac0578ff8db",
-            "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0", "PUBSUB NUMSUB x", "MEMORY USAGE x", "SLOWLOG GET 1", "LATENCY LATEST", "WAIT 0 1", "DBSIZE", "RESET",
+            "EVALSHA e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0", "PUBSUB NUMSUB x", "MEMORY USAGE x", "SLOWLOG GET 1", "LATENCY LATEST", "WAIT 0 1",
+                "DBSIZE", "RESET",
         ];
         string answers = await server.ClientLinesAsync(
             server.Version >= 702 ? [.. lines[..^1], "CLIENT SETINFO LIB-NAME x", "CLIENT NO-TOUCH ON"] : lines[..^1]);
@@ -224,7 +227,8 @@ public sealed partial class ClientRightsTests
     }
 
     private static string[] CategoriesOf70() =>
-        "keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking dangerous connection transaction scripting all".Split(' ');
+        ("keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking dangerous connection transaction "
+            + "scripting all").Split(' ');
 
     private static void SkipWithout(string program) =>
         Skip.IfNot(Installed.Has(program, "redis-cli"), $"{program} and redis-cli are not installed");

@@ -78,7 +78,8 @@ public sealed class FirewallTests
         Assert.Equal("<5>loaded the table ip redis_ha_metadata\n<5>loaded the table inet redis_ha_egress\n" + both("61001") + both("61002")
             + "0 10.9.0.66:6379 tcp yes\ntcp counter packets 6\nnothing to do:\nflushed:\n61001 10.9.0.66:6379 tcp yes\n"
             + "<5>loaded the table ip redis_ha_metadata\n<5>loaded the table inet redis_ha_egress\n61001 10.9.0.66:6379 tcp no\n"
-            + "<5>loaded the table inet redis_ha_egress\n61001 10.9.0.66:6379 tcp no\n<5>loaded the table inet redis_ha_egress\n61001 10.9.0.66:6379 tcp yes\n", result.Output);
+            + "<5>loaded the table inet redis_ha_egress\n61001 10.9.0.66:6379 tcp no\n<5>loaded the table inet redis_ha_egress\n"
+            + "61001 10.9.0.66:6379 tcp yes\n", result.Output);
     }
 
     [SkippableFact]

@@ -91,7 +91,8 @@ public sealed class FormerLayoutTests
         Assert.Contains("sentinel monitor mymaster 172.31.235.133 6379 2", sentinel);
         Assert.Contains("sentinel config-epoch mymaster 7", sentinel);
         Assert.Contains("aclfile /etc/redis-ha/sentinel-users.acl", sentinel);
-        foreach (string gone in new[] { "usr/local/lib/redis-ha", "etc/systemd/system/redis-ha-thp.service", "etc/systemd/system/redis-ha-metadata.service", "etc/redis-ha/metadata.nft", "var/log/redis-ha-apply.log" })
+        foreach (string gone in new[] { "usr/local/lib/redis-ha", "etc/systemd/system/redis-ha-thp.service", "etc/systemd/system/redis-ha-metadata.service",
+            "etc/redis-ha/metadata.nft", "var/log/redis-ha-apply.log" })
         {
             Assert.False(Path.Exists(Path.Combine(machine.Root, gone)), gone);
         }
@@ -109,16 +110,20 @@ public sealed class FormerLayoutTests
         {
             Directory.CreateDirectory(Path.Combine(machine.Root, folder));
         }
-        foreach (string file in new[] { "etc/redis/ha/settings.conf", "etc/redis/ha/users.acl", "etc/redis/ha/redis.conf", "etc/redis/ha/redis.conf.new", "etc/redis/ha/sentinel-settings.conf",
-            "etc/redis/ha/sentinel-users.acl", "etc/redis/ha/users.acl.redis-ha-new", "usr/local/lib/redis-ha/boot-rule.sh", "etc/systemd/system/redis-server.service.d/redis-ha.conf",
-            "etc/systemd/system/redis-sentinel.service.d/redis-ha.conf", "etc/systemd/system/redis-ha-thp.service", "etc/systemd/system/redis-ha-metadata.service",
+        foreach (string file in new[] { "etc/redis/ha/settings.conf", "etc/redis/ha/users.acl", "etc/redis/ha/redis.conf", "etc/redis/ha/redis.conf.new",
+            "etc/redis/ha/sentinel-settings.conf",
+            "etc/redis/ha/sentinel-users.acl", "etc/redis/ha/users.acl.redis-ha-new", "usr/local/lib/redis-ha/boot-rule.sh",
+                "etc/systemd/system/redis-server.service.d/redis-ha.conf",
+            "etc/systemd/system/redis-sentinel.service.d/redis-ha.conf", "etc/systemd/system/redis-ha-thp.service",
+                "etc/systemd/system/redis-ha-metadata.service",
             "etc/redis-ha/metadata.nft", "var/log/redis-ha-apply.log", "run/redis-ha/running.conf" })
         {
             machine.Write($"root/{file}", "former\n");
         }
         machine.Write("root/etc/redis/ha/sentinel.conf", Learned);
         machine.Write("replication", "role:slave\n");
-        foreach (string present in new[] { "active/redis-server.service", "active/redis-sentinel.service", "packages/redis-server", "packages/redis-sentinel", "packages/redis-tools", "packages/nftables" })
+        foreach (string present in new[] { "active/redis-server.service", "active/redis-sentinel.service", "packages/redis-server", "packages/redis-sentinel",
+            "packages/redis-tools", "packages/nftables" })
         {
             machine.Write(present, string.Empty);
         }

@@ -19,7 +19,8 @@ internal sealed class Machine : IDisposable
 
     public Machine(string distribution)
     {
-        foreach (string directory in new[] { "root/etc/ssh/sshd_config.d", "root/proc/sys/vm", "root/proc/sys/net/core", "root/proc/sys/net/ipv4", "bin", "active", "packages", "rules" })
+        foreach (string directory in new[] { "root/etc/ssh/sshd_config.d", "root/proc/sys/vm", "root/proc/sys/net/core", "root/proc/sys/net/ipv4", "bin",
+            "active", "packages", "rules" })
         {
             Directory.CreateDirectory(Path.Combine(_directory, directory));
         }
@@ -30,7 +31,8 @@ internal sealed class Machine : IDisposable
         Write("root/proc/sys/net/ipv4/tcp_max_syn_backlog", "1024\n");
         Write("calls", string.Empty);
 
-        foreach (string recorded in new[] { "chown", "restorecon", "netfilter-persistent", "useradd", "journalctl", "sleep", "systemd-tmpfiles", "findmnt", "growpart", "resize2fs", "xfs_growfs", "apt-mark" })
+        foreach (string recorded in new[] { "chown", "restorecon", "netfilter-persistent", "useradd", "journalctl", "sleep", "systemd-tmpfiles", "findmnt",
+            "growpart", "resize2fs", "xfs_growfs", "apt-mark" })
         {
             StandIn(recorded, string.Empty);
         }

@@ -56,7 +56,8 @@ public sealed class ProxyPublisherTests : IDisposable
     {
         Publish("linux-arm64");
 
-        foreach (string argument in new[] { "--runtime linux-arm64", "--self-contained true", "-p:PublishSingleFile=true", "-p:ContinuousIntegrationBuild=true", $"-p:PathMap={_root}=/_", "--configuration Release" })
+        foreach (string argument in new[] { "--runtime linux-arm64", "--self-contained true", "-p:PublishSingleFile=true",
+            "-p:ContinuousIntegrationBuild=true", $"-p:PathMap={_root}=/_", "--configuration Release" })
         {
             Assert.Contains(argument, Runs[0], StringComparison.Ordinal);
         }

@@ -139,7 +139,8 @@ internal static class LoadCommand
         Row("failed commands", $"{Kinds(report.Failed)}");
         Row("failed even with one retry", $"{Kinds(report.FailedWithRetry)}");
         Row("longest time without an acknowledged write", $"{report.LongestGapMilliseconds:0} ms (one client: {report.LongestClientGapMilliseconds:0} ms)");
-        Row("interruptions", $"{(report.Interruptions.Count == 0 ? "none" : string.Join(", ", report.Interruptions.Select(gap => FormattableString.Invariant($"{gap.Milliseconds:0} ms at {gap.AtSeconds:0.0} s"))))}");
+        var gaps = report.Interruptions.Select(gap => FormattableString.Invariant($"{gap.Milliseconds:0} ms at {gap.AtSeconds:0.0} s"));
+        Row("interruptions", $"{(report.Interruptions.Count == 0 ? "none" : string.Join(", ", gaps))}");
         Row("acknowledged writes lost", $"{report.LostWrites}");
         Row("numbers given twice", $"{report.CountedTwice}");
         Row("stale reads", $"{report.StaleReads}");

@@ -27,7 +27,8 @@ internal sealed class NetworkResources
         makers["oci:Core/subnet:Subnet"] = SubnetAsync;
         makers["oci:Core/networkSecurityGroup:NetworkSecurityGroup"] = registration => Task.FromResult(new Made(registration.Id("networksecuritygroup")));
         makers["oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule"] = SecurityRuleAsync;
-        foreach (var type in new[] { "oci:Core/vcn:Vcn", "oci:Core/routeTable:RouteTable", "oci:Core/securityList:SecurityList", "oci:Core/subnet:Subnet", "oci:Core/networkSecurityGroup:NetworkSecurityGroup" })
+        foreach (var type in new[] { "oci:Core/vcn:Vcn", "oci:Core/routeTable:RouteTable", "oci:Core/securityList:SecurityList", "oci:Core/subnet:Subnet",
+            "oci:Core/networkSecurityGroup:NetworkSecurityGroup" })
         {
             removers[type] = (_, id) => _lab.ChangeNetworkAsync(network => network.Only(known => known != id));
         }

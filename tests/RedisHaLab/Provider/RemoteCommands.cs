@@ -84,7 +84,9 @@ internal sealed class RemoteCommands
             var isConnection = result.ExitCode == 255 && ConnectionErrors.Any(error => result.Error.Contains(error, StringComparison.Ordinal));
             if (!isConnection || attempt >= attempts)
             {
-                throw new LabException($"the command on {connection.Text("host")} failed with exit code {result.ExitCode}{(isConnection ? $" in all {attempts} attempts" : "")}:{Environment.NewLine}{HostCommand.Tail(result.Error.Trim().Length > 0 ? result.Error : result.Output, 20)}");
+                var tries = isConnection ? $" in all {attempts} attempts" : "";
+                var said = HostCommand.Tail(result.Error.Trim().Length > 0 ? result.Error : result.Output, 20);
+                throw new LabException($"the command on {connection.Text("host")} failed with exit code {result.ExitCode}{tries}:{Environment.NewLine}{said}");
             }
 
             await Task.Delay(pause);

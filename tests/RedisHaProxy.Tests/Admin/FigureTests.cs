@@ -18,7 +18,8 @@ public sealed class FigureTests
         };
 
         Shows(Scene.Failover.Moment with { Figures = new Figures { Nodes = [.. Figures.All.Nodes, row] } },
-            "\"resets\":4711", "# HELP redis_ha_proxy_node_resets_total Connections that the node reset.", "node_resets_total{node=\"redis2\"} 4711", ">resets</th>", "  rst");
+            "\"resets\":4711", "# HELP redis_ha_proxy_node_resets_total Connections that the node reset.", "node_resets_total{node=\"redis2\"} 4711",
+                ">resets</th>", "  rst");
     }
 
     [Fact]
@@ -33,7 +34,8 @@ public sealed class FigureTests
         };
 
         Shows(Scene.Failover.Moment with { Figures = new Figures { ReadListener = [.. Figures.All.ReadListener, row] } },
-            "\"resets\":4711", "# TYPE redis_ha_proxy_read_only_resets_total counter", "read_only_resets_total 4711", "<dt>resets</dt>", "resets    4711 by clients");
+            "\"resets\":4711", "# TYPE redis_ha_proxy_read_only_resets_total counter", "read_only_resets_total 4711", "<dt>resets</dt>",
+                "resets    4711 by clients");
     }
 
     [Fact]

@@ -56,7 +56,11 @@ public sealed class VerificationTests
         // Another authority is taken for the next connections.
         if (wrong == "stranger")
         {
-            await scene.Forwarder.Forwarder.ReconfigureAsync(scene.Forwarder.Configuration with { Redis = scene.Forwarder.Configuration.Redis with { Tls = new TlsPeerConfiguration { Authorities = Stranger.Authorities } } });
+            ProxyConfiguration configuration = scene.Forwarder.Configuration;
+            await scene.Forwarder.Forwarder.ReconfigureAsync(configuration with
+            {
+                Redis = configuration.Redis with { Tls = new TlsPeerConfiguration { Authorities = Stranger.Authorities } },
+            });
             await using TlsPeer client = await scene.ConnectAsync();
             await client.SendAsync("hello");
             Assert.Equal("hello", await client.ReadTextAsync(5));

@@ -23,7 +23,8 @@ public sealed class WholeProxyTests
         Write(files.Write, "node", authority.Issue("node", forClient: null)); // Sentinels are the nodes' clients, too
         string[] settings =
         [
-            $"tls-ca-cert-file {ca}", $"tls-cert-file {files.Path}/node.crt", $"tls-key-file {files.Path}/node.key", "tls-auth-clients yes", "tls-replication yes",
+            $"tls-ca-cert-file {ca}", $"tls-cert-file {files.Path}/node.crt", $"tls-key-file {files.Path}/node.key", "tls-auth-clients yes",
+                "tls-replication yes",
         ];
         var node = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
         await using var redis = await RedisProcess.StartServerAsync(settings: [.. settings.Take(3), "tls-auth-clients yes", Line($"tls-port {node.Port}")]);
