@@ -39,14 +39,11 @@ internal sealed class ReactorTimer(ReactorThread reactor, ReactorClock clock, Ti
 {
     private volatile bool _disposed;
 
-    /// <summary>When it is due, in the clock's timestamps; the reactor's.</summary>
+    /// <summary>When it is due, in the clock's timestamps; <see cref="long.MaxValue"/> when it is not armed. <see cref="TimerQueue"/> owns it.</summary>
     internal long Due { get; set; } = long.MaxValue;
 
     /// <summary>After how much time again, in the same; 0 for never; the reactor's.</summary>
     internal long Period { get; set; }
-
-    /// <summary>Its place in the <see cref="TimerQueue"/>, which owns this; -1 for none.</summary>
-    internal int Place { get; set; } = -1;
 
     /// <inheritdoc/>
     public bool Change(TimeSpan dueTime, TimeSpan period)

@@ -1,4 +1,4 @@
-// The heap of timers against a list.
+// The armed timers against a model.
 
 using CsCheck;
 using RedisHaProxy.Reactor;
