@@ -36,6 +36,22 @@ public sealed partial class SourceTests
         Assert.Empty(Sources().Select(file => (file, lines: File.ReadLines(Path.Combine(Repository.Root, file)).Count()))
             .Where(source => source.lines > MaxLines).Select(source => $"{source.file} has {source.lines} lines"));
 
+    [Theory]
+    [InlineData("proxy")]
+    [InlineData("infra")]
+    [InlineData("tests/RedisHaLab")]
+    public void The_developers_page_says_of_each_room_what_is_changed_there(string project)
+    {
+        IEnumerable<string> rows = File.ReadLines(Path.Combine(Repository.Root, "docs/development.md"))
+            .SkipWhile(line => !line.StartsWith($"| room of `{project}/` |", StringComparison.Ordinal)).Skip(2).TakeWhile(line => line.StartsWith('|'));
+        IEnumerable<string> documented = rows.SelectMany(row => RoomNames().Matches(row.Split('|')[1]).Select(match => match.Groups[1].Value));
+        IEnumerable<string> rooms = Directory.EnumerateDirectories(Path.Combine(Repository.Root, project)).Select(folder => Path.GetFileName(folder))
+            .Where(name => name is not ("bin" or "obj"));
+
+        Assert.Equal(rooms.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
+        Assert.All(rows, row => Assert.Equal(3, row.Split('|', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Length));
+    }
+
     private static string[] Sources()
     {
         string[] all = new[] { "infra", "proxy", "tests" }
@@ -45,6 +61,9 @@ public sealed partial class SourceTests
         Assert.True(all.Length > 400, $"{all.Length} sources");
         return all;
     }
+
+    [GeneratedRegex("`(\\w+)`")]
+    private static partial Regex RoomNames();
 
     [GeneratedRegex("\"\"\"+")]
     private static partial Regex RawQuotes();
