@@ -95,7 +95,7 @@ internal static class ImportCommand
 
     private static string ReadText(string path)
     {
-        var bytes = SecretFile.ReadBytes(path, MaxBytes, out _, out string? unreadable) ?? throw new CommandFailedException(ExitCode.Usage, unreadable!);
+        byte[] bytes = SecretFile.ReadBytes(path, MaxBytes, out _, out string? unreadable) ?? throw new CommandFailedException(ExitCode.Usage, unreadable!);
         if (bytes.Length > MaxBytes)
         {
             throw new CommandFailedException(ExitCode.Usage, $"{path}: is longer than {MaxBytes} bytes; this is not a haproxy.cfg");

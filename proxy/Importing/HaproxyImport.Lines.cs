@@ -116,7 +116,7 @@ internal sealed partial class HaproxyImport
             var (line, address) = Binds(section).First();
             _taken.Add(section.Head.Number);
             _taken.Add(line.Number);
-            var listen = _addresses.Listen(line, address).First().ToString();
+            string listen = _addresses.Listen(line, address).First().ToString();
             if (_values.TryGetValue(Setting.AdminListen, out var already))
             {
                 Note(line.Number, $"bind: what {section.Name} serves at {listen} is at admin.listen, {already}");

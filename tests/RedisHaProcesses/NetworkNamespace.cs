@@ -30,10 +30,10 @@ public sealed partial class NetworkNamespace : IDisposable
     public string Name { get; }
 
     /// <summary>The command that runs the words after it in here.</summary>
-    internal IReadOnlyList<string> EnterCommand => ["nsenter", $"--net={_file}", "--"];
+    public IReadOnlyList<string> EnterCommand => ["nsenter", $"--net={_file}", "--"];
 
     /// <summary>Process id of the holder, by which ip(8) names the namespace.</summary>
-    internal string Holder => _holder!.Id.ToString(CultureInfo.InvariantCulture);
+    public string Holder => _holder!.Id.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>The namespace of this name, as `ip netns` lists it.</summary>
     public static NetworkNamespace Named(string name) => new(name, "/run/netns/" + name, null);

@@ -67,8 +67,7 @@ internal static class TrafficReport
     private static void Ratios(StringBuilder text, TrafficResult result, string ours)
     {
         Line(text, $"");
-        Line(text, $"**{ours} / the best HAProxy for each load and figure; median of the rounds' ratios (least-greatest).** Throughput / direct is how near ",
-            $"it comes to no proxy at all.");
+        Line(text, $"**{ours} / the best HAProxy for each load and figure; median of the rounds' ratios (least-greatest).** Throughput / direct is how near it comes to no proxy at all.");
         Line(text, $"");
         Line(text, $"| | {string.Join(" | ", Metric.All.Select(m => m.Name))} | throughput / direct |");
         Line(text, $"|---|{string.Concat(Metric.All.Select(_ => "---:|"))}---:|");
@@ -119,8 +118,7 @@ internal static class TrafficReport
         Line(text, $"|---|{string.Concat(IdleMemory.Steps.Select(_ => "---:|"))}---:|");
         foreach (var idle in result.Idle)
         {
-            var megabytes = IdleMemory.Steps.Select(s => (idle.Resident(s) / 1e6).ToString("0.0", CultureInfo.InvariantCulture));
-            Line(text, $"| {idle.Contender} | {string.Join(" | ", megabytes)} | {idle.PerConnection / 1000:0.00} |");
+            Line(text, $"| {idle.Contender} | {string.Join(" | ", IdleMemory.Steps.Select(s => (idle.Resident(s) / 1e6).ToString("0.0", CultureInfo.InvariantCulture)))} | {idle.PerConnection / 1000:0.00} |");
         }
     }
 
@@ -138,8 +136,7 @@ internal static class TrafficReport
             Line(text, $"|---|{string.Concat(profiles.Select(_ => "---:|"))}");
             foreach (var call in calls.Append("all"))
             {
-                var counts = profiles.Select(p => p.SystemCalls.GetValueOrDefault(call).ToString("0.00", CultureInfo.InvariantCulture));
-                Line(text, $"| {call} | {string.Join(" | ", counts)} |");
+                Line(text, $"| {call} | {string.Join(" | ", profiles.Select(p => p.SystemCalls.GetValueOrDefault(call).ToString("0.00", CultureInfo.InvariantCulture)))} |");
             }
 
             Line(text, $"");
@@ -184,13 +181,5 @@ internal static class TrafficReport
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
-    private static void Line(StringBuilder text, params ReadOnlySpan<FormattableString> parts)
-    {
-        foreach (var part in parts)
-        {
-            text.Append(part.ToString(CultureInfo.InvariantCulture));
-        }
-
-        text.Append('\n');
-    }
+    private static void Line(StringBuilder text, FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
 }

@@ -6,20 +6,15 @@ namespace RedisHaInfra.Tests.Nodes;
 
 public sealed class FirewallTests
 {
-    // The first namespace is the node, the second everybody else: it notes who was asked for a connection. Accounts by number.
+    // In the node's namespace; the other one is everybody else's, and notes who was asked for a connection. Accounts by number.
     private const string Network = """
         set -euo pipefail
-        ip link set lo up
-        unshare --net -- sleep 120 &
-        others=$!
-        trap 'kill "$others"' EXIT
-        for ((i = 0; i < 500; i++)); do [ "$(readlink /proc/$others/ns/net)" = "$(readlink /proc/self/ns/net)" ] || break; sleep 0.01; done
         ip link add node type veth peer name others netns "$others"
         ip addr add 10.9.0.131/24 dev node
         ip link set node up
         ip route add 169.254.169.254 dev node
         elsewhere() { nsenter --target "$others" --net -- "$@"; }
-        elsewhere bash -c 'ip link set lo up; for a in 10.9.0.132/24 10.9.0.133/24 10.9.0.66/24 169.254.169.254/32; do ip addr add $a dev others; done; ip link set others up'
+        elsewhere bash -c 'for a in 10.9.0.132/24 10.9.0.133/24 10.9.0.66/24 169.254.169.254/32; do ip addr add $a dev others; done; ip link set others up'
         elsewhere nft -f - <<'RULES'
         table ip seen {
           set asked { type ipv4_addr . inet_service; flags dynamic; }
@@ -49,7 +44,7 @@ public sealed class FirewallTests
     public async Task Redis_reaches_its_cluster_and_nobody_else_and_the_rules_come_back()
     {
         SkipWithoutNamespaces();
-        using Machine machine = await AppliedAsync(NodePayload.Of(PayloadInputs.Redis(1, "10.9.0")).ApplyScript);
+        using Machine machine = await AppliedAsync();
         ShellResult result = await InNamespaceAsync(machine, """
             rules
             for account in 61001 61002; do
@@ -88,13 +83,13 @@ public sealed class FirewallTests
     {
         SkipWithoutNamespaces();
         Skip.IfNot(Installed.Has("redis-server", "redis-cli"), "redis-server and redis-cli are not installed");
-        using Machine machine = await AppliedAsync(NodePayload.Of(PayloadInputs.Redis(1, "10.9.0")).ApplyScript);
+        using Machine machine = await AppliedAsync();
         machine.WithoutStandIn("redis-server", "redis-cli");
         ShellResult result = await InNamespaceAsync(machine, """
             rules
             setpriv --reuid=61001 --regid=61001 --clear-groups -- redis-server --bind 10.9.0.131 127.0.0.1 --port 6379 --protected-mode no --save '' --dir / >/dev/null &
             server=$!
-            trap 'kill "$others" "$server"' EXIT
+            trap 'kill "$server"' EXIT
             for ((i = 0; i < 500; i++)); do if elsewhere redis-cli -h 10.9.0.131 ping 2>/dev/null; then break; fi; sleep 0.02; done
             setpriv --reuid=61001 --regid=61001 --clear-groups -- redis-cli -h 127.0.0.1 ping
             setpriv --reuid=61001 --regid=61001 --clear-groups -- redis-cli -h 10.9.0.131 ping
@@ -108,7 +103,7 @@ public sealed class FirewallTests
     public async Task Only_root_and_the_agent_ask_the_metadata_service()
     {
         SkipWithoutNamespaces();
-        using Machine machine = await AppliedAsync(NodePayload.Of(PayloadInputs.Redis(1, "10.9.0")).ApplyScript);
+        using Machine machine = await AppliedAsync();
         ShellResult result = await InNamespaceAsync(machine, """
             rules
             for account in 0 61001 61003 61009; do connects $account 169.254.169.254 80; done
@@ -124,11 +119,10 @@ public sealed class FirewallTests
             + "0 169.254.169.254:80 tcp yes\n61003 169.254.169.254:80 tcp no\n61009 169.254.169.254:80 tcp yes\n", result.Output, StringComparison.Ordinal);
     }
 
-    private static async Task<Machine> AppliedAsync(string script)
+    private static async Task<Machine> AppliedAsync()
     {
         var machine = new Machine("debian");
-        ShellResult result = await machine.ApplyAsync(script);
-        Assert.True(result.ExitCode == 0, result.ToString());
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis(1, "10.9.0")).ApplyScript));
         machine.StandIn("id", Accounts);
         machine.WithoutStandIn("setpriv", "sleep");
         return machine;
@@ -136,11 +130,15 @@ public sealed class FirewallTests
 
     private static async Task<ShellResult> InNamespaceAsync(Machine machine, string script)
     {
-        ShellResult result = await machine.RunAsync("unshare", ["--net", "--", "bash", "-s"], Network + script);
+        using var work = new WorkDirectory();
+        using NetworkNamespace node = await NetworkNamespace.CreateAsync("node", work);
+        using NetworkNamespace others = await NetworkNamespace.CreateAsync("others", work);
+        ShellResult result = await machine.RunAsync(
+            node.EnterCommand[0], [.. node.EnterCommand.Skip(1), "bash", "-s"], $"others={others.Holder}\n{Network}{script}");
         Assert.True(result.ExitCode == 0, result.ToString());
         return result;
     }
 
     private static void SkipWithoutNamespaces() =>
-        Skip.IfNot(Environment.UserName == "root" && Installed.Has("nft", "unshare", "ip"), "needs root, nftables and iproute2");
+        Skip.IfNot(Environment.UserName == "root" && Installed.Has("nft", "unshare", "nsenter", "ip"), "needs root, nftables and iproute2");
 }

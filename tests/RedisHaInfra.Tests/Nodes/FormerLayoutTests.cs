@@ -22,7 +22,7 @@ public sealed class FormerLayoutTests
         using Machine machine = Former();
         ShellResult result = await machine.ApplyAsync(Script);
 
-        Assert.True(result.ExitCode == 0, $"{result}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
+        machine.Succeeds(result);
         Moved(machine, machine.Calls);
         Assert.DoesNotMatch("(?m)^systemctl mask|^apt-get ", machine.Calls);
         Assert.Matches("(?m)^systemctl disable redis-ha-thp.service$", machine.Calls);
@@ -64,7 +64,7 @@ public sealed class FormerLayoutTests
         string before = machine.Calls;
         ShellResult result = await machine.ApplyAsync(Script);
 
-        Assert.True(result.ExitCode == 0, $"{result}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
+        machine.Succeeds(result);
         Moved(machine, before + machine.Calls);
         Assert.DoesNotMatch("(?m)^systemctl mask", before + machine.Calls);
     }

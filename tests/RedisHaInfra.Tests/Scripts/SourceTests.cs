@@ -21,6 +21,8 @@ public sealed partial class SourceTests
         "infra/Settings/MachinePlan.cs",
         "infra/Settings/ProxySettings.cs",
         "infra/Settings/Setting.cs",
+        "tests/RedisHaBench/Traffic/RatioPlot.cs",
+        "tests/RedisHaBench/Traffic/TrafficReport.cs",
         "tests/RedisHaInfra.Tests/Graph/RollingUpdateTests.cs",
         "tests/RedisHaInfra.Tests/Nodes/LoopbackCluster.cs",
         "tests/RedisHaInfra.Tests/Nodes/UpgradeTests.cs",

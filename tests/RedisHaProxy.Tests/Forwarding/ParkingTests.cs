@@ -1,6 +1,5 @@
 // Sessions without a master: parking in order of arrival, its end, and what the refused read.
 
-using System.Net;
 using System.Net.Sockets;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Forwarding;

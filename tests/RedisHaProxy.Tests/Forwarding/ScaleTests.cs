@@ -107,7 +107,7 @@ public abstract class ScaleTests(ForwardingEngine engine)
         const int Clients = 400; // more than there are places for refused ones
         int fits = FileDescriptorLimit.ConnectionsFor(Files);
         await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        await using RunningProxy proxy = await RunningProxy.StartAsync(deployment, change: ProxyProcess.Limited($"--nofile={Files}:{Files}"),
+        await using RunningProxy proxy = await RunningProxy.StartAsync(deployment, change: Hosting.ProxyProcess.Limited($"--nofile={Files}:{Files}"),
             further: engine == ForwardingEngine.IoUring ? "\"engine\": \"io_uring\"," : "\"engine\": \"epoll\",");
         Assert.Contains(engine == ForwardingEngine.IoUring ? "Engine: io_uring" : "Engine: epoll", proxy.Log, StringComparison.Ordinal);
         Assert.Contains($"limits.connections is lowered from 1000 to {fits}", proxy.Log, StringComparison.Ordinal);

@@ -29,7 +29,7 @@ public sealed partial class ContinuationTests
         string proxy = Path.Combine(Repository.Root, "proxy");
         string found = Assert.Single(new[] { "Reactor", "Monitoring" }
             .SelectMany(room => Directory.EnumerateFiles(Path.Combine(proxy, room), "*.cs", SearchOption.AllDirectories))
-            .SelectMany(File.ReadLines).Where(line => PoolUse().IsMatch(line)));
+            .SelectMany(File.ReadLines), PoolUse().IsMatch);
 
         Assert.Contains("await Task.Run(() => tls.AuthenticateAsync(", found, StringComparison.Ordinal);
     }
