@@ -33,8 +33,17 @@ internal static class MetadataSize
     // What a machine of each kind gets as user_data.
     private static IEnumerable<(string Machine, int Size)> Scripts(StackSettings settings)
     {
-        var passwords = new NodePasswords { Client = Any, Replication = Any, Sentinel = Any, Health = Any, SentinelWatch = Any, Watch = Any, Operator = Any,
-            Admin = Any };
+        var passwords = new NodePasswords
+        {
+            Client = Any,
+            Replication = Any,
+            Sentinel = Any,
+            Health = Any,
+            SentinelWatch = Any,
+            Watch = Any,
+            Operator = Any,
+            Admin = Any
+        };
         NodeAddress redis = settings.Network.Redis[^1];
         var login = new LoginAccess(settings.Compute.OperatingSystem.User, "-");
         yield return (redis.Name, UserData.Of(HostKey.Of(Any, redis.Name), NodePayload.Of(new RedisNodeInputs

@@ -34,12 +34,21 @@ internal static class FailoverCommand
         var scenarioNames = Scenarios.All.Select(s => s.Name).ToArray();
         var quick = new Option<bool>("--quick") { Description = "One round of the three main scenarios." };
         var rounds = new Option<int?>("--rounds") { Description = "Rounds of each scenario with each contender: 1 to 100; 3 by default, 1 with --quick." };
-        var scenario = new Option<string[]>("--scenario") { Description = $"Only these: {string.Join(", ", scenarioNames)}.",
-            AllowMultipleArgumentsPerToken = true };
-        var contender = new Option<string[]>("--contender") { Description = $"Only these: {string.Join(", ", contenderNames)}.",
-            AllowMultipleArgumentsPerToken = true };
-        var output = new Option<string>("--out") { Description = "Directory for failover.md and failover.json.",
-            DefaultValueFactory = _ => "artifacts/failover-bench" };
+        var scenario = new Option<string[]>("--scenario")
+        {
+            Description = $"Only these: {string.Join(", ", scenarioNames)}.",
+            AllowMultipleArgumentsPerToken = true
+        };
+        var contender = new Option<string[]>("--contender")
+        {
+            Description = $"Only these: {string.Join(", ", contenderNames)}.",
+            AllowMultipleArgumentsPerToken = true
+        };
+        var output = new Option<string>("--out")
+        {
+            Description = "Directory for failover.md and failover.json.",
+            DefaultValueFactory = _ => "artifacts/failover-bench"
+        };
         var downAfter = new Option<int>("--down-after")
         {
             Description = "The Sentinels' down-after-milliseconds, and the proxy's: 1500 to 60000. The "
@@ -52,8 +61,11 @@ internal static class FailoverCommand
             + "does where Redis does not fence.",
             DefaultValueFactory = _ => 1
         };
-        var proxy = new Option<string>("--proxy") { Description = "The redis-ha-proxy to measure; the one built with the bench by default.",
-            DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy") };
+        var proxy = new Option<string>("--proxy")
+        {
+            Description = "The redis-ha-proxy to measure; the one built with the bench by default.",
+            DefaultValueFactory = _ => Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy")
+        };
         var document = new Option<string?>("--document")
         {
             Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is "

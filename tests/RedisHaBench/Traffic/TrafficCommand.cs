@@ -19,15 +19,24 @@ internal static class TrafficCommand
         var quick = new Option<bool>("--quick") { Description = "One short round within two minutes: shows that all works, proves nothing." };
         var rounds = new Option<int?>("--rounds") { Description = "Rounds of each load with each contender: 1 to 100; 5 by default, 1 with --quick." };
         var seconds = new Option<double?>("--seconds") { Description = "How long a load runs through HAProxy: 0.1 to 60; 2 by default, 0.5 with --quick." };
-        var load = new Option<string[]>("--load") { Description = $"Only these: {string.Join(", ", loadNames)}; none measures memory only.",
-            AllowMultipleArgumentsPerToken = true };
-        var contender = new Option<string[]>("--contender") { Description = $"Only these: {string.Join(", ", Contenders.Names)}.",
-            AllowMultipleArgumentsPerToken = true };
+        var load = new Option<string[]>("--load")
+        {
+            Description = $"Only these: {string.Join(", ", loadNames)}; none measures memory only.",
+            AllowMultipleArgumentsPerToken = true
+        };
+        var contender = new Option<string[]>("--contender")
+        {
+            Description = $"Only these: {string.Join(", ", Contenders.Names)}.",
+            AllowMultipleArgumentsPerToken = true
+        };
         var noIdle = new Option<bool>("--no-idle") { Description = "Without the memory of idle connections." };
         var profile = new Option<bool>("--profile") { Description = "Also count system calls and take profiles with perf. Needs root." };
         var proxy = new Option<string?>("--proxy") { Description = "The redis-ha-proxy to measure; by default the one that ships is published first." };
-        var output = new Option<string>("--out") { Description = "Directory for performance.md, .json and .svg.",
-            DefaultValueFactory = _ => "artifacts/bench" };
+        var output = new Option<string>("--out")
+        {
+            Description = "Directory for performance.md, .json and .svg.",
+            DefaultValueFactory = _ => "artifacts/bench"
+        };
         var document = new Option<string?>("--document")
         {
             Description = "A Markdown file whose text between <!-- results --> and <!-- /results --> is "

@@ -57,8 +57,13 @@ public sealed class NetworkTests(DefaultDeployment deployment)
     public async Task The_security_groups_rules_are_the_table_each_with_a_description()
     {
         StackRun run = await StackRun.Of(SecurityRulesTests.Lists.ToDictionary(pair => pair.Key, pair => pair.Value));
-        var groups = new Dictionary<string, string> { ["bastion-group-id"] = "bastion", ["load-balancer-group-id"] = "loadbalancer",
-            ["proxy-group-id"] = "proxy", ["redis-group-id"] = "redis" };
+        var groups = new Dictionary<string, string>
+        {
+            ["bastion-group-id"] = "bastion",
+            ["load-balancer-group-id"] = "loadbalancer",
+            ["proxy-group-id"] = "proxy",
+            ["redis-group-id"] = "redis"
+        };
 
         IEnumerable<string> rules = run.Cloud.All(Types.Rule).Select(rule =>
         {

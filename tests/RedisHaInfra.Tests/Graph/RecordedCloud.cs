@@ -155,7 +155,8 @@ public sealed class RecordedCloud : IMocks
         object result = args.Token switch
         {
             "pulumi:pulumi:readStackOutputs" => new Dictionary<string,
-                object> { ["name"] = args.Args["name"], ["outputs"] = LastOutputs.ToImmutableDictionary() },
+                object>
+            { ["name"] = args.Args["name"], ["outputs"] = LastOutputs.ToImmutableDictionary() },
             "oci:Identity/getAvailabilityDomains:getAvailabilityDomains" => new Dictionary<string, object>
             {
                 ["availabilityDomains"] = AvailabilityDomains.Select(
@@ -173,8 +174,13 @@ public sealed class RecordedCloud : IMocks
             },
             "oci:Core/getImages:getImages" => new Dictionary<string, object>
             {
-                ["images"] = OwnImages.Select(name => new Dictionary<string, object> { ["id"] = $"ocid1.image.own.{name}", ["displayName"] = name,
-                    ["compartmentId"] = args.Args["compartmentId"], ["baseImageId"] = "ocid1.image.base" })
+                ["images"] = OwnImages.Select(name => new Dictionary<string, object>
+                {
+                    ["id"] = $"ocid1.image.own.{name}",
+                    ["displayName"] = name,
+                    ["compartmentId"] = args.Args["compartmentId"],
+                    ["baseImageId"] = "ocid1.image.base"
+                })
                     .Concat((HasPlatformImages ? new[] { "GPU-2026", NewestImage, "2025" } : []).Select(version => new Dictionary<string, object>
                     {
                         ["id"] = $"ocid1.image.{args.Args["operatingSystem"]}.{args.Args["shape"]}.{version}",

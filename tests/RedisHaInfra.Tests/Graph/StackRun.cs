@@ -76,8 +76,11 @@ public sealed class StackRun
     {
         Before = Cloud,
         NewestImage = newestImage,
-        LastOutputs = new Dictionary<string, object> { ["builtWith"] = (await OutputUtilities.GetValueAsync(Stack.BuiltWith))
-            .ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value) },
+        LastOutputs = new Dictionary<string, object>
+        {
+            ["builtWith"] = (await OutputUtilities.GetValueAsync(Stack.BuiltWith))
+            .ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value)
+        },
     };
 
     /// <summary>Runs the stack and hands back what it ended with.</summary>

@@ -56,10 +56,22 @@ public sealed class NodePayloadTests
         var overrides = Enumerable.Range(0, 60).ToDictionary(number => $"some-directive-{number}", _ => Secret(60));
 
         var key = HostKey.Of("seed", "redis1");
-        int redis = UserData.Of(key, NodePayload.Of(new RedisNodeInputs { Login = PayloadInputs.Login, Node = nodes[8], Nodes = nodes,
-            Redis = new RedisSettings { Overrides = overrides }, Sentinel = sentinel, Passwords = passwords }).FirstBootScript).Length;
-        int proxy = UserData.Of(key, NodePayload.Of(PayloadInputs.Proxy() with { RedisNodes = nodes, Sentinel = sentinel, Passwords = passwords,
-            BundleUrl = $"https://example/{Secret(2_000)}" }).FirstBootScript).Length;
+        int redis = UserData.Of(key, NodePayload.Of(new RedisNodeInputs
+        {
+            Login = PayloadInputs.Login,
+            Node = nodes[8],
+            Nodes = nodes,
+            Redis = new RedisSettings { Overrides = overrides },
+            Sentinel = sentinel,
+            Passwords = passwords
+        }).FirstBootScript).Length;
+        int proxy = UserData.Of(key, NodePayload.Of(PayloadInputs.Proxy() with
+        {
+            RedisNodes = nodes,
+            Sentinel = sentinel,
+            Passwords = passwords,
+            BundleUrl = $"https://example/{Secret(2_000)}"
+        }).FirstBootScript).Length;
 
         // 32,000 bytes of metadata in all, of which a few keys for SSH take up to 4,000.
         Assert.InRange(redis, 1_000, 28_000);
@@ -233,8 +245,14 @@ public sealed class NodePayloadTests
     {
         RedisNodeInputs inputs = PayloadInputs.Redis(2) with
         {
-            Sentinel = new SentinelSettings { MasterName = "main", Quorum = 2, DownAfterMilliseconds = 30_000, FailoverTimeoutMilliseconds = 180_000,
-                ParallelSyncs = 2 },
+            Sentinel = new SentinelSettings
+            {
+                MasterName = "main",
+                Quorum = 2,
+                DownAfterMilliseconds = 30_000,
+                FailoverTimeoutMilliseconds = 180_000,
+                ParallelSyncs = 2
+            },
         };
         string[] lines = PayloadInputs.FileOf(NodePayload.Of(inputs).ApplyScript, "sentinel-settings.conf").Split('\n');
 

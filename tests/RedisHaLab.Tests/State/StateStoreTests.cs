@@ -18,12 +18,20 @@ public sealed class StateStoreTests
         var paths = new LabPaths("t-state");
         try
         {
-            var rule = new SecurityRule { OwnerId = "group", Direction = Direction.Egress, Protocol = "6", PeerKind = PeerKind.Cidr, Peer = "0.0.0.0/0",
-                Ports = new PortRange(1, 2) };
+            var rule = new SecurityRule
+            {
+                OwnerId = "group",
+                Direction = Direction.Egress,
+                Protocol = "6",
+                PeerKind = PeerKind.Cidr,
+                Peer = "0.0.0.0/0",
+                Ports = new PortRange(1, 2)
+            };
             StateStore.Open(paths).Update(state => state with
             {
                 Resources = new Dictionary<string,
-                    ResourceRecord> { ["a::b"] = new() { Id = "1", InputsHash = "2", ReplaceHash = "3", Outputs = new JsonObject { ["result"] = "x" } } },
+                    ResourceRecord>
+                { ["a::b"] = new() { Id = "1", InputsHash = "2", ReplaceHash = "3", Outputs = new JsonObject { ["result"] = "x" } } },
                 Network = new NetworkModel { Rules = [rule], Vnics = [new Vnic { Name = "v", Address = "10.0.0.1", SubnetId = "s", IsCut = true }] },
             });
             var read = StateStore.Read(paths);

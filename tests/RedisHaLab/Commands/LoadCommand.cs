@@ -26,8 +26,11 @@ internal static class LoadCommand
         var seconds = new Option<int?>("--seconds") { Description = "How long; after COMMAND, when there is one (default 30, and 5 after a command)" };
         var gap = new Option<int?>("--max-gap") { Description = "Fail when no write was acknowledged for longer than so many milliseconds" };
         var failed = new Option<int?>("--max-failed") { Description = "Fail when more commands than this failed even with one retry" };
-        var words = new Argument<string[]>("command") { Description = "A change to make meanwhile, on this machine; put -- before it",
-            Arity = ArgumentArity.ZeroOrMore };
+        var words = new Argument<string[]>("command")
+        {
+            Description = "A change to make meanwhile, on this machine; put -- before it",
+            Arity = ArgumentArity.ZeroOrMore
+        };
         var command = new Command("load", Verbs.All["load"]) { seconds, gap, failed, json, words };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {

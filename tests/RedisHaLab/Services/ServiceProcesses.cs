@@ -102,8 +102,13 @@ internal sealed class ServiceProcesses
             return;
         }
 
-        var process = new ServiceProcess { Name = _paths.HostName(name), Command = command, LogFile = _paths.LogFile(name),
-            ControlGroup = _paths.ControlGroup + "/services" };
+        var process = new ServiceProcess
+        {
+            Name = _paths.HostName(name),
+            Command = command,
+            LogFile = _paths.LogFile(name),
+            ControlGroup = _paths.ControlGroup + "/services"
+        };
         PidFile.Write(_paths, name, await process.StartAsync());
     }
 

@@ -19,8 +19,15 @@ public sealed class SessionLogTests
     [Fact]
     public void A_line_says_who_where_how_long_how_much_and_why()
     {
-        _log.Add(Record(SessionEnd.RoleLost) with { Id = 5, ConnectedAfterMilliseconds = 2, EndedAfterMilliseconds = 1500, LocalPort = 41234, BytesIn = 10,
-            BytesOut = 20 });
+        _log.Add(Record(SessionEnd.RoleLost) with
+        {
+            Id = 5,
+            ConnectedAfterMilliseconds = 2,
+            EndedAfterMilliseconds = 1500,
+            LocalPort = 41234,
+            BytesIn = 10,
+            BytesOut = 20
+        });
         _log.Add(Record(SessionEnd.NoMaster) with { Node = null });
 
         Assert.Equal(

@@ -53,8 +53,14 @@ public sealed class ConfigurationReaderTests : IDisposable
         Assert.Equal(TimeSpan.FromMilliseconds(150), c.Sentinel.PollInterval);
         Assert.Equal((IPEndPoint.Parse("0.0.0.0:1936"), "operator", "three", "/run/redis-ha-proxy/control.sock"),
             (c.Admin!.Listen, c.Admin.User, c.Admin.Password, c.Admin.Socket));
-        Assert.Equal(new TimeoutConfiguration { Connect = TimeSpan.FromSeconds(2), Park = TimeSpan.Zero, Idle = TimeSpan.FromHours(1),
-            DrainDelay = TimeSpan.FromSeconds(5), Drain = TimeSpan.FromMinutes(1) }, c.Timeouts);
+        Assert.Equal(new TimeoutConfiguration
+        {
+            Connect = TimeSpan.FromSeconds(2),
+            Park = TimeSpan.Zero,
+            Idle = TimeSpan.FromHours(1),
+            DrainDelay = TimeSpan.FromSeconds(5),
+            Drain = TimeSpan.FromMinutes(1)
+        }, c.Timeouts);
         Assert.Equal(new LimitConfiguration { Connections = 20000, PerSource = 100, Parked = 500, Refusal = "TRYAGAIN no master" }, c.Limits);
         Assert.Equal(new RecordingConfiguration { File = Path.Combine(_folder.Path, "record.jsonl"), MaxBytes = 5_000_000_000 }, c.Recording);
         Assert.Equal(new LogConfiguration { Level = LogLevel.Debug, Format = LogFormat.Json, Sessions = false }, c.Log);

@@ -255,7 +255,8 @@ public sealed class ReadOnlyTests : IAsyncLifetime, IAsyncDisposable
 
     private Task ReadsAsync(int[] take, int[]? keep = null, int? master = null, GateMode mode = GateMode.Open) =>
         _plane.ApplyReadOnlyAsync(new GateOrder(mode, [.. take.Select(i => _nodes[i])], [.. (keep ?? []).Select(i => _nodes[i])],
-            ++_generation) { LastResort = master is { } index ? _nodes[index] : null });
+            ++_generation)
+        { LastResort = master is { } index ? _nodes[index] : null });
 
     private async Task<(Socket Client, string Node)> ReadAsync()
     {

@@ -23,7 +23,8 @@ internal sealed partial class RunningProxy : IAsyncDisposable
         EndPoint = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
         Admin = new IPEndPoint(IPAddress.Loopback, RedisProcess.FreePort());
         Http = new HttpClient(
-            https ?? new HttpClientHandler()) { BaseAddress = new Uri($"{(https is null ? "http" : "https")}://{Admin}/"), Timeout = TimeSpan.FromSeconds(20) };
+            https ?? new HttpClientHandler())
+        { BaseAddress = new Uri($"{(https is null ? "http" : "https")}://{Admin}/"), Timeout = TimeSpan.FromSeconds(20) };
     }
 
     /// <summary>Where clients connect.</summary>

@@ -80,8 +80,17 @@ public sealed class BlindnessTests
             for (int i = 0; i < 3; i++)
             {
                 state.Apply(alive || i > 0
-                    ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = $"{i}", IsMaster = i == 0, Master = i == 0 ? -1 : 0,
-                        LinkUp = alive }
+                    ? new NodeReport
+                    {
+                        Node = i,
+                        SentAt = now,
+                        At = now,
+                        Health = ServerHealth.Up,
+                        RunId = $"{i}",
+                        IsMaster = i == 0,
+                        Master = i == 0 ? -1 : 0,
+                        LinkUp = alive
+                    }
                     : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Refused });
                 // Pings each second; nobody is promoted, which lasts longest.
                 TimeSpan lastOk = alive ? TimeSpan.FromMilliseconds(ms % 1000) : TimeSpan.FromMilliseconds(ms - 19_000);

@@ -106,8 +106,14 @@ public sealed class NextChangeTests
                 Node = r.Node,
                 SentAt = now - Time(r.Age),
                 At = now,
-                Health = r.Kind switch { 0 => ServerHealth.Refused, 1 => ServerHealth.Disconnected, 2 => ServerHealth.WrongPassword, 3 => ServerHealth.Busy,
-                    _ => ServerHealth.Up },
+                Health = r.Kind switch
+                {
+                    0 => ServerHealth.Refused,
+                    1 => ServerHealth.Disconnected,
+                    2 => ServerHealth.WrongPassword,
+                    3 => ServerHealth.Busy,
+                    _ => ServerHealth.Up
+                },
                 IsMaster = r.Kind >= 7,
                 Master = r.Kind >= 7 ? -1 : r.Master,
                 LinkUp = true,

@@ -170,7 +170,16 @@ public sealed class ObservationLogTests : IDisposable
     private static void Write(ObservationLog log, int i)
     {
         TimeSpan at = TimeSpan.FromMilliseconds(i);
-        log.Write(at, new NodeReport { Node = i % 3, SentAt = at, At = at, Health = ServerHealth.Up, RunId = "run", Master = 0,
-            MasterAddress = "172.31.0.1:6379", LinkUp = true });
+        log.Write(at, new NodeReport
+        {
+            Node = i % 3,
+            SentAt = at,
+            At = at,
+            Health = ServerHealth.Up,
+            RunId = "run",
+            Master = 0,
+            MasterAddress = "172.31.0.1:6379",
+            LinkUp = true
+        });
     }
 }

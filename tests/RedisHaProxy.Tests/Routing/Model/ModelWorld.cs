@@ -132,8 +132,17 @@ internal sealed partial class ModelWorld
         for (int i = 0; i < deployment.Machines; i++)
         {
             world.Nodes[i] = new ModelNode { Up = true, Of = i == 0 ? -1 : 0, LinkUp = i != 0, Run = 1, Epoch = 1 };
-            world.Sentinels[i] = new ModelSentinel { Up = true, Names = 0, ConfigEpoch = 1, CurrentEpoch = 1, Promoting = -1, Announced = -1,
-                UpSince = LongAgo, VotedAt = LongAgo };
+            world.Sentinels[i] = new ModelSentinel
+            {
+                Up = true,
+                Names = 0,
+                ConfigEpoch = 1,
+                CurrentEpoch = 1,
+                Promoting = -1,
+                Announced = -1,
+                UpSince = LongAgo,
+                VotedAt = LongAgo
+            };
         }
 
         return world;
