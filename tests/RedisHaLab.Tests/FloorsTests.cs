@@ -11,7 +11,8 @@ public sealed class FloorsTests
     public void Each_room_of_the_lab_uses_only_rooms_below()
         => Assert.Empty(Floors.Violations(
             Path.Combine(Repository.Root, "tests", "RedisHaLab"), "RedisHaLab",
-            ["Host"], ["State"], ["Network"], ["Machines"], ["Services"], ["Instance"], ["Provider"], ["Cluster"], ["Load"], ["Verification"], ["DayTwo"], ["Commands"]));
+            ["Host"], ["State"], ["Network"], ["Machines"], ["Services"], ["Instance"], ["Provider"], ["Cluster"], ["Load"], ["Verification"], ["DayTwo"],
+                ["Commands"]));
 
     [Theory]
     [InlineData("using Example.Upper;", "Lower/A.cs uses Upper, which is not below Lower")]

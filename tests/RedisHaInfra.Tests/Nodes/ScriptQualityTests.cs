@@ -79,9 +79,11 @@ public sealed class ScriptQualityTests
                 ["shutdown.target"] = "[Unit]\nDefaultDependencies=no\n",
                 ["local-fs.target"] = "[Unit]\nDefaultDependencies=no\n",
                 ["systemd-networkd.service"] = "[Unit]\nDefaultDependencies=no\nAfter=network-pre.target\n[Service]\nExecStart=/bin/true\n",
-                ["cloud-init.service"] = "[Unit]\nDefaultDependencies=no\nWants=systemd-networkd.service\nAfter=systemd-networkd.service\nBefore=sysinit.target\n"
+                ["cloud-init.service"] =
+                    "[Unit]\nDefaultDependencies=no\nWants=systemd-networkd.service\nAfter=systemd-networkd.service\nBefore=sysinit.target\n"
                     + "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-                ["redis-ha-firewall.service"] = Template.Read("common/redis-ha-firewall.service").Replace("/usr/local/libexec/redis-ha/firewall.sh", "-c true", StringComparison.Ordinal),
+                ["redis-ha-firewall.service"] = Template.Read("common/redis-ha-firewall.service")
+                    .Replace("/usr/local/libexec/redis-ha/firewall.sh", "-c true", StringComparison.Ordinal),
                 ["redis-ha-firewall.timer"] = Template.Read("common/redis-ha-firewall.timer"),
             };
             foreach ((string unit, string text) in units)

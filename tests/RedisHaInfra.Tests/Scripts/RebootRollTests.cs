@@ -60,7 +60,8 @@ public sealed class RebootRollTests : IDisposable
         Assert.Equal(1, stopped.ExitCode);
         Assert.Equal(["redis3"], Rebooted);
         Assert.Contains("reboot-roll: not now: redis3 does not answer (waited 60 s). redis2 was not rebooted\n", stopped.Error, StringComparison.Ordinal);
-        Assert.EndsWith("rebooted in this run: redis3. When the cause is gone, run the same command again: it goes on from here\n", stopped.Error, StringComparison.Ordinal);
+        Assert.EndsWith("rebooted in this run: redis3. When the cause is gone, run the same command again: it goes on from here\n", stopped.Error,
+            StringComparison.Ordinal);
 
         File.Delete(Path.Combine(_stack.Folder, "refuses-redis2"));
         ShellResult next = await _stack.RunAsync("reboot-roll");
@@ -139,7 +140,8 @@ public sealed class RebootRollTests : IDisposable
 
     [Fact]
     public void A_proxy_is_back_when_the_load_balancer_has_seen_it() =>
-        Assert.Contains($"\nreadonly steady={BalancerCheck.SteadySeconds}\n", File.ReadAllText(Path.Combine(Repository.Root, "scripts/reboot-roll")), StringComparison.Ordinal);
+        Assert.Contains($"\nreadonly steady={BalancerCheck.SteadySeconds}\n", File.ReadAllText(Path.Combine(Repository.Root, "scripts/reboot-roll")),
+            StringComparison.Ordinal);
 
     [SkippableTheory]
     [InlineData("redis9")]
@@ -175,12 +177,14 @@ public sealed class RebootRollTests : IDisposable
         cluster.PowerCut(1);
         ShellResult refused = await OnNode(cluster, 5 - now, "before", $"redis{5 - now}", "2", "no");
         Assert.Equal(1, refused.ExitCode);
-        Assert.Equal($"not now: without redis{5 - now}, 1 of 3 nodes would be left (redis1 does not answer); a failover needs 2, writes need 2 (waited 2 s). redis{5 - now} was not rebooted\n",
+        Assert.Equal($"not now: without redis{5 - now}, 1 of 3 nodes would be left (redis1 does not answer); a failover needs 2, writes need 2 (waited 2 s). "
+            + $"redis{5 - now} was not rebooted\n",
             refused.Error);
     }
 
     private static Task<ShellResult> OnNode(LoopbackCluster cluster, int number, params string[] arguments) => Shell.RunAsync(
-        "bash", [Path.Combine(Repository.Root, "scripts/lib/reboot-node.sh"), .. arguments], environment: cluster.Machines[number].Environment, timeout: TimeSpan.FromSeconds(60));
+        "bash", [Path.Combine(Repository.Root, "scripts/lib/reboot-node.sh"), .. arguments], environment: cluster.Machines[number].Environment,
+            timeout: TimeSpan.FromSeconds(60));
 
     private string[] Rebooted => File.Exists(Path.Combine(_stack.Folder, "rebooted")) ? File.ReadAllLines(Path.Combine(_stack.Folder, "rebooted")) : [];
 

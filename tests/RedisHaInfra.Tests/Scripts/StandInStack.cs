@@ -14,7 +14,8 @@ internal sealed class StandInStack : IDisposable
         Output("knownHosts", "203.0.113.1,172.31.235.2 ecdsa-sha2-nistp256 AAAA");
         Output("password", "the-Clients-0wn");
         Output("nodes", """[{"name": "redis1", "availabilityDomain": "AD-1"}, {"name": "redis2", "availabilityDomain": "AD-2"}]""");
-        Output("sshConfig", new Instructions("ubuntu", "203.0.113.1").SshConfig([Node("redis1", 131), Node("redis2", 132), Node("redis3", 133), Node("proxy1", 141), Node("proxy2", 142)]));
+        Output("sshConfig", new Instructions("ubuntu", "203.0.113.1")
+            .SshConfig([Node("redis1", 131), Node("redis2", 132), Node("redis3", 133), Node("proxy1", 141), Node("proxy2", 142)]));
         Program("pulumi", """
             echo "pulumi $*" >>"$WORK/calls"
             [ -f Pulumi.yaml ] || { echo 'error: no Pulumi.yaml project file found' >&2; exit 255; }

@@ -36,8 +36,10 @@ public sealed class RowTests
         var both = Table.Merge(resize, [Of(Switchover, Load(0, 0, 0, 100), 3)]);
         Assert.Equal(
             "before\n<!-- day2 -->\n"
-                + "| change | time | failed without retry | failed with one retry | lost writes | longest gap | one client's longest wait | fewest nodes in step |\n|---|---|---|---|---|---|---|---|\n"
-                + $"| {Switchover.What} | 12 s | 3 of 1000 | 0 | 0 | 100 ms | 40 ms | 3 |\n| {Resize.What} | 12 s | 3 of 1000 | 0 | 0 | 500 ms | 40 ms | 2 |\n<!-- /day2 -->\nafter\n",
+                + "| change | time | failed without retry | failed with one retry | lost writes | longest gap | one client's longest wait | fewest nodes in "
+                    + "step |\n|---|---|---|---|---|---|---|---|\n"
+                + $"| {Switchover.What} | 12 s | 3 of 1000 | 0 | 0 | 100 ms | 40 ms | 3 |\n| {Resize.What} | 12 s | 3 of 1000 | 0 | 0 | 500 ms | 40 ms | 2 "
+                    + "|\n<!-- /day2 -->\nafter\n",
             both);
         Assert.Contains("| 700 ms |", Table.Merge(both, [Of(Resize, Load(0, 0, 0, 700), 2)]), StringComparison.Ordinal);
         Assert.DoesNotContain("| 500 ms |", Table.Merge(both, [Of(Resize, Load(0, 0, 0, 700), 2)]), StringComparison.Ordinal);

@@ -53,7 +53,8 @@ internal static class PackageRepository
             await HostCommand.RequireAsync(["dpkg-deb", "--raw-extract", file, tree]);
             var control = Path.Combine(tree, "DEBIAN", "control");
             await File.WriteAllTextAsync(control, (await File.ReadAllTextAsync(control)).Replace(version, version + suffix, StringComparison.Ordinal));
-            await HostCommand.RequireAsync(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, Path.Combine(building, Path.GetFileName(file))]);
+            await HostCommand.RequireAsync(
+                ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, Path.Combine(building, Path.GetFileName(file))]);
             Directory.Delete(tree, recursive: true);
         }
 
