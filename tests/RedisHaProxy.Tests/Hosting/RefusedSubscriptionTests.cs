@@ -10,7 +10,9 @@ public sealed class RefusedSubscriptionTests
     private const string User = "watcher";
     private const string Password = "watcher-password";
 
-    /// <summary>docs/proxy-configuration.md: on a busy machine the last writes before a forced promotion may be lost. Without the fallback they always are.</summary>
+    /// <summary>
+    /// docs/proxy-configuration.md: on a busy machine the last writes before a forced promotion may be lost. Without the fallback they always are.
+    /// </summary>
     private const int Chances = 3;
 
     [SkippableFact]
@@ -54,7 +56,8 @@ public sealed class RefusedSubscriptionTests
 
     private static async Task IsToldAsync(RunningProxy proxy, RedisDeployment deployment)
     {
-        await Eventually.HoldsAsync(() => deployment.Sentinels.All(s => proxy.Log.Contains($"Sentinel {s.EndPoint} answers, and its events are not heard", StringComparison.Ordinal)),
+        await Eventually.HoldsAsync(
+            () => deployment.Sentinels.All(s => proxy.Log.Contains($"Sentinel {s.EndPoint} answers, and its events are not heard", StringComparison.Ordinal)),
             () => proxy.Log);
         Assert.Contains(NeededRights.Sentinel, proxy.Log, StringComparison.Ordinal);
         string status = (await proxy.VerbAsync("status")).Output;
