@@ -134,7 +134,7 @@ public sealed class BackupTests
         using var work = new WorkDirectory();
         Assert.Equal(0, (await Shell.RunAsync("cp", ["-a", Path.Combine(cluster.Machines[number].Root, "var/lib/redis/."), work.Path])).ExitCode);
         string socket = Path.Combine(work.Path, "socket"), loaded = string.Empty;
-        using ChildProcess server = ChildProcess.Start("redis-server", "redis-server",
+        using var server = ChildProcess.Start("redis-server", "redis-server",
             ["--port", "0", "--unixsocket", socket, "--dir", work.Path, "--appendonly", "yes"], Path.Combine(work.Path, "log"));
         await Eventually.HoldsAsync(
             async () => int.TryParse(loaded = (await Shell.RunAsync("redis-cli", ["-s", socket, "DBSIZE"])).Output.Trim(), out _), () => loaded);
