@@ -28,19 +28,22 @@ public sealed partial class LinkTests
             if (reached.Add(page) && page.EndsWith(".md", StringComparison.Ordinal))
             {
                 Links(page).Where(IsOurs).Select(link => link.Split('#')[0]).Where(link => link.Length > 0).ToList()
-                    .ForEach(link => next.Enqueue(Path.GetRelativePath(Repository.Root, Path.GetFullPath(link, Path.GetDirectoryName(Path.Combine(Repository.Root, page))!))));
+                    .ForEach(link => next.Enqueue(
+                        Path.GetRelativePath(Repository.Root, Path.GetFullPath(link, Path.GetDirectoryName(Path.Combine(Repository.Root, page))!))));
             }
         }
 
         Assert.Equal([], Pages.Select(page => Path.GetRelativePath(Repository.Root, page)).Except(reached));
-        Assert.Equal([], Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(Repository.Root, file)).Except(reached));
+        Assert.Equal([], Directory.GetFiles(Path.Combine(Repository.Root, "docs"), "*.*", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(Repository.Root, file)).Except(reached));
     }
 
     // The runbooks of the alerts are links, too.
     [Fact]
     public void Every_runbook_of_an_alert_leads_to_a_heading()
     {
-        var runbooks = Runbook().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs/monitoring/redis-ha.rules.yml"))).Select(match => match.Groups[1].Value).ToList();
+        var runbooks = Runbook().Matches(File.ReadAllText(Path.Combine(Repository.Root, "docs/monitoring/redis-ha.rules.yml")))
+            .Select(match => match.Groups[1].Value).ToList();
 
         Assert.NotEmpty(runbooks);
         Assert.All(runbooks, link => Assert.Null(Problem("README.md", link)));
@@ -55,9 +58,11 @@ public sealed partial class LinkTests
     {
         string section = File.ReadAllText(Path.Combine(Repository.Root, page)).Split($"## {heading}\n")[1].Split("\n## ")[0];
         string results = File.ReadAllText(Path.Combine(Repository.Root, measured)).Replace(",", "", StringComparison.Ordinal);
-        var numbers = section.Split('\n').Where(line => line.StartsWith('|')).Select(line => line.Split('|')[2..^1]).Where(cells => cells.All(cell => Figure().IsMatch(cell)))
+        var numbers = section.Split('\n').Where(line => line.StartsWith('|')).Select(line => line.Split('|')[2..^1])
+            .Where(cells => cells.All(cell => Figure().IsMatch(cell)))
             .SelectMany(cells => cells)
-            .SelectMany(cell => Number().Matches(cell.Replace(",", "", StringComparison.Ordinal)).Select(match => (match.Value, Seconds: cell.Contains(" s", StringComparison.Ordinal)))).ToList();
+            .SelectMany(cell => Number().Matches(cell.Replace(",", "", StringComparison.Ordinal))
+                .Select(match => (match.Value, Seconds: cell.Contains(" s", StringComparison.Ordinal)))).ToList();
 
         Assert.InRange(numbers.Count, 8, 100);
         Assert.All(numbers, number => Assert.Contains(
@@ -67,7 +72,8 @@ public sealed partial class LinkTests
 
     private static bool IsRounded(string milliseconds, string seconds) =>
         double.TryParse(milliseconds, System.Globalization.CultureInfo.InvariantCulture, out double exact)
-        && Math.Abs((exact / 1000) - double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)) < (seconds.Contains('.', StringComparison.Ordinal) ? 0.051 : 0.51);
+        && Math.Abs((exact / 1000) - double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)) < (
+            seconds.Contains('.', StringComparison.Ordinal) ? 0.051 : 0.51);
 
     private static IEnumerable<string> Links(string page) =>
         Link().Matches(Code().Replace(File.ReadAllText(Path.Combine(Repository.Root, page)), "")).Select(match => match.Groups[1].Value);
@@ -82,7 +88,8 @@ public sealed partial class LinkTests
         }
 
         string[] parts = link.Split('#', 2);
-        string file = parts[0].Length == 0 ? Path.Combine(Repository.Root, page) : Path.GetFullPath(parts[0], Path.GetDirectoryName(Path.Combine(Repository.Root, page))!);
+        string file = parts[0].Length == 0 ? Path.Combine(Repository.Root, page)
+            : Path.GetFullPath(parts[0], Path.GetDirectoryName(Path.Combine(Repository.Root, page))!);
         return !File.Exists(file) && !Directory.Exists(file) ? "no such file"
             : parts.Length == 2 && !Headings(file).Contains(parts[1]) ? "no such heading"
             : null;

@@ -138,10 +138,12 @@ public sealed class StackTests(DefaultDeployment deployment)
             Assert.Contains($"| {node["name"]} | {node["role"]} | {node["address"]} |", readme, StringComparison.Ordinal);
         }
 
-        Assert.All([await Value(stack.Endpoint), await Value(stack.BastionAddress), await Value(stack.Tunnel), await Value(stack.StatsTunnel), await Value(stack.StatsPage)],
+        Assert.All([await Value(stack.Endpoint), await Value(stack.BastionAddress), await Value(stack.Tunnel), await Value(stack.StatsTunnel),
+            await Value(stack.StatsPage)],
             line => Assert.Contains(line, readme, StringComparison.Ordinal));
         Assert.Contains("`ssh -N -L 1936:172.31.235.142:1936 ubuntu@198.51.100.4`", readme, StringComparison.Ordinal);
-        Assert.All(["password", "adminPassword", "sshConfig", "knownHosts"], name => Assert.Contains($"pulumi stack output {name} --stack ", readme, StringComparison.Ordinal));
+        Assert.All(["password", "adminPassword", "sshConfig", "knownHosts"],
+            name => Assert.Contains($"pulumi stack output {name} --stack ", readme, StringComparison.Ordinal));
         Assert.DoesNotContain('{', readme);
         // In the order in which the page names them: each is a file of the repository.
         Assert.All(["scripts/tunnel", "scripts/status", "scripts/doctor", "scripts/switchover", "docs/troubleshooting.md"], file =>

@@ -34,9 +34,11 @@ public sealed class ProgressTests
         var end = new TaskCompletionSource();
         progress.Say("machines boot ...");
         var waiting = progress.NeverSilentAsync(end.Task, TimeSpan.FromMilliseconds(20));
-        await Eventually.HoldsAsync(() => said.All.Count(line => line.EndsWith("machines boot: still at it, 0 s so far", StringComparison.Ordinal)) >= 2, () => string.Join('\n', said.All));
+        await Eventually.HoldsAsync(() => said.All.Count(line => line.EndsWith("machines boot: still at it, 0 s so far", StringComparison.Ordinal)) >= 2,
+            () => string.Join('\n', said.All));
         progress.Say("a client writes");
-        await Eventually.HoldsAsync(() => said.All.Any(line => line.Contains("a client writes: still at it", StringComparison.Ordinal)), () => string.Join('\n', said.All));
+        await Eventually.HoldsAsync(
+            () => said.All.Any(line => line.Contains("a client writes: still at it", StringComparison.Ordinal)), () => string.Join('\n', said.All));
         end.SetException(new LabException("it failed"));
 
         Assert.Equal("it failed", (await Assert.ThrowsAsync<LabException>(() => waiting)).Message);

@@ -54,10 +54,12 @@ public sealed partial class AlertTests : IDisposable
         var test = new StringBuilder($"rule_files: ['{Rules}']\nevaluation_interval: 5s\ntests:\n");
         foreach (var night in Night.All)
         {
-            test.Append(CultureInfo.InvariantCulture, $"  - interval: {Night.Interval.TotalSeconds}s\n    name: {night.Name}\n    input_series:\n{night.Series}    promql_expr_test:\n");
+            test.Append(CultureInfo.InvariantCulture,
+                $"  - interval: {Night.Interval.TotalSeconds}s\n    name: {night.Name}\n    input_series:\n{night.Series}    promql_expr_test:\n");
             foreach (var row in Expected.Where(row => (string)row[0] == night.Name))
             {
-                test.Append(CultureInfo.InvariantCulture, $"      - expr: count by (alertname) (count by (alertname, node, sentinel) (ALERTS{{alertstate=\"firing\"}}) > 0) > 0\n")
+                test.Append(CultureInfo.InvariantCulture,
+                    $"      - expr: count by (alertname) (count by (alertname, node, sentinel) (ALERTS{{alertstate=\"firing\"}}) > 0) > 0\n")
                     .Append(CultureInfo.InvariantCulture, $"        eval_time: {row[1]}s\n        exp_samples:\n");
                 // How many servers it is about does not matter here: one alert each.
                 foreach (string alert in ((string)row[2]).Split(' ', StringSplitOptions.RemoveEmptyEntries))
@@ -82,7 +84,8 @@ public sealed partial class AlertTests : IDisposable
 
         var rules = await Shell.RunAsync("promtool", ["check", "rules", "--lint-fatal", Rules]);
         var configuration = await Shell.RunAsync(
-            "promtool", ["check", "config", _work.Write("prometheus.yml", example.Replace("/etc/prometheus/redis-ha-admin.password", password, StringComparison.Ordinal))]);
+            "promtool", ["check", "config",
+                _work.Write("prometheus.yml", example.Replace("/etc/prometheus/redis-ha-admin.password", password, StringComparison.Ordinal))]);
 
         Assert.True(rules.ExitCode == 0, rules.ToString());
         Assert.True(configuration.ExitCode == 0, configuration.ToString());

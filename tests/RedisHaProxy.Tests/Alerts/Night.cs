@@ -36,7 +36,8 @@ internal sealed record Night(string Name, TimeSpan Length, params (int Seconds, 
     /// <summary>Runs it and writes its file.</summary>
     public async Task RecordAsync()
     {
-        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { AsProduct = true, Namespaces = true, DownAfterMilliseconds = 5000 });
+        await using var deployment = await RedisDeployment.StartAsync(
+            new RedisDeploymentOptions { AsProduct = true, Namespaces = true, DownAfterMilliseconds = 5000 });
         var address = IPAddress.Parse("10.79.0.101");
         var machine = await deployment.Network!.AddAsync("proxy1", address);
         var admin = new IPEndPoint(address, 1936);
@@ -49,7 +50,8 @@ internal sealed record Night(string Name, TimeSpan Length, params (int Seconds, 
             ConnectCallback = async (_, _) => new NetworkStream(await machine.ConnectAsync(admin, TimeSpan.FromSeconds(3)), ownsSocket: true),
         })
         { BaseAddress = new Uri($"http://{admin}"), Timeout = TimeSpan.FromSeconds(4) };
-        await Eventually.HoldsAsync(async () => (await SampleAsync(client)).GetValueOrDefault("redis_ha_proxy_gate{mode=\"open\"}") == 1, () => "the proxy routes");
+        await Eventually.HoldsAsync(
+            async () => (await SampleAsync(client)).GetValueOrDefault("redis_ha_proxy_gate{mode=\"open\"}") == 1, () => "the proxy routes");
 
         var samples = new List<Dictionary<string, double>>();
         var due = new Queue<(int Seconds, Func<RedisDeployment, Task> Act)>(Course);
@@ -105,7 +107,8 @@ internal sealed record Night(string Name, TimeSpan Length, params (int Seconds, 
         var text = new StringBuilder();
         foreach (string name in samples.SelectMany(sample => sample.Keys).Distinct().Order(StringComparer.Ordinal))
         {
-            var values = samples.Select(sample => sample.TryGetValue(name, out double value) ? value.ToString("R", CultureInfo.InvariantCulture) : "_").ToList();
+            var values = samples.Select(
+                sample => sample.TryGetValue(name, out double value) ? value.ToString("R", CultureInfo.InvariantCulture) : "_").ToList();
             var runs = new List<string>();
             for (int i = 0; i < values.Count;)
             {
@@ -114,7 +117,8 @@ internal sealed record Night(string Name, TimeSpan Length, params (int Seconds, 
                 i += same;
             }
 
-            string labels = name.Contains('{', StringComparison.Ordinal) ? name.Replace("{", "{job=\"redis-ha-proxy\",instance=\"proxy1\",", StringComparison.Ordinal)
+            string labels = name.Contains('{', StringComparison.Ordinal)
+                ? name.Replace("{", "{job=\"redis-ha-proxy\",instance=\"proxy1\",", StringComparison.Ordinal)
                 : name + "{job=\"redis-ha-proxy\",instance=\"proxy1\"}";
             text.Append(CultureInfo.InvariantCulture, $"      - series: '{labels}'\n        values: '{string.Join(' ', runs)}'\n");
         }
