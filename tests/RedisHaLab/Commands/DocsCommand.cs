@@ -22,7 +22,7 @@ internal static class DocsCommand
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             using var lab = CommandLineProgram.Open(paths);
-            int failed = 0;
+            var failed = 0;
             foreach (var (file, line, text) in Blocks(Repository.Root))
             {
                 await lab.Progress.StepAsync($"{file}:{line}", async () =>
@@ -46,7 +46,7 @@ internal static class DocsCommand
     /// <param name="root">The repository.</param>
     public static IEnumerable<(string File, int Line, string Text)> Blocks(string root)
     {
-        foreach (string file in Directory.GetFiles(Path.Combine(root, "docs"), "*.md").Order(StringComparer.Ordinal).Prepend(Path.Combine(root, "README.md")))
+        foreach (var file in Directory.GetFiles(Path.Combine(root, "docs"), "*.md").Order(StringComparer.Ordinal).Prepend(Path.Combine(root, "README.md")))
         {
             List<string>? block = null;
             foreach (var (index, line) in File.ReadLines(file).Index())

@@ -43,7 +43,7 @@ internal sealed class Progress
     {
         var most = silence ?? TimeSpan.FromSeconds(10);
         var begun = _clock.Elapsed;
-        string doing = "";
+        var doing = "";
         for (var next = most; await Task.WhenAny(task, Task.Delay(next)) != task;)
         {
             lock (_lock)
