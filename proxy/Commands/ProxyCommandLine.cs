@@ -1,7 +1,6 @@
 // The command line: the verbs and what is common to them.
 
 using System.CommandLine;
-using System.CommandLine.Parsing;
 
 namespace RedisHaProxy.Commands;
 
