@@ -102,14 +102,16 @@ internal sealed partial class ControlEndpoints(
         {
             MaintenanceResult.DoneRouted =>
                 ($"{node} is in maintenance, and it was the master: its {sessionsThere} sessions end now, and new ones wait until another node is master. "
-                + $"Make one now: {SwitchoverCommand(before)}. Or take it back: redis-ha-proxy ready {node}. Other proxies do not know of it, and go on with {node}",
+                + $"Make one now: {SwitchoverCommand(before)}. Or take it back: redis-ha-proxy ready {node}. Other proxies do not know of it, and go on with "
+                    + $"{node}",
                 HttpStatusCode.OK),
             MaintenanceResult.Done when on => ($"{node} is in maintenance: it gets no sessions, whatever its role, until 'ready {node}' or "
                 + "a restart of this proxy. Other proxies do not know of it", HttpStatusCode.OK),
             MaintenanceResult.Done => ($"{node} is back from maintenance", HttpStatusCode.OK),
             MaintenanceResult.Unchanged => ($"nothing changed: {node} is {(on ? "" : "not ")}in maintenance{(on ? " already" : "")}", HttpStatusCode.OK),
-            MaintenanceResult.IsRouted => ($"refused: sessions go to {node} ({sessionsThere} now). Make another node master first: {SwitchoverCommand(before)}; "
-                + $"or repeat with --force: its sessions end, and new ones wait for another master", HttpStatusCode.Conflict),
+            MaintenanceResult.IsRouted => ($"refused: sessions go to {node} ({sessionsThere} now). Make another node master first: "
+                + $"{SwitchoverCommand(before)}; "
+                + "or repeat with --force: its sessions end, and new ones wait for another master", HttpStatusCode.Conflict),
             _ => ($"there is no node '{node}'; configured are {string.Join(", ", before.Nodes.Select(n => n.Name))}", HttpStatusCode.NotFound),
         };
     }

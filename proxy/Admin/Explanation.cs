@@ -108,7 +108,8 @@ internal static class Explanation
         {
             yield return moment.Time - moment.InterruptedSince > (moment.Settings.DownAfter * 2) + FailoverTakes
                 ? "No node claims to be master, and the Sentinels' failover should have come by now: ask a Sentinel why, with SENTINEL CKQUORUM "
-                    + $"{moment.Settings.Sentinel?.Master} and its log (no replica that it finds good, no votes, or failover-timeout after an attempt that failed)."
+                    + $"{moment.Settings.Sentinel?.Master} and its log (no replica that it finds good, no votes, or failover-timeout after an attempt that "
+                        + "failed)."
                 : "No node claims to be master: wait for the Sentinels' failover, which comes within about "
                     + $"{Quantities.Span(moment.Settings.DownAfter + FailoverTakes)}.";
         }
@@ -160,14 +161,16 @@ internal static class Explanation
             && said.DownAfter != moment.Settings.DownAfter)
             .GroupBy(s => s.Answer!.Value.DownAfter, s => s.Address))
         {
-            yield return $"Sentinel {string.Join(" and ", other)} {(other.Count() == 1 ? "has" : "have")} down-after-milliseconds {other.Key.TotalMilliseconds:0}, "
+            yield return $"Sentinel {string.Join(" and ", other)} {(other.Count() == 1 ? "has" : "have")} down-after-milliseconds "
+                + $"{other.Key.TotalMilliseconds:0}, "
                 + $"sentinel.downAfter says {moment.Settings.DownAfter.TotalMilliseconds:0}: "
                 + DeploymentAdvice.DownAfter(moment.Settings.Sentinel?.Master, moment.Settings.DownAfter);
         }
 
         foreach (var few in moment.Sentinels.Where(s => s is { IsUp: true, KnowsFew: true }))
         {
-            yield return $"Sentinel {few.Address} knows of {few.Answer?.OtherSentinels + 1} Sentinels, itself included; sentinel.nodes lists {moment.Sentinels.Count}: "
+            yield return $"Sentinel {few.Address} knows of {few.Answer?.OtherSentinels + 1} Sentinels, itself included; sentinel.nodes lists "
+                + $"{moment.Sentinels.Count}: "
                 + DeploymentAdvice.FewSentinels;
         }
 
@@ -233,7 +236,8 @@ internal static class Explanation
 
         if (moment.Data.Sessions >= moment.SessionsLimit)
         {
-            yield return $"limits.connections = {moment.SessionsLimit} is reached: new sessions are refused. Raise it and reload, or see who has them: redis-ha-proxy sessions --top 10.";
+            yield return $"limits.connections = {moment.SessionsLimit} is reached: new sessions are refused. Raise it and reload, or see who has them: "
+                + "redis-ha-proxy sessions --top 10.";
         }
     }
 

@@ -114,7 +114,8 @@ internal static class ControlCommands
             return true;
         }
 
-        await error.WriteAsync($"{name} is the master: its {node.Number("sessions"):0} sessions end, and new ones wait until another node is master. Go on? [y/N] ");
+        await error.WriteAsync($"{name} is the master: its {node.Number("sessions"):0} sessions end, and new ones wait until another node is master. Go on? "
+            + "[y/N] ");
         return Console.In.ReadLine()?.Trim() is "y" or "Y" or "yes";
     }
 

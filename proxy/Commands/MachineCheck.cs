@@ -25,7 +25,8 @@ internal static class MachineCheck
             foreach (var node in configuration.Redis.Nodes.Where(node => node.EndPoint.Port == listener.Port && IsSame(listener.Address,
                 node.EndPoint.Address, own)))
             {
-                yield return $"{key}: {listener} is also {node.Name} ({node.EndPoint}): the proxy would connect to itself; listen on another port or on one address, such as "
+                yield return $"{key}: {listener} is also {node.Name} ({node.EndPoint}): the proxy would connect to itself; listen on another port or on one "
+                    + "address, such as "
                     + $"{own.FirstOrDefault(a => !IPAddress.IsLoopback(a) && !a.Equals(node.EndPoint.Address)) ?? IPAddress.Loopback}:{listener.Port}";
             }
         }
@@ -34,7 +35,8 @@ internal static class MachineCheck
         if (configuration.Admin?.Socket is { } socket && Path.GetDirectoryName(Path.GetFullPath(socket)) is { } folder
             && !Directory.Exists(folder) && !folder.StartsWith("/run/", StringComparison.Ordinal))
         {
-            yield return $"admin.socket: the folder {folder} does not exist; create it, or name a path in one that does, such as /run/redis-ha-proxy/control.sock with "
+            yield return $"admin.socket: the folder {folder} does not exist; create it, or name a path in one that does, such as "
+                + "/run/redis-ha-proxy/control.sock with "
                 + "RuntimeDirectory=redis-ha-proxy in the unit";
         }
     }

@@ -19,7 +19,8 @@ internal static class ManCommand
     private static string Page(Command root)
     {
         var page = new StringBuilder();
-        page.Append($".TH REDIS-HA-PROXY 8 \"\" \"redis-ha-proxy {ProductVersion.Text}\"\n.SH NAME\nredis-ha-proxy \\- routes every Redis session to the one true master\n");
+        page.Append($".TH REDIS-HA-PROXY 8 \"\" \"redis-ha-proxy {ProductVersion.Text}\"\n.SH NAME\nredis-ha-proxy \\- routes every Redis session to the one "
+            + "true master\n");
         page.Append(".SH SYNOPSIS\n.B redis-ha-proxy\n.I VERB\n[options]\n.SH VERBS\n");
         foreach (var verb in root.Subcommands.Where(verb => !verb.Hidden))
         {

@@ -7,7 +7,8 @@ internal static class DeploymentAdvice
 {
     /// <summary>down-after-milliseconds is another one than sentinel.downAfter.</summary>
     public static string DownAfter(string? master, TimeSpan configured) =>
-        $"the smaller one bounds the leases; make them equal: SENTINEL SET {master} down-after-milliseconds {configured.TotalMilliseconds:0} on that Sentinel, or "
+        $"the smaller one bounds the leases; make them equal: SENTINEL SET {master} down-after-milliseconds {configured.TotalMilliseconds:0} on that "
+            + "Sentinel, or "
         + "sentinel.downAfter here.";
 
     /// <summary>The quorum is less than the majority.</summary>
@@ -19,11 +20,13 @@ internal static class DeploymentAdvice
     }
 
     /// <summary>A Sentinel knows fewer others than are listed.</summary>
-    public const string FewSentinels = "it may not be able to elect the leader of a failover. See whether it reaches the master, and whether all of them watch the "
+    public const string FewSentinels = "it may not be able to elect the leader of a failover. See whether it reaches the master, and whether all of them "
+        + "watch the "
         + "same one.";
 
     /// <summary>A replica follows an address that is not configured.</summary>
-    public const string Stranger = "it supports nobody's claim, and may be copying a stranger's data. Nodes must announce the addresses that are configured here. "
+    public const string Stranger = "it supports nobody's claim, and may be copying a stranger's data. Nodes must announce the addresses that are configured "
+        + "here. "
         + SentinelConcerns.Remedy;
 
     /// <summary>Somebody made a node master by FAILOVER.</summary>

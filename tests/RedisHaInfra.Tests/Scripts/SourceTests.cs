@@ -7,7 +7,7 @@ namespace RedisHaInfra.Tests.Scripts;
 public sealed partial class SourceTests
 {
     private const int MaxColumns = 160;
-    private const int MaxLines = 440;
+    private const int MaxLines = 400;
 
     // Older files with longer lines; whoever changes one of them takes it out of this list.
     private static readonly string[] Longer =
@@ -15,7 +15,6 @@ public sealed partial class SourceTests
         "infra/Components/ProxyBundle.cs",
         "infra/Components/RollingUpdate.cs",
         "infra/Nodes/PayloadRules.cs",
-        "infra/Nodes/ProxyNodeFiles.cs",
         "infra/Nodes/RedisNodeFiles.cs",
         "infra/RedisHaStack.cs",
         "infra/Settings/MachinePlan.cs",
@@ -24,24 +23,18 @@ public sealed partial class SourceTests
         "tests/RedisHaBench/Traffic/RatioPlot.cs",
         "tests/RedisHaBench/Traffic/TrafficReport.cs",
         "tests/RedisHaInfra.Tests/Graph/RollingUpdateTests.cs",
+        "tests/RedisHaInfra.Tests/Nodes/ApplyProxyTests.cs",
+        "tests/RedisHaInfra.Tests/Nodes/ClusterTests.cs",
         "tests/RedisHaInfra.Tests/Nodes/LoopbackCluster.cs",
         "tests/RedisHaInfra.Tests/Nodes/UpgradeTests.cs",
         "tests/RedisHaInfra.Tests/Scripts/HostKeyCheckTests.cs",
         "tests/RedisHaInfra.Tests/Scripts/StackScriptTests.cs",
         "tests/RedisHaLab/Commands/UpCommand.cs",
         "tests/RedisHaLab/Instance/Lab.cs",
-        "tests/RedisHaProxy.Tests/Admin/BasicAuthenticationTests.cs",
-        "tests/RedisHaProxy.Tests/Admin/FormatTests.cs",
-        "tests/RedisHaProxy.Tests/Admin/Scenes.cs",
-        "tests/RedisHaProxy.Tests/Hosting/CommandLineTests.cs",
+        "tests/RedisHaProxy.Tests/Admin/GoldenTests.cs",
         "tests/RedisHaProxy.Tests/Hosting/LogEventsTests.cs",
-        "tests/RedisHaProxy.Tests/Hosting/MaintenanceTests.cs",
         "tests/RedisHaProxy.Tests/Monitoring/ConversationTests.cs",
-        "tests/RedisHaProxy.Tests/Routing/Model/Invariants.cs",
-        "tests/RedisHaProxy.Tests/Routing/Model/ModelExplorer.cs",
         "tests/RedisHaProxy.Tests/Routing/Model/ModelState.cs",
-        "tests/RedisHaProxy.Tests/Routing/Model/Scenarios.cs",
-        "tests/RedisHaProxy.Tests/Routing/RoutingStateTests.cs",
     ];
 
     // What another program reads, a configuration or a script in a raw text, keeps its lines.

@@ -48,7 +48,8 @@ public sealed class BasicAuthenticationTests : IDisposable
     public void The_right_user_and_password_are_accepted_in_any_case_of_the_scheme()
     {
         Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:päss:wörd"), Source));
-        Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:päss:wörd").Replace("Basic", "bAsIc  ", StringComparison.Ordinal), Source));
+        Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:päss:wörd").Replace("Basic", "bAsIc  ", StringComparison.Ordinal),
+            Source));
     }
 
     [Fact]

@@ -16,26 +16,32 @@ public sealed class BrowserTests
         await using var browser = await Chromium.StartAsync();
         await browser.NavigateAsync($"http://admin:{RunningProxy.Password}@{proxy.Admin}/stats");
         await ShowsAsync(browser, "document.querySelector('#headline .big')?.textContent", "Master: redis1");
-        await ShowsAsync(browser, "document.querySelectorAll('#nodes-table tbody tr').length + ' ' + document.querySelectorAll('#sentinels-table tbody tr').length", "4 3");
+        await ShowsAsync(browser, "document.querySelectorAll('#nodes-table tbody tr').length + ' ' + document.querySelectorAll('#sentinels-table tbody "
+            + "tr').length", "4 3");
         await ReadableAsync(browser);
         // Somebody marks an address, to paste it: the figures beside it go on, and the mark stays.
         Assert.Equal(deployment.Nodes[1].EndPoint.ToString(), (string?)await browser.EvaluateAsync(
-            "window.marked = document.querySelectorAll('#nodes-table tbody tr small')[1]; getSelection().selectAllChildren(window.marked); String(getSelection())"));
-        Assert.True((bool)(await browser.EvaluateAsync("window.stays = true; document.getElementById('nodes-table').focus(); document.getElementById('lost').hidden"))!);
+            "window.marked = document.querySelectorAll('#nodes-table tbody tr small')[1]; getSelection().selectAllChildren(window.marked); "
+                + "String(getSelection())"));
+        Assert.True((bool)(await browser.EvaluateAsync("window.stays = true; document.getElementById('nodes-table').focus(); "
+            + "document.getElementById('lost').hidden"))!);
 
         deployment.Nodes[0].Kill();
 
-        await ShowsAsync(browser, "/^Master: redis[23]$/.test(document.querySelector('#headline .big').textContent) && document.title.match(/^redis[23] is master/) !== null", true);
+        await ShowsAsync(browser, "/^Master: redis[23]$/.test(document.querySelector('#headline .big').textContent) && document.title.match(/^redis[23] is "
+            + "master/) !== null", true);
         await ShowsAsync(browser, "document.querySelectorAll('#nodes-table tbody tr')[1].textContent.includes('connection refused')", true);
         await ShowsAsync(browser, "document.querySelector('#interruptions-table tbody tr').textContent.includes('redis1')", true);
         await ShowsAsync(browser, "document.querySelector('#hints').textContent.includes('redis1')", true);
         Assert.True((bool)(await browser.EvaluateAsync("window.stays === true && document.activeElement.id === 'nodes-table'"))!);
-        Assert.Equal(deployment.Nodes[1].EndPoint.ToString(), (string?)await browser.EvaluateAsync("window.marked.isConnected ? String(getSelection()) : 'replaced'"));
+        Assert.Equal(deployment.Nodes[1].EndPoint.ToString(),
+            (string?)await browser.EvaluateAsync("window.marked.isConnected ? String(getSelection()) : 'replaced'"));
 
         // Screenshots for docs/ are taken from here: RP_SCREENSHOTS names a folder.
         if (Environment.GetEnvironmentVariable("RP_SCREENSHOTS") is { Length: > 0 } folder)
         {
-            foreach (var (name, width, height, scheme) in new[] { ("stats-failover", 1280, 780, "light"), ("stats-dark", 1280, 780, "dark"), ("stats-narrow", 390, 1560, "light"), ("stats-narrow-dark", 390, 1560, "dark") })
+            foreach (var (name, width, height, scheme) in new[] { ("stats-failover", 1280, 780, "light"), ("stats-dark", 1280, 780, "dark"),
+                ("stats-narrow", 390, 1560, "light"), ("stats-narrow-dark", 390, 1560, "dark") })
             {
                 await browser.LookAsync(width, height, scheme);
                 await File.WriteAllBytesAsync(Path.Combine(folder, name + ".png"), await browser.ScreenshotAsync());

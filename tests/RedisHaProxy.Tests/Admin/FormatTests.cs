@@ -23,8 +23,10 @@ public sealed partial class FormatTests
         Assert.All(rows, r => Assert.Equal("redis", r["pxname"]));
         Assert.Equal(["OPEN", "UP", "NOLB", "DOWN", "UP"], rows.Select(r => r["status"]));
         Assert.Equal(["0", "2", "2", "2", "1"], rows.Select(r => r["type"]));
-        Assert.Equal(("14", "40", "10000", "81234", "2", "8"), (rows[0]["scur"], rows[0]["smax"], rows[0]["slim"], rows[0]["stot"], rows[0]["rate"], rows[0]["rate_max"]));
-        Assert.Equal(("14", "80000", "0", "3600", "L7OK", "10.0.0.1:6379"), (rows[1]["scur"], rows[1]["stot"], rows[1]["econ"], rows[1]["lastchg"], rows[1]["check_status"], rows[1]["addr"]));
+        Assert.Equal(("14", "40", "10000", "81234", "2", "8"), (rows[0]["scur"], rows[0]["smax"], rows[0]["slim"], rows[0]["stot"], rows[0]["rate"],
+            rows[0]["rate_max"]));
+        Assert.Equal(("14", "80000", "0", "3600", "L7OK", "10.0.0.1:6379"), (rows[1]["scur"], rows[1]["stot"], rows[1]["econ"], rows[1]["lastchg"],
+            rows[1]["check_status"], rows[1]["addr"]));
         Assert.Equal("L4CON", rows[3]["check_status"]);
         Assert.Equal("<b>\"quoted\", error of a node</b>", rows[3]["last_chk"]);
     }
@@ -114,7 +116,8 @@ public sealed partial class FormatTests
     {
         var moment = Scene.Healthy.Moment with
         {
-            Settings = Scene.Healthy.Settings with { Admin = new AdminConfiguration { Peers = [new RedisNode("proxy2", System.Net.IPEndPoint.Parse("10.0.0.10:1936"))] } },
+            Settings = Scene.Healthy.Settings with { Admin = new AdminConfiguration { Peers = [new RedisNode("proxy2",
+                System.Net.IPEndPoint.Parse("10.0.0.10:1936"))] } },
         };
         Assert.Contains("<a href=\"http://10.0.0.10:1936/stats\">proxy2</a></nav>", StatsPage.Write(moment, "abc"), StringComparison.Ordinal);
     }
@@ -132,7 +135,8 @@ public sealed partial class FormatTests
     [Fact]
     public void Status_fits_80_columns()
     {
-        NodeStatus Wide(NodeStatus node) => node with { Node = node.Node with { EndPoint = new(System.Net.IPAddress.Parse("172.131.235.13" + node.Node.Name[^1]), 6379) } };
+        NodeStatus Wide(NodeStatus node) =>
+            node with { Node = node.Node with { EndPoint = new(System.Net.IPAddress.Parse("172.131.235.13" + node.Node.Name[^1]), 6379) } };
         string text = Scene.Text(Scene.With([.. WithOneDown.Control.Nodes.Select(Wide)]), width: 80);
 
         var lines = text.Split('\n');
@@ -152,7 +156,8 @@ public sealed partial class FormatTests
         {
             Control = Scene.Healthy.Control with
             {
-                Nodes = [Scene.Master(0, 1), Scene.Master(1, 0), Scene.Down, Scene.Replica(1, 0, 0) with { Answer = Scene.Replica(1, 0, 0).Answer!.Value with { LinkUp = false } }],
+                Nodes = [Scene.Master(0, 1), Scene.Master(1, 0), Scene.Down,
+                    Scene.Replica(1, 0, 0) with { Answer = Scene.Replica(1, 0, 0).Answer!.Value with { LinkUp = false } }],
                 Sentinels =
                 [
                     Scene.Sentinel(0),
@@ -179,7 +184,8 @@ public sealed partial class FormatTests
     {
         static SentinelStatus Says(int index, int quorum, int others) =>
             Scene.Sentinel(index) with { Answer = Scene.Sentinel(index).Answer!.Value with { Quorum = quorum, OtherSentinels = others } };
-        var hints = Explanation.Hints(Scene.Healthy.Moment with { Control = Scene.Healthy.Control with { Sentinels = [Says(0, 2, 4), Says(1, 2, 4), Says(2, 3, 4)] } });
+        var hints = Explanation.Hints(Scene.Healthy.Moment with { Control = Scene.Healthy.Control with { Sentinels = [Says(0, 2, 4), Says(1, 2, 4),
+            Says(2, 3, 4)] } });
 
         Assert.Equal(
             "Sentinel 10.0.0.1:26379 and 10.0.0.2:26379 have quorum 2 of 5 Sentinels, less than the majority (3): few of them can begin a failover from a "
@@ -196,7 +202,8 @@ public sealed partial class FormatTests
         Assert.Collection(
             hints,
             h => Assert.StartsWith("No node is seen to claim to be master, and no Sentinels are configured", h, StringComparison.Ordinal),
-            h => Assert.StartsWith("redis1 (10.0.0.1:6379) and redis2 (10.0.0.2:6379) and redis3 (10.0.0.3:6379): connection refused since", h, StringComparison.Ordinal));
+            h => Assert.StartsWith("redis1 (10.0.0.1:6379) and redis2 (10.0.0.2:6379) and redis3 (10.0.0.3:6379): connection refused since", h,
+                StringComparison.Ordinal));
     }
 
     [Fact]
@@ -205,12 +212,14 @@ public sealed partial class FormatTests
         var moment = Scene.Reasons.Moment;
         var hints = Explanation.Hints(moment);
 
-        Assert.StartsWith("This proxy cannot see what the Sentinels see: since 03:03:35Z most of them see redis3 as healthy", hints[1], StringComparison.Ordinal);
+        Assert.StartsWith("This proxy cannot see what the Sentinels see: since 03:03:35Z most of them see redis3 as healthy", hints[1],
+            StringComparison.Ordinal);
         Assert.EndsWith(NeededRights.Node, hints[1], StringComparison.Ordinal);
         Assert.Contains("; so does 10.0.0.2:26379. If you added servers", hints[2], StringComparison.Ordinal);
         Assert.StartsWith("redis2 (10.0.0.2:6379) follows 6.6.6.6:6379, which is not in redis.nodes", hints[4], StringComparison.Ordinal);
         Assert.Contains(hints, h => h.StartsWith("redis3 ", StringComparison.Ordinal) && h.EndsWith(NeededRights.Node, StringComparison.Ordinal));
-        Assert.Contains(hints, h => h.StartsWith("The events of Sentinel 10.0.0.2:26379 are not heard", StringComparison.Ordinal) && h.EndsWith(NeededRights.Sentinel, StringComparison.Ordinal));
+        Assert.Contains(hints, h => h.StartsWith("The events of Sentinel 10.0.0.2:26379 are not heard", StringComparison.Ordinal)
+            && h.EndsWith(NeededRights.Sentinel, StringComparison.Ordinal));
 
         Assert.Contains("events not heard", StatsPage.Write(moment, "abc"), StringComparison.Ordinal);
         Assert.Matches("up, no", Scene.Text(moment));
@@ -244,7 +253,8 @@ public sealed partial class FormatTests
     }
 
     private static List<string> CsvLine(string line) =>
-        [.. CsvCell().Matches(line).Select(m => m.Groups["quoted"].Success ? m.Groups["quoted"].Value.Replace("\"\"", "\"", StringComparison.Ordinal) : m.Groups["plain"].Value)];
+        [.. CsvCell().Matches(line).Select(m => m.Groups["quoted"].Success ? m.Groups["quoted"].Value.Replace("\"\"", "\"",
+            StringComparison.Ordinal) : m.Groups["plain"].Value)];
 
     [GeneratedRegex("""(?:^|,)(?:"(?<quoted>(?:[^"]|"")*)"|(?<plain>[^,"]*))""")]
     private static partial Regex CsvCell();

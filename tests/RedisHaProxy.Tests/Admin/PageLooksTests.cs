@@ -37,7 +37,8 @@ public sealed class PageLooksTests
 
         // What is wrong and the one table are seen without scrolling; the page was 2089 high once.
         Assert.True(heights["healthy 1280"] <= 660, string.Join(", ", heights));
-        Assert.All(heights.Where(h => h.Key.EndsWith(" 1280", StringComparison.Ordinal)), h => Assert.True(h.Value <= (h.Key.StartsWith("failover", StringComparison.Ordinal) ? 1250 : 950), h.ToString()));
+        Assert.All(heights.Where(h => h.Key.EndsWith(" 1280", StringComparison.Ordinal)),
+            h => Assert.True(h.Value <= (h.Key.StartsWith("failover", StringComparison.Ordinal) ? 1250 : 950), h.ToString()));
     }
 
     // Cells with a text that are not drawn, or not within their card (on a desk) or the window, and cards that stick out of their section.

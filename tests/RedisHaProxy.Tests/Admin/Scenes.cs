@@ -97,14 +97,17 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
             Evidence = "redis1 claims master; redis2 follows redis1; redis3 follows redis1; Sentinels: 3 of 3 name redis1, 3 leases for redis1 (2 needed)",
             DecisionSince = Now.AddMinutes(-10),
             LeaseLeft = TimeSpan.FromMilliseconds(4321.5),
-            Support = "redis1: 3 of 3 Sentinels name it, 3 hold a lease for it (2 needed), 3 are known not to have voted to replace it (2 needed); 2 of 2 other nodes follow it",
+            Support = "redis1: 3 of 3 Sentinels name it, 3 hold a lease for it (2 needed), 3 are known not to have voted to replace it (2 needed); 2 of 2 "
+                + "other nodes follow it",
             Leases = (3, 2),
             Gate = new GateOrder(GateMode.Open, Nodes[0], 7),
             GateSince = Now.AddMinutes(-10),
             Events =
             [
-                new GateEvent { Generation = 6, At = TimeSpan.FromMinutes(110), Time = Now.AddMinutes(-10.01), Mode = GateMode.Park, Target = null, Rule = "0", Evidence = "redis1 not known", Took = TimeSpan.FromMilliseconds(0.2) },
-                new GateEvent { Generation = 7, At = TimeSpan.FromMinutes(110), Time = Now.AddMinutes(-10), Mode = GateMode.Open, Target = "redis1", Rule = "R5", Evidence = "redis1 claims master, <b>promotion</b> seen", Took = TimeSpan.FromMilliseconds(0.1) },
+                new GateEvent { Generation = 6, At = TimeSpan.FromMinutes(110), Time = Now.AddMinutes(-10.01), Mode = GateMode.Park, Target = null, Rule = "0",
+                    Evidence = "redis1 not known", Took = TimeSpan.FromMilliseconds(0.2) },
+                new GateEvent { Generation = 7, At = TimeSpan.FromMinutes(110), Time = Now.AddMinutes(-10), Mode = GateMode.Open, Target = "redis1",
+                    Rule = "R5", Evidence = "redis1 claims master, <b>promotion</b> seen", Took = TimeSpan.FromMilliseconds(0.1) },
             ],
             Switchovers = [],
         },
@@ -130,22 +133,26 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
     /// <summary>The master is silent, one Sentinel fails over; read-only sessions go on. The first failover was seen to the end.</summary>
     public static Scene Failover { get; } = Healthy with
     {
-        Settings = Healthy.Settings with { ReadOnly = new ReadOnlyConfiguration { Listen = [IPEndPoint.Parse("10.0.0.9:6380")], MaxLag = TimeSpan.FromSeconds(10) } },
+        Settings = Healthy.Settings with { ReadOnly = new ReadOnlyConfiguration { Listen = [IPEndPoint.Parse("10.0.0.9:6380")],
+            MaxLag = TimeSpan.FromSeconds(10) } },
         Control = Healthy.Control with
         {
             Nodes =
             [
                 Master(0, 2) with
                 {
-                    Health = ServerHealth.Silent, Since = Now.AddSeconds(-4), State = default, StateText = "not known", Age = TimeSpan.FromSeconds(4.2), Error = "no answer for 4000 ms",
+                    Health = ServerHealth.Silent, Since = Now.AddSeconds(-4), State = default, StateText = "not known", Age = TimeSpan.FromSeconds(4.2),
+                        Error = "no answer for 4000 ms",
                     Falls = 2, Downtime = TimeSpan.FromSeconds(75),
                 },
-                Replica(1, 0, lag: null) with { State = NodeState.Follows(0, false), StateText = "follows redis1, link down", Answer = Answer(1) with { LinkUp = false, MasterAddress = "10.0.0.1:6379", Offset = -1 } },
+                Replica(1, 0, lag: null) with { State = NodeState.Follows(0, false), StateText = "follows redis1, link down",
+                    Answer = Answer(1) with { LinkUp = false, MasterAddress = "10.0.0.1:6379", Offset = -1 } },
                 Replica(2, 0, lag: 42),
             ],
             Sentinels =
             [
-                Sentinel(0) with { Health = ServerHealth.ConnectTimeout, Since = Now.AddSeconds(-3), Vote = SentinelVote.None, VoteText = "nobody", Answer = null, Age = null, Error = "no answer within 1000 ms", Events = ServerHealth.Unknown },
+                Sentinel(0) with { Health = ServerHealth.ConnectTimeout, Since = Now.AddSeconds(-3), Vote = SentinelVote.None, VoteText = "nobody",
+                    Answer = null, Age = null, Error = "no answer within 1000 ms", Events = ServerHealth.Unknown },
                 Sentinel(1, 13) with { Answer = Said(1, 13) with { MarkedDown = true, FailoverInProgress = true }, Promotes = "redis2" },
                 Sentinel(2, 13) with { Answer = Said(2, 13) with { MarkedDown = true } },
             ],
@@ -213,8 +220,10 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
     {
         Control = Failover.Control with
         {
-            Nodes = [Master(0, 2) with { Health = ServerHealth.Silent, State = NodeState.Claims with { Silent = true }, StateText = "claims master, silent" }, Replica(1, 0, 0), Replica(2, 0, 0)],
-            Sentinels = [Sentinel(0) with { Vote = new SentinelVote(1, true, true), VoteText = "redis2" }, Sentinel(1) with { Vote = new SentinelVote(1, true, true), VoteText = "redis2" }, Sentinel(2) with { Vote = new SentinelVote(1, true, true), VoteText = "redis2" }],
+            Nodes = [Master(0, 2) with { Health = ServerHealth.Silent, State = NodeState.Claims with { Silent = true }, StateText = "claims master, silent" },
+                Replica(1, 0, 0), Replica(2, 0, 0)],
+            Sentinels = [Sentinel(0) with { Vote = new SentinelVote(1, true, true), VoteText = "redis2" }, Sentinel(1) with { Vote = new SentinelVote(1, true,
+                true), VoteText = "redis2" }, Sentinel(2) with { Vote = new SentinelVote(1, true, true), VoteText = "redis2" }],
             Decision = Decision(RoutingAction.Route, 0, RuleId.R4),
             Reads = Reads(GateMode.Open, [], [Nodes[1]], Nodes[0]),
         },
@@ -236,19 +245,27 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
             Nodes =
             [
                 Master(0, 2) with { MaintenanceSince = Now.AddMinutes(-90) },
-                Replica(1, 0, 0) with { StateText = "follows an unknown address (6.6.6.6:6379)", State = NodeState.Follows(-1, true), Answer = Answer(1) with { MasterAddress = "6.6.6.6:6379", Master = -1 } },
-                Replica(2, 0, null) with { Health = ServerHealth.NotPermitted, Error = "NOPERM <b>\"quoted\", error\nof a node</b>.", StateText = "not known", State = default, Answer = null, Age = null, Latency = null, Since = Now.AddDays(-2), Falls = 1, Downtime = TimeSpan.FromDays(2) },
+                Replica(1, 0, 0) with { StateText = "follows an unknown address (6.6.6.6:6379)", State = NodeState.Follows(-1, true),
+                    Answer = Answer(1) with { MasterAddress = "6.6.6.6:6379", Master = -1 } },
+                Replica(2, 0, null) with { Health = ServerHealth.NotPermitted, Error = "NOPERM <b>\"quoted\", error\nof a node</b>.", StateText = "not known",
+                    State = default, Answer = null, Age = null, Latency = null, Since = Now.AddDays(-2), Falls = 1, Downtime = TimeSpan.FromDays(2) },
             ],
             Sentinels =
             [
-                Sentinel(0) with { Concerns = ["names 6.6.6.6:6379 as the master, which is not in redis.nodes", "has epoch 1099511627777, which no failovers led to"], Vote = new SentinelVote(SentinelVote.Foreign, true, false), VoteText = "an unknown address (6.6.6.6:6379)", Answer = Said(0, 1099511627777) },
-                Sentinel(1) with { Events = ServerHealth.NotPermitted, EventsError = "NOPERM this user has no permissions to access one of the channels", Concerns = ["names 6.6.6.6:6379 as the master, which is not in redis.nodes"] },
-                Sentinel(2) with { Health = ServerHealth.WrongPassword, Error = "WRONGPASS invalid username-password pair", Vote = SentinelVote.None, VoteText = "nobody", Answer = null, Events = ServerHealth.Disconnected, EventsError = "reset" },
+                Sentinel(0) with { Concerns = ["names 6.6.6.6:6379 as the master, which is not in redis.nodes", "has epoch 1099511627777, which no failovers "
+                    + "led to"], Vote = new SentinelVote(SentinelVote.Foreign, true, false), VoteText = "an unknown address (6.6.6.6:6379)",
+                        Answer = Said(0, 1099511627777) },
+                Sentinel(1) with { Events = ServerHealth.NotPermitted, EventsError = "NOPERM this user has no permissions to access one of the channels",
+                    Concerns = ["names 6.6.6.6:6379 as the master, which is not in redis.nodes"] },
+                Sentinel(2) with { Health = ServerHealth.WrongPassword, Error = "WRONGPASS invalid username-password pair", Vote = SentinelVote.None,
+                    VoteText = "nobody", Answer = null, Events = ServerHealth.Disconnected, EventsError = "reset" },
             ],
             Decision = Decision(RoutingAction.Route, 0, RuleId.R1),
             Withheld = "redis1 is in maintenance",
-            Blind = new BlindStatus { Node = "redis3", Health = ServerHealth.NotPermitted, Since = Now.AddSeconds(-30), Lasts = TimeSpan.FromSeconds(30), DownAfter = TimeSpan.FromSeconds(5) },
-            Recording = new RecordingStatus { File = "/var/lib/x/recording", Problem = "no space is left on its disk", Since = Now.AddMinutes(-3), Dropped = 7 },
+            Blind = new BlindStatus { Node = "redis3", Health = ServerHealth.NotPermitted, Since = Now.AddSeconds(-30), Lasts = TimeSpan.FromSeconds(30),
+                DownAfter = TimeSpan.FromSeconds(5) },
+            Recording = new RecordingStatus { File = "/var/lib/x/recording", Problem = "no space is left on its disk", Since = Now.AddMinutes(-3),
+                Dropped = 7 },
             Reads = Reads(GateMode.Park, [], [], null),
             Replicas =
             [
@@ -317,7 +334,8 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
         Control = Healthy.Control with
         {
             Nodes = [Master(0, 1), Dead(1), Replica(2, 0, 0) with { MaintenanceSince = Now.AddMinutes(-12) }],
-            Sentinels = [Sentinel(0), Sentinel(1), Sentinel(2) with { Answer = Said(2, 12) with { Tilt = true, DownAfter = TimeSpan.FromSeconds(30) }, Vote = new SentinelVote(0, false, false), KnowsFew = true }],
+            Sentinels = [Sentinel(0), Sentinel(1), Sentinel(2) with { Answer = Said(2, 12) with { Tilt = true, DownAfter = TimeSpan.FromSeconds(30) },
+                Vote = new SentinelVote(0, false, false), KnowsFew = true }],
         },
     };
 

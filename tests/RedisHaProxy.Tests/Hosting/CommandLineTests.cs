@@ -43,7 +43,8 @@ public sealed class CommandLineTests : IDisposable
 
         var result = await ProxyProcess.RunAsync([.. verb, "--socket", socket]);
 
-        Assert.Equal((1, "", $"redis-ha-proxy: no proxy is running here: {socket} does not exist (--socket names the path of admin.socket)\n"), (result.ExitCode, result.Output, result.Error));
+        Assert.Equal((1, "", $"redis-ha-proxy: no proxy is running here: {socket} does not exist (--socket names the path of admin.socket)\n"),
+            (result.ExitCode, result.Output, result.Error));
     }
 
     [Fact]
@@ -58,7 +59,8 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Check_lists_every_problem_on_its_own_line_and_ends_with_exit_code_2()
     {
-        string file = _folder.Write("proxy.json", "{ \"listen\": [\"127.0.0.1\"],\n  \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\" }, \"passwordFile\": \"absent\" } }");
+        string file = _folder.Write("proxy.json",
+            "{ \"listen\": [\"127.0.0.1\"],\n  \"redis\": { \"nodes\": { \"a\": \"127.0.0.1:1\" }, \"passwordFile\": \"absent\" } }");
 
         var result = await ProxyProcess.RunAsync("check", file);
 
@@ -92,7 +94,8 @@ public sealed class CommandLineTests : IDisposable
               { "id": 4, "client": "10.0.0.5:2222", "node": "redis2", "quietMs": 5, "bytesIn": 7, "bytesOut": 70 } ]
             """).RootElement.EnumerateArray().ToList();
         string Ids(string? node = null, string? source = null, int? idleSeconds = null, int? top = null) => string.Join(' ', SessionsCommand.Filter(
-            all, node, source is null ? null : IPAddress.Parse(source), idleSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null, top).Select(s => s.GetProperty("id")));
+            all, node, source is null ? null : IPAddress.Parse(source), idleSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+                top).Select(s => s.GetProperty("id")));
 
         Assert.Equal("1 2 3 4", Ids());
         Assert.Equal("1 2", Ids(node: "redis1"));

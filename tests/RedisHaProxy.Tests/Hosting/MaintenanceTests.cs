@@ -27,14 +27,16 @@ public sealed class MaintenanceTests
         Assert.Equal("applied: timeouts.drain\n", (await proxy.VerbAsync("reload")).Output);
         Assert.NotEqual(JsonValueKind.Null, (await NodeAsync(proxy, 2)).GetProperty("maintenanceSince").ValueKind);
         Assert.Contains("redis3,", await proxy.GetAsync("stats;csv"), StringComparison.Ordinal);
-        Assert.Contains(",MAINT,", (await proxy.GetAsync("stats;csv")).Split('\n').Single(l => l.StartsWith("redis,redis3,", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(",MAINT,", (await proxy.GetAsync("stats;csv")).Split('\n').Single(l => l.StartsWith("redis,redis3,", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
         Assert.Contains("redis_ha_proxy_node_maintenance{node=\"redis3\"} 1\n", await proxy.GetAsync("metrics"), StringComparison.Ordinal);
         Assert.Matches("redis3 .* MAINT, unknown ", (await proxy.VerbAsync("status")).Output);
         Assert.Empty(JsonDocument.Parse(await proxy.GetAsync("explain")).RootElement.GetProperty("hints").EnumerateArray());
         Assert.DoesNotContain("redis3 is Refused", proxy.Log, StringComparison.Ordinal);
 
         Assert.Equal("redis3 is back from maintenance\n", (await proxy.VerbAsync("ready", "redis3")).Output);
-        Assert.StartsWith("redis3 (", JsonDocument.Parse(await proxy.GetAsync("explain")).RootElement.GetProperty("hints")[0].GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("redis3 (", JsonDocument.Parse(await proxy.GetAsync("explain")).RootElement.GetProperty("hints")[0].GetString(),
+            StringComparison.Ordinal);
     }
 
     [SkippableFact]
@@ -52,7 +54,8 @@ public sealed class MaintenanceTests
 
         var forced = await proxy.VerbAsync("maintenance", "redis1", "--force");
         Assert.Equal(0, forced.ExitCode);
-        Assert.Matches(@"^redis1 is in maintenance, and it was the master: its 1 sessions end now, .* Make one now: .* Or take it back: redis-ha-proxy ready redis1\.", forced.Output);
+        Assert.Matches(@"^redis1 is in maintenance, and it was the master: its 1 sessions end now, .* Make one now: .* Or take it back: redis-ha-proxy ready "
+            + @"redis1\.", forced.Output);
         await Assert.ThrowsAnyAsync<IOException>(() => client.CommandAsync("PING"));
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await proxy.StatusAsync("readyz"));
         Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
@@ -63,7 +66,8 @@ public sealed class MaintenanceTests
 
         // The rule itself is untouched, and the reason is told.
         var explain = JsonDocument.Parse(await proxy.GetAsync("explain")).RootElement;
-        Assert.StartsWith("New sessions wait: redis1 is in maintenance. Rule R2 would route to it", explain.GetProperty("summary").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("New sessions wait: redis1 is in maintenance. Rule R2 would route to it", explain.GetProperty("summary").GetString(),
+            StringComparison.Ordinal);
         Assert.Equal("redis1 is in maintenance", explain.GetProperty("gate").GetProperty("withheld").GetString());
         var order = JsonDocument.Parse(await proxy.GetAsync("timeline")).RootElement.GetProperty("orders")[0];
         Assert.Equal(("park", "maintenance"), (order.GetProperty("mode").GetString(), order.GetProperty("rule").GetString()));
@@ -72,7 +76,8 @@ public sealed class MaintenanceTests
         Assert.Equal("PONG", await answer.WaitAsync(TimeSpan.FromSeconds(30)));
         await Eventually.HoldsAsync(() => proxy.Log.Contains("to redis1 ended: role-lost", StringComparison.Ordinal), () => proxy.Log);
         var interruption = JsonDocument.Parse(await proxy.GetAsync("timeline")).RootElement.GetProperty("interruptions")[0];
-        Assert.Equal(("redis1", "maintenance", "R2"), (interruption.GetProperty("from").GetString(), interruption.GetProperty("shutRule").GetString(), interruption.GetProperty("openRule").GetString()));
+        Assert.Equal(("redis1", "maintenance", "R2"), (interruption.GetProperty("from").GetString(), interruption.GetProperty("shutRule").GetString(),
+            interruption.GetProperty("openRule").GetString()));
     }
 
     private static async Task<JsonElement> StatusAsync(RunningProxy proxy) => JsonDocument.Parse(await proxy.GetAsync("stats.json")).RootElement;

@@ -54,7 +54,8 @@ public sealed class NightTests
         await LevelAsync(proxy, "warn", "Master: redis1; if it fails, no failover");
         string hint = await FirstHintAsync(proxy);
         Assert.True(
-            hint.StartsWith("If the master fails now, nobody will promote a replica: 2 of 3 Sentinels do not answer, and a failover takes 2.", StringComparison.Ordinal),
+            hint.StartsWith("If the master fails now, nobody will promote a replica: 2 of 3 Sentinels do not answer, and a failover takes 2.",
+                StringComparison.Ordinal),
             $"{hint}\n{proxy.Log}");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_sentinels_reachable 1");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_sentinels_needed 2");
@@ -68,7 +69,8 @@ public sealed class NightTests
 
         await deployment.Sentinels[1].RestartAsync();
         await Eventually.HoldsAsync(async () => await proxy.StatusAsync("readyz") == HttpStatusCode.OK, () => proxy.Log, TimeSpan.FromSeconds(60));
-        Assert.All(["A failover is possible again: 2 of 3 Sentinels answer, and it takes 2", "warning Gate open to redis", "warning redis2 answers: replica of redis1"],
+        Assert.All(["A failover is possible again: 2 of 3 Sentinels answer, and it takes 2", "warning Gate open to redis",
+            "warning redis2 answers: replica of redis1"],
             line => LogHas(proxy, line));
     }
 
@@ -83,14 +85,16 @@ public sealed class NightTests
         };
 
         Assert.Equal(Level.Bad, moment.Headline.Level);
-        Assert.Equal("No failover will come: no replica answers, so there is none to promote. Start Redis there: systemctl start redis-server on redis1 and redis2 and redis3.",
+        Assert.Equal("No failover will come: no replica answers, so there is none to promote. Start Redis there: systemctl start redis-server on redis1 and "
+            + "redis2 and redis3.",
             Explanation.Hints(moment)[0]);
 
         // One that answers is waited for, and not for ever.
         var one = moment with { Control = moment.Control with { Nodes = [dead, Scene.Replica(1, 0, null), dead with { Node = Scene.Nodes[2] }] } };
         Assert.Contains(Explanation.Hints(one), hint => hint.Contains("should have come by now", StringComparison.Ordinal));
         var soon = one with { Control = one.Control with { Interruption = one.Control.Interruption! with { Since = Scene.Now.AddSeconds(-2) } } };
-        Assert.Contains(Explanation.Hints(soon), hint => hint.Contains("wait for the Sentinels' failover, which comes within about 10 s.", StringComparison.Ordinal));
+        Assert.Contains(Explanation.Hints(soon), hint => hint.Contains("wait for the Sentinels' failover, which comes within about 10 s.",
+            StringComparison.Ordinal));
     }
 
     private static void LogHas(RunningProxy proxy, string text) => Assert.Contains(text, proxy.Log, StringComparison.Ordinal);

@@ -53,7 +53,8 @@ public sealed class WrongCommandTests : IDisposable
     [InlineData("line 1 is not the head of a recording", "\u007fELF\u0001\u0002")]
     [InlineData("line 1 is not the head of a recording", "{\"recording\":1,\"nod")]
     [InlineData("line 1 says version 7 of a recording", "{\"recording\":7}\n")]
-    public Task A_file_that_is_no_recording_is_refused_in_one_line(string expected, string content) => RefusesAsync(expected, "replay", _folder.Write("x", content));
+    public Task A_file_that_is_no_recording_is_refused_in_one_line(string expected, string content) => RefusesAsync(expected, "replay",
+        _folder.Write("x", content));
 
     [Theory]
     [InlineData("listen: 0.0.0.0:16379 is also a (127.0.0.1:16379): the proxy would connect to itself", "0.0.0.0:16379", "control.sock")]

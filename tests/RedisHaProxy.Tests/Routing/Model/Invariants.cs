@@ -28,7 +28,8 @@ internal static class Invariants
 
         for (int p = 0; p < ModelState.Proxies; p++)
         {
-            string? broken = RoutesToReplaced(state, p) ?? RoutesToNonClaimant(state, p) ?? Idles(state, p) ?? IgnoresConfirmation(state, p) ?? MissesPromotion(state, p, sawReplica)
+            string? broken = RoutesToReplaced(state, p) ?? RoutesToNonClaimant(state, p) ?? Idles(state, p) ?? IgnoresConfirmation(state, p)
+                ?? MissesPromotion(state, p, sawReplica)
                 ?? IgnoresAnnouncement(state, p) ?? IgnoresStranger(state, p) ?? KeepsIsolated(state, p) ?? ServesHandOver(state, p)
                 ?? DropsLocked(state, p, before[p]) ?? CutsHandOver(state, p, before[p]) ?? ParksSupported(state, p);
             if (broken is not null)
@@ -67,7 +68,8 @@ internal static class Invariants
             int newer = 0;
             for (int s = 0; s < state.World.Machines && x != m; s++)
             {
-                newer += state.HeardSentinel(p, s, out SentinelReport vote) && vote.Named == (x < state.World.Known ? x : SentinelVote.Foreign) && vote.ConfigEpoch > epoch ? 1 : 0;
+                newer += state.HeardSentinel(p, s, out SentinelReport vote) && vote.Named == (x < state.World.Known ? x : SentinelVote.Foreign)
+                    && vote.ConfigEpoch > epoch ? 1 : 0;
             }
 
             bool followsItself = x < state.World.Known && state.Heard(p, x, out NodeReport named) && !named.IsMaster && named.Master == m && named.LinkUp;
@@ -207,7 +209,8 @@ internal static class Invariants
     private static string? DropsLocked(ModelState state, int p, int before)
     {
         ModelWorld w = state.World;
-        if (before < 0 || HasStrangers(w) || !w.Nodes[before].Locked || !w.Claims(before) || !w.NodeServes(before) || w.Announcements.Count > 0 || Promotes(w) || state.Quiet == 0
+        if (before < 0 || HasStrangers(w) || !w.Nodes[before].Locked || !w.Claims(before) || !w.NodeServes(before) || w.Announcements.Count > 0 || Promotes(w)
+            || state.Quiet == 0
             || !w.Reaches(w.Machines + p, before))
         {
             return null;
@@ -216,7 +219,8 @@ internal static class Invariants
         int namers = 0;
         for (int i = 0; i < state.World.Machines; i++)
         {
-            namers += w.SentinelServes(i) && w.Reaches(w.Machines + p, i) && w.Sentinels[i].Names == before && w.Sentinels[i].LastOk == w.Now && w.Sentinels[i].ConfigEpoch == w.Nodes[before].Epoch ? 1 : 0;
+            namers += w.SentinelServes(i) && w.Reaches(w.Machines + p, i) && w.Sentinels[i].Names == before && w.Sentinels[i].LastOk == w.Now
+                && w.Sentinels[i].ConfigEpoch == w.Nodes[before].Epoch ? 1 : 0;
             if (i != before && w.Claims(i))
             {
                 return null;
@@ -262,7 +266,8 @@ internal static class Invariants
         for (int i = 0; i < state.World.Machines; i++)
         {
             // What it has voted for may come about.
-            mayElect |= w.SentinelServes(i) && w.Sentinels[i].VotedEpoch > w.Sentinels[i].ConfigEpoch && w.Now - w.Sentinels[i].VotedAt < ModelState.Timing.BallotLife.TotalSeconds;
+            mayElect |= w.SentinelServes(i) && w.Sentinels[i].VotedEpoch > w.Sentinels[i].ConfigEpoch
+                && w.Now - w.Sentinels[i].VotedAt < ModelState.Timing.BallotLife.TotalSeconds;
             sentinels += w.SentinelServes(i) ? 1 : 0;
             namers += w.SentinelServes(i) && w.Sentinels[i].Names == m ? 1 : 0;
             leases += w.SentinelServes(i) && w.Sentinels[i].Names == m && w.Sentinels[i].LastOk == w.Now && w.Sentinels[i].Promoting < 0 ? 1 : 0;

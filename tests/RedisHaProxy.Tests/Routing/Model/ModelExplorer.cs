@@ -59,7 +59,8 @@ internal sealed class ModelExplorer(
     }
 
     public override string ToString() =>
-        $"{_visited.Count} states, {Steps} steps, depth {depth} s, {faults} faults after [{string.Join(' ', prologue.Where(m => m.Kind != MoveKind.None))}]; longest disagreement: {LongestOverlap} s; "
+        $"{_visited.Count} states, {Steps} steps, depth {depth} s, {faults} faults after [{string.Join(' ', prologue.Where(m => m.Kind != MoveKind.None))}]; "
+            + $"longest disagreement: {LongestOverlap} s; "
         + $"{Stopwatch.GetElapsedTime(_start).TotalSeconds:0.0} s";
 
     private void Explore(ModelState state, int left, int budget)

@@ -149,12 +149,15 @@ internal sealed class ModelState
         for (int i = 0; i < World.Machines; i++)
         {
             ModelNode n = w.Nodes[i];
-            hash.Add((n.Up ? 1 : 0) | (n.Suspended ? 2 : 0) | (n.LinkUp ? 4 : 0) | ((n.Of + 1) << 3) | (n.Run << 6) | (n.Epoch << 12) | (n.Misclaims << 20) | (n.Locked ? 1 << 28 : 0));
+            hash.Add((n.Up ? 1 : 0) | (n.Suspended ? 2 : 0) | (n.LinkUp ? 4 : 0)
+                | ((n.Of + 1) << 3) | (n.Run << 6) | (n.Epoch << 12) | (n.Misclaims << 20) | (n.Locked ? 1 << 28 : 0));
             hash.Add(n.Of >= 0 ? Math.Min(w.Now - n.AcksAt, 2) : 0);
             ModelSentinel s = w.Sentinels[i];
-            hash.Add((s.Up ? 1 : 0) | (s.Names << 1) | (s.ConfigEpoch << 4) | (s.CurrentEpoch << 12) | (Age(s.LastOk) << 20) | ((s.Promoting + 1) << 26) | (s.Voted ? 1 << 29 : 0));
+            hash.Add((s.Up ? 1 : 0) | (s.Names << 1) | (s.ConfigEpoch << 4) | (s.CurrentEpoch << 12) | (Age(s.LastOk) << 20)
+                | ((s.Promoting + 1) << 26) | (s.Voted ? 1 << 29 : 0));
             hash.Add(s.Promoting < 0 ? 0 : (s.PromotingEpoch & 255) | (Age(s.PromotingEpoch >> 8) << 8));
-            hash.Add(s.Announced | (s.Blind ? 256 : 0) | (s.Coordinated ? 1 << 28 : 0) | (s.Mute ? 1 << 29 : 0) | (Age(s.UpSince) << 9) | (Age(s.VotedAt) << 14) | (s.VotedEpoch << 20));
+            hash.Add(s.Announced | (s.Blind ? 256 : 0) | (s.Coordinated ? 1 << 28 : 0) | (s.Mute ? 1 << 29 : 0)
+                | (Age(s.UpSince) << 9) | (Age(s.VotedAt) << 14) | (s.VotedEpoch << 20));
         }
 
         for (int p = 0; p < Proxies; p++)
@@ -273,7 +276,8 @@ internal sealed class ModelState
             ? null
             : node.Locked
             ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.WrongPassword }
-            : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0, Master = node.Of < World.Known ? node.Of : -1, LinkUp = node.LinkUp, Acknowledging = World.Acknowledging(i), HandsOver = World.HandsOver(i) };
+            : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0,
+                Master = node.Of < World.Known ? node.Of : -1, LinkUp = node.LinkUp, Acknowledging = World.Acknowledging(i), HandsOver = World.HandsOver(i) };
     }
 
     private int Seen(int node) => node < World.Known ? node : SentinelVote.Foreign;
@@ -336,7 +340,8 @@ internal sealed class ModelState
         if (s.HasAnswer)
         {
             hash.Add(Symbol(s.Answer));
-            hash.Add(Age(s.Answer.SentAt) | (Age(s.Answer.SentAt - s.Answer.LastOkPingReply) << 8) | (Age(s.Answer.VotedAt ?? TimeSpan.Zero) << 16) | ((int)s.Answer.VotedEpoch << 22));
+            hash.Add(Age(s.Answer.SentAt) | (Age(s.Answer.SentAt - s.Answer.LastOkPingReply) << 8) | (Age(s.Answer.VotedAt ?? TimeSpan.Zero) << 16)
+                | ((int)s.Answer.VotedEpoch << 22));
             hash.Add(Age(s.Answer.HeardSince ?? TimeSpan.Zero));
         }
 

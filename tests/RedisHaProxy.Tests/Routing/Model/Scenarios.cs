@@ -44,11 +44,13 @@ internal static class Scenarios
         (LeaderDied, [.. SingleCuts, new Move(MoveKind.None), new Move(MoveKind.None), new Move(MoveKind.LeaderDies, C, B)]),
         ("FAILOVER TO B", After(4, new Move(MoveKind.FailoverTo, A, B))),
         ("SENTINEL FAILOVER to B", After(1, new Move(MoveKind.ForcedFailover, C, B))),
-        ("the master has crashed, and a failover is forced while Sentinels begin one", [.. After(3, new Move(MoveKind.Crash, A)), new Move(MoveKind.AnnouncedFailover, C, C)]),
+        ("the master has crashed, and a failover is forced while Sentinels begin one", [.. After(3, new Move(MoveKind.Crash, A)),
+            new Move(MoveKind.AnnouncedFailover, C, C)]),
         ("a hand-over to B is announced", After(1, new Move(MoveKind.AnnouncedFailover, C, B))),
         ("a coordinated hand-over to B", After(1, new Move(MoveKind.CoordinatedFailover, C, B))),
         ("the Sentinels' events are not heard", After(1, new Move(MoveKind.Mute))),
-        ("the Sentinels' events are not heard, and a hand-over to B begins", [new Move(MoveKind.Mute), .. After(1, new Move(MoveKind.AnnouncedFailover, C, B))]),
+        ("the Sentinels' events are not heard, and a hand-over to B begins",
+            [new Move(MoveKind.Mute), .. After(1, new Move(MoveKind.AnnouncedFailover, C, B))]),
         ("both replicas have crashed", [new Move(MoveKind.Crash, B), .. After(4, new Move(MoveKind.Crash, C))]),
         ("the master refuses the probes", After(4, new Move(MoveKind.Lock, A))),
         ("all nodes refuse the probes", [new Move(MoveKind.Lock, A), new Move(MoveKind.Lock, B), .. After(4, new Move(MoveKind.Lock, C))]),
@@ -56,7 +58,8 @@ internal static class Scenarios
         ("a Sentinel has a wrong auth-pass", After(6, new Move(MoveKind.Blind, B))),
         ("a Sentinel has a wrong auth-pass, and a machine is dead", [.. After(6, new Move(MoveKind.Blind, B)), .. After(6, new Move(MoveKind.PowerOff, C))]),
         (OneMissesTheNew, TriplePartition),
-        ("a replica is dead and all Sentinels", [new Move(MoveKind.SentinelCrash, A), new Move(MoveKind.SentinelCrash, B), new Move(MoveKind.SentinelCrash, C), .. After(6, new Move(MoveKind.Crash, B))]),
+        ("a replica is dead and all Sentinels", [new Move(MoveKind.SentinelCrash, A), new Move(MoveKind.SentinelCrash, B), new Move(MoveKind.SentinelCrash, C),
+            .. After(6, new Move(MoveKind.Crash, B))]),
     ];
 
     /// <summary>The same for more machines, and where the proxies do not know the last one's node.</summary>
@@ -77,7 +80,8 @@ internal static class Scenarios
             ("FAILOVER TO the last", After(4, new Move(MoveKind.FailoverTo, A, last))),
             ("SENTINEL FAILOVER to the last", After(1, new Move(MoveKind.ForcedFailover, B, last))),
             ("a hand-over to the last is announced", After(1, new Move(MoveKind.AnnouncedFailover, B, last))),
-            ("the master has crashed, and a failover is forced while Sentinels begin one", [.. After(3, new Move(MoveKind.Crash, A)), new Move(MoveKind.AnnouncedFailover, last, last)]),
+            ("the master has crashed, and a failover is forced while Sentinels begin one", [.. After(3, new Move(MoveKind.Crash, A)),
+                new Move(MoveKind.AnnouncedFailover, last, last)]),
         ];
     }
 
