@@ -116,8 +116,14 @@ public sealed partial class FormatTests
     {
         var moment = Scene.Healthy.Moment with
         {
-            Settings = Scene.Healthy.Settings with { Admin = new AdminConfiguration { Peers = [new RedisNode("proxy2",
-                System.Net.IPEndPoint.Parse("10.0.0.10:1936"))] } },
+            Settings = Scene.Healthy.Settings with
+            {
+                Admin = new AdminConfiguration
+                {
+                    Peers = [new RedisNode("proxy2",
+                System.Net.IPEndPoint.Parse("10.0.0.10:1936"))]
+                }
+            },
         };
         Assert.Contains("<a href=\"http://10.0.0.10:1936/stats\">proxy2</a></nav>", StatsPage.Write(moment, "abc"), StringComparison.Ordinal);
     }
@@ -184,8 +190,14 @@ public sealed partial class FormatTests
     {
         static SentinelStatus Says(int index, int quorum, int others) =>
             Scene.Sentinel(index) with { Answer = Scene.Sentinel(index).Answer!.Value with { Quorum = quorum, OtherSentinels = others } };
-        var hints = Explanation.Hints(Scene.Healthy.Moment with { Control = Scene.Healthy.Control with { Sentinels = [Says(0, 2, 4), Says(1, 2, 4),
-            Says(2, 3, 4)] } });
+        var hints = Explanation.Hints(Scene.Healthy.Moment with
+        {
+            Control = Scene.Healthy.Control with
+            {
+                Sentinels = [Says(0, 2, 4), Says(1, 2, 4),
+            Says(2, 3, 4)]
+            }
+        });
 
         Assert.Equal(
             "Sentinel 10.0.0.1:26379 and 10.0.0.2:26379 have quorum 2 of 5 Sentinels, less than the majority (3): few of them can begin a failover from a "

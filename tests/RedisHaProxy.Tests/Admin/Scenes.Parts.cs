@@ -74,28 +74,41 @@ internal sealed partial record Scene
         Events = ServerHealth.Unknown,
     };
 
-    private static NodeReport Answer(int index) => new() { Node = index, SentAt = default, At = default, Health = ServerHealth.Up,
-        RunId = new string((char)('a' + index), 40) };
+    private static NodeReport Answer(int index) => new()
+    {
+        Node = index,
+        SentAt = default,
+        At = default,
+        Health = ServerHealth.Up,
+        RunId = new string((char)('a' + index), 40)
+    };
 
-    private static SentinelReport Said(int index, long epoch) => new() { Sentinel = index, SentAt = default, At = default, Health = ServerHealth.Up, Named = 0,
-        ConfigEpoch = epoch };
+    private static SentinelReport Said(int index, long epoch) => new()
+    {
+        Sentinel = index,
+        SentAt = default,
+        At = default,
+        Health = ServerHealth.Up,
+        Named = 0,
+        ConfigEpoch = epoch
+    };
 
     private static RoutingDecision Decision(RoutingAction action, int node, RuleId rule) =>
         new(action, node, rule, new Situation([NodeState.Claims, NodeState.Follows(0, true), NodeState.Follows(0, true)], []));
 
     private static Switchover Switchover(string? from, string to, string shutRule, string openRule, double shutMs, double? promotionMs, bool kept,
         DateTimeOffset open) => new()
-    {
-        From = from,
-        To = to,
-        ShutTime = open.AddMilliseconds(-shutMs),
-        ShutRule = shutRule,
-        OpenTime = open,
-        OpenRule = openRule,
-        Shut = TimeSpan.FromMilliseconds(shutMs),
-        PromotionToOpen = promotionMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null,
-        SessionsKept = kept,
-    };
+        {
+            From = from,
+            To = to,
+            ShutTime = open.AddMilliseconds(-shutMs),
+            ShutRule = shutRule,
+            OpenTime = open,
+            OpenRule = openRule,
+            Shut = TimeSpan.FromMilliseconds(shutMs),
+            PromotionToOpen = promotionMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null,
+            SessionsKept = kept,
+        };
 
     private static GateOrder Reads(GateMode mode, RedisNode[] take, RedisNode[] keep, RedisNode? master) => new(mode, take, keep, 4) { LastResort = master };
 

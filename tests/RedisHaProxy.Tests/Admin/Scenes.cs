@@ -133,8 +133,14 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
     /// <summary>The master is silent, one Sentinel fails over; read-only sessions go on. The first failover was seen to the end.</summary>
     public static Scene Failover { get; } = Healthy with
     {
-        Settings = Healthy.Settings with { ReadOnly = new ReadOnlyConfiguration { Listen = [IPEndPoint.Parse("10.0.0.9:6380")],
-            MaxLag = TimeSpan.FromSeconds(10) } },
+        Settings = Healthy.Settings with
+        {
+            ReadOnly = new ReadOnlyConfiguration
+            {
+                Listen = [IPEndPoint.Parse("10.0.0.9:6380")],
+                MaxLag = TimeSpan.FromSeconds(10)
+            }
+        },
         Control = Healthy.Control with
         {
             Nodes =
@@ -262,10 +268,21 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
             ],
             Decision = Decision(RoutingAction.Route, 0, RuleId.R1),
             Withheld = "redis1 is in maintenance",
-            Blind = new BlindStatus { Node = "redis3", Health = ServerHealth.NotPermitted, Since = Now.AddSeconds(-30), Lasts = TimeSpan.FromSeconds(30),
-                DownAfter = TimeSpan.FromSeconds(5) },
-            Recording = new RecordingStatus { File = "/var/lib/x/recording", Problem = "no space is left on its disk", Since = Now.AddMinutes(-3),
-                Dropped = 7 },
+            Blind = new BlindStatus
+            {
+                Node = "redis3",
+                Health = ServerHealth.NotPermitted,
+                Since = Now.AddSeconds(-30),
+                Lasts = TimeSpan.FromSeconds(30),
+                DownAfter = TimeSpan.FromSeconds(5)
+            },
+            Recording = new RecordingStatus
+            {
+                File = "/var/lib/x/recording",
+                Problem = "no space is left on its disk",
+                Since = Now.AddMinutes(-3),
+                Dropped = 7
+            },
             Reads = Reads(GateMode.Park, [], [], null),
             Replicas =
             [

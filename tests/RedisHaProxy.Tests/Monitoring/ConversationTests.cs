@@ -218,8 +218,7 @@ public sealed class ConversationTests
         void Ask(int milliseconds, string replies)
         {
             Assert.Equal(replies.Length > answer.Length + 10 ? 5 : 3, conversation.Question.Replies);
-            Assert.Equal(Outcome.Up, conversation.Answered(Encoding.ASCII.GetBytes(replies), TimeSpan.FromMilliseconds(milliseconds),
-                TimeSpan.FromMilliseconds(milliseconds)));
+            Assert.Equal(Outcome.Up, conversation.Answered(Encoding.ASCII.GetBytes(replies), TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds)));
         }
     }
 
@@ -243,17 +242,14 @@ public sealed class ConversationTests
     [Fact]
     public void An_empty_address_and_an_epoch_of_64_bits_are_answers()
     {
-        AskSentinel(Vote("", "master").Replace("\r\n$1\r\n7\r\n", "\r\n$20\r\n18446744073709551615\r\n", StringComparison.Ordinal)
-            + Bulk("sentinel_tilt:0\r\n"));
-        Assert.Equal((SentinelVote.Foreign, "(empty address):6379", long.MaxValue), (_sink.Sentinels[0].Named, _sink.Sentinels[0].NamedAddress,
-            _sink.Sentinels[0].ConfigEpoch));
+        AskSentinel(Vote("", "master").Replace("\r\n$1\r\n7\r\n", "\r\n$20\r\n18446744073709551615\r\n", StringComparison.Ordinal) + Bulk("sentinel_tilt:0\r\n"));
+        Assert.Equal((SentinelVote.Foreign, "(empty address):6379", long.MaxValue), (_sink.Sentinels[0].Named, _sink.Sentinels[0].NamedAddress, _sink.Sentinels[0].ConfigEpoch));
     }
 
     [Fact]
     public void Whom_a_Sentinel_knows_is_asked_after_its_first_answer_when_the_numbers_change_and_each_minute()
     {
-        var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379"),
-            IPEndPoint.Parse("172.31.0.2:26379")] };
+        var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379"), IPEndPoint.Parse("172.31.0.2:26379")] };
         using var hearing = new SentinelHearing(TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System));
         var conversation = new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing);
         string answer = Vote("172.31.0.1", "master") + Bulk("sentinel_tilt:0\r\n");
@@ -378,8 +374,7 @@ public sealed class ConversationTests
     {
         var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379")] };
         using var hearing = new SentinelHearing(TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System));
-        return new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing).Answered(replies, TimeSpan.FromSeconds(1),
-            TimeSpan.FromSeconds(2));
+        return new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing).Answered(replies, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
     }
 
     private sealed class Sink : IReportSink

@@ -212,8 +212,13 @@ public sealed partial class RoutingStateTests
 
     private void Announce(int sentinel, int node, int at) => _state.Apply(new PromotionNotice { Sentinel = sentinel, At = Milliseconds(at), Node = node });
 
-    private void Refused(int node, int at) => _state.Apply(new NodeReport { Node = node, SentAt = Milliseconds(at), At = Milliseconds(at + 1),
-        Health = ServerHealth.WrongPassword });
+    private void Refused(int node, int at) => _state.Apply(new NodeReport
+    {
+        Node = node,
+        SentAt = Milliseconds(at),
+        At = Milliseconds(at + 1),
+        Health = ServerHealth.WrongPassword
+    });
 
     private void Replica(int node, int of, int at) => _state.Apply(new NodeReport
     {

@@ -276,8 +276,19 @@ internal sealed class ModelState
             ? null
             : node.Locked
             ? new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.WrongPassword }
-            : new NodeReport { Node = i, SentAt = now, At = now, Health = ServerHealth.Up, RunId = RunIds[node.Run], IsMaster = node.Of < 0,
-                Master = node.Of < World.Known ? node.Of : -1, LinkUp = node.LinkUp, Acknowledging = World.Acknowledging(i), HandsOver = World.HandsOver(i) };
+            : new NodeReport
+            {
+                Node = i,
+                SentAt = now,
+                At = now,
+                Health = ServerHealth.Up,
+                RunId = RunIds[node.Run],
+                IsMaster = node.Of < 0,
+                Master = node.Of < World.Known ? node.Of : -1,
+                LinkUp = node.LinkUp,
+                Acknowledging = World.Acknowledging(i),
+                HandsOver = World.HandsOver(i)
+            };
     }
 
     private int Seen(int node) => node < World.Known ? node : SentinelVote.Foreign;
