@@ -17,7 +17,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
 {
     private RecordedCloud Cloud => deployment.Run.Cloud;
 
-    private static IReadOnlyList<string> AllSecrets(RecordedCloud cloud) =>
+    internal static IReadOnlyList<string> AllSecrets(RecordedCloud cloud) =>
     [
         .. cloud.All(Types.Password).Select(password => Secrets.PasswordOf(password.Name)),
         Secrets.BundleToken,
@@ -108,8 +108,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
         RedisHaStack stack = deployment.Run.Stack;
         Assert.True(await Output.IsSecretAsync(stack.Password));
         Assert.True(await Output.IsSecretAsync(stack.AdminPassword));
-        foreach (Output<string> output in new[] { stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli,
-            stack.Shell, stack.SshConfig, stack.StatsTunnel, stack.StatsPage, stack.Readme })
+        foreach (Output<string> output in PlainOutputs(stack))
         {
             Assert.False(await Output.IsSecretAsync(output));
             string text = await OutputUtilities.GetValueAsync(output);
@@ -139,7 +138,13 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
             Cloud.All(Types.Password).Select(password => password.Name.Replace("-password", "", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
     }
 
-    private static IEnumerable<(string Path, string Text)> Texts(object value, string path) => value switch
+    internal static IEnumerable<Output<string>> PlainOutputs(RedisHaStack stack) =>
+    [
+        stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.SshConfig,
+        stack.StatsTunnel, stack.StatsPage, stack.Readme,
+    ];
+
+    internal static IEnumerable<(string Path, string Text)> Texts(object value, string path) => value switch
     {
         string text => [(path, text)],
         ImmutableDictionary<string, object> map => map.SelectMany(pair => Texts(pair.Value, $"{path}.{pair.Key}")),

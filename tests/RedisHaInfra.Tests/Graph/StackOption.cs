@@ -1,0 +1,62 @@
+// All options of a stack with the values that tests combine. Whoever adds a setting adds a line: every value of it is then tried beside every
+// value of every other option (PairwiseTests).
+
+using RedisHaInfra.Tests.Configuration;
+
+namespace RedisHaInfra.Tests.Graph;
+
+/// <summary>A value of an option: the settings that make it.</summary>
+/// <param name="Name">What it is called in a test's output.</param>
+/// <param name="Settings">The settings; none for the default.</param>
+public sealed record OptionValue(string Name, params (string Key, string? Value)[] Settings);
+
+/// <summary>An option.</summary>
+/// <param name="Name">What it is called in a test's output.</param>
+/// <param name="Values">Its values besides the default, in which it is off.</param>
+public sealed record StackOption(string Name, params OptionValue[] Values)
+{
+    /// <summary>All options. Two of them never set the same key.</summary>
+    public static IReadOnlyList<StackOption> All { get; } =
+    [
+        new("clients", new OptionValue("named", ("clientCidrs", """["10.0.0.0/8","192.168.0.0/16"]"""))),
+        new("administrators", new OptionValue("two networks", ("adminCidrs", """["203.0.113.0/24","198.51.100.7/32"]"""))),
+        new("mirrors", new OptionValue("named", ("packageCidrs", """["198.18.0.0/24"]"""))),
+        new("password", new OptionValue("given", ("clientPassword", "the-Clients-own-0ne")),
+            new OptionValue("changing", ("clientPassword", "the-Clients-own-0ne"), ("formerClientPassword", "the-Clients-former-0ne"))),
+        new("passwords", new OptionValue("changing", ("passwordVersions", "[1,2]")), new OptionValue("changed", ("passwordVersions", "[2]"))),
+        new("rights", new OptionValue("wider", ("clientCommands", """["+client|kill","-flushall"]"""))),
+        new("tags", new OptionValue("own", ("definedTags", """["Operations.CostCenter=42"]"""), ("freeformTags", """["owner=platform"]"""))),
+        new("key", new OptionValue("own", ("kmsKeyId", "ocid1.key.oc1.eu-frankfurt-1.aaaa"))),
+        new("nodes",
+            new OptionValue("more",
+                ("redisAddresses", """["172.31.235.150","172.31.235.151","172.31.235.152","172.31.235.153","172.31.235.154"]"""),
+                ("proxyAddresses", """["172.31.235.160","172.31.235.161","172.31.235.162"]"""), ("redisMaxClients", "30200")),
+            new OptionValue("elsewhere", ("vcnCidr", "10.9.0.0/16"), ("publicSubnetCidr", "10.9.1.0/28"), ("privateSubnetCidr", "10.9.2.0/24"),
+                ("dnsLabel", "redis"))),
+        new("domains", new OptionValue("one", ("availabilityDomains", "[2]")), new OptionValue("any fault domain", ("faultDomains", "any"))),
+        new("system", new OptionValue("Oracle Linux", ("operatingSystem", "oracle-linux-9"))),
+        new("image", new OptionValue("own", ("imageId", "ocid1.image.oc1.eu-frankfurt-1.aaaa"))),
+        new("shapes",
+            new OptionValue("Ampere", ("redisShape", "VM.Standard.A1.Flex"), ("proxyShape", "VM.Standard.A1.Flex"), ("bastionShape", "VM.Standard.A1.Flex")),
+            new OptionValue("larger", ("redisOcpus", "2"), ("redisMemoryGb", "16"), ("proxyMemoryGb", "8"), ("bootVolumeGb", "100"))),
+        new("redis",
+            new OptionValue("cache", ("redisMaxMemory", "1gb"), ("redisMaxMemoryPolicy", "allkeys-lru"), ("redisAppendFsync", "no"),
+                ("redisMinReplicasToWrite", "0")),
+            new OptionValue("further directives", ("redisOverrides", """["slowlog-max-len 512"]"""), ("redisClientMemory", "0"))),
+        new("sentinel",
+            new OptionValue("the reference architecture's", ("sentinelDownAfterMilliseconds", "30000"), ("sentinelFailoverTimeoutMilliseconds", "180000")),
+            new OptionValue("another name", ("sentinelMasterName", "orders"))),
+        new("drained", new OptionValue("proxy1", ("drainedProxies", """["proxy1"]"""))),
+        new("backups", new OptionValue("nightly", ("backupSchedule", "02:30")),
+            new OptionValue("own bucket", ("backupSchedule", "hourly"), ("backupBucket", "redis-backups"), ("backupRetentionDays", "0"))),
+        new("data", new OptionValue("protected", ("protectData", "yes"))),
+    ];
+
+    /// <summary>Values that the program refuses beside each other, which a test proves; by option and value.</summary>
+    public static IReadOnlyList<(string Option, string Value, string Other, string OtherValue)> Refused { get; } =
+    [
+    ];
+
+    /// <summary>Everything that no value of an option may leave out of secrecy's tests.</summary>
+    public static IReadOnlyList<string> GivenSecrets { get; } = ["the-Clients-own-0ne", "the-Clients-former-0ne", GoodSettings.PrivateKey.Split('\n')[1]];
+}
