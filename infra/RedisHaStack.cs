@@ -76,7 +76,7 @@ public class RedisHaStack : Stack
         Readme = Output.Tuple(lines, Endpoint, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine)
             .Prepend(bastion.Machine).Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
                 Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies));
-        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
+        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItems(FixedSettings.Volumes(settings)).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
         Backups = backups?.Name ?? Output.Create(string.Empty);
         BackupAddress = Output.CreateSecret(backups?.ReadAddress ?? Output.Create(string.Empty));

@@ -10,7 +10,11 @@ namespace RedisHaInfra.Components;
 /// <summary>A machine and the payload that configures it.</summary>
 /// <param name="Machine">The machine.</param>
 /// <param name="Payload">The payload, a secret: sent again whenever it changes.</param>
-public sealed record ConfiguredMachine(Machine Machine, Output<NodePayload> Payload);
+public sealed record ConfiguredMachine(Machine Machine, Output<NodePayload> Payload)
+{
+    /// <summary>What the machine must have before the payload comes: its data volume, where it has one.</summary>
+    public ImmutableArray<Resource> Attached { get; init; } = [];
+}
 
 /// <summary>The Redis nodes.</summary>
 public sealed class RedisNodes : ComponentResource
@@ -36,6 +40,7 @@ public sealed class RedisNodes : ComponentResource
                 Sentinel = settings.Sentinel,
                 Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
                 Passwords = known.Item1,
+                DataVolumeGb = settings.Compute.DataVolumeGb,
                 Backup = known.Item2 is { } url ? new NodeBackup(url, settings.Backup.Calendar, settings.Backup.LongestPause) : null,
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
@@ -56,7 +61,10 @@ public sealed class RedisNodes : ComponentResource
                 UserData = Output.Tuple(payload, hostKey).Apply(known => UserData.Of(known.Item2, known.Item1.FirstBootScript)),
             }, this, dependsOn);
             rolling?.Next(machine);
-            return new ConfiguredMachine(machine, payload);
+            return new ConfiguredMachine(machine, payload)
+            {
+                Attached = DataVolume.Attach(deployed, settings, region, machine, plan[node.Name].Place, this),
+            };
         }).Reverse().ToImmutableArray();
         rolling?.AfterRedis(Machines);
         RegisterOutputs();

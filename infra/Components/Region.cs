@@ -37,6 +37,9 @@ public sealed record Region
     /// <summary>The tenancy's Object Storage namespace.</summary>
     public required string ObjectNamespace { get; init; }
 
+    /// <summary>OCID of Oracle's policy by which data volumes are backed up; null for none.</summary>
+    public string? VolumeBackupPolicyId { get; init; }
+
     /// <summary>Asks.</summary>
     /// <exception cref="RunException">Something is not there, or cannot be asked; the message has all of it, each with what to do.</exception>
     public static async Task<Region> AskAsync(StackSettings settings)
@@ -67,7 +70,10 @@ public sealed record Region
                 SortOrder = "DESC",
             }),
             result => Newest(result, system, shape)))).ToArray();
-        await Task.WhenAll([domains, services, space, .. images.Select(asked => asked.Image)]).ConfigureAwait(false);
+        Task<string?> policy = compute.DataVolumeBackupPolicy is { } wanted
+            ? questions.AskAsync("volume backup policies", () => Core.GetVolumeBackupPolicies.InvokeAsync(), result => Policy(result, wanted))
+            : Task.FromResult<string?>(null);
+        await Task.WhenAll([domains, services, space, policy, .. images.Select(asked => asked.Image)]).ConfigureAwait(false);
         questions.ThrowIfAnyFailed();
 
         MachineImage? own = compute.ImageId is { } id ? new MachineImage(id, id) : null;
@@ -79,6 +85,7 @@ public sealed record Region
                 : new[] { compute.Redis, compute.Proxy, compute.Bastion }.Select(size => size.Shape).Distinct().ToImmutableDictionary(shape => shape, _ => own),
             Services = (await services.ConfigureAwait(false))!,
             ObjectNamespace = (await space.ConfigureAwait(false))!,
+            VolumeBackupPolicyId = await policy.ConfigureAwait(false),
         };
     }
 
@@ -102,6 +109,12 @@ public sealed record Region
         ?? throw new UnsuitableAnswerException(
             "no service network all-...-services-in-oracle-services-network, which the service gateway needs",
             "check that oci:region is a commercial region");
+
+    private static string Policy(Core.GetVolumeBackupPoliciesResult result, string name) => result.VolumeBackupPolicies
+        .FirstOrDefault(policy => policy.DisplayName == name)?.Id
+        ?? throw new UnsuitableAnswerException(
+            $"no policy \"{name}\" among Oracle's own: {string.Join(", ", result.VolumeBackupPolicies.Select(policy => policy.DisplayName))}",
+            $"choose another {SettingsSource.Namespace}:{Setting.RedisDataVolumeBackupPolicy.Key}, or none");
 
     private static MachineImage Newest(Core.GetImagesResult result, NodeOperatingSystem system, string shape)
     {

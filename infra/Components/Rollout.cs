@@ -125,6 +125,7 @@ public sealed class Rollout : ComponentResource
             $"# payload: {known.Item1}\nmachine={ShellText.Quote(known.Item2)}\n{Template.Read("rollout/wait-for-ssh.sh")}"))
     {
         Owner = node.Machine.Instance,
+        After = node.Attached,
         Triggers = [node.Machine.Instance.Id],
     });
 

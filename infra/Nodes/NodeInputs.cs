@@ -74,6 +74,9 @@ public sealed record RedisNodeInputs
     /// <summary>The passwords.</summary>
     public required NodePasswords Passwords { get; init; }
 
+    /// <summary>The volume for the data in GB; 0 for none.</summary>
+    public int DataVolumeGb { get; init; }
+
     /// <summary>Backups; null when there are none.</summary>
     public NodeBackup? Backup { get; init; }
 }

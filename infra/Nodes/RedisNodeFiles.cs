@@ -63,6 +63,7 @@ internal static class RedisNodeFiles
             PayloadFile.Later("redis/restore-serve.sh"),
             PayloadFile.Later("redis/redis-ha-backup@.service"),
             .. Backup(inputs.Backup),
+            .. DataVolume(inputs.DataVolumeGb),
             PayloadFile.Secret("backup.password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication") + "\n"),
             PayloadFile.Secret("watch.password", PayloadRules.PlainPassword(inputs.Passwords.Watch, "watch") + "\n"),
             PayloadFile.Secret("operator.password", PayloadRules.PlainPassword(inputs.Passwords.Operator, "operator") + "\n"),
@@ -75,10 +76,15 @@ internal static class RedisNodeFiles
                 REDIS_HA_MASTER_NAME={PayloadRules.MasterName(inputs.Sentinel.MasterName)}
                 REDIS_HA_UPGRADE={PayloadRules.OptionalWord(inputs.Redis.Upgrade, "redisUpgrade")}
                 REDIS_HA_DOWN_AFTER_MS={Text(inputs.Sentinel.DownAfterMilliseconds)}
-                {(inputs.Backup is { } backup ? $"REDIS_HA_BACKUP_SECONDS={Text(backup.LongestPause)}\n" : string.Empty)}
+                {Options(inputs)}
                 """),
         ];
     }
+
+    // Facts of what is not there by default.
+    private static string Options(RedisNodeInputs inputs) =>
+        (inputs.Backup is { } backup ? $"REDIS_HA_BACKUP_SECONDS={Text(backup.LongestPause)}\n" : string.Empty)
+        + (inputs.DataVolumeGb > 0 ? $"REDIS_HA_DATA_GB={Text(inputs.DataVolumeGb)}\n" : string.Empty);
 
     private static PayloadFile[] Backup(NodeBackup? backup) => backup is null
         ? []
@@ -87,6 +93,15 @@ internal static class RedisNodeFiles
             PayloadFile.Secret("backup.address", PayloadRules.Url(backup.Address) + "\n"),
             PayloadFile.Rendered("redis/redis-ha-backup.timer",
                 ("calendar", string.Join('\n', backup.Calendar.Select(time => $"OnCalendar={PayloadRules.Calendar(time)}")))) with { IsInUserData = false },
+        ];
+
+    private static PayloadFile[] DataVolume(int gigabytes) => gigabytes == 0
+        ? []
+        :
+        [
+            PayloadFile.Later("redis/data-volume.sh"),
+            PayloadFile.Later("redis/data-volume-install.sh"),
+            PayloadFile.Later("redis/data-volume.dropin.conf"),
         ];
 
     /// <summary>Open files of a process that accepts this many clients: at least 65,536, and room for everything else.</summary>

@@ -71,12 +71,19 @@ public sealed partial record ComputeSettings
     /// <summary>Boot volume of each machine in GB.</summary>
     public required int BootVolumeGb { get; init; }
 
+    /// <summary>Volume of each Redis node for its data in GB; 0 for none, and the data lies on the boot volume.</summary>
+    public required int DataVolumeGb { get; init; }
+
+    /// <summary>Oracle's policy by which these volumes are backed up: bronze, silver or gold; null for none.</summary>
+    public required string? DataVolumeBackupPolicy { get; init; }
+
     internal static ComputeSettings Read(SettingsReader reader)
     {
         ImmutableArray<int> domains = reader.Integers(Setting.AvailabilityDomains);
         reader.Require(domains.All(number => number is >= 1 and <= 3) && domains.Distinct().Count() == domains.Length,
             Setting.AvailabilityDomains, "numbers of availability domains, 1 to 3, each once; an empty list for all");
         string system = reader.Choice(Setting.OperatingSystem);
+        string policy = reader.Choice(Setting.RedisDataVolumeBackupPolicy);
         var settings = new ComputeSettings
         {
             AvailabilityDomains = domains,
@@ -87,13 +94,24 @@ public sealed partial record ComputeSettings
             Proxy = Size(reader, Setting.ProxyShape, Setting.ProxyOcpus, Setting.ProxyMemoryGb),
             Bastion = Size(reader, Setting.BastionShape, Setting.BastionOcpus, Setting.BastionMemoryGb),
             BootVolumeGb = reader.Integer(Setting.BootVolumeGb),
+            DataVolumeGb = reader.Integer(Setting.RedisDataVolumeGb),
+            DataVolumeBackupPolicy = policy == Setting.RedisDataVolumeBackupPolicy.Value ? null : policy,
         };
+        reader.RequireOr(Text(SmallestVolumeGb), settings.DataVolumeGb is 0 or >= SmallestVolumeGb, Setting.RedisDataVolumeGb,
+            $"0 for no data volume, or {SmallestVolumeGb} and more: OCI has no smaller ones");
+        reader.RequireOr(string.Empty, settings.DataVolumeBackupPolicy is null || settings.DataVolumeGb > 0, Setting.RedisDataVolumeBackupPolicy,
+            $"needs data volumes: set {Setting.RedisDataVolumeGb.Key}, or no policy", Setting.RedisDataVolumeGb);
         // One image cannot boot on both architectures.
         reader.RequireOr(
             string.Empty, settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm && settings.Redis.IsArm == settings.Bastion.IsArm),
             Setting.ImageId, "needs all shapes to be of one architecture: redisShape, proxyShape and bastionShape mix x86 and Ampere");
         return settings;
     }
+
+    // Block Volume, "Capabilities and Limits": 50 GB to 32 TB.
+    private const int SmallestVolumeGb = 50;
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
     private static MachineSize Size(SettingsReader reader, Setting shapeSetting, NumberSetting ocpusSetting, NumberSetting memorySetting)
     {

@@ -2,6 +2,7 @@
 // was created with. What a stack was built with is among its outputs, and the next run compares.
 
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text;
 
 namespace RedisHaInfra.Settings;
@@ -27,6 +28,10 @@ public static class FixedSettings
     /// <param name="now">The settings.</param>
     public static string? Refusal(IReadOnlyDictionary<string, string> built, StackSettings now)
     {
+        if (VolumeRefusal(built, now) is { } refusal)
+        {
+            return refusal;
+        }
         var changed = Of(now).Where(pair => built.TryGetValue(pair.Key, out string? before) && before != pair.Value).ToList();
         if (changed.Count == 0)
         {
@@ -45,5 +50,22 @@ public static class FixedSettings
                     !isShape ? built[key] : $"{(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   (or another shape with {built[key]})");
         }
         return text.ToString();
+    }
+
+    /// <summary>What the next run compares of the data volumes; nothing where there are none.</summary>
+    internal static IEnumerable<KeyValuePair<string, string>> Volumes(StackSettings settings) => settings.Compute.DataVolumeGb == 0
+        ? []
+        : [KeyValuePair.Create(Setting.RedisDataVolumeGb.Key, settings.Compute.DataVolumeGb.ToString(CultureInfo.InvariantCulture))];
+
+    // Smaller is refused by OCI; none at all would delete every volume in one run, with all data.
+    private static string? VolumeRefusal(IReadOnlyDictionary<string, string> built, StackSettings now)
+    {
+        string key = Setting.RedisDataVolumeGb.Key;
+        if (!int.TryParse(built.GetValueOrDefault(key), NumberStyles.None, CultureInfo.InvariantCulture, out int before) || now.Compute.DataVolumeGb >= before)
+        {
+            return null;
+        }
+        return $"{SettingsSource.Namespace}:{key} = {now.Compute.DataVolumeGb}: data volumes can grow, never shrink or go while the stack exists, since all "
+            + $"data is on them; nothing was changed.\n    built with: {before}\n    set back:   pulumi config set {SettingsSource.Namespace}:{key} {before}";
     }
 }

@@ -10,6 +10,9 @@ internal static partial class RedisSettingsReader
     // What the system, its packages, logs and the proxy's or Redis' programs take, with room.
     private const int SystemGb = 10;
 
+    // What ext4 takes for its tables and its journal, with room.
+    private const double FileSystemShare = 1.05;
+
     public static RedisSettings Redis(SettingsReader reader, NetworkSettings network, ComputeSettings compute, ProxySettings proxy, SentinelSettings sentinel)
     {
         int replicas = Math.Max(1, network.Redis.Length - 1);
@@ -88,17 +91,37 @@ internal static partial class RedisSettingsReader
         string percentage = settings.Overrides.GetValueOrDefault("auto-aof-rewrite-percentage", "100");
         double growth = int.TryParse(percentage, NumberStyles.None, CultureInfo.InvariantCulture, out int percent) ? percent / 100.0 : 1;
         double gigabytes = memory.Value / (1L << 30);
-        int most = (int)Math.Min((((Setting.BootVolumeGb.Maximum - SystemGb) / gigabytes) - 3) * 100, 100_000);
+        int most = (int)Math.Min((((Setting.BootVolumeGb.Maximum - SystemGb) / FileSystemShare / gigabytes) - 3) * 100, 100_000);
         if (growth * 100 > most)
         {
             reader.Reject(Setting.RedisOverrides, $"auto-aof-rewrite-percentage of at most {most}: the append-only file would outgrow the largest boot volume, "
                 + $"{Setting.BootVolumeGb.Maximum} GB");
             return;
         }
-        int needed = (int)Math.Ceiling(SystemGb + ((1 + growth + 1 + 1) * gigabytes));
-        reader.RequireAtLeast(compute.BootVolumeGb, needed, Setting.BootVolumeGb, string.Create(CultureInfo.InvariantCulture,
-            $"at least {needed} for redisMaxMemory = {gigabytes:0.##} GB: {SystemGb} (system, logs) + {1 + growth:0.##} x {gigabytes:0.##} "
-            + $"(append-only file before its rewrite) + {gigabytes:0.##} (the rewritten file) + {gigabytes:0.##} (a full copy for a replica)"));
+        string parts = string.Create(CultureInfo.InvariantCulture, $"{1 + growth:0.##} x {gigabytes:0.##} (append-only file before its rewrite) + "
+            + $"{gigabytes:0.##} (the rewritten file) + {gigabytes:0.##} (a full copy for a replica)");
+        string memoryText = string.Create(CultureInfo.InvariantCulture, $"redisMaxMemory = {gigabytes:0.##} GB");
+        double data = (1 + growth + 1 + 1) * gigabytes;
+        if (compute.DataVolumeGb == 0)
+        {
+            int needed = (int)Math.Ceiling(SystemGb + data);
+            reader.RequireAtLeast(compute.BootVolumeGb, needed, Setting.BootVolumeGb,
+                $"at least {needed} for {memoryText}: {SystemGb} (system, logs) + {parts}");
+            return;
+        }
+        int volume = (int)Math.Ceiling(data * FileSystemShare);
+        if (!reader.Failed(Setting.RedisDataVolumeGb))
+        {
+            reader.RequireAtLeast(compute.DataVolumeGb, volume, Setting.RedisDataVolumeGb,
+                $"at least {volume} for {memoryText}: {parts}, and what the file system takes for itself");
+        }
+        // A backup is made on the boot volume before it is sent, with room for another one there.
+        int boot = (int)Math.Ceiling(SystemGb + (2 * gigabytes));
+        if (reader.Text(Setting.BackupSchedule) is not null && !reader.Failed(Setting.BootVolumeGb))
+        {
+            reader.RequireAtLeast(compute.BootVolumeGb, boot, Setting.BootVolumeGb,
+                $"at least {boot} for backups of {memoryText}, which are made on the boot volume: {SystemGb} (system, logs) and twice the memory");
+        }
     }
 
     // Unbounded, or too small for one large value, would both be a fault that shows at night only.

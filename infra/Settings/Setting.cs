@@ -77,6 +77,12 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly NumberSetting BastionOcpus = new("bastionOcpus", 1, 1, 114);
     internal static readonly NumberSetting BastionMemoryGb = new("bastionMemoryGb", 2, 1, 1776);
     internal static readonly NumberSetting BootVolumeGb = new("bootVolumeGb", 50, 50, 32_768, "100");
+    internal static readonly NumberSetting RedisDataVolumeGb = new("redisDataVolumeGb", 0, 0, 32_768, "100");
+    internal static readonly ChoiceSetting RedisDataVolumeBackupPolicy = new("redisDataVolumeBackupPolicy", ["none", "bronze", "silver", "gold"])
+    {
+        // Every other one needs a data volume.
+        Example = "none",
+    };
 
     internal static readonly NumberSetting RedisMinReplicasToWrite = new("redisMinReplicasToWrite", 1, 0, 8);
     internal static readonly NumberSetting RedisMinReplicasMaxLagSeconds = new("redisMinReplicasMaxLagSeconds", 3, 1, 3600);
@@ -116,6 +122,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
         AvailabilityDomains, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
+        RedisDataVolumeGb, RedisDataVolumeBackupPolicy,
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,

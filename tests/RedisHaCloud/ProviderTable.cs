@@ -70,6 +70,12 @@ public static class ProviderTable
         new(Instance, "shapeConfig", Effect.Reboot),
         new(Instance, "faultDomain", Effect.Reboot),
 
+        // Data volumes
+        new(Core + "volume:Volume", "availabilityDomain", Effect.Replace),
+        new(Core + "volume:Volume", "sizeInGbs", Effect.Refused, "a volume cannot become smaller", IsSmaller),
+        new(Core + "volumeAttachment:VolumeAttachment", "", Effect.Replace),
+        new(Core + "volumeBackupPolicyAssignment:VolumeBackupPolicyAssignment", "", Effect.Replace),
+
         // Network
         new(Core + "vcn:Vcn", "dnsLabel", Effect.Replace),
         new(Core + "vcn:Vcn", "cidrBlocks", Effect.Refused, "subnets lie in the network's old address range"),

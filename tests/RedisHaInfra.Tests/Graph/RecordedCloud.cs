@@ -172,6 +172,11 @@ public sealed class RecordedCloud : IMocks
                         ["description"] = "" },
                 },
             },
+            "oci:Core/getVolumeBackupPolicies:getVolumeBackupPolicies" => new Dictionary<string, object>
+            {
+                ["volumeBackupPolicies"] = new[] { "bronze", "silver", "gold" }
+                    .Select(name => new Dictionary<string, object> { ["id"] = $"policy-{name}", ["displayName"] = name }).ToArray(),
+            },
             "oci:Core/getImages:getImages" => new Dictionary<string, object>
             {
                 ["images"] = OwnImages.Select(name => new Dictionary<string, object>

@@ -39,6 +39,7 @@ internal static class Teardown
         }
 
         await RemoveEmptyRootAsync();
+        await DataDisk.ReleaseAllAsync(paths);
         foreach (var directory in new[] { paths.RunDirectory, paths.StateDirectory }.Where(Directory.Exists))
         {
             Directory.Delete(directory, recursive: true);

@@ -87,6 +87,7 @@ internal sealed class Machine
 
         await StopSupervisorAsync();
         await Disk.EnsureMountedAsync(_paths, Spec);
+        await DataDisk.EnsureAsync(_paths, Spec.Name);
         var console = _paths.LogFile(Spec.Name);
         var process = new ServiceProcess
         {
@@ -99,7 +100,7 @@ internal sealed class Machine
                 "systemd-nspawn", "--quiet", "--directory=" + _paths.MachineRoot(Spec.Name), "--machine=" + _paths.HostName(Spec.Name),
                 "--boot", "--register=no", "--keep-unit", "--network-namespace-path=/run/netns/" + _paths.Namespace(Spec.Name),
                 "--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-                "--rlimit=RLIMIT_NOFILE=524288", "--console=read-only",
+                "--rlimit=RLIMIT_NOFILE=524288", "--console=read-only", $"--bind={_paths.MachineDevices(Spec.Name)}:/dev/oracleoci",
             ],
         };
         var supervisor = await process.StartAsync();

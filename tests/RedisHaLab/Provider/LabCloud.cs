@@ -28,6 +28,7 @@ internal sealed class LabCloud : IMocks
         _lookups = new Lookups(lab.State.Stack?.BuiltWith);
         new NetworkResources(lab).AddTo(_makers, _removers);
         new InstanceResources(lab).AddTo(_makers, _removers);
+        new VolumeResources(lab).AddTo(_makers, _removers);
         new BalancerResources(lab).AddTo(_makers, _removers);
         new ObjectStorageResources(lab).AddTo(_makers);
         new NameResources(lab).AddTo(_makers);

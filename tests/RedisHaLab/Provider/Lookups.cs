@@ -33,6 +33,8 @@ internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
                 ("description", "")),
         ]),
         "oci:Core/getImages:getImages" => List("images", [Item(("id", "ocid1.image.oc1.lab.host"), ("displayName", _image))]),
+        "oci:Core/getVolumeBackupPolicies:getVolumeBackupPolicies" => List("volumeBackupPolicies", new[] { "bronze", "silver", "gold" }.Select(name => Item(
+            ("id", $"ocid1.volumebackuppolicy.oc1.lab.{name}"), ("displayName", name)))),
         "oci:ObjectStorage/getNamespace:getNamespace" => Item(("namespace", ObjectNamespace)),
         "pulumi:pulumi:readStackOutputs" => ImmutableDictionary<string, object>.Empty.Add("outputs", builtWith is null
             ? ImmutableDictionary<string, object>.Empty

@@ -60,6 +60,9 @@ internal sealed partial class LabPaths
     /// <summary>Uploaded objects.</summary>
     public string ObjectsDirectory => Path.Combine(StateDirectory, "objects");
 
+    /// <summary>Block volumes, a sparse file for each.</summary>
+    public string VolumesDirectory => Path.Combine(StateDirectory, "volumes");
+
     /// <summary>A package repository of this lab's own, in place of the common one; mostly there is none.</summary>
     public string PackagesDirectory => Path.Combine(StateDirectory, "packages");
 
@@ -93,6 +96,12 @@ internal sealed partial class LabPaths
 
     /// <summary>A machine's disk: the upper layer and its work directory.</summary>
     public string MachineDisk(string machine) => Path.Combine(StateDirectory, "machines", machine);
+
+    /// <summary>A block volume's file.</summary>
+    public string VolumeImage(string volume) => Path.Combine(VolumesDirectory, volume);
+
+    /// <summary>A machine's /dev/oracleoci. Not in the run directory, whose file system may not know devices.</summary>
+    public string MachineDevices(string machine) => Path.Combine(StateDirectory, "devices", machine);
 
     /// <summary>The log of a long-lived process; of a machine, its console.</summary>
     public string LogFile(string process) => Path.Combine(RunDirectory, "log", process + ".log");

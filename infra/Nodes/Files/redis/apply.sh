@@ -303,6 +303,12 @@ if ! first_boot; then
   keep_promotable
   install_configuration
 fi
+if [ -f "$payload/data-volume-install.sh" ]; then
+  step 'data volume'
+  # shellcheck source-path=SCRIPTDIR
+  . "$payload/data-volume-install.sh"
+  install_data_volume
+fi
 step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
 transparent_huge_pages_off

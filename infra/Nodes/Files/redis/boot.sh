@@ -47,6 +47,9 @@ rm -rf "$runtime_directory/answers"
 mkdir "$runtime_directory/answers"
 chown redis-ha:redis-ha "$runtime_directory/answers"
 
+# Where the data is on a volume, redis-server starts with it or not at all: on the boot volume it would begin with nothing.
+if [ -f "$root/var/lib/redis-ha/data-volume" ]; then bash "$library/data-volume.sh"; fi
+
 decision=''
 while read -r word text; do
   text=${text//[^[:print:]]/}
