@@ -76,8 +76,10 @@ public class RedisHaStack : Stack
         Readme = Output.Tuple(lines, Endpoint, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine)
             .Prepend(bastion.Machine).Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
                 Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies));
-        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table).SetItems(FixedSettings.Volumes(settings)).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
+        BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table)
+            .SetItems(FixedSettings.Volumes(settings)).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
+        Cost = Output.Create(CostEstimate.Text(settings, PriceTable.OfRelease));
         Backups = backups?.Name ?? Output.Create(string.Empty);
         BackupAddress = Output.CreateSecret(backups?.ReadAddress ?? Output.Create(string.Empty));
         AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
@@ -138,6 +140,10 @@ public class RedisHaStack : Stack
     /// <summary>The stats page's password, a secret.</summary>
     [Output("adminPassword")]
     public Output<string> AdminPassword { get; private set; }
+
+    /// <summary>What it costs in a month by list prices, as a table.</summary>
+    [Output("cost")]
+    public Output<string> Cost { get; private set; }
 
     /// <summary>The bucket of the backups; empty when there are none.</summary>
     [Output("backups")]

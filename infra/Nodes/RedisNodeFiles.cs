@@ -101,6 +101,7 @@ internal static class RedisNodeFiles
         [
             PayloadFile.Later("redis/data-volume.sh"),
             PayloadFile.Later("redis/data-volume-install.sh"),
+            PayloadFile.Later("redis/redis-ha-data.service"),
             PayloadFile.Later("redis/data-volume.dropin.conf"),
         ];
 

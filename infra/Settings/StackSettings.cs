@@ -67,7 +67,8 @@ public sealed partial record StackSettings
         return problem;
     }
 
-    private static (StackSettings Settings, IReadOnlyList<SettingProblem> Problems) TryRead(SettingsSource source)
+    /// <summary>Reads and checks everything; where something is wrong, the settings have a default in its place.</summary>
+    internal static (StackSettings Settings, IReadOnlyList<SettingProblem> Problems) TryRead(SettingsSource source)
     {
         var reader = new SettingsReader(source);
         var network = NetworkSettings.Read(reader);

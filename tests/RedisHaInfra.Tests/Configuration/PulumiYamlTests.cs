@@ -27,6 +27,25 @@ public sealed class PulumiYamlTests
         Assert.Equal(Setting.All.Select(setting => setting.Key), Declared.Children.Keys.Select(key => ((YamlScalarNode)key).Value!));
     }
 
+    [Fact]
+    public void A_new_project_is_asked_for_exactly_what_is_required()
+    {
+        var template = (YamlMappingNode)Project["template"];
+        var asked = (YamlMappingNode)template["config"];
+        Setting[] required = [.. Setting.All.Where(setting => setting.Default is null)];
+
+        // Of the two forms of the private key the one that is no secret; and the region, which is the provider's.
+        string[] expected = ["oci:region", .. required.Where(setting => setting.Type == SettingType.Text).Append(Setting.SshPrivateKeyPath)
+            .Select(setting => $"{SettingsSource.Namespace}:{setting.Key}")];
+        Assert.Equal(expected.Order(StringComparer.Ordinal), asked.Children.Keys.Select(key => ((YamlScalarNode)key).Value!).Order(StringComparer.Ordinal));
+        Assert.All(asked.Children, pair => Assert.NotEmpty(Scalar((YamlMappingNode)pair.Value, "description")!));
+        // A plain answer would be no list (pulumi, workspace/config.go), so the text at the end has the command for each.
+        foreach (Setting list in required.Where(setting => setting.Type != SettingType.Text))
+        {
+            Assert.Contains(list.ExampleCommand(), Scalar(template, "quickstart"), StringComparison.Ordinal);
+        }
+    }
+
     public static TheoryData<string> Keys => [.. Setting.All.Select(setting => setting.Key)];
 
     [Theory]

@@ -17,34 +17,43 @@ public sealed class DataVolumeTests
         using var volume = new Volume("1G");
         using (var machine = new Machine("ubuntu"))
         {
-            using Attachment attached = volume.AttachTo(machine);
+            Attachment attached = volume.AttachTo(machine);
             machine.Succeeds(await machine.ApplyAsync(Script(1)));
             Assert.Equal("redis-ha-data", volume.Label);
-            Assert.True(await attached.IsMountedAsync());
-            machine.Write(Rdb, "data");
+            Assert.True(attached.IsMounted);
+            attached.Data = "data";
 
             machine.Write("replication", "role:slave\n");
             machine.Succeeds(await machine.ApplyAsync(Script(1)));
-            Assert.Equal("data", machine.Read(Rdb));
+            Assert.Equal("data", attached.Data);
+            attached.Unmount();
         }
 
         using var other = new Machine("ubuntu");
-        using Attachment again = volume.AttachTo(other);
+        Attachment again = volume.AttachTo(other);
         other.Succeeds(await other.ApplyAsync(Script(1)));
-        Assert.Equal("data", other.Read(Rdb));
+        Assert.Equal("data", again.Data);
         Assert.True((await StartAsync(other)).ExitCode == 0);
+        // It comes as far as the boot rule, which says nothing here.
+        other.StandIn("setpriv", "exit 1");
+        ShellResult rule = await other.RunAsync("bash", [Path.Combine(other.Root, "usr/local/libexec/redis-ha/boot.sh")]);
+        Assert.Contains("boot rule: no decision", rule.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("not mounted", rule.Error, StringComparison.Ordinal);
 
         // After a boot it is not mounted: the start does it. Without the volume there is no start, and nothing is written to the boot volume.
         again.Unmount();
-        Assert.Equal(string.Empty, other.Read(Rdb));
+        Assert.Null(again.Data);
         Assert.True((await StartAsync(other)).ExitCode == 0);
-        Assert.Equal("data", other.Read(Rdb));
+        Assert.Equal("data", again.Data);
         again.Unmount();
         again.Detach();
         ShellResult refused = await StartAsync(other);
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("the data volume of this node is not there, so redis-server does not start", refused.Error, StringComparison.Ordinal);
-        Assert.Contains("is not there", other.InRoot("/run/redis-ha/boot-rule"), StringComparison.Ordinal);
+        ShellResult boot = await other.RunAsync("bash", [Path.Combine(other.Root, "usr/local/libexec/redis-ha/boot.sh")]);
+        Assert.Equal(1, boot.ExitCode);
+        Assert.Contains("the data volume is not mounted, so redis-server does not start", boot.Error, StringComparison.Ordinal);
+        Assert.Contains("is not mounted", other.InRoot("/run/redis-ha/boot-rule"), StringComparison.Ordinal);
         Assert.Equal("555", (await Shell.RunAsync("stat", ["-c", "%a", Path.Combine(other.Root, "var/lib/redis")])).Output.Trim());
     }
 
@@ -56,7 +65,7 @@ public sealed class DataVolumeTests
         using var machine = new Machine("ubuntu");
         machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         machine.Write(Rdb, "data");
-        using Attachment attached = volume.AttachTo(machine);
+        Attachment attached = volume.AttachTo(machine);
 
         machine.Write("replication", "role:master\n");
         Assert.Equal(1, (await machine.ApplyAsync(Script(1))).ExitCode);
@@ -68,12 +77,12 @@ public sealed class DataVolumeTests
 
         machine.Write("replication", "role:slave\nmaster_link_status:down\n");
         machine.Succeeds(await machine.ApplyAsync(Script(1)));
-        Assert.True(await attached.IsMountedAsync());
-        Assert.Equal("data", machine.Read(Rdb));
+        Assert.True(attached.IsMounted);
+        Assert.Equal("data", attached.Data);
         string[] calls = machine.Calls.Split('\n');
-        Assert.True(Array.IndexOf(calls, "systemctl stop redis-server.service") < Array.FindIndex(calls, call => call.StartsWith("systemctl start", StringComparison.Ordinal)
-            && call.EndsWith(" redis-server.service", StringComparison.Ordinal)), machine.Calls);
-        Assert.Contains("After=var-lib-redis.mount", machine.InRoot("/etc/systemd/system/redis-server.service.d/redis-ha-data.conf"), StringComparison.Ordinal);
+        int stopped = Array.IndexOf(calls, "systemctl stop redis-server.service");
+        Assert.True(stopped >= 0 && stopped < Array.IndexOf(calls, "systemctl start --no-block redis-server.service"), machine.Calls);
+        Assert.Contains("After=redis-ha-data.service var-lib-redis.mount", machine.InRoot("/etc/systemd/system/redis-server.service.d/redis-ha-data.conf"), StringComparison.Ordinal);
 
         long before = attached.TotalBytes;
         volume.Grow("2G");
@@ -81,15 +90,14 @@ public sealed class DataVolumeTests
         machine.Succeeds(await machine.ApplyAsync(Script(2)));
         Assert.Contains($"resize2fs {volume.Device}\n", machine.Calls, StringComparison.Ordinal);
         Assert.True(!MayGrow || attached.TotalBytes > before * 3 / 2, $"{before} bytes, then {attached.TotalBytes}");
-        Assert.Equal("data", machine.Read(Rdb));
+        Assert.Equal("data", attached.Data);
         Assert.DoesNotContain("systemctl stop", machine.Calls, StringComparison.Ordinal);
 
         // Larger than what is attached: the payload came before the volume had grown, or the machine does not see it.
         Assert.Equal(1, (await machine.ApplyAsync(Script(3))).ExitCode);
         Assert.Contains("has 2 GB and not 3", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
 
-        attached.Unmount();
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(machine.Root, "var/lib/redis")));
+        Assert.Empty(attached.OnBootVolume);
     }
 
     [Fact]
@@ -101,7 +109,7 @@ public sealed class DataVolumeTests
         machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(PayloadInputs.Redis()).ApplyScript));
         machine.Write(Rdb, "data");
         machine.Write("replication", "role:slave\nmaster_link_status:down\n");
-        using Attachment attached = volume.AttachTo(machine);
+        Attachment attached = volume.AttachTo(machine);
         foreach (string program in new[] { "mkfs.ext4", "cp", "umount", "e2label", "find" })
         {
             machine.StandIn(program, $"exec \"$(PATH=/usr/sbin:/usr/bin:/sbin:/bin command -v {program})\" \"$@\"");
@@ -110,17 +118,17 @@ public sealed class DataVolumeTests
         foreach (string step in new[] { "mkfs.ext4", "cp -a", "umount", "e2label", "-delete" })
         {
             ShellResult cut = await machine.ApplyUntilAsync(step, Script(1));
-            Assert.True(cut.ExitCode != 0 && machine.Calls.Contains(step, StringComparison.Ordinal), $"{step}: {cut}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
+            Assert.True(cut.ExitCode != 0 && machine.Calls.Contains(step, StringComparison.Ordinal),
+                $"{step}: {cut}\n{machine.InRoot("/var/lib/redis-ha/apply.log")}");
             // Either the data is where redis-server finds it, or redis-server does not start.
             ShellResult start = await StartAsync(machine);
-            Assert.True(start.ExitCode != 0 || machine.Read(Rdb) == "data", $"{step}: {start}");
+            Assert.True(start.ExitCode != 0 || attached.Data == "data", $"{step}: {start}");
         }
 
         machine.Succeeds(await machine.ApplyAsync(Script(1)));
-        Assert.True(await attached.IsMountedAsync());
-        Assert.Equal("data", machine.Read(Rdb));
-        attached.Unmount();
-        Assert.Empty(Directory.EnumerateFileSystemEntries(Path.Combine(machine.Root, "var/lib/redis")));
+        Assert.True(attached.IsMounted);
+        Assert.Equal("data", attached.Data);
+        Assert.Empty(attached.OnBootVolume);
     }
 
     [Fact]
@@ -130,7 +138,8 @@ public sealed class DataVolumeTests
         using var machine = new Machine("ubuntu");
         foreach (string prepare in new[]
         {
-            "mkfs.ext4 -q -L mine $device", "mkswap $device", @"printf '\200\0\1\0\203\376\377\377\1\0\0\0\377\17\0\0' | dd of=$device bs=1 seek=446 status=none && "
+            "mkfs.ext4 -q -L mine $device", "mkswap $device",
+            @"printf '\200\0\1\0\203\376\377\377\1\0\0\0\377\17\0\0' | dd of=$device bs=1 seek=446 status=none && "
                 + @"printf '\125\252' | dd of=$device bs=1 seek=510 status=none",
             "printf x | dd of=$device bs=1 seek=9000000 conv=notrunc status=none", "printf x | dd of=$device bs=1 seek=67108863 conv=notrunc status=none",
         })
@@ -138,13 +147,13 @@ public sealed class DataVolumeTests
             using var volume = new Volume("64M");
             Run("bash", "-c", prepare.Replace("$device", volume.Device, StringComparison.Ordinal));
             string before = volume.Fingerprint();
-            using Attachment attached = volume.AttachTo(machine);
+            Attachment attached = volume.AttachTo(machine);
 
             Assert.Equal(1, (await machine.ApplyAsync(Script(1))).ExitCode);
 
             Assert.Contains("so it is not formatted", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
             Assert.True(before == volume.Fingerprint(), prepare);
-            Assert.False(await attached.IsMountedAsync());
+            Assert.False(attached.IsMounted);
             attached.Detach();
         }
     }
@@ -156,14 +165,15 @@ public sealed class DataVolumeTests
         using var volume = new Volume("1G");
         using (var first = new Machine("ubuntu"))
         {
-            using Attachment attached = volume.AttachTo(first);
+            Attachment attached = volume.AttachTo(first);
             first.Succeeds(await first.ApplyAsync(Script(1)));
-            first.Write(Rdb, "data of the volume");
+            attached.Data = "data of the volume";
+            attached.Unmount();
         }
         using var machine = new Machine("ubuntu");
         Directory.CreateDirectory(Path.Combine(machine.Root, "var/lib/redis"));
         machine.Write(Rdb, "data of the boot volume");
-        using Attachment again = volume.AttachTo(machine);
+        Attachment again = volume.AttachTo(machine);
 
         Assert.Equal(1, (await machine.ApplyAsync(Script(1))).ExitCode);
 
@@ -172,33 +182,48 @@ public sealed class DataVolumeTests
     }
 
     // The kernel grows a mounted ext4 for CAP_SYS_RESOURCE, number 24, only; root of a container often lacks it.
-    private static bool MayGrow => (Convert.ToUInt64(File.ReadLines("/proc/self/status").Single(line => line.StartsWith("CapEff:", StringComparison.Ordinal))[7..].Trim(), 16)
-        >> 24 & 1) == 1;
+    private static bool MayGrow => (Convert.ToUInt64(File.ReadLines("/proc/self/status")
+        .Single(line => line.StartsWith("CapEff:", StringComparison.Ordinal))[7..].Trim(), 16) >> 24 & 1) == 1;
 
     private static string Script(int gigabytes) => NodePayload.Of(PayloadInputs.Redis() with { DataVolumeGb = gigabytes }).ApplyScript;
 
-    // What boot.sh does with the volume before the boot rule.
+    // What redis-ha-data.service does before the boot rule.
     private static Task<ShellResult> StartAsync(Machine machine) =>
         machine.Exists("root/var/lib/redis-ha/data-volume")
             ? machine.RunAsync("bash", [Path.Combine(machine.Root, "usr/local/libexec/redis-ha/data-volume.sh")])
             : Task.FromResult(new ShellResult(0, string.Empty, string.Empty));
 
-    /// <summary>A sparse file behind a loop device.</summary>
+    /// <summary>A sparse file behind a loop device, and the mounts of the machines that have it: what else runs here never holds them.</summary>
     private sealed class Volume : IDisposable
     {
-        private readonly string _image = Path.GetTempFileName();
+        private readonly WorkDirectory _directory = new();
+        private readonly ChildProcess _mounts;
+        private readonly string _image;
 
         public Volume(string size)
         {
+            _image = Path.Combine(_directory.Path, "image");
             Run("truncate", $"--size={size}", _image);
             Device = Run("losetup", "--find", "--show", _image).Trim();
+            _mounts = ChildProcess.Start("mounts", "unshare", ["--mount", "--propagation", "private", "--", "sleep", "infinity"],
+                Path.Combine(_directory.Path, "mounts.log"));
+            string ours = File.ResolveLinkTarget("/proc/self/ns/mnt", returnFinalTarget: false)!.Name;
+            Eventually.HoldsAsync(() => File.ResolveLinkTarget($"{Process}/ns/mnt", returnFinalTarget: false) is { } its && its.Name != ours,
+                () => $"no mount namespace: {_mounts.LogTail()}").GetAwaiter().GetResult();
         }
 
         public string Device { get; }
 
         public string Label => Run("bash", "-c", $"blkid -p -o value -s LABEL {Device} || true").Trim();
 
-        public Attachment AttachTo(Machine machine) => new(machine, Device);
+        public string[] EnterCommand => ["nsenter", $"--mount={Process}/ns/mnt", "--"];
+
+        /// <summary>The file system as those in the namespace see it.</summary>
+        public string Root => $"{Process}/root";
+
+        private string Process => $"/proc/{_mounts.Id.ToString(CultureInfo.InvariantCulture)}";
+
+        public Attachment AttachTo(Machine machine) => new(machine, this);
 
         public void Grow(string size)
         {
@@ -211,37 +236,52 @@ public sealed class DataVolumeTests
 
         public void Dispose()
         {
+            _mounts.Dispose();
             Run("losetup", "--detach", Device);
-            File.Delete(_image);
+            _directory.Dispose();
         }
     }
 
     /// <summary>A volume as a machine sees it.</summary>
-    private sealed class Attachment : IDisposable
+    private sealed class Attachment
     {
         private readonly Machine _machine;
+        private readonly Volume _volume;
         private readonly string _link;
         private readonly string _block;
 
-        public Attachment(Machine machine, string device)
+        public Attachment(Machine machine, Volume volume)
         {
-            _machine = machine;
+            (_machine, _volume) = (machine, volume);
+            machine.EnterCommand = volume.EnterCommand;
             _link = Path.Combine(machine.Root, "dev/oracleoci/oraclevdb");
-            _block = Path.Combine(machine.Root, "sys/class/block", Path.GetFileName(device));
+            _block = Path.Combine(machine.Root, "sys/class/block", Path.GetFileName(volume.Device));
             Directory.CreateDirectory(Path.GetDirectoryName(_link)!);
             Directory.CreateDirectory(Path.GetDirectoryName(_block)!);
-            File.CreateSymbolicLink(_link, device);
-            File.CreateSymbolicLink(_block, "/sys/class/block/" + Path.GetFileName(device));
+            File.CreateSymbolicLink(_link, volume.Device);
+            File.CreateSymbolicLink(_block, "/sys/class/block/" + Path.GetFileName(volume.Device));
         }
+
+        public long TotalBytes => long.Parse(Inside("stat", "--file-system", "--format=%b", Folder).Output.Trim(), CultureInfo.InvariantCulture)
+            * long.Parse(Inside("stat", "--file-system", "--format=%S", Folder).Output.Trim(), CultureInfo.InvariantCulture);
+
+        public bool IsMounted => Inside("mountpoint", "--quiet", Folder).ExitCode == 0;
+
+        /// <summary>What redis-server would find; null for nothing.</summary>
+        public string? Data
+        {
+            get => File.Exists(_volume.Root + Snapshot) ? File.ReadAllText(_volume.Root + Snapshot) : null;
+            set => File.WriteAllText(_volume.Root + Snapshot, value);
+        }
+
+        /// <summary>What lies in the folder on the boot volume.</summary>
+        public IEnumerable<string> OnBootVolume => Directory.EnumerateFileSystemEntries(Folder);
 
         private string Folder => Path.Combine(_machine.Root, "var/lib/redis");
 
-        public long TotalBytes => long.Parse(Run("stat", "--file-system", "--format=%b", Folder).Trim(), CultureInfo.InvariantCulture)
-            * long.Parse(Run("stat", "--file-system", "--format=%S", Folder).Trim(), CultureInfo.InvariantCulture);
+        private string Snapshot => Path.Combine(Folder, "dump.rdb");
 
-        public async Task<bool> IsMountedAsync() => (await Shell.RunAsync("mountpoint", ["--quiet", Folder])).ExitCode == 0;
-
-        public void Unmount() => Run("umount", Folder);
+        public void Unmount() => Assert.Equal(0, Inside("umount", Folder).ExitCode);
 
         public void Detach()
         {
@@ -249,9 +289,7 @@ public sealed class DataVolumeTests
             File.Delete(_block);
         }
 
-        // A test that failed may have left it mounted, also where the move copies to.
-        public void Dispose() =>
-            Run("bash", "-c", $"for folder in {Folder} {_machine.Root}/run/redis-ha/data-volume; do ! mountpoint -q $folder || umount $folder; done");
+        private ShellResult Inside(params string[] words) => Shell.RunAsync(_volume.EnterCommand[0], [.. _volume.EnterCommand[1..], .. words]).GetAwaiter().GetResult();
     }
 
     private static string Run(string program, params string[] arguments)

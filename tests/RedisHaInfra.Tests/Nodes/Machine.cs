@@ -181,8 +181,14 @@ internal sealed class Machine : IDisposable
     public IEnumerable<string> Markers =>
         new[] { "awaits-secrets", "configured", "failed", "ready" }.Where(marker => Exists($"root/var/lib/redis-ha/{marker}"));
 
-    public Task<ShellResult> RunAsync(string program, IEnumerable<string> arguments, string input = "") =>
-        Shell.RunAsync(program, arguments, input, Environment);
+    /// <summary>The command that runs the words after it where this machine's processes run; empty for here.</summary>
+    public IReadOnlyList<string> EnterCommand { get; set; } = [];
+
+    public Task<ShellResult> RunAsync(string program, IEnumerable<string> arguments, string input = "")
+    {
+        string[] words = [.. EnterCommand, program, .. arguments];
+        return Shell.RunAsync(words[0], words[1..], input, Environment);
+    }
 
     /// <summary>Every file below the root with its content, to compare two states; markers and logs excepted.</summary>
     public IReadOnlyDictionary<string, string> Files() =>

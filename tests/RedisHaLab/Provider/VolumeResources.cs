@@ -25,7 +25,8 @@ internal sealed class VolumeResources
             return Task.CompletedTask;
         };
         // Backups of volumes are OCI's own; nothing in the lab stands for them.
-        makers["oci:Core/volumeBackupPolicyAssignment:VolumeBackupPolicyAssignment"] = registration => Task.FromResult(new Made(registration.Id("backup-policy")));
+        makers["oci:Core/volumeBackupPolicyAssignment:VolumeBackupPolicyAssignment"] =
+            registration => Task.FromResult(new Made(registration.Id("backup-policy")));
     }
 
     private async Task<Made> VolumeAsync(Registration registration)

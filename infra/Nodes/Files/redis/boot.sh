@@ -48,7 +48,13 @@ mkdir "$runtime_directory/answers"
 chown redis-ha:redis-ha "$runtime_directory/answers"
 
 # Where the data is on a volume, redis-server starts with it or not at all: on the boot volume it would begin with nothing.
-if [ -f "$root/var/lib/redis-ha/data-volume" ]; then bash "$library/data-volume.sh"; fi
+# redis-ha-data.service, which runs before, mounts it; the unit's own name space does not tell a mount from a folder of its own, the device does.
+if [ -f "$root/var/lib/redis-ha/data-volume" ] && [ "$(stat -c %d "$root/var/lib/redis")" = "$(stat -c %d "$root/var/lib")" ]; then
+  reason="the data volume is not mounted, so redis-server does not start (journalctl -u redis-ha-data; docs/nodes.md, \"The data volume\")"
+  echo "$reason" >&2
+  (umask 022 && echo "$reason" >"$runtime_directory/boot-rule")
+  exit 1
+fi
 
 decision=''
 while read -r word text; do

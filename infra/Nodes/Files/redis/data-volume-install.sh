@@ -11,6 +11,7 @@ install_data_volume() {
   local unit
   packages e2fsprogs
   install_file "$payload/data-volume.sh" "$scripts/data-volume.sh" 755 root:root
+  install_file "$payload/redis-ha-data.service" /etc/systemd/system/redis-ha-data.service 644 root:root
   for unit in "$redis_unit" "$sentinel_unit"; do
     install_file "$payload/data-volume.dropin.conf" "/etc/systemd/system/$unit.d/redis-ha-data.conf" 644 root:root
   done

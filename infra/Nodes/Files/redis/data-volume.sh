@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The volume that holds Redis' data: found, formatted when it is empty, filled with what the boot volume has, grown, mounted. As root: "mount"
-# before every start of redis-server, the rest by the apply script, which sources this.
+# The volume that holds Redis' data: found, formatted when it is empty, filled with what the boot volume has, grown, mounted. As root, by
+# redis-ha-data.service before every start of redis-server, and by the apply script, which sources this.
 #
 # What becomes of a volume is in its label, which only root can change: "redis-ha-new" is ours and not complete, so it may be formatted again;
 # "redis-ha-data" holds the data and is never formatted. A volume with neither is formatted when there is nothing on it. The file
@@ -104,6 +104,7 @@ mount_volume() {
 # mount_data: the volume with the data is mounted at Redis' folder, or the script fails. The apply script and a start of redis-server may come
 # to it at the same time.
 mount_data() {
+  mkdir -p "${REDIS_HA_ROOT:-}/run/redis-ha"
   exec 8>"${REDIS_HA_ROOT:-}/run/redis-ha/data-volume.lock"
   flock 8
   mount_data_alone
@@ -134,7 +135,8 @@ before_start() {
       mount_data
       return 0
     fi
-    ((try < 30)) || fail "the data volume of this node is not there, so redis-server does not start: attach it (pulumi up), or see docs/nodes.md, \"The data volume\""
+    ((try < 30)) || fail "the data volume of this node is not there, so redis-server does not start: attach it (pulumi up), \
+or see docs/nodes.md, \"The data volume\""
     sleep 1
   done
 }
@@ -145,7 +147,6 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   }
   fail() {
     echo "data volume: $1" >&2
-    (umask 022 && echo "$1" >"${REDIS_HA_ROOT:-}/run/redis-ha/boot-rule")
     exit 1
   }
   # shellcheck disable=SC1091
