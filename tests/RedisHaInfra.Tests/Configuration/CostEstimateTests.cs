@@ -89,7 +89,8 @@ public sealed partial class CostEstimateTests
         });
 
         Assert.Contains("3 Redis nodes: VM.Standard.E5.Flex, 1 OCPU, 16 GB", CostEstimate.OfConfiguration(json), StringComparison.Ordinal);
-        SettingsException error = Assert.Throws<SettingsException>(() => CostEstimate.OfConfiguration(json.Replace("\"16\"", "\"many\"", StringComparison.Ordinal)));
+        SettingsException error = Assert.Throws<SettingsException>(
+            () => CostEstimate.OfConfiguration(json.Replace("\"16\"", "\"many\"", StringComparison.Ordinal)));
         Assert.Equal(["redisMemoryGb"], error.Problems.Select(problem => problem.Key));
     }
 

@@ -82,7 +82,8 @@ public sealed class DataVolumeTests
         string[] calls = machine.Calls.Split('\n');
         int stopped = Array.IndexOf(calls, "systemctl stop redis-server.service");
         Assert.True(stopped >= 0 && stopped < Array.IndexOf(calls, "systemctl start --no-block redis-server.service"), machine.Calls);
-        Assert.Contains("After=redis-ha-data.service var-lib-redis.mount", machine.InRoot("/etc/systemd/system/redis-server.service.d/redis-ha-data.conf"), StringComparison.Ordinal);
+        Assert.Contains("After=redis-ha-data.service var-lib-redis.mount",
+            machine.InRoot("/etc/systemd/system/redis-server.service.d/redis-ha-data.conf"), StringComparison.Ordinal);
 
         long before = attached.TotalBytes;
         volume.Grow("2G");
@@ -289,7 +290,8 @@ public sealed class DataVolumeTests
             File.Delete(_block);
         }
 
-        private ShellResult Inside(params string[] words) => Shell.RunAsync(_volume.EnterCommand[0], [.. _volume.EnterCommand[1..], .. words]).GetAwaiter().GetResult();
+        private ShellResult Inside(params string[] words) =>
+            Shell.RunAsync(_volume.EnterCommand[0], [.. _volume.EnterCommand[1..], .. words]).GetAwaiter().GetResult();
     }
 
     private static string Run(string program, params string[] arguments)

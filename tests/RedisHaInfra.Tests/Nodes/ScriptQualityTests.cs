@@ -186,7 +186,8 @@ public sealed class ScriptQualityTests
     }
 
     private static string[] Payloads() =>
-        [NodePayload.Of(PayloadInputs.Redis() with { Backup = PayloadInputs.Backup, DataVolumeGb = 50 }).ApplyScript, NodePayload.Of(PayloadInputs.Proxy()).ApplyScript];
+        [NodePayload.Of(PayloadInputs.Redis() with { Backup = PayloadInputs.Backup, DataVolumeGb = 50 }).ApplyScript,
+            NodePayload.Of(PayloadInputs.Proxy()).ApplyScript];
 
     // Every unit of ours, whatever payload it is in.
     private static IEnumerable<(string Unit, string Text)> Units() =>

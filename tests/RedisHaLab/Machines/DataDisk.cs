@@ -16,7 +16,7 @@ internal static class DataDisk
     public static async Task SizeAsync(LabPaths paths, string volume, long gigabytes)
     {
         Directory.CreateDirectory(paths.VolumesDirectory);
-        string image = paths.VolumeImage(volume);
+        var image = paths.VolumeImage(volume);
         await HostCommand.RequireAsync(["truncate", "--size", $">{gigabytes.ToString(CultureInfo.InvariantCulture)}G", image]);
         if (await LoopAsync(image) is { } loop)
         {
@@ -35,7 +35,7 @@ internal static class DataDisk
     /// <summary>Makes the folder of a machine's devices, with the volume that it has; the host may have started anew.</summary>
     public static async Task EnsureAsync(LabPaths paths, string machine)
     {
-        string folder = paths.MachineDevices(machine);
+        var folder = paths.MachineDevices(machine);
         Directory.CreateDirectory(folder);
         Clear(folder);
         if (!File.Exists(Attached(paths, machine)))
@@ -43,10 +43,10 @@ internal static class DataDisk
             return;
         }
 
-        string image = paths.VolumeImage(await File.ReadAllTextAsync(Attached(paths, machine)));
-        string loop = await LoopAsync(image) ?? (await HostCommand.RequireAsync(["losetup", "--find", "--show", image])).Trim();
-        string[] number = (await HostCommand.RequireAsync(["lsblk", "--nodeps", "--noheadings", "--output", "MAJ:MIN", loop])).Trim().Split(':');
-        string node = Path.GetFileName(loop);
+        var image = paths.VolumeImage(await File.ReadAllTextAsync(Attached(paths, machine)));
+        var loop = await LoopAsync(image) ?? (await HostCommand.RequireAsync(["losetup", "--find", "--show", image])).Trim();
+        var number = (await HostCommand.RequireAsync(["lsblk", "--nodeps", "--noheadings", "--output", "MAJ:MIN", loop])).Trim().Split(':');
+        var node = Path.GetFileName(loop);
         await HostCommand.RequireAsync(["mknod", "--mode=600", Path.Combine(folder, node), "b", .. number]);
         File.CreateSymbolicLink(Path.Combine(folder, Name), node);
     }
@@ -61,7 +61,7 @@ internal static class DataDisk
     /// <summary>Removes a volume with all that is on it.</summary>
     public static async Task RemoveAsync(LabPaths paths, string volume)
     {
-        string image = paths.VolumeImage(volume);
+        var image = paths.VolumeImage(volume);
         await ReleaseAsync(image);
         File.Delete(image);
     }
@@ -71,7 +71,7 @@ internal static class DataDisk
     {
         if (Directory.Exists(paths.VolumesDirectory))
         {
-            foreach (string image in Directory.EnumerateFiles(paths.VolumesDirectory))
+            foreach (var image in Directory.EnumerateFiles(paths.VolumesDirectory))
             {
                 await ReleaseAsync(image);
             }
@@ -91,7 +91,7 @@ internal static class DataDisk
 
     private static void Clear(string folder)
     {
-        foreach (string file in Directory.Exists(folder) ? Directory.GetFileSystemEntries(folder) : [])
+        foreach (var file in Directory.Exists(folder) ? Directory.GetFileSystemEntries(folder) : [])
         {
             File.Delete(file);
         }

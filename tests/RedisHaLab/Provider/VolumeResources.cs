@@ -31,15 +31,15 @@ internal sealed class VolumeResources
 
     private async Task<Made> VolumeAsync(Registration registration)
     {
-        string id = registration.Id("volume");
+        var id = registration.Id("volume");
         await DataDisk.SizeAsync(_lab.Paths, id, registration.Inputs.Number("sizeInGbs") ?? throw new LabException("a volume of the lab needs sizeInGbs."));
         return new Made(id);
     }
 
     private async Task<Made> AttachmentAsync(Registration registration)
     {
-        string instance = registration.Inputs.Text("instanceId");
-        string machine = _lab.State.Machines.FirstOrDefault(known => known.InstanceId == instance)?.Name
+        var instance = registration.Inputs.Text("instanceId");
+        var machine = _lab.State.Machines.FirstOrDefault(known => known.InstanceId == instance)?.Name
             ?? throw new LabException("its instance does not belong to the lab.");
         await DataDisk.AttachAsync(_lab.Paths, machine, registration.Inputs.Text("volumeId"));
         return new Made($"ocid1.volumeattachment.oc1.lab.{machine}");
