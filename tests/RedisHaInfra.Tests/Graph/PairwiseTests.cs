@@ -38,7 +38,8 @@ public sealed class PairwiseTests
     [Fact]
     public void Options_do_not_share_settings()
     {
-        IEnumerable<string> keys = StackOption.All.SelectMany(option => option.Values.SelectMany(value => value.Settings.Select(setting => setting.Key)).Distinct());
+        IEnumerable<string> keys = StackOption.All.SelectMany(
+            option => option.Values.SelectMany(value => value.Settings.Select(setting => setting.Key)).Distinct());
 
         Assert.Equal(keys.Distinct().Order(StringComparer.Ordinal), keys.Order(StringComparer.Ordinal));
         Assert.Empty(keys.Except(Setting.All.Select(setting => setting.Key)));
@@ -123,8 +124,10 @@ public sealed class PairwiseTests
     private static bool Is(string option, string value, int factor, int number) =>
         StackOption.All[factor].Name == option && number > 0 && StackOption.All[factor].Values[number - 1].Name == value;
 
-    private static OptionValue Find(string option, string value) => StackOption.All.Single(known => known.Name == option).Values.Single(known => known.Name == value);
+    private static OptionValue Find(string option, string value) =>
+        StackOption.All.Single(known => known.Name == option).Values.Single(known => known.Name == value);
 
     private static string Name(ImmutableArray<int> row) => row.All(value => value == 0) ? "all defaults"
-        : string.Join(", ", StackOption.All.Zip(row).Where(pair => pair.Second > 0).Select(pair => $"{pair.First.Name} {pair.First.Values[pair.Second - 1].Name}"));
+        : string.Join(", ", StackOption.All.Zip(row).Where(pair => pair.Second > 0)
+            .Select(pair => $"{pair.First.Name} {pair.First.Values[pair.Second - 1].Name}"));
 }
