@@ -31,8 +31,7 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
 {
     /// <summary>What to do about wrong passwords.</summary>
     public const string Advice = "If it is a scraper, a health check or a person of yours, give it the password of admin.passwordFile; a source that sends "
-        + "ten in a row "
-        + "is not heard for a while.";
+        + "ten in a row is not heard for a while.";
 
     /// <summary>Wrong passwords a source may send in a burst.</summary>
     public const int Burst = 10;

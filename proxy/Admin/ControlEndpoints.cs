@@ -102,8 +102,8 @@ internal sealed partial class ControlEndpoints(
         {
             MaintenanceResult.DoneRouted =>
                 ($"{node} is in maintenance, and it was the master: its {sessionsThere} sessions end now, and new ones wait until another node is master. "
-                + $"Make one now: {SwitchoverCommand(before)}. Or take it back: redis-ha-proxy ready {node}. Other proxies do not know of it, and go on with "
-                    + $"{node}",
+                + $"Make one now: {SwitchoverCommand(before)}. Or take it back: redis-ha-proxy ready {node}. "
+                + $"Other proxies do not know of it, and go on with {node}",
                 HttpStatusCode.OK),
             MaintenanceResult.Done when on => ($"{node} is in maintenance: it gets no sessions, whatever its role, until 'ready {node}' or "
                 + "a restart of this proxy. Other proxies do not know of it", HttpStatusCode.OK),

@@ -108,8 +108,8 @@ internal static class Explanation
         {
             yield return moment.Time - moment.InterruptedSince > (moment.Settings.DownAfter * 2) + FailoverTakes
                 ? "No node claims to be master, and the Sentinels' failover should have come by now: ask a Sentinel why, with SENTINEL CKQUORUM "
-                    + $"{moment.Settings.Sentinel?.Master} and its log (no replica that it finds good, no votes, or failover-timeout after an attempt that "
-                        + "failed)."
+                    + $"{moment.Settings.Sentinel?.Master} and its log (no replica that it finds good, no votes, or failover-timeout "
+                        + "after an attempt that failed)."
                 : "No node claims to be master: wait for the Sentinels' failover, which comes within about "
                     + $"{Quantities.Span(moment.Settings.DownAfter + FailoverTakes)}.";
         }

@@ -71,4 +71,5 @@ internal static class LogEvents
     public const int ReadOnlyTargets = 130;
     public const int RecordingResumed = 131;
     public const int RecordingStopped = 132;
+    public const int SentinelConcernOver = 133;
 }

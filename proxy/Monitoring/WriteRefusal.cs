@@ -32,14 +32,12 @@ internal static class WriteRefusals
         new("none", "", ""),
         new("NOREPLICAS", "{good} of the {needed} replicas that it needs (min-replicas-to-write) acknowledge",
             "Start the replicas: systemctl start redis-server on {others}. To take writes without them meanwhile, on {node}: CONFIG SET min-replicas-to-write "
-                + "0; "
-            + "what is written then is lost if {node} dies before a replica is back."),
+                + "0; what is written then is lost if {node} dies before a replica is back."),
         new("MISCONF", "it cannot save to its disk: {error}",
             "On {node}: df -h, and the end of Redis' log; free space, then BGSAVE. Writes are taken again when a save has succeeded."),
         new("OOM", "it holds {used} of maxmemory {limit}, and its policy noeviction removes nothing",
             "On {node}: CONFIG SET maxmemory with more, as far as the machine has memory; or delete keys; or CONFIG SET maxmemory-policy allkeys-lru, which "
-                + "removes "
-            + "keys by itself."),
+                + "removes keys by itself."),
         new("PAUSED", "writes are paused (CLIENT PAUSE)", "On {node}: CLIENT UNPAUSE."),
     ];
 

@@ -96,4 +96,8 @@ internal sealed partial class HealthLog
         Message = "Sentinel {Sentinel} knows of {Reported} Sentinels, itself included; sentinel.nodes lists {Listed}: "
             + DeploymentAdvice.FewSentinels, EventName = nameof(LogEvents.FewSentinels))]
     private partial void LogFewSentinels(string sentinel, int reported, int listed);
+
+    [LoggerMessage(EventId = LogEvents.SentinelConcernOver, Level = LogLevel.Warning, Message = "Sentinel {Sentinel} {What}{Left}",
+        EventName = nameof(LogEvents.SentinelConcernOver))]
+    private partial void LogConcernOver(string sentinel, string what, string left);
 }

@@ -206,16 +206,6 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
             }
         }
 
-        if (report.DownAfter != watch.Timing.DownAfter && memory.WarnedDownAfter != report.DownAfter)
-        {
-            memory.WarnedDownAfter = report.DownAfter;
-            if (memory.Events.Lets((int)Line.DownAfter, clock.Now, out int left))
-            {
-                LogDownAfter(Name(), report.DownAfter.TotalMilliseconds, watch.Timing.DownAfter.TotalMilliseconds,
-                    DeploymentAdvice.DownAfter(watch.SentinelMaster, watch.Timing.DownAfter), RepeatedLines.Describe(left));
-            }
-        }
-
         NoteDeployment(watch, report);
 
         // A new text each time, for lines that are rare.
@@ -234,7 +224,11 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         }
 
         memory.WarnedConcerns = text;
-        if (text is not null && memory.Events.Lets((int)Line.Foreign, clock.Now, out int left))
+        if (text is null)
+        {
+            WriteOver(watch, index, Line.ForeignOver, "names and counts only what is configured here again");
+        }
+        else if (memory.Events.Lets((int)Line.Foreign, clock.Now, out int left))
         {
             LogConcerns(watch.Sentinels[index].ToString(), text, SentinelConcerns.Remedy, RepeatedLines.Describe(left));
         }
@@ -376,9 +370,15 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
     {
         Role,
         Foreign,
+        ForeignOver,
         Complaint,
         Tilt,
         DownAfter,
+        DownAfterOver,
+        Quorum,
+        QuorumOver,
+        Others,
+        OthersOver,
         Announcement,
     }
 }

@@ -51,7 +51,7 @@ internal readonly struct SnapshotReader(Watch watch, Situation situation, TimeSp
             Answer = answer,
             Age = track.Answer.Health == ServerHealth.Up ? now - track.Answer.SentAt : null,
             Error = watch.SentinelHealth[index].Shown(track.Health, track.Error).Error,
-            KnowsFew = watch.Deployment[index].WarnedOthers,
+            KnowsFew = watch.Deployment[index].WarnedKnown > 0,
             Events = watch.Subscriptions[index].Health,
             EventsError = watch.Subscriptions[index].Error,
         };

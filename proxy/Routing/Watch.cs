@@ -157,11 +157,11 @@ internal sealed class Watch : IReportSink
     }
 }
 
-/// <summary>What a Sentinel last said of the others, and what has been logged of it.</summary>
+/// <summary>What a Sentinel last said of the others, and what has been logged of it: 0 where there is nothing to warn of.</summary>
 internal record struct DeploymentMemory
 {
     public int WarnedQuorum;
     public int Others;
     public TimeSpan OthersSince;
-    public bool WarnedOthers;
+    public int WarnedKnown;
 }

@@ -22,19 +22,19 @@ public sealed partial class AlertTests : IDisposable
     {
         { "crash", 15, "" },
         { "crash", 60, "RedisHaFailover" },
-        { "crash", 170, "RedisHaFailover RedisHaNodeDown" },
+        { "crash", 170, "RedisHaFailover RedisHaNoSpareReplica RedisHaNodeDown" },
         { "crash", 200, "RedisHaFailover" },
         { "partition", 15, "" },
         { "partition", 60, "RedisHaFailover" },
-        { "partition", 170, "RedisHaFailover RedisHaNodeDown RedisHaSentinelDown" },
+        { "partition", 170, "RedisHaFailover RedisHaNoSpareReplica RedisHaNodeDown RedisHaSentinelDown" },
         { "partition", 240, "RedisHaFailover" },
         { "lost-majority", 15, "" },
         { "lost-majority", 60, "RedisHaNoFailoverPossible" },
         { "lost-majority", 118, "RedisHaNoFailoverPossible" },
         { "lost-majority", 170, "RedisHaNoFailoverPossible RedisHaNoMaster RedisHaSentinelDown" },
         { "no-replicas", 15, "" },
-        { "no-replicas", 95, "RedisHaNoReplica" },
-        { "no-replicas", 170, "RedisHaNoReplica RedisHaNodeDown" },
+        { "no-replicas", 95, "RedisHaNoReplica RedisHaWritesRefused" },
+        { "no-replicas", 170, "RedisHaNoReplica RedisHaNodeDown RedisHaWritesRefused" },
     };
 
     private static string? NoPromtool => Installed.Path("promtool") is null

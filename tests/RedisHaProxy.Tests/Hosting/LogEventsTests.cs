@@ -75,6 +75,7 @@ public sealed class LogEventsTests
         (130, "ReadOnlyTargets"),
         (131, "RecordingResumed"),
         (132, "RecordingStopped"),
+        (133, "SentinelConcernOver"),
     ];
 
     [Fact]
@@ -100,6 +101,10 @@ public sealed class LogEventsTests
     [InlineData("WritesRefused", "WritesTaken")]
     [InlineData("SentinelMajorityLost", "SentinelMajorityBack")]
     [InlineData("SentinelEventsLost", "SentinelEventsHeard")]
+    [InlineData("SentinelConcerns", "SentinelConcernOver")]
+    [InlineData("SentinelDownAfter", "SentinelConcernOver")]
+    [InlineData("SmallQuorum", "SentinelConcernOver")]
+    [InlineData("FewSentinels", "SentinelConcernOver")]
     [InlineData("Blind", "BlindNoMore")]
     [InlineData("RecordingStopped", "RecordingResumed")]
     [InlineData("FilesExhausted", "FilesAvailable")]

@@ -74,6 +74,29 @@ public sealed class NightTests
             line => LogHas(proxy, line));
     }
 
+    [SkippableFact]
+    public async Task A_quorum_below_the_majority_and_another_down_after_are_told_with_the_command_that_helps_and_so_is_their_end()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { DownAfterMilliseconds = 1000 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await LevelAsync(proxy, "good", "Master: redis1");
+        var sentinel = deployment.Sentinels[0];
+        string name = $"warning Sentinel {sentinel.EndPoint} has ";
+
+        await sentinel.CommandAsync("SENTINEL", "SET", RedisDeployment.MasterName, "quorum", "1");
+        await LogComesAsync(proxy, name + "quorum 1 of 3 Sentinels, less than the majority (2)");
+        LogHas(proxy, $"SENTINEL SET {RedisDeployment.MasterName} quorum 2");
+        await sentinel.CommandAsync("SENTINEL", "SET", RedisDeployment.MasterName, "quorum", "2");
+        await LogComesAsync(proxy, name + "quorum 2 of 3 Sentinels now, no longer less than the majority");
+
+        await sentinel.CommandAsync("SENTINEL", "SET", RedisDeployment.MasterName, "down-after-milliseconds", "2000");
+        await LogComesAsync(proxy, name + "down-after-milliseconds 2000, sentinel.downAfter says 1000");
+        LogHas(proxy, $"SENTINEL SET {RedisDeployment.MasterName} down-after-milliseconds 1000");
+        await sentinel.CommandAsync("SENTINEL", "SET", RedisDeployment.MasterName, "down-after-milliseconds", "1000");
+        await LogComesAsync(proxy, name + "down-after-milliseconds 1000 again, as configured here");
+    }
+
     [Fact]
     public void When_no_replica_answers_nobody_is_told_to_wait()
     {
@@ -96,6 +119,9 @@ public sealed class NightTests
         Assert.Contains(Explanation.Hints(soon), hint => hint.Contains("wait for the Sentinels' failover, which comes within about 10 s.",
             StringComparison.Ordinal));
     }
+
+    private static Task LogComesAsync(RunningProxy proxy, string text) =>
+        Eventually.HoldsAsync(() => proxy.Log.Contains(text, StringComparison.Ordinal), () => $"{text}\n{proxy.Log}");
 
     private static void LogHas(RunningProxy proxy, string text) => Assert.Contains(text, proxy.Log, StringComparison.Ordinal);
 
