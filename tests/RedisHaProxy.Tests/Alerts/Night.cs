@@ -101,7 +101,7 @@ internal sealed record Night(string Name, TimeSpan Length, params (int Seconds, 
     private static string SeriesName(string name, IReadOnlyDictionary<string, string> labels) =>
         labels.Count == 0 ? name : $"{name}{{{string.Join(',', labels.Select(label => $"{label.Key}=\"{label.Value}\""))}}}";
 
-    // promtool's notation: "1x3" is 1 four times, "_" no sample.
+    // promtool's notation: "1+0x3" is 1 four times, "_" no sample, "stale" what Prometheus notes when a scrape lacks a series that the last one had.
     private static string Write(List<Dictionary<string, double>> samples)
     {
         var text = new StringBuilder();
@@ -112,6 +112,13 @@ internal sealed record Night(string Name, TimeSpan Length, params (int Seconds, 
             var runs = new List<string>();
             for (int i = 0; i < values.Count;)
             {
+                if (values[i] == "_" && i > 0 && values[i - 1] != "_")
+                {
+                    runs.Add("stale");
+                    i++;
+                    continue;
+                }
+
                 int same = values.Skip(i).TakeWhile(value => value == values[i]).Count();
                 runs.Add(same == 1 ? values[i] : values[i] == "_" ? $"_x{same}" : $"{values[i]}+0x{same - 1}");
                 i += same;
