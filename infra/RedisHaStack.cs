@@ -57,6 +57,11 @@ public class RedisHaStack : Stack
         });
         LoadBalancer loadBalancer = rollout.LoadBalancer;
         _ = new Data(settings.Backup.IsDataProtected, after: rollout);
+        if (settings.Alarms.IsOn)
+        {
+            _ = new Alarms(deployed, settings.Alarms, loadBalancer.Id,
+                redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine).Select(machine => machine.Node));
+        }
 
         Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(settings.Compute.OperatingSystem.User, address));
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");

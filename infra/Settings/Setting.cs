@@ -114,6 +114,9 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly TextSetting BackupAddressesExpire = new("backupAddressesExpire", "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
     internal static readonly ChoiceSetting ProtectData = new("protectData", ["no", "yes"]);
 
+    internal static readonly Setting AlarmEmail = new("alarmEmail", SettingType.Text, "", "oncall@example.com");
+    internal static readonly Setting AlarmTopicId = new("alarmTopicId", SettingType.Text, "", "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa");
+
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
@@ -128,6 +131,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
         ProxyMaxConnections, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
         BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,
+        AlarmEmail, AlarmTopicId,
     ];
 
     /// <summary>The command that sets a good value.</summary>

@@ -37,6 +37,9 @@ public sealed partial record StackSettings
     /// <summary>Backups of the data, and its protection.</summary>
     public required BackupSettings Backup { get; init; }
 
+    /// <summary>Alarms, and where they go.</summary>
+    public required AlarmSettings Alarms { get; init; }
+
     /// <summary>The passwords.</summary>
     public required PasswordSettings Passwords { get; init; }
 
@@ -74,6 +77,7 @@ public sealed partial record StackSettings
         var network = NetworkSettings.Read(reader);
         var compute = ComputeSettings.Read(reader);
         var proxy = ProxySettings.Read(reader);
+        BundleArchitecture.Check(reader, proxy.BundlePath, compute.Proxy);
         SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
         var settings = new StackSettings
         {
@@ -87,6 +91,7 @@ public sealed partial record StackSettings
             Sentinel = sentinel,
             Proxy = proxy,
             Backup = BackupSettings.Read(reader),
+            Alarms = AlarmSettings.Read(reader),
             Passwords = PasswordSettings.Read(reader),
         };
         return (settings, reader.Problems);

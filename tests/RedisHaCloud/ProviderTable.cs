@@ -112,6 +112,12 @@ public static class ProviderTable
         new(StorageObject, "source", Effect.Replace),
         new(Storage + "preauthrequest:Preauthrequest", "", Effect.Replace),
 
+        // Notifications
+        new("oci:Ons/notificationTopic:NotificationTopic", "name", Effect.Replace),
+        new("oci:Ons/subscription:Subscription", "endpoint", Effect.Replace),
+        new("oci:Ons/subscription:Subscription", "protocol", Effect.Replace),
+        new("oci:Ons/subscription:Subscription", "topicId", Effect.Replace),
+
         // Other providers
         new("random:index/randomPassword:RandomPassword", "", Effect.Replace),
         new("command:remote:Command", "triggers", Effect.Replace),

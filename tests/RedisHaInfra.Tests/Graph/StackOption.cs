@@ -39,6 +39,8 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("shapes",
             new OptionValue("Ampere", ("redisShape", "VM.Standard.A1.Flex"), ("proxyShape", "VM.Standard.A1.Flex"), ("bastionShape", "VM.Standard.A1.Flex")),
             new OptionValue("larger", ("redisOcpus", "2"), ("redisMemoryGb", "16"), ("proxyMemoryGb", "8"), ("bootVolumeGb", "100"))),
+        new("data volumes", new OptionValue("on", ("redisDataVolumeGb", "100")),
+            new OptionValue("backed up", ("redisDataVolumeGb", "200"), ("redisDataVolumeBackupPolicy", "gold"))),
         new("redis",
             new OptionValue("cache", ("redisMaxMemory", "1gb"), ("redisMaxMemoryPolicy", "allkeys-lru"), ("redisAppendFsync", "no"),
                 ("redisMinReplicasToWrite", "0")),
@@ -49,6 +51,8 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("drained", new OptionValue("proxy1", ("drainedProxies", """["proxy1"]"""))),
         new("backups", new OptionValue("nightly", ("backupSchedule", "02:30")),
             new OptionValue("own bucket", ("backupSchedule", "hourly"), ("backupBucket", "redis-backups"), ("backupRetentionDays", "0"))),
+        new("alarms", new OptionValue("e-mail", ("alarmEmail", "oncall@example.com")),
+            new OptionValue("own topic", ("alarmTopicId", "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa"))),
         new("data", new OptionValue("protected", ("protectData", "yes"))),
     ];
 

@@ -33,6 +33,7 @@ internal sealed class LabCloud : IMocks
         new ObjectStorageResources(lab).AddTo(_makers);
         new NameResources(lab).AddTo(_makers);
         new RemoteCommands(lab).AddTo(_makers);
+        AlarmResources.AddTo(_makers);
         RandomResources.AddTo(_makers);
         ForgetOrphans();
     }

@@ -1,0 +1,15 @@
+// Alarms and where they go: OCI's own services look and send; nothing in the lab stands for them.
+
+namespace RedisHaLab.Provider;
+
+/// <summary>Takes alarms as they are.</summary>
+internal static class AlarmResources
+{
+    /// <summary>Adds the family's types.</summary>
+    public static void AddTo(Dictionary<string, Func<Registration, Task<Made>>> makers)
+    {
+        makers["oci:Ons/notificationTopic:NotificationTopic"] = registration => Task.FromResult(new Made(registration.Id("onstopic")));
+        makers["oci:Ons/subscription:Subscription"] = registration => Task.FromResult(new Made(registration.Id("onssubscription")));
+        makers["oci:Monitoring/alarm:Alarm"] = registration => Task.FromResult(new Made(registration.Id("alarm")));
+    }
+}
