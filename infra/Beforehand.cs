@@ -33,7 +33,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
         Region region = await Region.AskAsync(settings).ConfigureAwait(false);
         try
         {
-            var machines = MachinePlan.Of(built, settings, region.AvailabilityDomains);
+            var machines = MachinePlan.Of(built, settings, region.AvailabilityDomains, region.AllAvailabilityDomains);
             if (!machines.Waiting.IsEmpty)
             {
                 Log.Warn("One machine moves to another availability domain in each run, and none while others restart. "

@@ -28,6 +28,9 @@ public sealed record Region
     /// <summary>Names of the availability domains to use.</summary>
     public required ImmutableArray<string> AvailabilityDomains { get; init; }
 
+    /// <summary>Names of all of them, in the order of their numbers.</summary>
+    public required ImmutableArray<string> AllAvailabilityDomains { get; init; }
+
     /// <summary>The image that machines of a shape boot: the configured one, or the newest platform image for the shape's processor.</summary>
     public required ImmutableDictionary<string, MachineImage> Images { get; init; }
 
@@ -54,7 +57,7 @@ public sealed record Region
         var questions = new RegionQuestions(settings);
         Task<ImmutableArray<string>> domains = questions.AskAsync("availability domains",
             () => Identity.GetAvailabilityDomains.InvokeAsync(new Identity.GetAvailabilityDomainsArgs { CompartmentId = root }),
-            result => Choose(compute, result.AvailabilityDomains.Select(domain => domain.Name)));
+            result => Known(compute, result.AvailabilityDomains.Select(domain => domain.Name)));
         Task<ServiceNetwork?> services = questions.AskAsync("services", () => Core.GetServices.InvokeAsync(), AllServices);
         Task<string?> space = questions.AskAsync("Object Storage namespace",
             () => Os.GetNamespace.InvokeAsync(new Os.GetNamespaceArgs { CompartmentId = compartment }), result => result.Namespace);
@@ -79,7 +82,8 @@ public sealed record Region
         MachineImage? own = compute.ImageId is { } id ? new MachineImage(id, id) : null;
         return new Region
         {
-            AvailabilityDomains = await domains.ConfigureAwait(false),
+            AvailabilityDomains = Choose(compute, await domains.ConfigureAwait(false)),
+            AllAvailabilityDomains = await domains.ConfigureAwait(false),
             Images = own is null
                 ? images.ToImmutableDictionary(asked => asked.Shape, asked => asked.Image.Result!)
                 : new[] { compute.Redis, compute.Proxy, compute.Bastion }.Select(size => size.Shape).Distinct().ToImmutableDictionary(shape => shape, _ => own),
@@ -89,9 +93,15 @@ public sealed record Region
         };
     }
 
-    private static ImmutableArray<string> Choose(ComputeSettings settings, IEnumerable<string> names)
+    private static ImmutableArray<string> Known(ComputeSettings settings, IEnumerable<string> names)
     {
         var all = names.Order(StringComparer.Ordinal).ToImmutableArray();
+        if (settings.Places.FirstOrDefault(place => place.Value.AvailabilityDomain > all.Length).Key is { } name)
+        {
+            throw new UnsuitableAnswerException(
+                $"this region has {all.Length}: {string.Join(", ", all)}",
+                $"{SettingsSource.Namespace}:{Setting.MachinePlaces.Key} puts {name} into number {settings.Places[name].AvailabilityDomain}; name another");
+        }
         int highest = settings.AvailabilityDomains.DefaultIfEmpty(1).Max();
         if (highest > all.Length)
         {
@@ -99,8 +109,11 @@ public sealed record Region
                 $"this region has {all.Length}: {string.Join(", ", all)}",
                 $"{SettingsSource.Namespace}:{Setting.AvailabilityDomains.Key} names number {highest}; name others, or remove it to use all");
         }
-        return settings.AvailabilityDomains.IsEmpty ? all : settings.AvailabilityDomains.Select(number => all[number - 1]).ToImmutableArray();
+        return all;
     }
+
+    private static ImmutableArray<string> Choose(ComputeSettings settings, ImmutableArray<string> all) =>
+        settings.AvailabilityDomains.IsEmpty ? all : settings.AvailabilityDomains.Select(number => all[number - 1]).ToImmutableArray();
 
     private static ServiceNetwork AllServices(Core.GetServicesResult result) => result.Services
         .Where(service => service.CidrBlock.StartsWith("all-", StringComparison.Ordinal))

@@ -17,8 +17,9 @@ internal static class BundleArchitecture
         {
             return;
         }
-        reader.Require(found == proxy.RuntimeIdentifier, Setting.ProxyBundlePath, $"a proxy for {proxy.RuntimeIdentifier}, which {Setting.ProxyShape.Key} "
-            + $"{proxy.Shape} runs; this one is for {found}: dotnet publish proxy --configuration Release --runtime {proxy.RuntimeIdentifier}", Setting.ProxyShape);
+        reader.Require(found == proxy.RuntimeIdentifier, Setting.ProxyBundlePath,
+            $"a proxy for {proxy.RuntimeIdentifier}, which {Setting.ProxyShape.Key} {proxy.Shape} runs; this one is for {found}: "
+            + $"dotnet publish proxy --configuration Release --runtime {proxy.RuntimeIdentifier}", Setting.ProxyShape);
     }
 
     /// <summary>.NET's name of the platform that a program is for; null when it is none that is known.</summary>

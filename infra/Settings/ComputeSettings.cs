@@ -50,6 +50,9 @@ public sealed partial record ComputeSettings
     /// <summary>Numbers (1 to 3) of the availability domains to use; empty means all of the region.</summary>
     public required ImmutableArray<int> AvailabilityDomains { get; init; }
 
+    /// <summary>Places of single machines, by name: around a place without capacity, without moving any other machine.</summary>
+    public required ImmutableDictionary<string, MachinePlace> Places { get; init; }
+
     /// <summary>Whether the program chooses fault domains; otherwise OCI does, by where it has capacity.</summary>
     public required bool SpreadsOverFaultDomains { get; init; }
 
@@ -87,6 +90,7 @@ public sealed partial record ComputeSettings
         var settings = new ComputeSettings
         {
             AvailabilityDomains = domains,
+            Places = ReadPlaces(reader),
             SpreadsOverFaultDomains = reader.Choice(Setting.FaultDomains) == Setting.FaultDomains.Value,
             OperatingSystem = NodeOperatingSystem.All.First(item => item.Key == system),
             ImageId = reader.OptionalText(Setting.ImageId, ImageIdForm(), "the OCID of an image of the chosen operatingSystem, or nothing for the newest"),
@@ -113,6 +117,33 @@ public sealed partial record ComputeSettings
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 
+    private static ImmutableDictionary<string, MachinePlace> ReadPlaces(SettingsReader reader)
+    {
+        ImmutableDictionary<string, MachinePlace>.Builder places = ImmutableDictionary.CreateBuilder<string, MachinePlace>(StringComparer.Ordinal);
+        foreach (string item in reader.List(Setting.MachinePlaces))
+        {
+            Match match = PlaceForm().Match(item);
+            reader.Require(match.Success && !places.ContainsKey(match.Groups[1].Value), Setting.MachinePlaces,
+                "each machine once, as NAME=AD or NAME=AD/FD with the numbers of an availability domain and a fault domain, 1 to 3 (redis2=3/1); "
+                + $"'{item}' is not");
+            if (match.Success)
+            {
+                int? fault = match.Groups[3].Success ? match.Groups[3].ValueSpan[0] - '0' : null;
+                places[match.Groups[1].Value] = new MachinePlace(match.Groups[2].ValueSpan[0] - '0', fault);
+            }
+        }
+        return places.ToImmutable();
+    }
+
+    /// <summary>Notes a problem when a place is for a machine that the stack does not have.</summary>
+    internal static void CheckPlaces(SettingsReader reader, ComputeSettings compute, IEnumerable<string> machines)
+    {
+        string[] names = [.. machines];
+        string? unknown = compute.Places.Keys.Order(StringComparer.Ordinal).FirstOrDefault(name => !names.Contains(name));
+        reader.Require(unknown is null, Setting.MachinePlaces, $"places of this stack's machines, {string.Join(", ", names)}; '{unknown}' is none of them",
+            Setting.RedisAddresses, Setting.ProxyAddresses);
+    }
+
     private static MachineSize Size(SettingsReader reader, Setting shapeSetting, NumberSetting ocpusSetting, NumberSetting memorySetting)
     {
         string shape = reader.Text(shapeSetting, ShapeForm(), "a virtual machine shape such as VM.Standard.E5.Flex or VM.Standard.A1.Flex (bare metal and GPU "
@@ -127,6 +158,9 @@ public sealed partial record ComputeSettings
 
     [GeneratedRegex(@"^VM\.(Standard|Optimized)[0-9]*(\.[A-Za-z0-9]+)+$")]
     private static partial Regex ShapeForm();
+
+    [GeneratedRegex(@"\A([a-z][a-z0-9]*)=([1-3])(?:/([1-3]))?\z")]
+    private static partial Regex PlaceForm();
 
     [GeneratedRegex(@"^ocid1\.image\.[A-Za-z0-9._-]+$")]
     private static partial Regex ImageIdForm();

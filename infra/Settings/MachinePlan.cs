@@ -84,8 +84,10 @@ public sealed record MachinePlan
     /// <param name="built">What the stack was built with; empty for a new stack. A machine that is not there is new.</param>
     /// <param name="settings">The settings.</param>
     /// <param name="availabilityDomains">Names of the availability domains to use.</param>
+    /// <param name="allAvailabilityDomains">Names of all of the region, by number.</param>
     /// <exception cref="MachinePlanException">What is wanted takes more than one run; the message says which.</exception>
-    public static MachinePlan Of(IReadOnlyDictionary<string, string> built, StackSettings settings, IReadOnlyCollection<string> availabilityDomains)
+    public static MachinePlan Of(IReadOnlyDictionary<string, string> built, StackSettings settings, IReadOnlyCollection<string> availabilityDomains,
+        IReadOnlyList<string> allAvailabilityDomains)
     {
         // In this order they move, one a run: replicas stand at the end more often than not.
         ImmutableArray<(PlannedMachine Now, PlannedMachine? Before)> all =
@@ -111,7 +113,8 @@ public sealed record MachinePlan
             [.. Leaving(built, settings)]);
 
         IEnumerable<(PlannedMachine, PlannedMachine?)> Kind(IEnumerable<NodeAddress> nodes, MachineSize size) => nodes.Select((node, index) =>
-            (new PlannedMachine(node, size, Placement.Of(index, availabilityDomains, settings.Compute.SpreadsOverFaultDomains)), Parse(node.Name, built)));
+            (new PlannedMachine(node, size, Placement.Of(settings.Compute.Places.GetValueOrDefault(node.Name),
+                Placement.Of(index, availabilityDomains, settings.Compute.SpreadsOverFaultDomains), allAvailabilityDomains)), Parse(node.Name, built)));
 
         PlannedMachine Decide(PlannedMachine now, PlannedMachine? before)
         {

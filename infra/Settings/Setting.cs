@@ -64,6 +64,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting PackageCidrs = new("packageCidrs", SettingType.TextList, None, "203.0.113.0/24");
 
     internal static readonly Setting AvailabilityDomains = new("availabilityDomains", SettingType.NumberList, None, "1");
+    internal static readonly Setting MachinePlaces = new("machinePlaces", SettingType.TextList, None, "redis2=3");
     internal static readonly ChoiceSetting FaultDomains = new("faultDomains", ["spread", "any"]);
     internal static readonly ChoiceSetting OperatingSystem = new("operatingSystem", [.. NodeOperatingSystem.All.Select(system => system.Key)]);
     internal static readonly Setting ImageId = new("imageId", SettingType.Text, "", "ocid1.image.oc1.eu-frankfurt-1.aaaa");
@@ -123,7 +124,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, FormerClientPassword, PasswordVersions, ClientCommands,
         DefinedTags, FreeformTags, KmsKeyId,
         VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
-        AvailabilityDomains, FaultDomains, OperatingSystem, ImageId,
+        AvailabilityDomains, MachinePlaces, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisDataVolumeGb, RedisDataVolumeBackupPolicy,
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,

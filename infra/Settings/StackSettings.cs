@@ -77,6 +77,8 @@ public sealed partial record StackSettings
         var network = NetworkSettings.Read(reader);
         var compute = ComputeSettings.Read(reader);
         var proxy = ProxySettings.Read(reader);
+        ComputeSettings.CheckPlaces(
+            reader, compute, network.Redis.Concat(network.Proxies).Append(network.Bastion).Select(machine => machine.Name));
         BundleArchitecture.Check(reader, proxy.BundlePath, compute.Proxy);
         SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
         var settings = new StackSettings

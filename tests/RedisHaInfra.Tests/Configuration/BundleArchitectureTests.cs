@@ -26,8 +26,8 @@ public sealed class BundleArchitectureTests
             }
             SettingProblem problem = Assert.Single(GoodSettings.Problems(settings));
             Assert.Equal("proxyBundlePath", problem.Key);
-            Assert.Contains($"dotnet publish proxy --configuration Release --runtime linux-{(shape.Contains("A1", StringComparison.Ordinal) ? "arm64" : "x64")}",
-                problem.Rule, StringComparison.Ordinal);
+            string platform = shape.Contains("A1", StringComparison.Ordinal) ? "linux-arm64" : "linux-x64";
+            Assert.Contains($"dotnet publish proxy --configuration Release --runtime {platform}", problem.Rule, StringComparison.Ordinal);
         }
         finally
         {

@@ -34,6 +34,7 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
             new OptionValue("elsewhere", ("vcnCidr", "10.9.0.0/16"), ("publicSubnetCidr", "10.9.1.0/28"), ("privateSubnetCidr", "10.9.2.0/24"),
                 ("dnsLabel", "redis"))),
         new("domains", new OptionValue("one", ("availabilityDomains", "[2]")), new OptionValue("any fault domain", ("faultDomains", "any"))),
+        new("places", new OptionValue("two machines", ("machinePlaces", """["redis2=3/1","proxy1=2"]"""))),
         new("system", new OptionValue("Oracle Linux", ("operatingSystem", "oracle-linux-9"))),
         new("image", new OptionValue("own", ("imageId", "ocid1.image.oc1.eu-frankfurt-1.aaaa"))),
         new("shapes",
