@@ -24,7 +24,13 @@ public sealed record RedisSettings
     public string ReplicationBacklog { get; init; } = Setting.RedisReplicationBacklog.Value;
 
     /// <summary>redis.conf's maxclients.</summary>
-    public int MaxClients { get; init; } = Setting.RedisMaxClients.Value;
+    public int MaxClients { get; init; } = ClientsOf(proxies: 2, Setting.ProxyMaxConnections.Value) + SpareClients;
+
+    // Beyond what must be there: more operators, scripts and probes than anybody has seen.
+    internal const int SpareClients = 100;
+
+    /// <summary>Connections that a master gets at most: every proxy may bring all its sessions, and replicas, Sentinels and probes come too.</summary>
+    internal static int ClientsOf(int proxies, int connectionsOfEach) => (proxies * connectionsOfEach) + 100;
 
     /// <summary>redis.conf's client-output-buffer-limit of normal clients: hard limit, soft limit, seconds beyond the soft one.</summary>
     public string ClientOutputBuffer { get; init; } = Setting.RedisClientOutputBuffer.Value;

@@ -27,7 +27,7 @@ internal static partial class RedisSettingsReader
             MaxMemoryPolicy = reader.Choice(Setting.RedisMaxMemoryPolicy),
             AppendFsync = reader.Choice(Setting.RedisAppendFsync),
             ReplicationBacklog = reader.Text(Setting.RedisReplicationBacklog, SizeForm(), sizeRule),
-            MaxClients = reader.Integer(Setting.RedisMaxClients),
+            MaxClients = MaxClients(reader, network.Proxies.Length, proxy.MaxConnections),
             ClientOutputBuffer = reader.Text(Setting.RedisClientOutputBuffer, BufferForm(), bufferRule),
             ClientMemory = reader.Text(Setting.RedisClientMemory, ShareForm(), shareRule),
             Upgrade = reader.OptionalText(Setting.RedisUpgrade, UpgradeForm(), "1 to 32 letters, digits and hyphens, such as the date of the upgrade")
@@ -37,13 +37,6 @@ internal static partial class RedisSettingsReader
         };
 
         CheckFence(reader, settings, sentinel.DownAfterMilliseconds);
-        // Every proxy may bring all its sessions to the one master; the rest is for replicas, Sentinels, probes and operators.
-        int needed = (network.Proxies.Length * proxy.MaxConnections) + 100;
-        if (!reader.Failed(Setting.ProxyMaxConnections, Setting.ProxyAddresses))
-        {
-            reader.RequireAtLeast(settings.MaxClients, needed, Setting.RedisMaxClients,
-                $"at least {needed}: {network.Proxies.Length} proxies x proxyMaxConnections ({proxy.MaxConnections}) + 100 for replicas, Sentinels and probes");
-        }
         CheckBuffer(reader, settings.ClientOutputBuffer, compute);
         if (compute.Redis.IsFlexible && settings.MaxMemory is not null)
         {
@@ -55,6 +48,22 @@ internal static partial class RedisSettingsReader
         }
         CheckDisk(reader, compute, settings);
         return settings;
+    }
+
+    // 0 follows the number of proxies, so that one more needs no second setting.
+    private static int MaxClients(SettingsReader reader, int proxies, int connectionsOfEach)
+    {
+        int set = reader.Integer(Setting.RedisMaxClients), needed = RedisSettings.ClientsOf(proxies, connectionsOfEach);
+        if (set == 0)
+        {
+            return needed + RedisSettings.SpareClients;
+        }
+        if (!reader.Failed(Setting.ProxyMaxConnections, Setting.ProxyAddresses))
+        {
+            reader.RequireAtLeast(set, needed, Setting.RedisMaxClients,
+                $"at least {needed}: {proxies} proxies x proxyMaxConnections ({connectionsOfEach}) + 100 for replicas, Sentinels and probes; 0 follows them by itself");
+        }
+        return set;
     }
 
     // The fence must close before the Sentinels promote another node; one second is the resolution of Redis' clock here.

@@ -92,7 +92,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         ["noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"]);
     internal static readonly ChoiceSetting RedisAppendFsync = new("redisAppendFsync", ["everysec", "always", "no"]);
     internal static readonly TextSetting RedisReplicationBacklog = new("redisReplicationBacklog", "256mb", "512mb");
-    internal static readonly NumberSetting RedisMaxClients = new("redisMaxClients", 20_200, 100, 1_000_000);
+    internal static readonly NumberSetting RedisMaxClients = new("redisMaxClients", 0, 0, 1_000_000, "20200");
     internal static readonly TextSetting RedisClientOutputBuffer = new("redisClientOutputBuffer", "256mb 64mb 60", "256mb 64mb 60");
     internal static readonly TextSetting RedisClientMemory = new("redisClientMemory", "20%", "20%");
     internal static readonly Setting RedisUpgrade = new("redisUpgrade", SettingType.Text, "", "2026-12");

@@ -15,7 +15,7 @@ public sealed partial class ExampleTests
         [],
         new() { ["sentinelDownAfterMilliseconds"] = "2001", ["redisMinReplicasMaxLagSeconds"] = "1" },
         new() { ["sentinelDownAfterMilliseconds"] = "600000", ["sentinelFailoverTimeoutMilliseconds"] = "600000" },
-        new() { ["proxyMaxConnections"] = "20000", ["redisMaxClients"] = "40100" },
+        new() { ["proxyMaxConnections"] = "20000" },
         new() { ["vcnCidr"] = "10.9.0.0/16", ["redisMinReplicasToWrite"] = "0" },
         new() { ["vcnCidr"] = "10.9.0.0/16", ["publicSubnetCidr"] = "10.9.128.0/17", ["privateSubnetCidr"] = "10.9.0.0/28",
             ["loadBalancerAddress"] = "10.9.0.2" },
@@ -23,7 +23,6 @@ public sealed partial class ExampleTests
         {
             ["redisAddresses"] = """["172.31.235.150","172.31.235.151","172.31.235.152","172.31.235.153","172.31.235.154"]""",
             ["proxyAddresses"] = """["172.31.235.160","172.31.235.161","172.31.235.162"]""",
-            ["redisMaxClients"] = "30100",
             ["sentinelParallelSyncs"] = "4",
             ["redisMinReplicasToWrite"] = "4",
         },

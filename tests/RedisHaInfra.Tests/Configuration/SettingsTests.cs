@@ -52,13 +52,13 @@ public sealed class SettingsTests
     {
         StackSettings settings = GoodSettings.Read(
             ("redisAddresses", """["172.31.235.150","172.31.235.151","172.31.235.152","172.31.235.153","172.31.235.154"]"""),
-            ("proxyAddresses", """["172.31.235.160","172.31.235.161","172.31.235.162"]"""),
-            ("redisMaxClients", "30100"));
+            ("proxyAddresses", """["172.31.235.160","172.31.235.161","172.31.235.162"]"""));
 
         NetworkSettings network = settings.Network;
         Assert.Equal(3, settings.Sentinel.Quorum);
         Assert.Equal(["redis1", "redis2", "redis3", "redis4", "redis5"], network.Redis.Select(node => node.Name));
         Assert.Equal("172.31.235.162", network.Proxies[^1].Address);
+        Assert.Equal(30_200, settings.Redis.MaxClients);
     }
 
     [Fact]
@@ -177,6 +177,7 @@ public sealed class SettingsTests
     [InlineData("redisAppendFsync", "sometimes", "one of everysec, always, no")]
     [InlineData("redisReplicationBacklog", "-1", "size as redis.conf")]
     [InlineData("redisMaxClients", "20099", "at least 20100")]
+    [InlineData("redisMaxClients", "1", "at least 20100")]
     [InlineData("redisClientOutputBuffer", "0 0 0", "three words")]
     [InlineData("redisClientOutputBuffer", "0 0 1", "at least 1mb")]
     [InlineData("redisClientOutputBuffer", "256mb 64mb", "three words")]
@@ -238,13 +239,20 @@ public sealed class SettingsTests
     [Fact]
     public void A_default_that_another_setting_makes_wrong_is_shown_as_the_default()
     {
-        SettingProblem problem = Assert.Single(GoodSettings.Problems(("proxyMaxConnections", "20000")));
+        SettingProblem problem = Assert.Single(GoodSettings.Problems(("redisMemoryGb", "64")));
 
-        Assert.Equal("pulumi config set redis-ha:redisMaxClients 40100", problem.Example);
-        Assert.Equal("redisMaxClients", problem.Key);
-        Assert.Equal("20200 (the default)", problem.Value);
-        Assert.Contains("at least 40100", problem.Rule, StringComparison.Ordinal);
+        Assert.Equal("pulumi config set redis-ha:bootVolumeGb 202", problem.Example);
+        Assert.Equal("bootVolumeGb", problem.Key);
+        Assert.Equal("50 (the default)", problem.Value);
+        Assert.Contains("at least 202", problem.Rule, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("10000", 20_200)]
+    [InlineData("20000", 40_200)]
+    [InlineData("10", 220)]
+    public void The_nodes_take_what_all_proxies_can_bring(string connections, int clients) =>
+        Assert.Equal(clients, GoodSettings.Read(("proxyMaxConnections", connections)).Redis.MaxClients);
 
     [Fact]
     public void A_subnet_too_small_for_the_default_places_asks_for_addresses()

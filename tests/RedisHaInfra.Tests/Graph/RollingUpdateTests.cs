@@ -225,7 +225,6 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
     private static Dictionary<string, string?> Proxies(params string[] last) => new()
     {
         ["proxyAddresses"] = $"[{string.Join(',', last.Select(number => $"\"172.31.235.{number}\""))}]",
-        ["redisMaxClients"] = "30200",
     };
 
     private static string Arguments(StackRun run, string command) => run.Cloud.One(Types.Command, command).Text("stdin").Split('\n')[1];

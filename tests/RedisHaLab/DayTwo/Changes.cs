@@ -107,7 +107,7 @@ internal static class Changes
         new("proxy-added", "One proxy more")
         {
             Prepare = stack => CountAsync(stack, "proxyAddresses", 141, more: false),
-            Order = stack => Up(stack, MoreProxies(stack)),
+            Order = stack => Up(stack, stack.With("proxyAddresses", More(stack, "proxyAddresses", 141, 1))),
         },
         new("proxy-removed", "One proxy less, with sessions")
         {
@@ -170,10 +170,6 @@ internal static class Changes
         return Up(stack, stack.Settings.SetItem("proxyBundlePath", file));
     }
 
-    // Each proxy may bring all of its clients to the master.
-    private static ImmutableSortedDictionary<string, string> MoreProxies(Stack stack) =>
-        stack.With("proxyAddresses", More(stack, "proxyAddresses", 141, 1)).SetItem("redisMaxClients", "30200");
-
     private static IEnumerable<int> More(Stack stack, string setting, int first, int count)
     {
         var now = stack.Addresses(setting);
@@ -187,7 +183,7 @@ internal static class Changes
         var low = setting == "proxyAddresses" ? 2 : 3;
         if (more && now.Length < low + step)
         {
-            await MadeAsync(stack, Up(stack, setting == "proxyAddresses" ? MoreProxies(stack) : stack.With(setting, More(stack, setting, first, step))));
+            await MadeAsync(stack, Up(stack, stack.With(setting, More(stack, setting, first, step))));
         }
         else if (!more && now.Length > low + step)
         {
