@@ -4,7 +4,7 @@
 #   bad TEXT REMEDY     it hurts now, or at the next fault
 #   look TEXT REMEDY    it will hurt some day
 #   fact NAME VALUE     for comparing machines: redis VERSION, proxy VERSION, master ADDRESS, epoch NUMBER, clock SECONDS,
-#                       backup SECONDS (the longest time between two of the schedule)
+#                       backup SECONDS (the longest time between two of the schedule), backups-on SECONDS (since when there is a schedule)
 set -u
 export PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin LC_ALL=C
 root=${REDIS_HA_ROOT:-}
@@ -90,7 +90,10 @@ case $(sed -n 's/^REDIS_HA_ROLE=//p' "$root/etc/redis-ha/node.env" 2>/dev/null) 
       look "little memory is left for a fork: $((available / 1048576)) MB, with $((used / 1048576)) MB of data" 'redisMemoryGb, or a lower redisMaxMemory'
     fi
     every=$(sed -n 's/^REDIS_HA_BACKUP_SECONDS=\([0-9]*\)$/\1/p' "$root/etc/redis-ha/node.env")
-    if [ -n "$every" ]; then fact backup "$every"; fi
+    if [ -n "$every" ]; then
+      fact backup "$every"
+      fact backups-on "$(stat -c %Y "$root/etc/redis-ha/backup.address" 2>/dev/null || date +%s)"
+    fi
     last=$(head -c 300 "$root/var/lib/redis-ha-backup/last" 2>/dev/null | tr -d '\t\n')
     case $last in failed*) bad "this node's last backup failed: ${last#failed }" 'put the reason right, then scripts/backup now' ;; esac
     if [ "$(redis-ha-cli redis -- CONFIG GET min-replicas-to-write 2>/dev/null </dev/null | sed -n 2p)" = 999 ] ||

@@ -149,6 +149,43 @@ public sealed class BackupScriptTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task The_status_shows_a_backup_that_failed_or_is_overdue()
+    {
+        _stack.Machine("bastion", "case $* in *tcp*) echo '-NOAUTH Authentication required.' ;; *) echo 'ready: the way in' ;; esac");
+        _stack.Machine("redis2", $"echo 'ready: replica'; echo 'every 86400'; echo 'backup ok {Old} 5 keys 7 bytes'");
+        _stack.Machine("redis3", $"echo 'ready: replica'; echo 'every 86400'; echo 'backup ok {Recent} 5 keys 7 bytes'");
+        ShellResult good = await _stack.RunAsync("status");
+        Assert.True(good.ExitCode == 0, good.ToString());
+        Assert.DoesNotContain("backups", good.Output, StringComparison.Ordinal);
+
+        _stack.Machine("redis3", "echo 'ready: replica'; echo 'every 86400'; printf 'backup failed too little disk \\033[2J is left\\n'");
+        ShellResult bad = await _stack.RunAsync("status");
+        Assert.Equal(1, bad.ExitCode);
+        Assert.Contains("  backups   redis3's last backup failed: too little disk [2J is left: scripts/doctor\n", bad.Output, StringComparison.Ordinal);
+        Assert.Matches("\n  backups   no backup for [0-9]+ days: scripts/doctor\n", bad.Output);
+        using var document = System.Text.Json.JsonDocument.Parse((await _stack.RunAsync("status", "--json")).Output);
+        Assert.StartsWith("redis3's last backup failed: too little disk [2J is left; no backup for ",
+            document.RootElement.GetProperty("backups").GetString(), StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task No_backup_at_all_is_bad_once_one_was_due()
+    {
+        Stored();
+        await File.WriteAllTextAsync(Path.Combine(_stack.Folder, "store/page1"), "{}");
+        string Backups(int since) => Facts + "cat >/dev/null; printf 'fact\\tbackup\\t86400\\nfact\\tbackups-on\\t%s\\n' $(($(date +%s) - " + since + "))";
+        _stack.Machine("*", Backups(since: 60));
+        ShellResult soon = await _stack.RunAsync("doctor");
+        Assert.Equal(0, soon.ExitCode);
+        Assert.Contains("look  backups: there is no backup yet\n", soon.Output, StringComparison.Ordinal);
+
+        _stack.Machine("*", Backups(since: 86_400 + 7_260));
+        ShellResult late = await _stack.RunAsync("doctor");
+        Assert.Equal(1, late.ExitCode);
+        Assert.Contains("BAD   backups: backups have been on for 26 h, and there is none\n        remedy: scripts/backup now", late.Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task The_doctor_knows_the_age_of_the_last_good_backup()
     {
         Stored();
