@@ -45,20 +45,14 @@ public sealed class BackupBucket : ComponentResource
         ReadAddress = Address("backup-read", "AnyObjectRead", listing: "ListObjects");
         RegisterOutputs();
 
-        Output<string> Address(string name, string access, string? listing)
+        Output<string> Address(string name, string access, string? listing) => PreauthenticatedRequest.Address(name, this, new Os.PreauthrequestArgs
         {
-            // Every field replaces the request, and a new one has another address: so nothing here depends on the time of the run.
-            var request = new Os.Preauthrequest(name, new Os.PreauthrequestArgs
-            {
-                Namespace = region.ObjectNamespace,
-                Bucket = Name,
-                Name = deployed.DisplayName(name),
-                AccessType = access,
-                BucketListingAction = listing!,
-                TimeExpires = BackupSettings.Utc(settings.AddressesExpire),
-            }, new CustomResourceOptions { Parent = this, AdditionalSecretOutputs = { "fullPath", "accessUri" } });
-            return Output.CreateSecret(Partial.Required(request.FullPath).Apply(path => path.EndsWith('/') ? path : path + "/"));
-        }
+            Namespace = region.ObjectNamespace,
+            Bucket = Name,
+            Name = deployed.DisplayName(name),
+            AccessType = access,
+            BucketListingAction = listing!,
+        }, settings.AddressesExpire).Apply(path => path.EndsWith('/') ? path : path + "/");
     }
 
     private Os.Bucket Create(Deployed deployed, BackupSettings settings, Region region, string? kmsKeyId)

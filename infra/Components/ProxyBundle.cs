@@ -64,17 +64,14 @@ public sealed class ProxyBundle : ComponentResource
             DeleteBeforeReplace = true,
         });
 
-        // Every field replaces the request, and a new one has another address: so nothing here depends on the time of the run.
-        var access = new Os.Preauthrequest($"proxy-{version}", new Os.PreauthrequestArgs
+        Url = PreauthenticatedRequest.Address($"proxy-{version}", this, new Os.PreauthrequestArgs
         {
             Namespace = region.ObjectNamespace,
             Bucket = bucket.Name,
             Name = $"redis-ha-proxy-{version}",
             ObjectName = bundle.Object,
             AccessType = "ObjectRead",
-            TimeExpires = BackupSettings.Utc(settings.BundleExpires),
-        }, new CustomResourceOptions { Parent = this, AdditionalSecretOutputs = { "fullPath", "accessUri" } });
-        Url = Output.CreateSecret(Partial.Required(access.FullPath));
+        }, settings.BundleExpires);
         RegisterOutputs();
     }
 }
