@@ -33,6 +33,7 @@ internal static class RedisNodeFiles
             PayloadFile.Embedded("redis/node.sh"),
             PayloadFile.Later("redis/passwords.sh"),
             PayloadFile.Later("redis/cluster.sh"),
+            PayloadFile.Later("redis/progress.sh"),
             PayloadFile.Later("redis/decide.sh"),
             PayloadFile.Later("redis/boot.sh"),
             PayloadFile.Later("redis/boot-rule.sh"),

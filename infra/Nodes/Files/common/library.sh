@@ -147,6 +147,18 @@ settled() {
   rm -f "$state/pending.$1"
 }
 
+# run_unit UNIT ACTION: a unit whose file is installed runs, now and after every boot; restarted when ACTION is pending.
+run_unit() {
+  systemctl daemon-reload
+  systemctl enable "$1"
+  if pending "$2"; then
+    systemctl restart "$1"
+    settled "$2"
+  else
+    systemctl start "$1"
+  fi
+}
+
 # install_directory PATH MODE OWNER:GROUP: the folder above it is root's.
 install_directory() {
   (umask 022 && mkdir -p "$(dirname "$root$1")")

@@ -67,7 +67,7 @@ install_scripts() {
   install_directory /etc/redis-ha 755 root:root
   install_file "$payload/node.env" /etc/redis-ha/node.env 644 root:root watch-restart
   if ! first_boot; then
-    for file in accounts.sh cluster.sh decide.sh boot.sh boot-rule.sh joined.sh mark.sh sentinel-conf.sh; do
+    for file in accounts.sh cluster.sh progress.sh decide.sh boot.sh boot-rule.sh joined.sh mark.sh sentinel-conf.sh; do
       install_file "$payload/$file" "$scripts/$file" 755 root:root
     done
     install_file "$payload/cli.sh" /usr/local/sbin/redis-ha-cli 755 root:root
@@ -274,14 +274,7 @@ install_watch() {
   install_file "$payload/watch.sh" "$scripts/watch.sh" 755 root:root watch-restart
   install_file "$payload/watch.password" /etc/redis-ha/watch.password 600 root:root watch-restart
   install_file "$payload/redis-ha-watch.service" /etc/systemd/system/redis-ha-watch.service 644 root:root watch-restart
-  systemctl daemon-reload
-  systemctl enable redis-ha-watch.service
-  if pending watch-restart; then
-    systemctl restart redis-ha-watch.service
-    settled watch-restart
-  else
-    systemctl start redis-ha-watch.service
-  fi
+  run_unit redis-ha-watch.service watch-restart
 }
 
 step 'scripts and the node facts'

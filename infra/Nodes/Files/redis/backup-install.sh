@@ -18,14 +18,7 @@ install_backup() {
     packages curl ca-certificates
     install_file "$payload/backup.address" /etc/redis-ha/backup.address 640 root:redis-ha-backup
     install_file "$payload/redis-ha-backup.timer" /etc/systemd/system/redis-ha-backup.timer 644 root:root timer-restart
-    systemctl daemon-reload
-    systemctl enable redis-ha-backup.timer
-    if pending timer-restart; then
-      systemctl restart redis-ha-backup.timer
-      settled timer-restart
-    else
-      systemctl start redis-ha-backup.timer
-    fi
+    run_unit redis-ha-backup.timer timer-restart
     return 0
   fi
   systemctl daemon-reload

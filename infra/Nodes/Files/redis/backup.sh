@@ -18,6 +18,8 @@ library=$(dirname "$(readlink -f "$0")")
 umask 077
 export LC_ALL=C
 
+# The replication's user may copy and look.
+asking_user=replication asking_password=$configuration_directory/backup.password
 order=${1:-}
 state=${STATE_DIRECTORY:?}
 work=$state/work
@@ -34,14 +36,6 @@ say() {
 stop() {
   failure=$1
   exit 1
-}
-
-# ask ADDRESS PORT COMMAND...: as the replication's user, which may copy and look.
-ask() {
-  local address=$1 port=$2
-  shift 2
-  REDISCLI_AUTH=$(cat "$configuration_directory/backup.password") \
-    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning --user replication -h "$address" -p "$port" "$@" </dev/null | tr -d '\r'
 }
 
 remember() {
@@ -209,7 +203,8 @@ upload() {
 }
 
 exec 9>"$state/lock"
-flock --nonblock 9 || { echo '<4>another backup is being made' && exit 1; }
+# The schedule comes but once: it waits for one that is being made, such as a restore's.
+flock --wait "$([ "$order" = scheduled ] && echo 3600 || echo 0)" 9 || { echo '<4>another backup is being made' && exit 1; }
 set -E
 trap 'failed_line=$LINENO' ERR
 trap finish EXIT

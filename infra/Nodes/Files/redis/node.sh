@@ -18,13 +18,16 @@ promotable_file=$root/var/lib/redis-ha/promotable
 # shellcheck disable=SC1091
 . "$configuration_directory/node.env"
 
-# ask ADDRESS PORT COMMAND...: as the operator, whose password (readable by root and the account redis-ha) stays in the environment of
-# redis-cli. Fails when nobody answers in time. Answers are complete or absent: an error reply is printed as Redis worded it.
+# Who asks: the operator, whose password root and the account redis-ha can read. A script of another account says otherwise.
+asking_user=operator asking_password=$configuration_directory/operator.password
+
+# ask ADDRESS PORT COMMAND...: the password stays in the environment of redis-cli. Fails when nobody answers in time. Answers are complete or
+# absent: an error reply is printed as Redis worded it.
 ask() {
   local address=$1 port=$2
   shift 2
-  REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") \
-    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning --user operator -h "$address" -p "$port" "$@" </dev/null | tr -d '\r'
+  REDISCLI_AUTH=$(cat "$asking_password") \
+    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning --user "$asking_user" -h "$address" -p "$port" "$@" </dev/null | tr -d '\r'
 }
 
 # send PORT: the commands on standard input, which may hold secrets, to this node's server, as the operator; prints the answers.

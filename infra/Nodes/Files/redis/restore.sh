@@ -43,6 +43,8 @@ library=$root/usr/local/libexec/redis-ha
 . "$library/node.sh"
 # shellcheck source-path=SCRIPTDIR source=cluster.sh
 . "$library/cluster.sh"
+# shellcheck source-path=SCRIPTDIR source=progress.sh
+. "$library/progress.sh"
 [ -r "$configuration_directory/operator.password" ] || { echo 'redis-ha-restore: run it as root' >&2 && exit 2; }
 
 me=$REDIS_HA_NODE
@@ -52,18 +54,6 @@ store=$state/restore
 readonly fence=999
 readonly safe_limit=20 promotion_limit=20 agree_limit=30
 old='' changed=no promoted=no
-
-began=$(date +%s%N)
-say() {
-  local now
-  now=$(date +%s%N)
-  printf '%7d ms  %s\n' $(((now - began) / 1000000)) "$1" 2>/dev/null || true
-}
-
-stop() {
-  echo "redis-ha-restore: $1" >&2
-  exit 1
-}
 
 # here COMMAND...: to this node's redis-server.
 here() {
@@ -284,7 +274,7 @@ keep() {
     return 0
   fi
   say "making a backup of the present data, of $source"
-  systemctl start "redis-ha-backup@from-${address_of[$source]}.service" || true
+  systemctl start "redis-ha-backup@from-${address_of[$source]}.service" 2>/dev/null || true
   local line
   line=$(head -c 500 "$state/last" 2>/dev/null | tr -cd '[:print:]')
   case $line in
@@ -322,19 +312,11 @@ take_over() {
   stop_serving
   for node in "${names[@]}"; do look "$node"; done
   attach "$me"
-  until=$((SECONDS + agree_limit))
-  until agreed "$me"; do
-    ((SECONDS < until)) || stop "the Sentinels do not agree on $me: $obstacle; run \"redis-ha-restore undo\""
-    sleep 0.2
-  done
   wait
-  say "all Sentinels name $me"
-  here ACL SETUSER sentinel +slaveof >/dev/null
-  here CONFIG SET replica-priority 100 >/dev/null
-  on "$old" '{{redis-port}}' CONFIG SET min-replicas-to-write "$(configured min-replicas-to-write)" >/dev/null
 }
 
-# copied: the others have the data. The master refuses writes until the first has.
+# copied KEYS: the others have the data. The master refuses writes until the first has. The Sentinel that leads the failover names the old
+# master until all replicas have copied (sentinel.c, sentinelFailoverDetectEnd), so its agreement takes as long as that.
 copied() {
   local keys=$1 until bytes least written=no good
   bytes=$(fact bytes)
@@ -350,7 +332,10 @@ copied() {
     sleep 0.2
   done
   if [ "$written" = no ]; then say 'writes are taken again'; fi
-  say "all nodes that answer follow $me"
+  say "all nodes that answer follow $me, and all Sentinels name it"
+  here ACL SETUSER sentinel +slaveof >/dev/null
+  here CONFIG SET replica-priority 100 >/dev/null
+  on "$old" '{{redis-port}}' CONFIG SET min-replicas-to-write "$(configured min-replicas-to-write)" >/dev/null
   echo "restored: $me is master with $keys keys from the backup"
 }
 

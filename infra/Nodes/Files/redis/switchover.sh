@@ -49,6 +49,8 @@ root=${REDIS_HA_ROOT:-}
 . "$root/usr/local/libexec/redis-ha/node.sh"
 # shellcheck source-path=SCRIPTDIR source=cluster.sh
 . "$root/usr/local/libexec/redis-ha/cluster.sh"
+# shellcheck source-path=SCRIPTDIR source=progress.sh
+. "$root/usr/local/libexec/redis-ha/progress.sh"
 
 [ -r "$root/etc/redis-ha/operator.password" ] || { echo 'redis-ha-switchover: run it as root' >&2 && exit 2; }
 # A replica acknowledges every second.
@@ -60,19 +62,6 @@ pause_limit=$((REDIS_HA_DOWN_AFTER_MS / 2 < 2000 ? REDIS_HA_DOWN_AFTER_MS / 2 : 
 readonly pause_limit
 
 target='' obstacle='' preferred='' exchanging='' least=0 lowered=''
-
-began=$(date +%s%N)
-say() {
-  local now
-  now=$(date +%s%N)
-  # Whoever watched may be gone: that ends nothing.
-  printf '%5d ms  %s\n' $(((now - began) / 1000000)) "$1" 2>/dev/null || true
-}
-
-stop() {
-  echo "redis-ha-switchover: $1" >&2
-  exit 1
-}
 
 # unfit NODE: why it cannot be the next master; nothing when it can.
 unfit() {
