@@ -61,7 +61,8 @@ internal static partial class RedisSettingsReader
         if (!reader.Failed(Setting.ProxyMaxConnections, Setting.ProxyAddresses))
         {
             reader.RequireAtLeast(set, needed, Setting.RedisMaxClients,
-                $"at least {needed}: {proxies} proxies x proxyMaxConnections ({connectionsOfEach}) + 100 for replicas, Sentinels and probes; 0 follows them by itself");
+                $"at least {needed}: {proxies} proxies x proxyMaxConnections ({connectionsOfEach}) + 100 for replicas, Sentinels and probes; "
+                + "0 follows them by itself");
         }
         return set;
     }

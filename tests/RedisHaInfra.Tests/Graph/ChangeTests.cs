@@ -26,6 +26,33 @@ public sealed class ChangeTests(DefaultDeployment deployment)
         Assert.Equal(deployment.Run.Cloud.Resources.Count, again.Cloud.Resources.Count);
     }
 
+    // With all that a stack can have: nothing may depend on the time of a run, its machine, or the order of an answer.
+    [Fact]
+    public async Task A_second_run_of_a_large_stack_changes_nothing_either()
+    {
+        Dictionary<string, string?> large = new()
+        {
+            ["redisAddresses"] = """["172.31.235.131","172.31.235.132","172.31.235.133","172.31.235.134","172.31.235.135"]""",
+            ["proxyAddresses"] = """["172.31.235.141","172.31.235.142","172.31.235.143"]""",
+            ["passwordVersions"] = "[1,2]",
+            ["redisUpgrade"] = "2026-12",
+            ["redisOverrides"] = """["io-threads 2","slowlog-max-len 256"]""",
+            ["drainedProxies"] = """["proxy2"]""",
+            ["backupSchedule"] = "02:30,14:30",
+            ["protectData"] = "yes",
+            ["definedTags"] = """["Operations.CostCenter=42"]""",
+            ["clientCidrs"] = """["10.0.0.0/16"]""",
+        };
+        StackRun first = await StackRun.Of(large);
+
+        StackRun again = await first.Again(large);
+
+        Assert.Empty(again.Cloud.Plan);
+        Assert.Equal(Keys(first), Keys(again));
+        static IEnumerable<string> Keys(StackRun run) =>
+            run.Cloud.Resources.Select(resource => $"{resource.Type} {resource.Name}").Order(StringComparer.Ordinal);
+    }
+
     [Fact]
     public async Task A_payload_reaches_running_machines_by_commands_only()
     {

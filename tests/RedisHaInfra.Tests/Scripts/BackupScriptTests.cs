@@ -173,7 +173,8 @@ public sealed class BackupScriptTests : IDisposable
     {
         Stored();
         await File.WriteAllTextAsync(Path.Combine(_stack.Folder, "store/page1"), "{}");
-        string Backups(int since) => Facts + "cat >/dev/null; printf 'fact\\tbackup\\t86400\\nfact\\tbackups-on\\t%s\\n' $(($(date +%s) - " + since + "))";
+        string Backups(int since) => Facts
+            + $"cat >/dev/null; printf 'fact\\tbackup\\t86400\\nfact\\tbackups-on\\t%s\\n' $(($(date +%s) - {since}))";
         _stack.Machine("*", Backups(since: 60));
         ShellResult soon = await _stack.RunAsync("doctor");
         Assert.Equal(0, soon.ExitCode);
@@ -182,7 +183,8 @@ public sealed class BackupScriptTests : IDisposable
         _stack.Machine("*", Backups(since: 86_400 + 7_260));
         ShellResult late = await _stack.RunAsync("doctor");
         Assert.Equal(1, late.ExitCode);
-        Assert.Contains("BAD   backups: backups have been on for 26 h, and there is none\n        remedy: scripts/backup now", late.Output, StringComparison.Ordinal);
+        Assert.Contains("BAD   backups: backups have been on for 26 h, and there is none\n        remedy: scripts/backup now", late.Output,
+            StringComparison.Ordinal);
     }
 
     [SkippableFact]
