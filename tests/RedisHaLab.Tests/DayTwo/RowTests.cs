@@ -29,6 +29,33 @@ public sealed class RowTests
     }
 
     [Fact]
+    public void In_a_rewind_writes_may_be_refused_and_nothing_else_may_fail()
+    {
+        var rewind = Changes.All.Single(change => change.Name == "restore");
+        var refused = Load(0, 0, 0, 30_000) with
+        {
+            FailedWithRetry = new Dictionary<string, int> { ["NOREPLICAS"] = 500 },
+            LongestClientGapMilliseconds = 30_100,
+        };
+        Assert.Equal([], Of(rewind, refused, 2).Broken);
+        Assert.Equal(500, Of(rewind, refused, 2).FailedTwice);
+        Assert.Equal(["500 commands failed even with one retry (500 NOREPLICAS); 0 expected",
+            "no write was acknowledged for 30000 ms; at most 1200 ms expected",
+            "one client waited 30100 ms for an answer; at most 2000 ms expected"], Of(Resize, refused, 2).Broken);
+        Assert.Equal(["2 commands failed even with one retry (2 reset); 0 expected"], Of(rewind, Load(0, 0, 2, 30_000), 2).Broken);
+        Assert.Equal(["1 acknowledged writes lost, 0 numbers given twice, 0 stale reads; 0 of each expected"], Of(rewind, Load(1, 0, 0, 30_000), 2).Broken);
+    }
+
+    [Fact]
+    public void A_row_of_a_busy_machine_says_so()
+    {
+        const string Empty = "<!-- day2 -->\n<!-- /day2 -->\n";
+        Assert.Contains("| 12 s |", Table.Merge(Empty, [Of(Resize, Load(0, 0, 0, 500), 2) with { MachineLoad = 2 }]), StringComparison.Ordinal);
+        Assert.Contains("| 12 s, busy machine (6) |", Table.Merge(Empty, [Of(Resize, Load(0, 0, 0, 500), 2) with { MachineLoad = 6.1 }]),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_row_takes_the_place_of_the_one_of_its_change_and_others_stay_in_their_order()
     {
         const string Empty = "before\n<!-- day2 -->\n<!-- /day2 -->\nafter\n";

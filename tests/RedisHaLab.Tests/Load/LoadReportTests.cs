@@ -87,13 +87,32 @@ public sealed class LoadReportTests
         Assert.Equal(1100, report.LongestGapMilliseconds);
     }
 
+    [Fact]
+    public void Where_older_data_was_brought_back_values_count_from_the_end_of_the_longest_pause()
+    {
+        LoadedCommand[] commands =
+        [
+            Append(0, 1, 100), Append(0, 2, 200), Register(8, 210), Count(40, 220), Count(41, 230),
+            Append(0, 3, 900), Register(1, 910), Count(1, 920), Read(1, 950), Append(0, 4, 960),
+        ];
+        var kept = new HashSet<(int, long)> { (0, 3) };
+
+        var rewound = Judge(commands, counter: 1, register: 1, kept: kept, isRewound: true);
+        Assert.Equal((1, 0, 0), (rewound.LostWrites, rewound.CountedTwice, rewound.StaleReads));
+        Assert.StartsWith("value 4 of client 0", Assert.Single(rewound.Lost), StringComparison.Ordinal);
+        Assert.Equal(1, Judge([.. commands, Count(1, 970)], counter: 1, register: 1, kept: kept, isRewound: true).CountedTwice);
+
+        var plain = Judge(commands, counter: 1, register: 1, kept: kept);
+        Assert.Equal((4, 2, 1), (plain.LostWrites, plain.CountedTwice, plain.StaleReads));
+    }
+
     private static LoadReport Judge(IEnumerable<LoadedCommand> commands, long counter = 1, long register = 3, int since = 0,
-        HashSet<(int Client, long Value)>? kept = null)
+        HashSet<(int Client, long Value)>? kept = null, bool isRewound = false)
     {
         var all = commands.OrderBy(command => command.Answered).ToList();
         // A short journal ends soon, or its end would be an interruption.
         var until = TimeSpan.FromMilliseconds(all[^1].Answered.TotalMilliseconds > 600 ? 2000 : 600);
-        return LoadReport.Of(all, TimeSpan.FromMilliseconds(since), until, kept ?? Everything, counter, register);
+        return LoadReport.Of(all, TimeSpan.FromMilliseconds(since), until, kept ?? Everything, counter, register, isRewound);
     }
 
     private static LoadedCommand Append(int client, long value, int answered) => Command(client, LoadKind.Append, answered) with { Value = value };

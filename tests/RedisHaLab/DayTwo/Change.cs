@@ -23,6 +23,12 @@ internal sealed record Change(string Name, string What)
     /// <summary><see cref="UsualGap"/> of this one.</summary>
     public int LongestGap { get; init; } = UsualGap;
 
+    /// <summary>
+    /// Whether it brings older data back. Then what was acknowledged before the longest pause in writes is gone as ordered, writes may be refused
+    /// in that pause, and the rest is as for every change.
+    /// </summary>
+    public bool IsRewind { get; init; }
+
     /// <summary>The fewest nodes that may be in step at any time.</summary>
     public int LeastInStep { get; init; } = 2;
 

@@ -14,6 +14,8 @@ internal static class Changes
     // Where a node goes that gets another address.
     private const int SpareAddress = 139;
 
+    private const string Mark = "redis-ha:lab:rewind";
+
     private static readonly string[] RedisPackages = ["redis-server", "redis-sentinel", "redis-tools"];
 
     /// <summary>All of them.</summary>
@@ -114,6 +116,31 @@ internal static class Changes
             Prepare = stack => CountAsync(stack, "proxyAddresses", 141, more: true),
             Order = stack => Up(stack, stack.With("proxyAddresses", stack.Addresses("proxyAddresses")[..^1])),
         },
+        new("backup", "A backup (`scripts/backup now`)")
+        {
+            Prepare = BackupsOnAsync,
+            Order = stack => new Order(Operation.Script(stack.Paths, "backup", "now"), stack.Settings),
+        },
+        new("restore", "The data as it was at the last backup (`scripts/restore latest`)")
+        {
+            IsRewind = true,
+            LongestGap = 60_000,
+            Prepare = async stack =>
+            {
+                await BackupsOnAsync(stack);
+                await MarkAsync(stack, "before");
+                await MadeAsync(stack, new Order(Operation.Script(stack.Paths, "backup", "now"), stack.Settings));
+                await MarkAsync(stack, "after");
+            },
+            Order = stack => new Order(Operation.Script(stack.Paths, "restore", "latest", "--yes"), stack.Settings),
+            Prove = async stack =>
+            {
+                using var lab = stack.Open();
+                using var client = await new ClusterView(lab).ClientAsync();
+                var mark = (await client.AskAsync("GET", Mark)).Text;
+                CheckList.Require(mark == "before", $"{Mark} is \"{mark}\"; \"before\" expected, as it was at the backup");
+            },
+        },
         new("reboots", "All machines reboot, one by one (`scripts/reboot-roll`)")
         {
             Order = stack => new Order(Operation.Script(stack.Paths, "reboot-roll"), stack.Settings),
@@ -135,6 +162,22 @@ internal static class Changes
         }
 
         stack.Keep(order.Settings);
+    }
+
+    private static async Task BackupsOnAsync(Stack stack)
+    {
+        if (!stack.Settings.ContainsKey("backupSchedule"))
+        {
+            await MadeAsync(stack, Up(stack, stack.Settings.SetItem("backupSchedule", "02:30")));
+        }
+    }
+
+    private static async Task MarkAsync(Stack stack, string value)
+    {
+        using var lab = stack.Open();
+        using var client = await new ClusterView(lab).ClientAsync();
+        var reply = await client.AskAsync("SET", Mark, value);
+        CheckList.Require(!reply.IsError, $"SET {Mark} was answered: {reply}");
     }
 
     private static Order Overrides(Stack stack, int slow, int threads)

@@ -90,7 +90,8 @@ internal sealed class Measurement(Stack stack)
         var seconds = clock.Elapsed.TotalSeconds;
         await Task.Delay(Calm);
         await progress.DisposeAsync();
-        var load = await clients.FinishAsync(since);
+        var busy = double.Parse((await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0], CultureInfo.InvariantCulture) / Environment.ProcessorCount;
+        var load = await clients.FinishAsync(since, change.IsRewind);
         await steps.StopAsync();
         if (_wrong.Count == 0)
         {
@@ -99,7 +100,11 @@ internal sealed class Measurement(Stack stack)
         }
 
         await WholeAsync();
-        var row = Row.Of(change, what, seconds, load, steps.Least, leastAllowed, _wrong.ToImmutableArray()) with { Note = note };
+        var row = Row.Of(change, what, seconds, load, steps.Least, leastAllowed, _wrong.ToImmutableArray()) with
+        {
+            Note = note,
+            MachineLoad = Math.Round(busy, 1),
+        };
         stack.Progress.Say(row.ToString());
         if (steps.LongestStall > Standstill)
         {

@@ -42,7 +42,12 @@ internal static class Table
         return text.Append(document[end..]).ToString();
     }
 
+    // A lab by itself keeps each processor busy with two processes at most.
+    private const double Quiet = 2;
+
+    private static string Busy(Row row) => row.MachineLoad > Quiet ? string.Create(CultureInfo.InvariantCulture, $", busy machine ({row.MachineLoad:0})") : "";
+
     private static string Line(Row row) => string.Create(CultureInfo.InvariantCulture,
-        $"| {row.What} | {row.Seconds:0} s | {row.FailedOnce} of {row.Commands} | {row.FailedTwice} | {row.Lost} | {row.LongestGap:0} ms "
+        $"| {row.What} | {row.Seconds:0} s{Busy(row)} | {row.FailedOnce} of {row.Commands} | {row.FailedTwice} | {row.Lost} | {row.LongestGap:0} ms "
             + $"| {row.LongestWait:0} ms | {row.LeastInStep} |");
 }

@@ -72,7 +72,8 @@ internal sealed class LoadClients : IAsyncDisposable
 
     /// <summary>Stops them, each after its command, and reads back what the cluster has kept.</summary>
     /// <param name="since">The load counts from here: clients that connect for the first time are not yet a load.</param>
-    public async Task<LoadReport> FinishAsync(TimeSpan since)
+    /// <param name="isRewound">Whether older data was brought back meanwhile.</param>
+    public async Task<LoadReport> FinishAsync(TimeSpan since, bool isRewound = false)
     {
         await StopAsync();
         var until = Now;
@@ -99,7 +100,7 @@ internal sealed class LoadClients : IAsyncDisposable
 
         var counter = Number(await session.AskAsync("GET", CounterKey));
         var register = Number(await session.AskAsync("GET", RegisterKey));
-        return LoadReport.Of(Journal.Snapshot(), since, until, kept, counter, register);
+        return LoadReport.Of(Journal.Snapshot(), since, until, kept, counter, register, isRewound);
     }
 
     public async ValueTask DisposeAsync()

@@ -64,16 +64,27 @@ internal sealed record LoadReport
     /// <param name="kept">What the lists hold now: client and value.</param>
     /// <param name="counter">The counter's value now.</param>
     /// <param name="register">The register's value now.</param>
+    /// <param name="isRewound">
+    /// Whether older data was brought back meanwhile. It is there with the first write after the longest time without one: values count from that.
+    /// </param>
     public static LoadReport Of(
-        IReadOnlyList<LoadedCommand> commands, TimeSpan since, TimeSpan until, IReadOnlySet<(int Client, long Value)> kept, long counter, long register)
+        IReadOnlyList<LoadedCommand> commands, TimeSpan since, TimeSpan until, IReadOnlySet<(int Client, long Value)> kept, long counter, long register,
+        bool isRewound = false)
     {
         var counted = commands.Where(command => command.Answered >= since).ToList();
         var good = commands.Where(command => command.Failure is null).ToList();
+        var valued = good;
         var gaps = Gaps(good.Where(command => command.IsWrite).Select(command => command.Answered), since, until);
-        var lost = good.Where(command => command.Kind == LoadKind.Append && !kept.Contains((command.Client, command.Value))).Select(Describe)
-            .Concat(good.Where(command => command.Kind == LoadKind.Register && command.Value > register).Select(Describe))
+        if (isRewound)
+        {
+            var pause = gaps.MaxBy(gap => gap.Length);
+            valued = good.Where(command => command.Answered >= pause.Begin + pause.Length).ToList();
+        }
+
+        var lost = valued.Where(command => command.Kind == LoadKind.Append && !kept.Contains((command.Client, command.Value))).Select(Describe)
+            .Concat(valued.Where(command => command.Kind == LoadKind.Register && command.Value > register).Select(Describe))
             .ToList();
-        var numbers = good.Where(command => command.Kind == LoadKind.Count).Select(command => command.Answer).ToList();
+        var numbers = valued.Where(command => command.Kind == LoadKind.Count).Select(command => command.Answer).ToList();
         return new LoadReport
         {
             Seconds = Math.Round((until - since).TotalSeconds, 1),
@@ -90,7 +101,7 @@ internal sealed record LoadReport
             LostWrites = lost.Count,
             Lost = lost.Take(Examples).ToList(),
             CountedTwice = numbers.Count - numbers.Distinct().Count() + numbers.Count(number => number > counter),
-            StaleReads = Stale(good),
+            StaleReads = Stale(valued),
         };
     }
 
