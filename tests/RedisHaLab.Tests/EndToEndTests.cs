@@ -146,5 +146,13 @@ public sealed class EndToEndTests
         var ready = await Eventually.HoldsWithinAsync(async () => (await lab.RunAsync("status", "--json")).ExitCode == 0, TimeSpan.FromMinutes(2),
             TimeSpan.FromSeconds(1));
         Assert.True(ready, "all machines are ready again");
+
+        // And then there is nothing to do: no machine, rule or command is as much as named.
+        var again = await lab.RunAsync("up");
+        Assert.Equal(0, again.ExitCode);
+        var done = again.Error.Split('\n').SkipWhile(line => !line.Contains("the infra program runs", StringComparison.Ordinal)).Skip(1)
+            .TakeWhile(line => !line.Contains("waiting until a client can write", StringComparison.Ordinal))
+            .Where(line => !line.Contains(" so far", StringComparison.Ordinal)).ToList();
+        Assert.Empty(done);
     }
 }

@@ -75,9 +75,10 @@ internal sealed record LoadReport
         var good = commands.Where(command => command.Failure is null).ToList();
         var valued = good;
         var gaps = Gaps(good.Where(command => command.IsWrite).Select(command => command.Answered), since, until);
-        if (isRewound)
+        // The last one ends with the load, not with a write.
+        if (isRewound && gaps.Count > 1)
         {
-            var pause = gaps.MaxBy(gap => gap.Length);
+            var pause = gaps.SkipLast(1).MaxBy(gap => gap.Length);
             valued = good.Where(command => command.Answered >= pause.Begin + pause.Length).ToList();
         }
 
