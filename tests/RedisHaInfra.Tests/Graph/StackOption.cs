@@ -30,7 +30,7 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("nodes",
             new OptionValue("more",
                 ("redisAddresses", """["172.31.235.150","172.31.235.151","172.31.235.152","172.31.235.153","172.31.235.154"]"""),
-                ("proxyAddresses", """["172.31.235.160","172.31.235.161","172.31.235.162"]"""), ("redisMaxClients", "30200")),
+                ("proxyAddresses", """["172.31.235.160","172.31.235.161","172.31.235.162"]""")),
             new OptionValue("elsewhere", ("vcnCidr", "10.9.0.0/16"), ("publicSubnetCidr", "10.9.1.0/28"), ("privateSubnetCidr", "10.9.2.0/24"),
                 ("dnsLabel", "redis"))),
         new("domains", new OptionValue("one", ("availabilityDomains", "[2]")), new OptionValue("any fault domain", ("faultDomains", "any"))),
