@@ -32,7 +32,8 @@ internal sealed partial class HealthLog
         memory.WarnedDownAfter = now;
         if (now == TimeSpan.Zero)
         {
-            WriteOver(watch, report.Sentinel, Line.DownAfterOver, $"has down-after-milliseconds {report.DownAfter.TotalMilliseconds:0} again, as configured here");
+            WriteOver(watch, report.Sentinel, Line.DownAfterOver,
+                $"has down-after-milliseconds {report.DownAfter.TotalMilliseconds:0} again, as configured here");
         }
         else if (memory.Events.Lets((int)Line.DownAfter, clock.Now, out int left))
         {
