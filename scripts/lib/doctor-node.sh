@@ -25,10 +25,12 @@ if [ -n "$failed" ]; then
 fi
 while read -r used place; do
   used=$(number "${used%\%}")
+  # A place of its own only where the data is on a volume.
+  if [ "$place" = /var/lib/redis ]; then size=redisDataVolumeGb; else size=bootVolumeGb; fi
   if [ "$used" -ge 90 ]; then
-    bad "the disk of $place is $used % full" 'bootVolumeGb, then pulumi up; docs/nodes.md, "A full disk"'
+    bad "the disk of $place is $used % full" "$size, then pulumi up; docs/nodes.md, \"A full disk\""
   elif [ "$used" -ge 75 ]; then
-    look "the disk of $place is $used % full" 'bootVolumeGb, then pulumi up'
+    look "the disk of $place is $used % full" "$size, then pulumi up"
   fi
 done < <(df --output=pcent,target / /var/lib/redis 2>/dev/null | tail -n +2 | sort -u)
 if [ -e "$root/run/reboot-required" ] || [ -e "$root/var/run/reboot-required" ] ||
