@@ -125,6 +125,8 @@ internal static class Changes
         {
             IsRewind = true,
             LongestGap = 60_000,
+            // The others copy the data from the first that has it.
+            LeastInStep = 1,
             Prepare = async stack =>
             {
                 await BackupsOnAsync(stack);
