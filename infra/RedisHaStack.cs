@@ -65,6 +65,9 @@ public class RedisHaStack : Stack
 
         Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(settings.Compute.OperatingSystem.User, address));
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
+        ReadOnlyEndpoint = settings.Network.ClientPorts.FirstOrDefault(port => port.Kind == ClientPortKind.ReadOnly) is { } readOnly
+            ? loadBalancer.Address.Apply(address => $"{address}:{readOnly.Port}")
+            : Output.Create(string.Empty);
         Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
         BastionAddress = bastion.PublicAddress;
         KnownHosts = Output.Tuple(bastion.PublicAddress, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine)
@@ -80,7 +83,8 @@ public class RedisHaStack : Stack
         StatsPage = Output.Create(Instructions.StatsPage);
         Readme = Output.Tuple(lines, Endpoint, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine)
             .Prepend(bastion.Machine).Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
-                Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies));
+                Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies,
+                settings.Network.ClientPorts));
         BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table)
             .SetItems(FixedSettings.Volumes(settings)).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
@@ -93,6 +97,10 @@ public class RedisHaStack : Stack
     /// <summary>Where clients connect: ADDRESS:PORT.</summary>
     [Output("endpoint")]
     public Output<string> Endpoint { get; private set; }
+
+    /// <summary>Where clients that only read connect: ADDRESS:PORT; empty without readOnlyPort.</summary>
+    [Output("readOnlyEndpoint")]
+    public Output<string> ReadOnlyEndpoint { get; private set; }
 
     /// <summary>The clients' password, a secret.</summary>
     [Output("password")]

@@ -46,10 +46,12 @@ public sealed record Instructions(string User, string Bastion)
     /// <param name="endpoint">Where clients connect.</param>
     /// <param name="machines">The machines with their roles, the bastion among them.</param>
     /// <param name="proxies">The proxies.</param>
-    public string Readme(string stack, string endpoint, IReadOnlyList<(NodeAddress Node, string Role)> machines, IReadOnlyList<NodeAddress> proxies) => $"""
+    /// <param name="ports">The ports for clients.</param>
+    public string Readme(string stack, string endpoint, IReadOnlyList<(NodeAddress Node, string Role)> machines, IReadOnlyList<NodeAddress> proxies,
+        IReadOnlyList<ClientPort> ports) => $"""
         # Redis of the stack {stack}
 
-        Clients inside the VCN connect to **{endpoint}** with a password and without TLS. Any Redis client will do; it needs no Sentinel support.
+        Clients inside the VCN connect to **{endpoint}** with a password and without TLS. Any Redis client will do; it needs no Sentinel support.{string.Concat(ports.Select(port => More(endpoint, port)))}
 
         | machine | role | address |
         |---|---|---|
@@ -88,6 +90,13 @@ public sealed record Instructions(string User, string Bastion)
 
         When something is wrong: docs/troubleshooting.md.
         """;
+
+    private static string More(string endpoint, ClientPort port) => port.Kind switch
+    {
+        ClientPortKind.ReadOnly =>
+            $"\n\nClients that only read may connect to **{endpoint[..endpoint.LastIndexOf(':')]}:{port.Port}**: their sessions go to replicas.",
+        _ => string.Empty,
+    };
 
     /// <summary>redis-cli through the tunnel; the password goes from Pulumi to redis-cli without being shown.</summary>
     public static string RedisCli => $"REDISCLI_AUTH=\"$(pulumi stack output password --show-secrets)\" redis-cli -h 127.0.0.1 -p {Ports.Redis}";

@@ -49,10 +49,33 @@ public sealed class LoadBalancer : ComponentResource
         {
             whenTheyServe.DependsOn.Add(resource);
         }
-        var backendSet = new Nlb.NetworkLoadBalancersBackendSetsUnified("proxies", new Nlb.NetworkLoadBalancersBackendSetsUnifiedArgs
+        foreach (ClientPort port in settings.ClientPorts)
+        {
+            Output<string> backendSet = BackendSet(balancer, settings, port, whenTheyServe).Name;
+            _ = new Nlb.Listener(port.Listener, new Nlb.ListenerArgs
+            {
+                NetworkLoadBalancerId = balancer.Id,
+                Name = port.Listener,
+                DefaultBackendSetName = backendSet,
+                Port = port.Port,
+                Protocol = "TCP",
+                TcpIdleTimeout = IdleTimeoutSeconds,
+                IsPpv2enabled = settings.HasProxyProtocol,
+            }, child);
+        }
+
+        Id = balancer.Id;
+        Address = balancer.IpAddresses.Apply(addresses =>
+            (addresses.IsDefault ? null : addresses.FirstOrDefault(address => address.IsPublic != true)?.IpAddress) ?? settings.LoadBalancerAddress);
+        RegisterOutputs();
+    }
+
+    private static Nlb.NetworkLoadBalancersBackendSetsUnified BackendSet(Nlb.NetworkLoadBalancer balancer, NetworkSettings settings, ClientPort port,
+        CustomResourceOptions options) =>
+        new Nlb.NetworkLoadBalancersBackendSetsUnified(port.BackendSet, new Nlb.NetworkLoadBalancersBackendSetsUnifiedArgs
         {
             NetworkLoadBalancerId = balancer.Id,
-            Name = "proxies",
+            Name = port.BackendSet,
             Policy = "FIVE_TUPLE",
             // Sessions come to the proxies from the balancer's address: a proxy can then be its own client, and a replaced proxy,
             // known by address only, never touches the balancer.
@@ -78,28 +101,11 @@ public sealed class LoadBalancer : ComponentResource
             {
                 Name = proxy.Name,
                 IpAddress = proxy.Address,
-                Port = Ports.Redis,
+                Port = port.Port,
                 Weight = 1,
                 IsBackup = false,
                 IsDrain = settings.DrainedProxies.Contains(proxy.Name),
                 IsOffline = false,
             }).ToList(),
-        }, whenTheyServe);
-
-        _ = new Nlb.Listener("redis", new Nlb.ListenerArgs
-        {
-            NetworkLoadBalancerId = balancer.Id,
-            Name = "redis",
-            DefaultBackendSetName = backendSet.Name,
-            Port = Ports.Redis,
-            Protocol = "TCP",
-            TcpIdleTimeout = IdleTimeoutSeconds,
-            IsPpv2enabled = false,
-        }, child);
-
-        Id = balancer.Id;
-        Address = balancer.IpAddresses.Apply(addresses =>
-            (addresses.IsDefault ? null : addresses.FirstOrDefault(address => address.IsPublic != true)?.IpAddress) ?? settings.LoadBalancerAddress);
-        RegisterOutputs();
-    }
+        }, options);
 }

@@ -33,7 +33,7 @@ public sealed class ProxyNodes : ComponentResource
                 Passwords = known.Item1,
                 BundleUrl = known.Item2,
                 BundleSha256 = bundle.Sha256,
-                MaxConnections = settings.Proxy.MaxConnections,
+                Options = settings.Proxy.Options(settings.Network),
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);

@@ -65,7 +65,7 @@ internal static class MetadataSize
             Passwords = passwords,
             BundleUrl = "https://bundle.example/",
             BundleSha256 = new string('0', 64),
-            MaxConnections = settings.Proxy.MaxConnections,
+            Options = settings.Proxy.Options(settings.Network),
         }).FirstBootScript).Length);
     }
 }

@@ -111,6 +111,6 @@ public sealed record ProxyNodeInputs
     /// <summary>SHA-256 of the bundle, 64 lower-case hexadecimal digits.</summary>
     public required string BundleSha256 { get; init; }
 
-    /// <summary>Client connections a proxy accepts.</summary>
-    public int MaxConnections { get; init; } = Setting.ProxyMaxConnections.Value;
+    /// <summary>What the settings say of every proxy's configuration alike.</summary>
+    public ProxyOptions Options { get; init; } = new();
 }

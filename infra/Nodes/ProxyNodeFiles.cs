@@ -1,9 +1,6 @@
 // The files of a proxy node's payload: the proxy's configuration and passwords, the bundle's address, the scripts and the unit.
 
 using System.Globalization;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Nodes;
@@ -11,13 +8,8 @@ namespace RedisHaInfra.Nodes;
 /// <summary>Renders a proxy node's files.</summary>
 internal static class ProxyNodeFiles
 {
-    // How long sessions may go on after that, before they are cut.
-    private const int DrainMilliseconds = 30_000;
-
     // systemd kills a proxy that has not ended by then.
-    private const int StopSeconds = (BalancerCheck.DrainedWithinMilliseconds + DrainMilliseconds) / 1000 + 20;
-
-    private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private const int StopSeconds = (BalancerCheck.DrainedWithinMilliseconds + ProxyDocument.DrainMilliseconds) / 1000 + 20;
 
     /// <summary>The files, node.env last and without the payload's identifier.</summary>
     /// <exception cref="ArgumentException">An input breaks a rule of <see cref="PayloadRules"/>.</exception>
@@ -34,7 +26,7 @@ internal static class ProxyNodeFiles
         .. SshFiles.Render(inputs.Login),
         PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)),
             ("port-count", Text(LocalPorts.Count))),
-        PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", RedisNodeFiles.FileLimit(inputs.MaxConnections)),
+        PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", FileLimit(inputs.Options)),
             ("stop-seconds", Text(StopSeconds))),
         new("proxy.json", Configuration(inputs)),
         PayloadFile.Secret("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
@@ -48,63 +40,33 @@ internal static class ProxyNodeFiles
             REDIS_HA_ADDRESS={PayloadRules.Address(inputs.Node.Address)}
             REDIS_HA_LOGIN_USER={PayloadRules.Name(inputs.Login.User)}
             REDIS_HA_BUNDLE_SHA256={PayloadRules.Sha256(inputs.BundleSha256)}
-
+            {MorePorts(inputs.Options)}
             """),
     ];
 
     private static string Configuration(ProxyNodeInputs inputs)
     {
-        var json = new JsonObject
+        _ = PayloadRules.MasterName(inputs.Sentinel.MasterName);
+        return new ProxyDocument
         {
-            ["listen"] = new JsonArray($"{inputs.Node.Address}:{Ports.Redis}"),
-            ["redis"] = new JsonObject
-            {
-                ["nodes"] = new JsonObject(inputs.RedisNodes.Select(node =>
-                    KeyValuePair.Create(PayloadRules.Name(node.Name), (JsonNode?)$"{PayloadRules.Address(node.Address)}:{Ports.Redis}"))),
-                ["user"] = "rp-health",
-                ["passwordFile"] = "redis.password",
-                ["minReplicasToWrite"] = inputs.MinReplicasToWrite,
-            },
-            ["sentinel"] = new JsonObject
-            {
-                ["master"] = PayloadRules.MasterName(inputs.Sentinel.MasterName),
-                ["nodes"] = new JsonArray([.. inputs.RedisNodes.Select(node => (JsonNode?)$"{node.Address}:{Ports.Sentinel}")]),
-                ["user"] = "rp-sentinel",
-                ["passwordFile"] = "sentinel.password",
-                ["downAfter"] = Duration(inputs.Sentinel.DownAfterMilliseconds),
-            },
-            ["admin"] = new JsonObject
-            {
-                ["listen"] = $"0.0.0.0:{Ports.Admin}",
-                ["user"] = "admin",
-                ["passwordFile"] = "admin.password",
-                ["socket"] = "/run/redis-ha-proxy/control.sock",
-            },
-            // At the end, new sessions are taken until the load balancer has certainly seen /healthz fail.
-            ["timeouts"] = new JsonObject
-            {
-                ["connect"] = "3s",
-                ["park"] = "10s",
-                ["idle"] = "0s",
-                ["drainDelay"] = Duration(BalancerCheck.DrainedWithinMilliseconds),
-                ["drain"] = Duration(DrainMilliseconds),
-            },
-            ["recording"] = new JsonObject { ["file"] = "/var/lib/redis-ha-proxy/recording" },
-            ["limits"] = new JsonObject { ["connections"] = inputs.MaxConnections, ["perSource"] = 0 },
-        };
-        if (inputs.Peers.Count > 0)
-        {
-            json["admin"]!["peers"] = new JsonObject(inputs.Peers.Select(peer =>
-                KeyValuePair.Create(PayloadRules.Name(peer.Name), (JsonNode?)$"{PayloadRules.Address(peer.Address)}:{Ports.Admin}")));
-        }
-
-        return json.ToJsonString(Readable).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";
+            Node = Checked(inputs.Node),
+            RedisNodes = [.. inputs.RedisNodes.Select(Checked)],
+            Peers = [.. inputs.Peers.Select(Checked)],
+            MinReplicasToWrite = inputs.MinReplicasToWrite,
+            Sentinel = inputs.Sentinel,
+            Options = inputs.Options,
+        }.Text();
     }
 
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+    // One line of its own for node.env, where there is something to say.
+    private static string MorePorts(ProxyOptions options) => options.ClientPorts.Length == 1 ? string.Empty
+        : $"REDIS_HA_PORTS='{string.Join(' ', options.ClientPorts.Where(port => !port.IsPlain).Select(port => Text(port.Port)))}'\n";
 
-    private static string Duration(int milliseconds) =>
-        milliseconds % 1000 == 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000}s")
-            : string.Create(CultureInfo.InvariantCulture, $"{milliseconds}ms");
+    // As many sessions again at the read-only port.
+    private static string FileLimit(ProxyOptions options) =>
+        RedisNodeFiles.FileLimit(options.MaxConnections * (options.Has(ClientPortKind.ReadOnly) ? 2 : 1));
+
+    private static NodeAddress Checked(NodeAddress node) => new(PayloadRules.Name(node.Name), PayloadRules.Address(node.Address));
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

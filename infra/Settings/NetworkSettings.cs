@@ -45,6 +45,12 @@ public sealed partial record NetworkSettings
     /// <summary>Networks of package mirrors; the whole Internet when none is named.</summary>
     public required ImmutableArray<string> PackageCidrs { get; init; }
 
+    /// <summary>The ports at which clients find Redis, the plain one first: the same at the load balancer and at the proxies.</summary>
+    public ImmutableArray<ClientPort> ClientPorts { get; init; } = [new ClientPort(ClientPortKind.Plain, Ports.Redis)];
+
+    /// <summary>Whether the load balancer tells the proxies each client's address (PROXY protocol, version 2).</summary>
+    public bool HasProxyProtocol { get; init; }
+
     // Fewer than three Sentinels cannot outvote a lost one; more than nine only lengthen the vote.
     private const int MinimumRedisNodes = 3;
     private const int MaximumRedisNodes = 9;
@@ -105,6 +111,8 @@ public sealed partial record NetworkSettings
             LoadBalancerAddress = loadBalancer,
             DrainedProxies = drained,
             PackageCidrs = packageCidrs.IsEmpty ? ["0.0.0.0/0"] : packageCidrs,
+            ClientPorts = ClientPort.Read(reader),
+            HasProxyProtocol = reader.Choice(Setting.ProxyProtocol) == "yes",
         };
     }
 

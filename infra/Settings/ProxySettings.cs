@@ -8,6 +8,19 @@ public sealed record ProxySettings
     /// <summary>Client connections that one proxy accepts.</summary>
     public required int MaxConnections { get; init; }
 
+    /// <summary>What proxy.json says besides, as JSON; empty for nothing.</summary>
+    public required string Overrides { get; init; }
+
+    /// <summary>What the settings say of every proxy's configuration alike.</summary>
+    /// <param name="network">The ports and the load balancer's address.</param>
+    public ProxyOptions Options(NetworkSettings network) => new()
+    {
+        MaxConnections = MaxConnections,
+        ClientPorts = network.ClientPorts,
+        HeaderFrom = network.HasProxyProtocol ? network.LoadBalancerAddress : null,
+        Overrides = Overrides,
+    };
+
     /// <summary>A published proxy to install; null to publish proxy/ at each run.</summary>
     public required string? BundlePath { get; init; }
 
@@ -22,6 +35,7 @@ public sealed record ProxySettings
         return new ProxySettings
         {
             MaxConnections = MaxConnectionsOf(reader),
+            Overrides = ProxyOverrides.Read(reader),
             BundlePath = path is null ? null : Path.GetFullPath(path),
             BundleExpires = reader.UtcTime(Setting.ProxyBundleExpires),
         };

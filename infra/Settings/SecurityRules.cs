@@ -87,24 +87,37 @@ public static class SecurityRules
         }
         Out(SecurityGroup.Bastion, SecurityGroup.Redis, Ports.Ssh, "Administration of the Redis nodes");
         Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Ssh, "Administration of the proxies");
-        Out(SecurityGroup.Bastion, SecurityGroup.LoadBalancer, Ports.Redis, "Redis through the load balancer, for tunnels and the end-to-end check");
+        foreach (ClientPort port in network.ClientPorts)
+        {
+            Out(SecurityGroup.Bastion, SecurityGroup.LoadBalancer, port.Port, port.IsPlain
+                ? "Redis through the load balancer, for tunnels and the end-to-end check"
+                : $"{port.Words} through the load balancer, for tunnels");
+        }
         Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Admin, "The proxies' stats page, for tunnels");
         Out(SecurityGroup.Bastion, Anywhere, 80, "System packages and updates (signed), by HTTP");
         Out(SecurityGroup.Bastion, Anywhere, 443, "System packages and Oracle's services, by HTTPS");
 
-        foreach (string client in network.ClientCidrs)
+        foreach (ClientPort port in network.ClientPorts)
         {
-            In(SecurityGroup.LoadBalancer, client, Ports.Redis, "Redis clients");
+            foreach (string client in network.ClientCidrs)
+            {
+                In(SecurityGroup.LoadBalancer, client, port.Port, port.IsPlain ? "Redis clients" : $"Redis clients, {port.Words}");
+            }
+            In(SecurityGroup.LoadBalancer, SecurityGroup.Bastion, port.Port,
+                port.IsPlain ? "Redis through a tunnel, and the end-to-end check" : $"{port.Words} through a tunnel");
+            Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, port.Port, port.IsPlain ? "Sessions to the proxies" : $"{port.Words} to the proxies");
         }
-        In(SecurityGroup.LoadBalancer, SecurityGroup.Bastion, Ports.Redis, "Redis through a tunnel, and the end-to-end check");
-        Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, Ports.Redis, "Sessions to the proxies");
         Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, Ports.Admin, "Health checks of the proxies");
 
         // Sessions and checks come from the balancer's own address (Network Load Balancing, "Health Check Management"; with the source not
         // preserved, sessions too). Its group names it; the fixed address holds should OCI not count what it sends as the group's.
         foreach (TrafficPeer balancer in new TrafficPeer[] { SecurityGroup.LoadBalancer, $"{network.LoadBalancerAddress}/32" })
         {
-            In(SecurityGroup.Proxy, balancer, Ports.Redis, "Sessions from the load balancer");
+            foreach (ClientPort port in network.ClientPorts)
+            {
+                In(SecurityGroup.Proxy, balancer, port.Port,
+                    port.IsPlain ? "Sessions from the load balancer" : $"{port.Words} from the load balancer");
+            }
             In(SecurityGroup.Proxy, balancer, Ports.Admin, "Health checks from the load balancer");
         }
         In(SecurityGroup.Proxy, SecurityGroup.Bastion, Ports.Ssh, "Administration from the bastion");

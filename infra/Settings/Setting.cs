@@ -105,6 +105,9 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly NumberSetting SentinelParallelSyncs = new("sentinelParallelSyncs", 1, 1, 8);
 
     internal static readonly NumberSetting ProxyMaxConnections = new("proxyMaxConnections", 10_000, 10, 1_000_000);
+    internal static readonly ChoiceSetting ProxyProtocol = new("proxyProtocol", ["no", "yes"]);
+    internal static readonly NumberSetting ReadOnlyPort = new("readOnlyPort", 0, 0, ClientPort.Last, "6381");
+    internal static readonly Setting ProxyOverrides = new("proxyOverrides", SettingType.Text, "", """{"timeouts":{"idle":"1h"}}""");
     internal static readonly Setting DrainedProxies = new("drainedProxies", SettingType.TextList, None, "proxy1");
     internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy") { IsExampleValue = false };
     internal static readonly Setting ProxyBundleExpires = new("proxyBundleExpires", SettingType.Text, "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
@@ -130,7 +133,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
-        ProxyMaxConnections, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
+        ProxyMaxConnections, ProxyProtocol, ReadOnlyPort, ProxyOverrides, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
         BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,
         AlarmEmail, AlarmTopicId,
     ];
@@ -159,7 +162,9 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     };
 
     // In quotes where a shell would take it for more than one word, or for more than a word.
-    private static string Word(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || "_./:,=%+@-".Contains(c, StringComparison.Ordinal)) ? text : $"\"{text}\"";
+    private static string Word(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || "_./:,=%+@-".Contains(c, StringComparison.Ordinal)) ? text
+        : text.Contains('"', StringComparison.Ordinal) ? $"'{text}'"
+        : $"\"{text}\"";
 }
 
 /// <summary>A whole number.</summary>

@@ -232,6 +232,8 @@ internal sealed class SettingsReader
         return items;
     }
 
+#pragma warning disable CA1416 // a comparison of texts, in a program that is otherwise for Linux
     private static string DidYouMean(string key) =>
         Spelling.Nearest(key, Setting.All.Select(setting => setting.Key)) is { } near ? $"; did you mean {near}?" : "; Pulumi.yaml lists them all";
+#pragma warning restore CA1416
 }

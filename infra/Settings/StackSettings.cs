@@ -81,6 +81,16 @@ public sealed partial record StackSettings
             reader, compute, network.Redis.Concat(network.Proxies).Append(network.Bastion).Select(machine => machine.Name));
         BundleArchitecture.Check(reader, proxy.BundlePath, compute.Proxy);
         SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
+        RedisSettings redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel);
+        ProxyOverrides.Judge(reader, new ProxyDocument
+        {
+            Node = network.Proxies[0],
+            RedisNodes = network.Redis,
+            Peers = [.. network.Proxies.Skip(1)],
+            MinReplicasToWrite = redis.MinReplicasToWrite,
+            Sentinel = sentinel,
+            Options = proxy.Options(network),
+        });
         var settings = new StackSettings
         {
             CompartmentId = reader.Text(Setting.CompartmentId, CompartmentIdForm(), "the OCID of a compartment (or of the tenancy, its root)"),
@@ -89,7 +99,7 @@ public sealed partial record StackSettings
             Ssh = SshSettings.Read(reader),
             Network = network,
             Compute = compute,
-            Redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel),
+            Redis = redis,
             Sentinel = sentinel,
             Proxy = proxy,
             Backup = BackupSettings.Read(reader),

@@ -26,6 +26,17 @@ internal static partial class ConfigurationReader
         return new ConfigurationReading(problems.Any ? null : configuration, problems.Errors, problems.Warnings);
     }
 
+    /// <summary>Judges what a file is to hold before it is written. Files that it names, and that are not there, are errors of their keys.</summary>
+    /// <param name="file">Where it is to be; relative paths in it count from its folder.</param>
+    /// <param name="content">What it is to hold.</param>
+    /// <param name="now">The time for which certificates must be valid.</param>
+    public static ConfigurationReading ReadContent(string file, byte[] content, DateTimeOffset now)
+    {
+        var problems = new ProblemList(file);
+        ProxyConfiguration? configuration = ReadContent(content, Path.GetDirectoryName(Path.GetFullPath(file))!, now, problems);
+        return new ConfigurationReading(problems.Any ? null : configuration, problems.Errors, problems.Warnings);
+    }
+
     private static byte[]? ReadFile(string file, ProblemList problems)
     {
         try

@@ -70,7 +70,7 @@ public sealed class ApplyProxyTests
         string before = machine.InRoot("/etc/redis-ha-proxy/proxy.json");
 
         machine.Write("refuse", "1");
-        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy() with { MaxConnections = 77 }).ApplyScript);
+        ShellResult result = await machine.ApplyAsync(NodePayload.Of(Proxy() with { Options = new ProxyOptions { MaxConnections = 77 } }).ApplyScript);
 
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("the running proxy is left as it is: proxy.json: listen:", machine.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);

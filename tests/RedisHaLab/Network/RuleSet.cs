@@ -79,14 +79,16 @@ internal static class RuleSet
         // Only a connection's first packet chooses: what comes without one belongs to a connection that was ended (see SessionReset), and is reset.
         text.AppendLine("  chain listeners {");
         text.AppendLine("    type nat hook prerouting priority dstnat; policy accept;");
-        foreach (var listener in balancer.Listeners)
+        // A listener with a header has a relay of its own (HeaderRelay).
+        var translated = balancer.Listeners.Where(listener => !listener.HasHeader).ToList();
+        foreach (var listener in translated)
         {
             text.AppendLine(CultureInfo.InvariantCulture,
                 $"    ip daddr {balancer.Address} tcp dport {listener.Port} tcp flags & (fin | syn | rst | ack) == syn jump listener_{listener.Port}");
         }
 
         text.AppendLine("  }");
-        foreach (var listener in balancer.Listeners)
+        foreach (var listener in translated)
         {
             var backends = serving.GetValueOrDefault(listener.BackendSet) ?? [];
             for (var i = 0; i < backends.Count; i++)

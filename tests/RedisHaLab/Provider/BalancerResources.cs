@@ -98,12 +98,7 @@ internal sealed class BalancerResources
     private async Task<Made> ListenerAsync(Registration registration)
     {
         var inputs = registration.Inputs;
-        if (inputs.Flag("isPpv2enabled"))
-        {
-            throw new LabException("the lab's balancer does not speak the PROXY protocol.");
-        }
-
-        var listener = new Listener(inputs.Text("name"), inputs.Number("port") ?? 0, inputs.Text("defaultBackendSetName"));
+        var listener = new Listener(inputs.Text("name"), inputs.Number("port") ?? 0, inputs.Text("defaultBackendSetName"), inputs.Flag("isPpv2enabled"));
         await ChangeAsync(inputs.Text("networkLoadBalancerId"),
             balancer => balancer with { Listeners = balancer.Listeners.With(listener, other => other.Name) });
         return new Made(registration.Known?.Id ?? $"{inputs.Text("networkLoadBalancerId")}/listeners/{listener.Name}");

@@ -35,12 +35,14 @@ internal sealed class HealthChecker
     private readonly Dictionary<string, string> _details = [];
     private readonly Dictionary<string, long> _due = [];
     private readonly Dictionary<string, string> _loaded = [];
+    private readonly HeaderRelay _relay;
     private string _published = "";
 
     public HealthChecker(LabPaths paths, StateFeed feed)
     {
         _paths = paths;
         _feed = feed;
+        _relay = new HeaderRelay(paths);
     }
 
     /// <summary>Checks until cancelled.</summary>
@@ -62,6 +64,8 @@ internal sealed class HealthChecker
         {
             // The process ends.
         }
+
+        _relay.Close();
     }
 
     private async Task CheckAsync(Balancer balancer)
@@ -109,11 +113,13 @@ internal sealed class HealthChecker
                 }
             }
 
+            _relay.Serve(balancer, serving, (name, backend) => balancer.BackendSets.First(set => set.Name == name) is { InstantFailover: true } set
+                && serving[name].All(other => other.Name != backend) && set.Backends.Any(known => known.Name == backend && !Healthy(set, known)));
             Publish(balancer.BackendSets.SelectMany(set => set.Backends.Select(backend => new BackendHealth(
                 set.Name, backend.Name, backend.Address, Healthy(set, backend),
                     _details.GetValueOrDefault(Key(balancer, set, backend), "not checked yet")))).ToList());
         }
-        catch (LabException e)
+        catch (Exception e) when (e is LabException or IOException or SocketException)
         {
             // The namespace is being made or removed; the next round tries again.
             await Console.Error.WriteLineAsync(e.Message);

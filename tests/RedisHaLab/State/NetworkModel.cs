@@ -153,7 +153,11 @@ internal sealed record Balancer
 }
 
 /// <summary>A listener of a balancer.</summary>
-internal sealed record Listener(string Name, int Port, string BackendSet);
+/// <param name="Name">Its name.</param>
+/// <param name="Port">Its port.</param>
+/// <param name="BackendSet">The name of the set that its connections go to.</param>
+/// <param name="HasHeader">Whether a connection begins with a PROXY protocol header.</param>
+internal sealed record Listener(string Name, int Port, string BackendSet, bool HasHeader = false);
 
 /// <summary>A set of backends with its health check.</summary>
 internal sealed record BackendSet

@@ -133,7 +133,8 @@ install_directory "$configuration" 750 root:redis-ha-proxy
 install_directory /var/lib/redis-ha-proxy 750 redis-ha-proxy:redis-ha-proxy
 step 'kernel settings'
 kernel_settings "$payload/sysctl.conf"
-admit '{{redis-port}}' '{{admin-port}}'
+# shellcheck disable=SC2086 # a list
+admit '{{redis-port}}' '{{admin-port}}' ${REDIS_HA_PORTS:-}
 step 'the proxy program'
 fetch_program
 step 'the proxy configuration'

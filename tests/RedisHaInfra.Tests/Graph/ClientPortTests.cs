@@ -1,0 +1,63 @@
+// Further ports for clients, and the PROXY protocol: at the load balancer, in the rules, in the outputs.
+
+using Pulumi;
+using Pulumi.Utilities;
+using RedisHaInfra.Settings;
+using RedisHaInfra.Tests.Configuration;
+
+namespace RedisHaInfra.Tests.Graph;
+
+public sealed class ClientPortTests
+{
+    [Fact]
+    public async Task A_read_only_port_has_a_listener_and_backends_of_its_own()
+    {
+        StackRun run = await StackRun.Of(new Dictionary<string, string?> { ["readOnlyPort"] = "6381" });
+        RecordedResource set = run.Cloud.One(Types.BackendSet, "proxies-read-only");
+        RecordedResource listener = run.Cloud.One(Types.Listener, "redis-read-only");
+
+        Assert.Equal((6381.0, "proxies-read-only", "TCP", false),
+            (listener["port"], listener.Text("defaultBackendSetName"), listener.Text("protocol"), listener["isPpv2enabled"]));
+        Assert.Equal((6381.0, 6381.0), (set["backends.0.port"], set["backends.1.port"]));
+        Assert.Equal((1936.0, "/healthz"), (set["healthChecker.port"], set.Text("healthChecker.urlPath")));
+        Assert.Equal(6379.0, run.Cloud.One(Types.BackendSet, "proxies")["backends.0.port"]);
+        Assert.Equal("172.31.235.188:6381", await Value(run.Stack.ReadOnlyEndpoint));
+        Assert.Contains("**172.31.235.188:6381**", await Value(run.Stack.Readme), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task With_the_PROXY_protocol_every_listener_sends_the_header()
+    {
+        StackRun run = await StackRun.Of(new Dictionary<string, string?> { ["readOnlyPort"] = "6381", ["proxyProtocol"] = "yes" });
+
+        Assert.Equal([true, true], run.Cloud.All(Types.Listener).Select(listener => listener["isPpv2enabled"]));
+        Assert.Equal(string.Empty, await Value((await StackRun.Of()).Stack.ReadOnlyEndpoint));
+    }
+
+    [Fact]
+    public void The_rules_open_the_port_on_the_same_ways_as_the_first()
+    {
+        string[] Rules(params (string Key, string? Value)[] more) =>
+            [.. SecurityRules.For(GoodSettings.Read([.. SecurityRulesTests.Lists, .. more]).Network)
+                .Select(rule => $"{rule.Group} {rule.Direction} {rule.Port} {rule.Peer}")];
+
+        Assert.Equal(
+            Rules().Where(rule => rule.Contains(" 6379 ", StringComparison.Ordinal) && !rule.Contains("edis", StringComparison.Ordinal))
+                .Select(rule => rule.Replace(" 6379 ", " 6381 ", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+            Rules(("readOnlyPort", "6381")).Except(Rules()).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("6379", "6379 is that of other sessions")]
+    [InlineData("1936", "1936 is that of the proxies' pages")]
+    [InlineData("443", "a port from 1024 to 10239")]
+    [InlineData("10240", "a whole number from 0 to 10239")]
+    public void A_port_that_something_else_has_is_refused(string port, string words)
+    {
+        SettingProblem problem = Assert.Single(GoodSettings.Problems(("readOnlyPort", port)));
+
+        Assert.Contains(words, problem.Rule, StringComparison.Ordinal);
+    }
+
+    private static Task<T> Value<T>(Output<T> output) => OutputUtilities.GetValueAsync(output);
+}
