@@ -4,6 +4,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using Pulumi;
 using RedisHaInfra.Components;
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 
 namespace RedisHaInfra;
@@ -45,7 +46,10 @@ public class RedisHaStack : Stack
             ? new BackupBucket(deployed, settings.Backup, region, settings.KmsKeyId, TimeProvider.System.GetUtcNow())
             : null;
         var redis = new RedisNodes(deployed, settings, region, plan, rolling, network, groups, credentials, backups);
-        var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle);
+        (Output<TlsFiles> Files, Output<string> Authority)? tls = settings.Tls is { } asked
+            ? credentials.Tls(asked, settings.Network, Deployment.Instance.StackName, TimeProvider.System.GetUtcNow())
+            : null;
+        var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle, tls?.Files);
         rolling?.LeavingProxies(settings.Network.Proxies);
         var rollout = new Rollout(new RolloutArgs
         {
@@ -65,9 +69,10 @@ public class RedisHaStack : Stack
 
         Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(settings.Compute.OperatingSystem.User, address));
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
-        ReadOnlyEndpoint = settings.Network.ClientPorts.FirstOrDefault(port => port.Kind == ClientPortKind.ReadOnly) is { } readOnly
-            ? loadBalancer.Address.Apply(address => $"{address}:{readOnly.Port}")
-            : Output.Create(string.Empty);
+        TlsEndpoint = At(loadBalancer, settings.Network, ClientPortKind.Tls);
+        ReadOnlyEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnly);
+        ReadOnlyTlsEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnlyTls);
+        CertificateAuthority = tls?.Authority ?? Output.Create(string.Empty);
         Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
         BastionAddress = bastion.PublicAddress;
         KnownHosts = Output.Tuple(bastion.PublicAddress, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine)
@@ -97,6 +102,18 @@ public class RedisHaStack : Stack
     /// <summary>Where clients connect: ADDRESS:PORT.</summary>
     [Output("endpoint")]
     public Output<string> Endpoint { get; private set; }
+
+    /// <summary>Where clients connect over TLS: ADDRESS:PORT; empty without clientTls.</summary>
+    [Output("tlsEndpoint")]
+    public Output<string> TlsEndpoint { get; private set; }
+
+    /// <summary>The certificate of the stack's own authority, in PEM, for clients to trust; empty when there is none.</summary>
+    [Output("certificateAuthority")]
+    public Output<string> CertificateAuthority { get; private set; }
+
+    /// <summary>Where clients that only read connect over TLS: ADDRESS:PORT; empty without readOnlyTlsPort.</summary>
+    [Output("readOnlyTlsEndpoint")]
+    public Output<string> ReadOnlyTlsEndpoint { get; private set; }
 
     /// <summary>Where clients that only read connect: ADDRESS:PORT; empty without readOnlyPort.</summary>
     [Output("readOnlyEndpoint")]
@@ -169,6 +186,11 @@ public class RedisHaStack : Stack
     /// <summary>The settings that cannot change while the stack exists, and each machine's address, place and size, for the next run to compare.</summary>
     [Output(BuiltWithName)]
     public Output<ImmutableDictionary<string, string>> BuiltWith { get; private set; }
+
+    private static Output<string> At(LoadBalancer balancer, NetworkSettings network, ClientPortKind kind) =>
+        network.ClientPorts.FirstOrDefault(port => port.Kind == kind) is { } port
+            ? balancer.Address.Apply(address => $"{address}:{port.Port}")
+            : Output.Create(string.Empty);
 
     private static ImmutableDictionary<string, string> Row(NodeDescription node) => new Dictionary<string, string>
     {

@@ -64,6 +64,31 @@ public sealed class Credentials : ComponentResource
     /// <param name="machine">The machine's name.</param>
     public Output<HostKey> HostKeyOf(string machine) => _hostKeySeed.Apply(seed => HostKey.Of(seed, machine));
 
+    /// <summary>
+    /// What the proxies need for TLS with clients, and the certificate that clients trust (empty when the stack has no authority of its own).
+    /// </summary>
+    /// <param name="tls">TLS with clients.</param>
+    /// <param name="network">The addresses that clients may connect to.</param>
+    /// <param name="stack">The stack's name.</param>
+    /// <param name="now">The time of the run.</param>
+    public (Output<TlsFiles> Files, Output<string> Authority) Tls(TlsSettings tls, NetworkSettings network, string stack, DateTimeOffset now)
+    {
+        if (tls is { Certificate: { } certificate, Key: { } key })
+        {
+            return (key.ToOutput().Apply(text => new TlsFiles(certificate, text, tls.ClientAuthorities)), Output.Create(string.Empty));
+        }
+        Output<PrivateAuthority> authority = Generate("tls-authority-seed").Apply(seed => new PrivateAuthority(seed, stack));
+        // The proxies' own addresses for who looks at one of them, and the ends of tunnels.
+        string[] addresses = [network.LoadBalancerAddress, .. network.Proxies.Select(proxy => proxy.Address), "127.0.0.1"];
+        return (
+            authority.Apply(own =>
+            {
+                (string issued, string secret) = own.Issue(addresses, ["localhost"], now);
+                return new TlsFiles(issued, secret, tls.ClientAuthorities);
+            }),
+            Output.Unsecret(authority.Apply(own => own.Certificate())));
+    }
+
     private Output<string> Generate(string name) =>
         Output.CreateSecret(Partial.Required(
             new RandomPassword(name, new RandomPasswordArgs { Length = Length, Special = false }, new CustomResourceOptions { Parent = this }).Result));

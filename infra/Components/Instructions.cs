@@ -51,7 +51,7 @@ public sealed record Instructions(string User, string Bastion)
         IReadOnlyList<ClientPort> ports) => $"""
         # Redis of the stack {stack}
 
-        Clients inside the VCN connect to **{endpoint}** with a password and without TLS. Any Redis client will do; it needs no Sentinel support.{string.Concat(ports.Select(port => More(endpoint, port)))}
+        {Clients(endpoint, ports)}
 
         | machine | role | address |
         |---|---|---|
@@ -91,12 +91,26 @@ public sealed record Instructions(string User, string Bastion)
         When something is wrong: docs/troubleshooting.md.
         """;
 
+    private static string Clients(string endpoint, IReadOnlyList<ClientPort> ports)
+    {
+        string first = ports.First(port => port.IsForClients) is { Kind: ClientPortKind.Tls } tls
+            ? $"**{At(endpoint, tls)}** with a password and over TLS"
+            : $"**{endpoint}** with a password and without TLS";
+        return $"Clients inside the VCN connect to {first}. Any Redis client will do; it needs no Sentinel support."
+            + string.Concat(ports.Select(port => More(endpoint, port)));
+    }
+
+    // A port besides the first that clients reach.
     private static string More(string endpoint, ClientPort port) => port.Kind switch
     {
-        ClientPortKind.ReadOnly =>
-            $"\n\nClients that only read may connect to **{endpoint[..endpoint.LastIndexOf(':')]}:{port.Port}**: their sessions go to replicas.",
+        ClientPortKind.Tls => $"\n\nOver TLS: **{At(endpoint, port)}**. `pulumi stack output certificateAuthority` is what clients trust, unless the stack "
+            + "was given a certificate.",
+        ClientPortKind.ReadOnly => $"\n\nClients that only read may connect to **{At(endpoint, port)}**: their sessions go to replicas.",
+        ClientPortKind.ReadOnlyTls => $"\n\nClients that only read may connect over TLS to **{At(endpoint, port)}**: their sessions go to replicas.",
         _ => string.Empty,
     };
+
+    private static string At(string endpoint, ClientPort port) => $"{endpoint[..endpoint.LastIndexOf(':')]}:{port.Port}";
 
     /// <summary>redis-cli through the tunnel; the password goes from Pulumi to redis-cli without being shown.</summary>
     public static string RedisCli => $"REDISCLI_AUTH=\"$(pulumi stack output password --show-secrets)\" redis-cli -h 127.0.0.1 -p {Ports.Redis}";

@@ -15,14 +15,15 @@ public sealed class ProxyNodes : ComponentResource
 
     /// <summary>Builds the nodes.</summary>
     public ProxyNodes(Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
-        SecurityGroups groups, Credentials credentials, ProxyBundle bundle)
+        SecurityGroups groups, Credentials credentials, ProxyBundle bundle, Output<TlsFiles>? tls)
         : base("redis-ha:infra:ProxyNodes", "proxy-nodes")
     {
         ImmutableArray<NodeAddress> nodes = settings.Network.Proxies;
         Machines = RollingUpdate.Order(nodes.Length).Select(index =>
         {
             NodeAddress node = nodes[index];
-            Output<ProxyNodeInputs> inputs = Output.Tuple(credentials.Passwords, bundle.Url).Apply(known => new ProxyNodeInputs
+            Output<TlsFiles?> files = tls?.Apply(known => (TlsFiles?)known) ?? Output.Create(Task.FromResult<TlsFiles?>(null));
+            Output<ProxyNodeInputs> inputs = Output.Tuple(credentials.Passwords, bundle.Url, files).Apply(known => new ProxyNodeInputs
             {
                 Node = node,
                 RedisNodes = settings.Network.Redis,
@@ -33,7 +34,8 @@ public sealed class ProxyNodes : ComponentResource
                 Passwords = known.Item1,
                 BundleUrl = known.Item2,
                 BundleSha256 = bundle.Sha256,
-                Options = settings.Proxy.Options(settings.Network),
+                Tls = known.Item3,
+                Options = settings.Proxy.Options(settings.Network, settings.Tls),
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);

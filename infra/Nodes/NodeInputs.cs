@@ -113,4 +113,7 @@ public sealed record ProxyNodeInputs
 
     /// <summary>What the settings say of every proxy's configuration alike.</summary>
     public ProxyOptions Options { get; init; } = new();
+
+    /// <summary>Certificate and key for clients; null without TLS.</summary>
+    public TlsFiles? Tls { get; init; }
 }

@@ -33,6 +33,7 @@ internal static class ProxyNodeFiles
         PayloadFile.Secret("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
         PayloadFile.Secret("admin.password", string.Concat(new[] { inputs.Passwords, inputs.Passwords.Former }.OfType<NodePasswords>()
             .Select(all => all.Admin).Distinct().Select(password => PayloadRules.Password(password, "admin") + "\n"))),
+        .. Tls(inputs.Tls),
         PayloadFile.Secret("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
         new("node.env", $"""
             REDIS_HA_ROLE=proxy
@@ -58,13 +59,24 @@ internal static class ProxyNodeFiles
         }.Text();
     }
 
+    private static PayloadFile[] Tls(TlsFiles? files) => files is null ? []
+        :
+        [
+            PayloadFile.Secret("tls.crt", files.Certificate),
+            PayloadFile.Secret("tls.key", files.Key),
+            .. files.ClientAuthorities is { } authorities ? new[] { PayloadFile.Secret("clients-ca.crt", authorities) } : [],
+        ];
+
     // One line of its own for node.env, where there is something to say.
     private static string MorePorts(ProxyOptions options) => options.ClientPorts.Length == 1 ? string.Empty
         : $"REDIS_HA_PORTS='{string.Join(' ', options.ClientPorts.Where(port => !port.IsPlain).Select(port => Text(port.Port)))}'\n";
 
-    // As many sessions again at the read-only port.
-    private static string FileLimit(ProxyOptions options) =>
-        RedisNodeFiles.FileLimit(options.MaxConnections * (options.Has(ClientPortKind.ReadOnly) ? 2 : 1));
+    // As many sessions again at the read-only ports; and TLS takes two files more for each session.
+    private static string FileLimit(ProxyOptions options)
+    {
+        int lanes = options.Has(ClientPortKind.ReadOnly) || options.Has(ClientPortKind.ReadOnlyTls) ? 2 : 1;
+        return RedisNodeFiles.FileLimit(options.MaxConnections * lanes * (options.Has(ClientPortKind.Tls) ? 2 : 1));
+    }
 
     private static NodeAddress Checked(NodeAddress node) => new(PayloadRules.Name(node.Name), PayloadRules.Address(node.Address));
 

@@ -96,9 +96,21 @@ public sealed record ProxyDocument
         {
             json["proxyProtocol"] = new JsonObject { ["from"] = new JsonArray($"{balancer}/32") };
         }
-        if (Options.Has(ClientPortKind.ReadOnly))
+        if (Options.Has(ClientPortKind.Tls))
         {
-            json["readOnly"] = new JsonObject { ["listen"] = Listen(ClientPortKind.ReadOnly) };
+            json["tls"] = new JsonObject { ["listen"] = Listen(ClientPortKind.Tls), ["certificateFile"] = "tls.crt", ["keyFile"] = "tls.key" };
+            if (Options.HasClientAuthorities)
+            {
+                json["tls"]!["clientCaFile"] = "clients-ca.crt";
+            }
+        }
+        foreach ((ClientPortKind kind, string key) in new[] { (ClientPortKind.ReadOnly, "listen"), (ClientPortKind.ReadOnlyTls, "tlsListen") })
+        {
+            if (Options.Has(kind))
+            {
+                json["readOnly"] ??= new JsonObject();
+                json["readOnly"]![key] = Listen(kind);
+            }
         }
         return json;
     }
@@ -126,6 +138,9 @@ public sealed record ProxyOptions
 
     /// <summary>The address whose connections begin with a PROXY protocol header; null for none.</summary>
     public string? HeaderFrom { get; init; }
+
+    /// <summary>Whether clients need a certificate.</summary>
+    public bool HasClientAuthorities { get; init; }
 
     /// <summary>proxyOverrides as JSON; empty for none.</summary>
     public string Overrides { get; init; } = string.Empty;

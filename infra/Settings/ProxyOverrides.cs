@@ -19,9 +19,13 @@ internal static class ProxyOverrides
     public static FrozenDictionary<string, string?> Owned { get; } = new Dictionary<string, string?>(StringComparer.Ordinal)
     {
         ["listen"] = Setting.ProxyAddresses.Key,
-        ["tls"] = null,
+        ["tls.listen"] = Setting.TlsPort.Key,
+        ["tls.certificateFile"] = Setting.TlsCertificate.Key,
+        ["tls.keyFile"] = Setting.TlsPrivateKey.Key,
+        ["tls.clientCaFile"] = Setting.TlsClientCa.Key,
         ["proxyProtocol.from"] = Setting.ProxyProtocol.Key,
         ["readOnly.listen"] = Setting.ReadOnlyPort.Key,
+        ["readOnly.tlsListen"] = Setting.ReadOnlyTlsPort.Key,
         ["redis.nodes"] = Setting.RedisAddresses.Key,
         ["redis.user"] = null,
         ["redis.passwordFile"] = Setting.PasswordVersions.Key,
@@ -49,7 +53,8 @@ internal static class ProxyOverrides
     private static readonly FrozenDictionary<string, string> Needs = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["proxyProtocol"] = $"{Setting.ProxyProtocol.Key} = yes",
-        ["readOnly"] = Setting.ReadOnlyPort.Key,
+        ["readOnly"] = $"{Setting.ReadOnlyPort.Key} or {Setting.ReadOnlyTlsPort.Key}",
+        ["tls"] = Setting.ClientTls.Key,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     /// <summary>Reads the setting: JSON, or empty text when there is none or it is bad.</summary>

@@ -13,11 +13,13 @@ public sealed record ProxySettings
 
     /// <summary>What the settings say of every proxy's configuration alike.</summary>
     /// <param name="network">The ports and the load balancer's address.</param>
-    public ProxyOptions Options(NetworkSettings network) => new()
+    /// <param name="tls">TLS with clients; null for none.</param>
+    public ProxyOptions Options(NetworkSettings network, TlsSettings? tls) => new()
     {
         MaxConnections = MaxConnections,
         ClientPorts = network.ClientPorts,
         HeaderFrom = network.HasProxyProtocol ? network.LoadBalancerAddress : null,
+        HasClientAuthorities = tls?.ClientAuthorities is not null,
         Overrides = Overrides,
     };
 

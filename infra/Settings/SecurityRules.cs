@@ -99,7 +99,7 @@ public static class SecurityRules
 
         foreach (ClientPort port in network.ClientPorts)
         {
-            foreach (string client in network.ClientCidrs)
+            foreach (string client in port.IsForClients ? network.ClientCidrs : [])
             {
                 In(SecurityGroup.LoadBalancer, client, port.Port, port.IsPlain ? "Redis clients" : $"Redis clients, {port.Words}");
             }

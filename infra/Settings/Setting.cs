@@ -106,7 +106,13 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
 
     internal static readonly NumberSetting ProxyMaxConnections = new("proxyMaxConnections", 10_000, 10, 1_000_000);
     internal static readonly ChoiceSetting ProxyProtocol = new("proxyProtocol", ["no", "yes"]);
+    internal static readonly ChoiceSetting ClientTls = new("clientTls", ["no", "yes", "required"]);
+    internal static readonly NumberSetting TlsPort = new("tlsPort", 6380, ClientPort.First, ClientPort.Last);
+    internal static readonly Setting TlsCertificate = new("tlsCertificate", SettingType.Text, "", "\"$(cat proxy.crt)\"") { IsExampleValue = false };
+    internal static readonly Setting TlsPrivateKey = new("tlsPrivateKey", SettingType.Text, "", "< proxy.key", Secret: true) { IsExampleValue = false };
+    internal static readonly Setting TlsClientCa = new("tlsClientCa", SettingType.Text, "", "\"$(cat clients-ca.crt)\"") { IsExampleValue = false };
     internal static readonly NumberSetting ReadOnlyPort = new("readOnlyPort", 0, 0, ClientPort.Last, "6381");
+    internal static readonly NumberSetting ReadOnlyTlsPort = new("readOnlyTlsPort", 0, 0, ClientPort.Last);
     internal static readonly Setting ProxyOverrides = new("proxyOverrides", SettingType.Text, "", """{"timeouts":{"idle":"1h"}}""");
     internal static readonly Setting DrainedProxies = new("drainedProxies", SettingType.TextList, None, "proxy1");
     internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy") { IsExampleValue = false };
@@ -133,7 +139,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
-        ProxyMaxConnections, ProxyProtocol, ReadOnlyPort, ProxyOverrides, DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
+        ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol, ProxyOverrides,
+        DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
         BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,
         AlarmEmail, AlarmTopicId,
     ];

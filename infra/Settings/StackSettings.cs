@@ -34,6 +34,9 @@ public sealed partial record StackSettings
     /// <summary>The proxies.</summary>
     public required ProxySettings Proxy { get; init; }
 
+    /// <summary>TLS with clients; null for none.</summary>
+    public required TlsSettings? Tls { get; init; }
+
     /// <summary>Backups of the data, and its protection.</summary>
     public required BackupSettings Backup { get; init; }
 
@@ -82,6 +85,7 @@ public sealed partial record StackSettings
         BundleArchitecture.Check(reader, proxy.BundlePath, compute.Proxy);
         SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
         RedisSettings redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel);
+        var tls = TlsSettings.Read(reader);
         ProxyOverrides.Judge(reader, new ProxyDocument
         {
             Node = network.Proxies[0],
@@ -89,7 +93,7 @@ public sealed partial record StackSettings
             Peers = [.. network.Proxies.Skip(1)],
             MinReplicasToWrite = redis.MinReplicasToWrite,
             Sentinel = sentinel,
-            Options = proxy.Options(network),
+            Options = proxy.Options(network, tls),
         });
         var settings = new StackSettings
         {
@@ -102,6 +106,7 @@ public sealed partial record StackSettings
             Redis = redis,
             Sentinel = sentinel,
             Proxy = proxy,
+            Tls = tls,
             Backup = BackupSettings.Read(reader),
             Alarms = AlarmSettings.Read(reader),
             Passwords = PasswordSettings.Read(reader),

@@ -63,7 +63,8 @@ internal static class CheckCommand
 
         if (configuration.ReadOnly is { } reads)
         {
-            yield return ("read-only", $"{string.Join(", ", reads.Listen)}, to replicas at most {Durations.Format(reads.MaxLag)} "
+            IEnumerable<string> at = reads.Listen.Select(l => $"{l}").Concat(reads.TlsListen.Select(l => $"{l} (TLS)"));
+            yield return ("read-only", $"{string.Join(", ", at)}, to replicas at most {Durations.Format(reads.MaxLag)} "
                 + $"behind{(reads.Master ? ", or to the master" : "")}");
         }
 

@@ -19,6 +19,7 @@ internal static class MachineCheck
             ("listen", configuration.Listen),
             ("tls.listen", configuration.Tls?.Listen ?? []),
             ("readOnly.listen", configuration.ReadOnly?.Listen ?? []),
+            ("readOnly.tlsListen", configuration.ReadOnly?.TlsListen ?? []),
         ];
         foreach (var (key, listener) in listeners.SelectMany(l => l.Addresses.Select(address => (l.Key, address))))
         {

@@ -97,8 +97,8 @@ internal static partial class ConfigurationReader
         }
 
         IReadOnlyList<IPEndPoint> listen = [.. plain, .. tlsListen];
-        ReadOnlyConfiguration? readOnly = ReadReadOnly(top.Section(Setting.ReadOnly), listen, problems);
-        IReadOnlyList<IPEndPoint> clients = [.. listen, .. readOnly?.Listen ?? []];
+        ReadOnlyConfiguration? readOnly = ReadReadOnly(top.Section(Setting.ReadOnly), listen, top.Has(Setting.Tls), problems);
+        IReadOnlyList<IPEndPoint> clients = [.. listen, .. readOnly?.Listen ?? [], .. readOnly?.TlsListen ?? []];
         RedisConfiguration redis = ReadRedis(top.Section(Setting.Redis, required: true), folder, clients, now, problems);
         var configuration = new ProxyConfiguration
         {
@@ -160,23 +160,41 @@ internal static partial class ConfigurationReader
         return new ProxyProtocolConfiguration { From = from, Timeout = section.Duration(Setting.ProxyProtocolTimeout) };
     }
 
-    private static ReadOnlyConfiguration? ReadReadOnly(SectionReader section, IReadOnlyList<IPEndPoint> clients, ProblemList problems)
+    private static ReadOnlyConfiguration? ReadReadOnly(
+        SectionReader section, IReadOnlyList<IPEndPoint> clients, bool hasTls, ProblemList problems)
     {
         if (!section.Present)
         {
             return null;
         }
 
-        IReadOnlyList<IPEndPoint> listen = section.Addresses(Setting.ReadOnlyListen, local: true);
-        foreach (IPEndPoint address in listen.Where(clients.Contains))
+        bool tlsAlone = section.Has(Setting.ReadOnlyTlsListen) && !section.Has(Setting.ReadOnlyListen);
+        IReadOnlyList<IPEndPoint> listen = section.Addresses(Setting.ReadOnlyListen, local: true, optional: tlsAlone);
+        IReadOnlyList<IPEndPoint> tlsListen =
+            section.Addresses(Setting.ReadOnlyTlsListen, local: true, optional: !section.Has(Setting.ReadOnlyTlsListen));
+        foreach ((Setting setting, IPEndPoint address) in listen.Select(address => ((Setting)Setting.ReadOnlyListen, address))
+            .Concat(tlsListen.Select(address => ((Setting)Setting.ReadOnlyTlsListen, address))).Where(pair => clients.Contains(pair.address)))
         {
-            problems.Error(section.PositionOf(Setting.ReadOnlyListen), Setting.ReadOnlyListen.Path,
+            problems.Error(section.PositionOf(setting), setting.Path,
                 $"{address} is an address of listen, whose sessions go to the master; choose another port, such as 6380");
+        }
+
+        foreach (IPEndPoint address in tlsListen.Intersect(listen))
+        {
+            problems.Error(section.PositionOf(Setting.ReadOnlyTlsListen), Setting.ReadOnlyTlsListen.Path,
+                $"{address} is an address of readOnly.listen; clients with and without TLS need different ports");
+        }
+
+        if (section.Has(Setting.ReadOnlyTlsListen) && !hasTls)
+        {
+            problems.Error(section.PositionOf(Setting.ReadOnlyTlsListen), Setting.ReadOnlyTlsListen.Path,
+                "has no effect without tls, whose certificate its clients get; add it, or remove the key");
         }
 
         return new ReadOnlyConfiguration
         {
             Listen = listen,
+            TlsListen = tlsListen.Count > 0 ? tlsListen : [],
             MaxLag = section.Duration(Setting.ReadOnlyMaxLag),
             Master = section.Boolean(Setting.ReadOnlyMaster),
         };

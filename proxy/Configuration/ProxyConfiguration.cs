@@ -84,8 +84,11 @@ public enum ForwardingEngine
 /// <summary>Section "readOnly".</summary>
 public sealed record ReadOnlyConfiguration
 {
-    /// <summary>Addresses on which clients that only read are accepted; at least one.</summary>
+    /// <summary>Addresses on which clients that only read are accepted; at least one, here or in <see cref="TlsListen"/>.</summary>
     public required IReadOnlyList<IPEndPoint> Listen { get; init; }
+
+    /// <summary>Addresses on which clients that only read are accepted over TLS, with the certificate of section "tls".</summary>
+    public IReadOnlyList<IPEndPoint> TlsListen { get; init; } = [];
 
     /// <summary>
     /// The age of a replica's data up to which sessions may live on it; new ones come up to half of it. 10 s by default, 1 s to 1 h.

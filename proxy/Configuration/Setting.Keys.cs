@@ -57,8 +57,12 @@ internal abstract partial class Setting
 
     public static readonly SectionSetting ReadOnly = new("readOnly");
     public static readonly PlainSetting ReadOnlyListen = new(
-        "readOnly.listen", SettingKind.Addresses, c => c.ReadOnly is { } r ? string.Join(' ', r.Listen) : null, "at least one, none of listen",
+        "readOnly.listen", SettingKind.Addresses, c => c.ReadOnly is { } r ? string.Join(' ', r.Listen) : null,
+        "at least one, here or in readOnly.tlsListen; none of listen",
         """["172.31.235.141:6381"]""");
+    public static readonly PlainSetting ReadOnlyTlsListen = new(
+        "readOnly.tlsListen", SettingKind.Addresses, c => c.ReadOnly is { } r ? string.Join(' ', r.TlsListen) : null, "none of the others; needs tls",
+        """["172.31.235.141:6382"]""");
     public static readonly DurationSetting ReadOnlyMaxLag = new("readOnly.maxLag", c => c.ReadOnly?.MaxLag, "1s", "1h");
     public static readonly BooleanSetting ReadOnlyMaster = new("readOnly.master", c => c.ReadOnly?.Master);
 

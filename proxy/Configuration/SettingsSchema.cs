@@ -48,13 +48,20 @@ internal static class SettingsSchema
             section["required"] = new JsonArray(required);
         }
 
+        if (path == Setting.ReadOnly.Path)
+        {
+            section["anyOf"] = new JsonArray(
+                new JsonObject { ["required"] = new JsonArray(Setting.ReadOnlyListen.Name) },
+                new JsonObject { ["required"] = new JsonArray(Setting.ReadOnlyTlsListen.Name) });
+        }
+
         return section;
     }
 
-    // listen is required only where tls.listen does not stand for it.
+    // A list of addresses without TLS is required only where the one with TLS does not stand for it.
     private static bool IsRequired(Setting setting) =>
         setting.Range.StartsWith("required", StringComparison.Ordinal)
-        || (setting != Setting.Listen && setting.Range.StartsWith("at least one", StringComparison.Ordinal));
+        || (setting != Setting.Listen && setting != Setting.ReadOnlyListen && setting.Range.StartsWith("at least one", StringComparison.Ordinal));
 
     private static JsonObject Property(Setting setting)
     {

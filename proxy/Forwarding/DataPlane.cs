@@ -26,7 +26,7 @@ public sealed class DataPlane : IForwarder, ISessions
         ArgumentNullException.ThrowIfNull(configuration);
         _gate = new LoopForwarder(configuration, loggerFactory, timeProvider, loops);
         _reads = configuration.ReadOnly is null ? null
-            : new LoopForwarder(configuration with { Tls = null }, loggerFactory, timeProvider, loops, readOnly: true);
+            : new LoopForwarder(configuration, loggerFactory, timeProvider, loops, readOnly: true);
     }
 
     /// <summary>The addresses of the gate's listener: with port 0 in the configuration, the port the kernel chose.</summary>
@@ -37,6 +37,9 @@ public sealed class DataPlane : IForwarder, ISessions
 
     /// <summary>The same of the read-only listener; empty without one.</summary>
     public IReadOnlyList<IPEndPoint> ReadOnlyListenEndPoints => _reads?.ListenEndPoints ?? [];
+
+    /// <summary>The same of the read-only listener over TLS; empty without one.</summary>
+    public IReadOnlyList<IPEndPoint> ReadOnlyTlsListenEndPoints => _reads?.TlsListenEndPoints ?? [];
 
     /// <inheritdoc/>
     public SessionJournal Journal => _gate.Journal;

@@ -60,6 +60,13 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(loggerFactory);
         ArgumentOutOfRangeException.ThrowIfNegative(loops);
+        if (readOnly)
+        {
+            // The certificate of clients that write, at addresses of its own.
+            IReadOnlyList<IPEndPoint> tlsListen = configuration.ReadOnly!.TlsListen;
+            configuration = configuration with { Tls = tlsListen.Count > 0 && configuration.Tls is { } own ? own with { Listen = tlsListen } : null };
+        }
+
         _listen = readOnly ? configuration.ReadOnly!.Listen : configuration.Listen;
         _nodes = [.. configuration.Redis.Nodes.Select(node => new NodeTarget(node))];
         ILogger logger = _logger = loggerFactory.CreateLogger<LoopForwarder>();
@@ -93,7 +100,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
 
         _loops = EngineChoice.NewLoops(configuration.Engine, count, findUring, NewLoop, once, out _sayEngine);
         Engine = _loops[0] is UringLoop ? ForwardingEngine.IoUring : ForwardingEngine.Epoll;
-        if (!readOnly && configuration.Tls is { } tls)
+        if (configuration.Tls is { } tls)
         {
             _tls = new TlsAcceptor(tls, configuration.ProxyProtocol, _limits, _loops, loggerFactory.CreateLogger<TlsAcceptor>(), timeProvider);
         }

@@ -121,6 +121,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
             .. _configuration.Listen.Select(l => l.ToString()),
             .. (_configuration.Tls?.Listen ?? []).Select(l => $"{l} (TLS)"),
             .. (_configuration.ReadOnly?.Listen ?? []).Select(l => $"{l} (read-only)"),
+            .. (_configuration.ReadOnly?.TlsListen ?? []).Select(l => $"{l} (read-only, TLS)"),
         ];
         LogServing(_log, string.Join(", ", clients), _configuration.Admin?.Listen?.ToString() ?? "nowhere");
         _notifier.Ready(StatusText());

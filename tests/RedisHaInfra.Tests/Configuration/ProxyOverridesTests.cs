@@ -12,7 +12,7 @@ namespace RedisHaInfra.Tests.Configuration;
 
 public sealed class ProxyOverridesTests
 {
-    private static readonly (string Key, string? Value)[] Everything = [("proxyProtocol", "yes"), ("readOnlyPort", "6381")];
+    private static readonly (string Key, string? Value)[] Everything = [("proxyProtocol", "yes"), ("readOnlyPort", "6381"), ("clientTls", "yes")];
 
     private static readonly string Page = File.ReadAllText(Path.Combine(Repository.Root, "docs/proxy-configuration.md"));
 
@@ -136,7 +136,7 @@ public sealed class ProxyOverridesTests
     }
 
     private static string Payload(StackSettings settings) =>
-        NodePayload.Of(PayloadInputs.Proxy() with { Options = settings.Proxy.Options(settings.Network) }).ApplyScript;
+        NodePayload.Of(PayloadInputs.Proxy() with { Options = settings.Proxy.Options(settings.Network, settings.Tls) }).ApplyScript;
 
     private static JsonObject Document(StackSettings settings) => (JsonObject)JsonNode.Parse(PayloadInputs.FileOf(Payload(settings), "proxy.json"))!;
 

@@ -35,6 +35,22 @@ public sealed class ClientPortTests
     }
 
     [Fact]
+    public async Task With_TLS_clients_get_an_endpoint_and_an_authority_to_trust_and_the_key_stays_secret()
+    {
+        StackRun run = await StackRun.Of(new Dictionary<string, string?> { ["clientTls"] = "required", ["readOnlyTlsPort"] = "6382" });
+
+        Assert.Equal(["redis", "redis-read-only-tls", "redis-tls"],
+            run.Cloud.All(Types.Listener).Select(listener => listener.Name).Order(StringComparer.Ordinal));
+        Assert.Equal("172.31.235.188:6380", await Value(run.Stack.TlsEndpoint));
+        Assert.Equal("172.31.235.188:6382", await Value(run.Stack.ReadOnlyTlsEndpoint));
+        Assert.StartsWith("-----BEGIN CERTIFICATE-----\n", await Value(run.Stack.CertificateAuthority), StringComparison.Ordinal);
+        Assert.Contains("connect to **172.31.235.188:6380** with a password and over TLS", await Value(run.Stack.Readme), StringComparison.Ordinal);
+        // A second run makes the same certificate: nothing is rolled out.
+        StackRun again = await run.Again(new Dictionary<string, string?> { ["clientTls"] = "required", ["readOnlyTlsPort"] = "6382" });
+        Assert.Equal(run.Cloud.One(Types.Command, "proxy1-ready")["stdin"], again.Cloud.One(Types.Command, "proxy1-ready")["stdin"]);
+    }
+
+    [Fact]
     public void The_rules_open_the_port_on_the_same_ways_as_the_first()
     {
         string[] Rules(params (string Key, string? Value)[] more) =>

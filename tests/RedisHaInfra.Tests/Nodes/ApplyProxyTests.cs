@@ -2,6 +2,7 @@
 
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.RegularExpressions;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
 
@@ -77,6 +78,34 @@ public sealed class ApplyProxyTests
         Assert.Equal(before, machine.InRoot("/etc/redis-ha-proxy/proxy.json"));
         Assert.DoesNotMatch("(?m)^systemctl restart redis-ha-proxy", machine.Calls);
         Assert.Empty(Directory.GetDirectories(Path.Combine(machine.Root, "etc/redis-ha-proxy")));
+    }
+
+    [Fact]
+    public async Task A_new_certificate_is_taken_without_a_restart_and_one_that_is_gone_leaves_nothing()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+        ProxyNodeInputs with = Proxy() with
+        {
+            Options = new ProxyOptions { ClientPorts = [new ClientPort(ClientPortKind.Plain, 6379), new ClientPort(ClientPortKind.Tls, 6380)] },
+            Tls = new TlsFiles("first certificate\n", "first key\n", "authorities\n"),
+        };
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with).ApplyScript));
+        Assert.Equal("first key\n", machine.InRoot("/etc/redis-ha-proxy/tls.key"));
+        Assert.DoesNotMatch("(?m)^systemctl reload redis-ha-proxy", machine.Calls);
+        Assert.Equal(1, Restarts());
+
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with with { Tls = new TlsFiles("next certificate\n", "next key\n", null) }).ApplyScript));
+        Assert.Equal("next certificate\n", machine.InRoot("/etc/redis-ha-proxy/tls.crt"));
+        Assert.False(machine.Exists("root/etc/redis-ha-proxy/clients-ca.crt"));
+        Assert.Single(Regex.Matches(machine.Calls, "(?m)^systemctl reload redis-ha-proxy"));
+        Assert.Equal(0, Restarts());
+
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript));
+        Assert.False(machine.Exists("root/etc/redis-ha-proxy/tls.key") || machine.Exists("root/etc/redis-ha-proxy/tls.crt"));
+        Assert.Equal(1, Restarts());
+
+        int Restarts() => Regex.Matches(machine.Calls, "(?m)^systemctl restart redis-ha-proxy").Count;
     }
 
     [Fact]

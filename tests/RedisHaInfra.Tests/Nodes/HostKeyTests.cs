@@ -30,7 +30,7 @@ public sealed class HostKeyTests
         using var reference = ECDsa.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = Convert.FromHexString(number.PadLeft(64, '0')) });
         ECPoint expected = reference.ExportParameters(includePrivateParameters: false).Q;
 
-        ECPoint point = HostKey.PublicPoint(d);
+        ECPoint point = P256.PublicPoint(d);
 
         Assert.Equal((Convert.ToHexString(expected.X!), Convert.ToHexString(expected.Y!)), (Convert.ToHexString(point.X!), Convert.ToHexString(point.Y!)));
     }

@@ -270,7 +270,8 @@ public sealed class NodePayloadTests
     public void The_proxy_configuration_is_the_agreed_file()
     {
         using var json = JsonDocument.Parse(
-            PayloadInputs.FileOf(NodePayload.Of(PayloadInputs.Proxy() with { Options = new ProxyOptions { MaxConnections = 1234 } }).ApplyScript, "proxy.json"));
+            PayloadInputs.FileOf(
+                NodePayload.Of(PayloadInputs.Proxy() with { Options = new ProxyOptions { MaxConnections = 1234 } }).ApplyScript, "proxy.json"));
         JsonElement root = json.RootElement;
 
         Assert.Equal(["172.31.235.141:6379"], root.GetProperty("listen").EnumerateArray().Select(item => item.GetString()));

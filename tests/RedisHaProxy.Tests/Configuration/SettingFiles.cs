@@ -52,7 +52,9 @@ internal sealed class SettingFiles : IDisposable
         foreach (var key in Setting.All.Where(key => key.Kind != SettingKind.Section))
         {
             if (key == Setting.Listen || key == Setting.RedisNodes || key.Parent == Key(path).Parent
-                || (key.Parent.Length > 0 && path.StartsWith(key.Parent + ".", StringComparison.Ordinal)))
+                || (key.Parent.Length > 0 && path.StartsWith(key.Parent + ".", StringComparison.Ordinal))
+                // Its clients over TLS get the certificate of the other section.
+                || (key.Parent == Setting.Tls.Path && path.StartsWith(Setting.ReadOnly.Path + ".", StringComparison.Ordinal)))
             {
                 Section(file, key.Path)[key.Name] = JsonNode.Parse(key.Example);
             }

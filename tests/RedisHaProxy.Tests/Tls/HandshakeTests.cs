@@ -186,6 +186,24 @@ public sealed class HandshakeTests
     }
 
     [Fact]
+    public async Task Clients_that_only_read_get_the_same_certificate_at_addresses_of_their_own()
+    {
+        IPEndPoint[] any = [new IPEndPoint(IPAddress.Loopback, 0)];
+        await using var scene = await OpenAsync(c => c with { ReadOnly = new ReadOnlyConfiguration { Listen = [], TlsListen = any } });
+        await using var reads = new LoopForwarder(scene.Forwarder.Configuration, NullLoggerFactory.Instance, TimeProvider.System, loops: 1, readOnly: true);
+        reads.Start();
+        Assert.Empty(reads.ListenEndPoints);
+        await reads.ApplyAsync(new GateOrder(GateMode.Open, scene.Forwarder.Configuration.Redis.Nodes[0], 1));
+
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(Assert.Single(reads.TlsListenEndPoints)).WaitAsync(Bound.Wait);
+        await using TlsPeer client = await scene.AuthenticateAsync(socket);
+        await client.SendAsync("hello");
+        Assert.Equal("hello", await client.ReadTextAsync(5));
+        Assert.Equal(0, scene.Forwarder.Forwarder.Snapshot().Sessions);
+    }
+
+    [Fact]
     public async Task Handshakes_under_way_become_sessions_after_the_listeners_have_closed()
     {
         await using var scene = await OpenAsync();

@@ -19,6 +19,11 @@ begin
 program=$root/usr/local/bin/redis-ha-proxy
 configuration=/etc/redis-ha-proxy
 files='proxy.json redis.password sentinel.password admin.password'
+# For clients over TLS; the proxy reads them again at a reload, so they are no credentials of the service, which are copied at its start.
+tls_files=''
+for file in tls.crt tls.key clients-ca.crt; do
+  if [ -f "$payload/$file" ]; then tls_files="$tls_files $file"; fi
+done
 
 install_scripts() {
   install_file "$payload/wait-ready.sh" /usr/local/sbin/redis-ha-wait-ready 755 root:root
@@ -75,7 +80,7 @@ check_configuration() {
   staged=$(mktemp -d "$root$configuration/check.XXXXXX")
   chown root:redis-ha-proxy "$staged"
   chmod 750 "$staged"
-  for file in $files; do
+  for file in $files $tls_files; do
     cp "$payload/$file" "$staged/$file"
     chown root:redis-ha-proxy "$staged/$file"
     chmod 640 "$staged/$file"
@@ -105,6 +110,9 @@ take_into_use() {
       *) install_file "$payload/$file" "$configuration/$file" 640 root:redis-ha-proxy ;;
     esac
   done
+  for file in $tls_files; do
+    install_file "$payload/$file" "$configuration/$file" 640 root:redis-ha-proxy proxy-reload
+  done
   systemctl enable redis-ha-proxy.service
   # What the running process was started with: a change that an interrupted apply left behind still leads to a restart.
   sha256sum "$program" "$root/etc/systemd/system/redis-ha-proxy.service" "$root$configuration/"{proxy.json,redis.password,sentinel.password,admin.password} |
@@ -116,7 +124,14 @@ take_into_use() {
       fail 'the proxy does not start (its last log lines are above)'
     fi
     cp "$payload/wanted" "$state/proxy-started"
+  elif pending proxy-reload; then
+    say 'the proxy takes the new certificate; its sessions go on'
+    systemctl reload redis-ha-proxy.service || fail 'the proxy does not take the new certificate (journalctl -u redis-ha-proxy says why); it goes on with the old one'
   fi
+  settled proxy-reload
+  for file in tls.crt tls.key clients-ca.crt; do
+    if [ ! -f "$payload/$file" ]; then rm -f "$root$configuration/$file"; fi
+  done
 }
 
 step 'scripts and the node facts'
