@@ -16,18 +16,26 @@ internal static class UpCommand
 {
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromMinutes(2);
 
-    /// <summary>up [--set KEY=VALUE]...</summary>
+    /// <summary>up [--set KEY=VALUE]... [--release NAME]</summary>
     public static Command Create()
     {
         var set = new Option<string[]>("--set") { Description = "A setting of the stack, KEY=VALUE as in Pulumi.yaml; may be repeated", DefaultValueFactory = _ => [] };
         var leaveOff = new Option<bool>("--leave-off") { Description = "Leave machines without power as they are, as broken ones; without it they boot again" };
-        var command = new Command("up", Verbs.All["up"]) { set, leaveOff };
+        var release = new Option<string?>("--release") { Description = "Build the machines from another suite of this distribution, such as trixie" };
+        release.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<string>() is { } name && (name.Length is 0 or > 32 || !name.All(char.IsAsciiLetterLower)))
+            {
+                result.AddError($"--release takes the code name of a suite, such as trixie; '{name}' is not one");
+            }
+        });
+        var command = new Command("up", Verbs.All["up"]) { set, leaveOff, release };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             await Preflight.RequireKernelAsync();
             using var exclusive = InstanceLock.Take(paths);
             var progress = new Progress(Console.Error);
-            using var lab = new Lab(paths, progress) { LeavesOff = parsed.GetValue(leaveOff) };
+            using var lab = new Lab(paths, progress) { LeavesOff = parsed.GetValue(leaveOff), Release = parsed.GetValue(release) };
             await progress.NeverSilentAsync(RunAsync(lab, parsed.GetRequiredValue(set)));
             Show(lab, progress);
             return 0;

@@ -199,7 +199,7 @@ internal static class Changes
 
     private static Task OfferNewerRedisAsync(Stack stack) => stack.Progress.StepAsync("packaging a newer Redis", async () =>
     {
-        var image = await RootImage.EnsureAsync(stack.Progress);
+        var image = await RootImage.EnsureAsync(stack.Progress, release: null);
         await PackageRepository.RaiseAsync(image.PackagesDirectory, stack.Paths.PackagesDirectory, RedisPackages, "+" + Upgrade(stack));
     });
 

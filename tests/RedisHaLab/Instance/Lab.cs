@@ -68,9 +68,20 @@ internal sealed class Lab : IDisposable
     /// <summary>Makes what exists before any resource: root image, the network's namespace, the services.</summary>
     public async Task EnsureBaseAsync()
     {
-        var image = await RootImage.EnsureAsync(Progress);
+        if (State.Machines.Count > 0 && Release is not null && Release != State.Release)
+        {
+            throw new LabException($"The lab's machines were built from {State.Release ?? "the host's own suite"}; another suite needs another lab (--name), "
+                + "or `scripts/lab down` first.", LabException.Unusable);
+        }
+
+        var release = State.Machines.Count > 0 ? State.Release : Release;
+        var image = await RootImage.EnsureAsync(Progress, release);
         Image = image;
-        Store.Update(state => state with { PackagesDirectory = Directory.Exists(Paths.PackagesDirectory) ? Paths.PackagesDirectory : image.PackagesDirectory });
+        Store.Update(state => state with
+        {
+            Release = release,
+            PackagesDirectory = Directory.Exists(Paths.PackagesDirectory) ? Paths.PackagesDirectory : image.PackagesDirectory,
+        });
         await Network.EnsureBaseAsync();
         foreach (var subnet in State.Network.Subnets)
         {
@@ -84,6 +95,9 @@ internal sealed class Lab : IDisposable
 
     /// <summary>Whether a machine without power stays as it is, as a broken one does, instead of being repaired.</summary>
     public bool LeavesOff { get; init; }
+
+    /// <summary>Code name of the suite that a new lab's machines are built from; null for the host's own.</summary>
+    public string? Release { get; init; }
 
     /// <summary>The machines' common root, after <see cref="EnsureBaseAsync"/>.</summary>
     public RootImage? Image { get; private set; }

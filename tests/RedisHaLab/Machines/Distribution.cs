@@ -74,6 +74,18 @@ internal sealed record Distribution
         };
     }
 
+    /// <summary>Another suite of the same distribution, from the same repositories.</summary>
+    /// <param name="release">Its code name; null for the host's own.</param>
+    public Distribution Of(string? release) => release is null || release == CodeName ? this : this with
+    {
+        CodeName = release,
+        Sources = Sources.Select(source => source with { Suite = release + source.Suite[CodeName.Length..] }).ToList(),
+        IsHosts = false,
+    };
+
+    /// <summary>Whether it is the host's own suite.</summary>
+    public bool IsHosts { get; init; } = true;
+
     /// <summary>The sources as lines of sources.list(5).</summary>
     public string SourcesList() => string.Concat(Sources
         .GroupBy(source => (source.Uri, source.Suite))

@@ -25,13 +25,18 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
     // What a machine may install at boot; the repository holds these with all that they depend on.
     private static readonly string[] Offered = ["redis-server", "redis-sentinel", "redis-tools", "chrony", "jq", "python3-apt"];
 
+    // Newer suites have it besides.
+    private static readonly string[] OfferedByNewer = ["valkey-server", "valkey-sentinel", "valkey-tools"];
+
     private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(15);
 
     /// <summary>The cached root, built first when there is none for the recipe.</summary>
-    public static async Task<RootImage> EnsureAsync(Progress progress)
+    /// <param name="progress">Says what is done.</param>
+    /// <param name="release">Code name of another suite of the host's distribution; null for the host's own.</param>
+    public static async Task<RootImage> EnsureAsync(Progress progress, string? release)
     {
-        var distribution = await Distribution.OfHostAsync();
-        var recipe = $"5 {distribution.Id} {distribution.SourcesList()} {string.Join(' ', Installed)} | {string.Join(' ', Offered)}";
+        var distribution = (await Distribution.OfHostAsync()).Of(release);
+        var recipe = $"5 {distribution.Id} {distribution.SourcesList()} {string.Join(' ', Installed)} | {string.Join(' ', OfferedBy(distribution))}";
         var key = $"{distribution.CodeName}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(recipe)))[..12]}";
         var root = Path.Combine(LabPaths.CacheDirectory, key, "root");
         var packages = Path.Combine(LabPaths.CacheDirectory, key, "packages");
@@ -66,15 +71,17 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
         await progress.StepAsync("base root 1/4: debootstrap", () => DebootstrapAsync(distribution, root));
         await progress.StepAsync("base root 2/4: security updates", () => UpgradeAsync(root));
         await progress.StepAsync($"base root 3/4: {Installed.Length} packages of a cloud image", () => InstallAsync(root, [], Installed));
-        await progress.StepAsync("base root 4/4: packages for the machines' own installs", () => OfferAsync(root, Path.Combine(building, "packages")));
+        await progress.StepAsync("base root 4/4: packages for the machines' own installs",
+            () => OfferAsync(root, OfferedBy(distribution), Path.Combine(building, "packages")));
         Finish(root);
         Directory.Move(building, Path.Combine(LabPaths.CacheDirectory, key));
         RemoveUnused(key);
     }
 
-    // Roots of former recipes that no lab's machines lie over.
+    // Roots of former recipes of the same suite that no lab's machines lie over.
     private static void RemoveUnused(string key)
     {
+        var suite = key[..(key.IndexOf('-', StringComparison.Ordinal) + 1)];
         var layers = LabPaths.AllInstances()
             .Select(name => new LabPaths(name))
             .Where(StateStore.Exists)
@@ -83,7 +90,8 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
             .ToList();
         foreach (var directory in Directory.EnumerateDirectories(LabPaths.CacheDirectory))
         {
-            if (Path.GetFileName(directory) != key && !directory.EndsWith(".building", StringComparison.Ordinal)
+            if (Path.GetFileName(directory) != key && Path.GetFileName(directory).StartsWith(suite, StringComparison.Ordinal)
+                && !directory.EndsWith(".building", StringComparison.Ordinal)
                 && !layers.Any(layer => layer.StartsWith(directory + "/", StringComparison.Ordinal)))
             {
                 Directory.Delete(directory, recursive: true);
@@ -160,10 +168,12 @@ internal sealed record RootImage(string RootDirectory, string TweakDirectory, st
     private static Task<string> InstallAsync(string root, string[] options, string[] packages) =>
         InRootAsync(root, ["apt-get", "-qy", .. options, "install", .. packages]);
 
-    private static async Task OfferAsync(string root, string repository)
+    private static string[] OfferedBy(Distribution distribution) => distribution.IsHosts ? Offered : [.. Offered, .. OfferedByNewer];
+
+    private static async Task OfferAsync(string root, string[] packages, string repository)
     {
         await InRootAsync(root, ["apt-get", "clean"]);
-        await InstallAsync(root, ["--download-only"], Offered);
+        await InstallAsync(root, ["--download-only"], packages);
         Directory.CreateDirectory(repository);
         foreach (var file in Directory.GetFiles(Path.Combine(root, "var/cache/apt/archives"), "*.deb"))
         {

@@ -82,6 +82,9 @@ internal sealed record LabState
     /// <summary>Pre-authenticated requests.</summary>
     public IReadOnlyList<ObjectPermit> Permits { get; init; } = [];
 
+    /// <summary>Code name of the suite that the machines were built from; null for the host's own.</summary>
+    public string? Release { get; init; }
+
     /// <summary>Where the machines' packages come from.</summary>
     public string? PackagesDirectory { get; init; }
 
