@@ -32,6 +32,27 @@ internal static class ClientUser
         return changes.Length > 0 ? of70 : $"{of70}\n@6.2 {user} {string.Join(' ', ClientCommands.RulesOf62)}";
     }
 
+    /// <summary>The line of a further user, for Redis 7.0 and newer.</summary>
+    /// <param name="user">The user.</param>
+    /// <param name="passwordHashes">The SHA-256 of each password that is valid, with "#" before it.</param>
+    /// <exception cref="ArgumentException">A rule is not in the form of an ACL rule.</exception>
+    public static string Line(RedisUser user, string passwordHashes)
+    {
+        string[] keys = [.. user.Rules.Where(rule => rule[0] is '~' or '%').Select(PayloadRules.Pattern)];
+        string[] channels = [.. user.Rules.Where(rule => rule[0] == '&').Select(PayloadRules.Pattern)];
+        string[] commands = [.. user.Rules.Where(rule => rule[0] is '+' or '-').Select(PayloadRules.CommandRule)];
+        string[] publishing = [.. commands.SelectMany(rule => rule[0] == '-' ? [rule]
+            : rule is "+@pubsub" or "+@all" ? Publishing.Select(name => $"+{name}")
+            : Publishing.Contains(rule[1..]) ? [rule] : Array.Empty<string>())];
+        IEnumerable<string> rules = commands.SelectMany(rule => rule == "+@all" ? ClientCommands.All : [rule]).Prepend("-@all")
+            .Concat(ClientCommands.Never.Order(StringComparer.Ordinal).Concat(Publishing).Select(name => $"-{name}"));
+        string selector = channels.Length == 0 || !publishing.Any(rule => rule[0] == '+') ? string.Empty
+            : $" (-@all {string.Join(' ', publishing)} resetkeys resetchannels "
+                + $"{string.Join(' ', channels.SelectMany(channel => channel == "&*" ? AllButHello() : [channel]).Distinct())})";
+        return $"@7.0 user {PayloadRules.UserName(user.Name)} on {passwordHashes} resetkeys resetchannels "
+            + $"{string.Join(' ', keys.Concat(channels).Concat(rules))}{selector}";
+    }
+
     /// <summary>
     /// The selector's commands: PUBLISH and SPUBLISH, as far as clientCommands leaves them. It takes every rule that takes away, and
     /// of those that give only what concerns these two, so it never allows anything else.

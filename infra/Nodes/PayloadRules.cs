@@ -55,6 +55,12 @@ internal static partial class PayloadRules
     public static string CommandRule(string value) =>
         Check(value, AclCommandRule(), "rule for clients", "+ or -, then a command, command|subcommand or @category");
 
+    /// <summary>A user of Redis' ACL.</summary>
+    public static string UserName(string value) => Check(value, SentinelName(), "user", "letters, digits and ._-");
+
+    /// <summary>An ACL rule for keys or channels.</summary>
+    public static string Pattern(string value) => Check(value, AclPattern(), "rule for keys or channels", "~, %R~, %W~ or & and a pattern without blanks");
+
     /// <summary>A SHA-256 in hexadecimal.</summary>
     public static string Sha256(string value) => Check(value, Sha256Digits(), "SHA-256", "64 lower-case hexadecimal digits");
 
@@ -93,6 +99,9 @@ internal static partial class PayloadRules
 
     [GeneratedRegex(@"\A[+-]@?[a-z_-]{1,64}(\|[a-z-]{1,64})?\z")]
     private static partial Regex AclCommandRule();
+
+    [GeneratedRegex(@"\A(~|%(R|W|RW)~|&)[!-~]{1,256}\z")]
+    private static partial Regex AclPattern();
 
     [GeneratedRegex(@"\A[0-9a-f]{64}\z")]
     private static partial Regex Sha256Digits();

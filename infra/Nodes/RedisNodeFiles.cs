@@ -77,7 +77,7 @@ internal static class RedisNodeFiles
                 REDIS_HA_MASTER_NAME={PayloadRules.MasterName(inputs.Sentinel.MasterName)}
                 REDIS_HA_UPGRADE={PayloadRules.OptionalWord(inputs.Redis.Upgrade, "redisUpgrade")}
                 REDIS_HA_DOWN_AFTER_MS={Text(inputs.Sentinel.DownAfterMilliseconds)}
-                {Options(inputs)}
+                {UserNames(inputs.Redis.Users)}{Options(inputs)}
                 """),
         ];
     }
@@ -119,6 +119,8 @@ internal static class RedisNodeFiles
             ("repl-backlog-size", PayloadRules.Word(inputs.Redis.ReplicationBacklog, "repl-backlog-size")),
             ("min-replicas-to-write", Text(inputs.Redis.MinReplicasToWrite)),
             ("min-replicas-max-lag", Text(inputs.Redis.MinReplicasMaxLagSeconds)),
+            ("appendonly", inputs.Redis.HasAppendOnlyFile ? "yes" : "no"),
+            ("save", Save(inputs.Redis.Save)),
             ("appendfsync", PayloadRules.Word(inputs.Redis.AppendFsync, "appendfsync")),
             ("maxmemory", inputs.Redis.MaxMemory is { } memory ? $"maxmemory {PayloadRules.Word(memory, "maxmemory")}" : "# maxmemory: three quarters of this machine's memory, added by the boot rule"),
             ("maxmemory-policy", PayloadRules.Word(inputs.Redis.MaxMemoryPolicy, "maxmemory-policy")),
@@ -137,8 +139,18 @@ internal static class RedisNodeFiles
             ? throw new ArgumentException($"\"{pair.Key}\" cannot be overridden: the cluster depends on it, or it has a setting of its own.")
             : $"{PayloadRules.Directive(pair.Key)} {PayloadRules.DirectiveValue(pair.Value, pair.Key)}";
 
-    private static PayloadFile Users(RedisNodeInputs inputs) =>
-        PayloadFile.Rendered(
+    // One line of its own for node.env, where there is something to say.
+    private static string UserNames(IReadOnlyList<RedisUser> users) => users.Count == 0 ? string.Empty
+        : $"REDIS_HA_USERS='{string.Join(' ', users.Select(user => PayloadRules.UserName(user.Name)))}'\n";
+
+    // Redis 6.2 takes one pair in a line, and one line is all that this file may have of a directive.
+    private static string Save(string pairs) => pairs.Length == 0 ? "save \"\""
+        : pairs.Split(' ') is [var seconds, var changes, _, ..] ? $"@7.0 save {PayloadRules.DirectiveValue(pairs, "save")}\n@6.2 save {seconds} {changes}"
+        : $"save {PayloadRules.DirectiveValue(pairs, "save")}";
+
+    private static PayloadFile Users(RedisNodeInputs inputs)
+    {
+        var file = PayloadFile.Rendered(
             "redis/users.acl",
             ("client-user", ClientUser.Lines(Hashes(inputs.Passwords, "default", all => all.Client), inputs.Redis.ClientCommands)),
             ("replication-password", Hashes(inputs.Passwords, "replication", all => all.Replication)),
@@ -146,6 +158,12 @@ internal static class RedisNodeFiles
             ("health-password", Hashes(inputs.Passwords, "rp-health", all => all.Health)),
             ("watch-password", Hashes(inputs.Passwords, "watch", all => all.Watch)),
             ("operator-password", Hashes(inputs.Passwords, "operator", all => all.Operator)));
+        return file with
+        {
+            Content = file.Content + string.Concat(inputs.Redis.Users.Select(user => ClientUser.Line(user, string.Join(' ', user.Passwords
+                .Select(password => $"#{Hash(password.Reveal())}").Distinct().Order(StringComparer.Ordinal))) + "\n")),
+        };
+    }
 
     private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
         PayloadFile.Rendered(

@@ -61,6 +61,9 @@ internal static partial class ClientCommands
         .. Never.Order(StringComparer.Ordinal).Select(name => $"-{name}"),
     ];
 
+    /// <summary>What "+@all" of a user of the clients stands for: what the clients' own user may, before clientCommands.</summary>
+    public static IEnumerable<string> All { get; } = [.. Base, .. GivenBack.Select(name => $"+{name}"), .. TakenAway.Select(name => $"-{name}")];
+
     /// <summary>
     /// The rules for Redis 6.2, which cannot take a subcommand away from a command, only give some of a refused one. Without
     /// clientCommands, which would need that.
@@ -89,7 +92,7 @@ internal static partial class ClientCommands
     }
 
     /// <summary>Why a rule cannot be taken; null when it can.</summary>
-    private static string? ProblemOf(string rule)
+    internal static string? ProblemOf(string rule)
     {
         Match form = RuleForm().Match(rule);
         if (!form.Success)

@@ -18,7 +18,7 @@ internal static class RedisDirectives
         "lazyfree-lazy-server-del", "lazyfree-lazy-user-del", "lazyfree-lazy-user-flush", "lfu-decay-time", "lfu-log-factor",
         "list-compress-depth", "list-max-ziplist-size", "loglevel", "lua-time-limit", "maxmemory-eviction-tenacity", "maxmemory-samples",
         "no-appendfsync-on-rewrite", "notify-keyspace-events", "proto-max-bulk-len", "rdb-save-incremental-fsync", "rdbchecksum",
-        "rdbcompression", "repl-diskless-load", "repl-timeout", "save", "set-max-intset-entries", "slowlog-log-slower-than",
+        "rdbcompression", "repl-diskless-load", "repl-timeout", "set-max-intset-entries", "slowlog-log-slower-than",
         "slowlog-max-len", "stream-node-max-bytes", "stream-node-max-entries", "stop-writes-on-bgsave-error", "tcp-backlog",
         "tracking-table-max-keys", "zset-max-ziplist-entries", "zset-max-ziplist-value",
     ], StringComparer.Ordinal);
@@ -33,7 +33,7 @@ internal static class RedisDirectives
         "daemonize", "dir", "include", "loadmodule", "logfile", "masterauth", "masteruser", "maxclients", "maxmemory", "maxmemory-clients", "maxmemory-policy",
         "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-max-lag", "min-slaves-to-write", "pidfile", "port", "protected-mode",
         "rename-command", "repl-backlog-size", "replica-announce-ip", "replica-announce-port", "replica-announced", "replica-priority",
-        "replica-read-only", "replicaof", "requirepass", "slave-announce-ip", "slave-announce-port", "slave-priority", "slave-read-only",
+        "replica-read-only", "replicaof", "requirepass", "save", "slave-announce-ip", "slave-announce-port", "slave-priority", "slave-read-only",
         "slaveof", "supervised", "tls-port", "tls-replication", "unixsocket", "user",
     ], StringComparer.Ordinal);
 
@@ -42,6 +42,8 @@ internal static class RedisDirectives
         ["maxmemory"] = "use redisMaxMemory",
         ["maxmemory-policy"] = "use redisMaxMemoryPolicy",
         ["appendfsync"] = "use redisAppendFsync",
+        ["appendonly"] = "use redisAppendOnly",
+        ["save"] = "use redisSave",
         ["repl-backlog-size"] = "use redisReplicationBacklog",
         ["maxclients"] = "use redisMaxClients",
         ["client-output-buffer-limit"] = "use redisClientOutputBuffer",

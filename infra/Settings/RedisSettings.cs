@@ -17,6 +17,15 @@ public sealed record RedisSettings
     /// <summary>redis.conf's maxmemory-policy.</summary>
     public string MaxMemoryPolicy { get; init; } = Setting.RedisMaxMemoryPolicy.Value;
 
+    /// <summary>Whether there is an append-only file.</summary>
+    public bool HasAppendOnlyFile { get; init; } = true;
+
+    /// <summary>redis.conf's save: pairs of seconds and changes; empty for no snapshots.</summary>
+    public string Save { get; init; } = string.Empty;
+
+    /// <summary>Users of the clients besides the default one.</summary>
+    public IReadOnlyList<RedisUser> Users { get; init; } = [];
+
     /// <summary>redis.conf's appendfsync: always, everysec or no.</summary>
     public string AppendFsync { get; init; } = Setting.RedisAppendFsync.Value;
 

@@ -25,7 +25,11 @@ internal static partial class RedisSettingsReader
             MinReplicasMaxLagSeconds = reader.Integer(Setting.RedisMinReplicasMaxLagSeconds),
             MaxMemory = reader.OptionalText(Setting.RedisMaxMemory, SizeForm(), sizeRule + "; nothing for three quarters of the machine's memory"),
             MaxMemoryPolicy = reader.Choice(Setting.RedisMaxMemoryPolicy),
+            HasAppendOnlyFile = reader.Choice(Setting.RedisAppendOnly) == "yes",
             AppendFsync = reader.Choice(Setting.RedisAppendFsync),
+            Save = reader.OptionalText(Setting.RedisSave, SaveForm(),
+                "one to eight pairs of seconds and changes, as redis.conf's save (3600 1 300 100); nothing for no snapshots") ?? string.Empty,
+            Users = RedisUser.Read(reader),
             ReplicationBacklog = reader.Text(Setting.RedisReplicationBacklog, SizeForm(), sizeRule),
             MaxClients = MaxClients(reader, network.Proxies.Length, proxy.MaxConnections),
             ClientOutputBuffer = reader.Text(Setting.RedisClientOutputBuffer, BufferForm(), bufferRule),
@@ -224,6 +228,9 @@ internal static partial class RedisSettingsReader
 
     [GeneratedRegex("^(([1-9]|[1-4][0-9]|50)%|0|[1-9][0-9]{0,14}(b|k|kb|m|mb|g|gb)?)$", RegexOptions.IgnoreCase)]
     private static partial Regex ShareForm();
+
+    [GeneratedRegex(@"\A[1-9][0-9]{0,7} [1-9][0-9]{0,7}( [1-9][0-9]{0,7} [1-9][0-9]{0,7}){0,7}\z")]
+    private static partial Regex SaveForm();
 
     [GeneratedRegex("^[A-Za-z0-9-]{1,32}$")]
     private static partial Regex UpgradeForm();

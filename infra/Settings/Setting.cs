@@ -53,6 +53,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting PasswordVersions = new("passwordVersions", SettingType.NumberList, None, "1\n2");
     internal static readonly Setting ClientCommands = new("clientCommands", SettingType.TextList, None, "+client|kill");
 
+    internal static readonly Setting RedisUsers = new("redisUsers", SettingType.Text, "", "< users.json", Secret: true) { IsExampleValue = false };
+
     internal static readonly TextSetting VcnCidr = new("vcnCidr", "172.31.235.0/24", "172.31.235.0/24");
     internal static readonly Setting PublicSubnetCidr = new("publicSubnetCidr", SettingType.Text, "", "172.31.235.0/25");
     internal static readonly Setting PrivateSubnetCidr = new("privateSubnetCidr", SettingType.Text, "", "172.31.235.128/25");
@@ -91,6 +93,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly ChoiceSetting RedisMaxMemoryPolicy = new("redisMaxMemoryPolicy",
         ["noeviction", "allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"]);
     internal static readonly ChoiceSetting RedisAppendFsync = new("redisAppendFsync", ["everysec", "always", "no"]);
+    internal static readonly ChoiceSetting RedisAppendOnly = new("redisAppendOnly", ["yes", "no"]);
+    internal static readonly Setting RedisSave = new("redisSave", SettingType.Text, "", "3600 1 300 100");
     internal static readonly TextSetting RedisReplicationBacklog = new("redisReplicationBacklog", "256mb", "512mb");
     internal static readonly NumberSetting RedisMaxClients = new("redisMaxClients", 0, 0, 1_000_000, "20200");
     internal static readonly TextSetting RedisClientOutputBuffer = new("redisClientOutputBuffer", "256mb 64mb 60", "256mb 64mb 60");
@@ -131,12 +135,14 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     public static IReadOnlyList<Setting> All { get; } =
     [
         CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, FormerClientPassword, PasswordVersions, ClientCommands,
+        RedisUsers,
         DefinedTags, FreeformTags, KmsKeyId,
         VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
         AvailabilityDomains, MachinePlaces, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisDataVolumeGb, RedisDataVolumeBackupPolicy,
-        RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendFsync,
+        RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendOnly, RedisAppendFsync,
+        RedisSave,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
         ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol, ProxyOverrides,

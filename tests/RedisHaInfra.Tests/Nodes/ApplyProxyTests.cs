@@ -105,7 +105,7 @@ public sealed class ApplyProxyTests
         Assert.False(machine.Exists("root/etc/redis-ha-proxy/tls.key") || machine.Exists("root/etc/redis-ha-proxy/tls.crt"));
         Assert.Equal(1, Restarts());
 
-        int Restarts() => Regex.Matches(machine.Calls, "(?m)^systemctl restart redis-ha-proxy").Count;
+        int Restarts() => Regex.Count(machine.Calls, "(?m)^systemctl restart redis-ha-proxy");
     }
 
     [Fact]

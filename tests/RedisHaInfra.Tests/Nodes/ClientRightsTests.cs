@@ -230,7 +230,7 @@ public sealed partial class ClientRightsTests
         ("keyspace read write set sortedset list hash string bitmap hyperloglog geo stream pubsub admin fast slow blocking dangerous connection transaction "
             + "scripting all").Split(' ');
 
-    private static void SkipWithout(string program) =>
+    internal static void SkipWithout(string program) =>
         Skip.IfNot(Installed.Has(program, "redis-cli"), $"{program} and redis-cli are not installed");
 
     [GeneratedRegex(@"(?m)^\| (?<answer>never|no|yes)[^|]* \| (?<commands>`[a-z`0-9().,_ -]+) \|", RegexOptions.ExplicitCapture)]

@@ -79,6 +79,27 @@ public sealed partial class ClusterTests
     }
 
     [SkippableFact]
+    public async Task Without_an_append_only_file_a_killed_master_never_replaces_the_replicas_data_by_its_own_nothing()
+    {
+        SkipWithoutRedis();
+        await using LoopbackCluster cluster = await LoopbackCluster.CreateAsync(appendOnly: false);
+        await Task.WhenAll(Enumerable.Range(1, 3).Select(cluster.StartRedisAsync));
+        await cluster.SettledAsync(expected: 1);
+        Assert.Equal("no", (await cluster.OperatorAsync(1, 6379, "CONFIG", "GET", "appendonly")).Split('\n')[1]);
+        Assert.Equal("OK", await cluster.OperatorAsync(1, 6379, "SET", "key", "value"));
+        Assert.Equal("2", await cluster.OperatorAsync(1, 6379, "WAIT", "2", "5000"));
+
+        cluster.PowerCut(1);
+        Task back = cluster.StartRedisAsync(1);
+        await Eventually.HoldsAsync(
+            () => cluster.BootRule(1).StartsWith("F2 waiting", StringComparison.Ordinal), () => "redis1 waits: " + cluster.BootRule(1));
+        await back;
+
+        Assert.NotEqual(1, await cluster.SettledAsync());
+        Assert.Equal("value", await cluster.OperatorAsync(1, 6379, "GET", "key"));
+    }
+
+    [SkippableFact]
     public async Task Every_account_may_do_its_own_work_and_no_more()
     {
         SkipWithoutRedis();

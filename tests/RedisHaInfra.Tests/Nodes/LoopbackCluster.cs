@@ -16,6 +16,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
 
     private readonly NodeBackup? _backup;
 
+    private bool _appendOnly = true;
+
     private LoopbackCluster(string network, NodeBackup? backup) => (Network, _backup) = (network, backup);
 
     public string Network { get; }
@@ -23,10 +25,10 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     public Dictionary<int, Machine> Machines { get; } = [];
 
     /// <summary>Applies the payloads and starts the Sentinels; no redis-server yet.</summary>
-    public static async Task<LoopbackCluster> CreateAsync(int minReplicasToWrite = 0, NodeBackup? backup = null)
+    public static async Task<LoopbackCluster> CreateAsync(int minReplicasToWrite = 0, NodeBackup? backup = null, bool appendOnly = true)
     {
         // Any of 127/8 is this machine; two runs at once hardly ever meet.
-        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}", backup);
+        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}", backup) { _appendOnly = appendOnly };
         for (int number = 1; number <= 3; number++)
         {
             await cluster.AddAsync(number, nodes: 3, minReplicasToWrite);
@@ -41,7 +43,14 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         Machines[number] = machine;
         RedisNodeInputs inputs = PayloadInputs.Redis(number, Network, nodes) with
         {
-            Redis = new RedisSettings { MaxMemory = "64mb", ReplicationBacklog = "1mb", MaxClients = 200, MinReplicasToWrite = minReplicasToWrite },
+            Redis = new RedisSettings
+            {
+                MaxMemory = "64mb",
+                ReplicationBacklog = "1mb",
+                MaxClients = 200,
+                MinReplicasToWrite = minReplicasToWrite,
+                HasAppendOnlyFile = _appendOnly,
+            },
             Backup = _backup,
             Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
         };

@@ -33,7 +33,7 @@ public sealed class PrivateAuthorityTests
     [Fact]
     public void It_can_sign_nothing_that_signs()
     {
-        using X509Certificate2 authority = X509Certificate2.CreateFromPem(Authority.Certificate());
+        using var authority = X509Certificate2.CreateFromPem(Authority.Certificate());
         using X509Certificate2 certificate = Issued(Authority, Now);
 
         X509BasicConstraintsExtension own = Assert.Single(authority.Extensions.OfType<X509BasicConstraintsExtension>());
@@ -92,7 +92,7 @@ public sealed class PrivateAuthorityTests
 
     private static bool Holds(X509Certificate2 certificate, PrivateAuthority trusted, DateTimeOffset now)
     {
-        using X509Certificate2 root = X509Certificate2.CreateFromPem(trusted.Certificate());
+        using var root = X509Certificate2.CreateFromPem(trusted.Certificate());
         using var chain = new X509Chain
         {
             ChainPolicy = { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, VerificationTime = now.UtcDateTime },

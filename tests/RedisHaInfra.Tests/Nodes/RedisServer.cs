@@ -51,6 +51,8 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public Task<string> ClientAsync(params string[] command) => AskAsync("default", PayloadInputs.Passwords.Client, string.Empty, command);
 
+    public Task<string> AsAsync(string user, string password, params string[] command) => AskAsync(user, password, string.Empty, command);
+
     /// <summary>Commands of one connection, one a line.</summary>
     public Task<string> ClientLinesAsync(params string[] lines) => AskAsync("default", PayloadInputs.Passwords.Client, string.Join('\n', lines) + "\n");
 

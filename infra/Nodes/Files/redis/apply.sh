@@ -84,6 +84,10 @@ install_configuration() {
   for_this_redis "$payload/users.acl" >"$payload/users.wanted"
   grep -q '^user default ' "$payload/users.wanted" ||
     fail 'Redis 6.2 cannot take single subcommands from clients, so it cannot have the setting clientCommands: unset it, or install Redis 7 (docs/security.md)'
+  local user
+  for user in ${REDIS_HA_USERS:-}; do
+    grep -q "^user $user " "$payload/users.wanted" || fail "Redis 6.2 cannot have the user $user of the setting redisUsers: unset it, or install Redis 7"
+  done
   if ! grep -q '^user default .*(' "$payload/users.wanted"; then
     say 'Redis 6.2 cannot except one channel, so clients may not PUBLISH here at all: Redis 7 is needed for that (docs/security.md)'
   fi

@@ -56,6 +56,12 @@ if [ -f "$root/var/lib/redis-ha/data-volume" ] && [ "$(stat -c %d "$root/var/lib
   exit 1
 fi
 
+# Without an append-only file a restart loses what the memory held, so this node comes back as one that has lost its data: it never takes an older
+# state over the replicas' newer one (decide.sh, F1 to F3).
+if grep -q -x 'appendonly no' "$configuration_directory/settings.conf" && is_member; then
+  as_account redis rm -f "$member_file"
+fi
+
 decision=''
 while read -r word text; do
   text=${text//[^[:print:]]/}
