@@ -63,6 +63,7 @@ internal static class RedisNodeFiles
             PayloadFile.Later("redis/restore-fetch.sh"),
             PayloadFile.Later("redis/restore-serve.sh"),
             PayloadFile.Later("redis/redis-ha-backup@.service"),
+            .. Engine(inputs.Redis.Engine),
             .. Backup(inputs.Backup),
             .. DataVolume(inputs.DataVolumeGb),
             PayloadFile.Secret("backup.password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication") + "\n"),
@@ -77,7 +78,7 @@ internal static class RedisNodeFiles
                 REDIS_HA_MASTER_NAME={PayloadRules.MasterName(inputs.Sentinel.MasterName)}
                 REDIS_HA_UPGRADE={PayloadRules.OptionalWord(inputs.Redis.Upgrade, "redisUpgrade")}
                 REDIS_HA_DOWN_AFTER_MS={Text(inputs.Sentinel.DownAfterMilliseconds)}
-                {UserNames(inputs.Redis.Users)}{Options(inputs)}
+                {EngineName(inputs.Redis.Engine)}{UserNames(inputs.Redis.Users)}{Options(inputs)}
                 """),
         ];
     }
@@ -86,6 +87,10 @@ internal static class RedisNodeFiles
     private static string Options(RedisNodeInputs inputs) =>
         (inputs.Backup is { } backup ? $"REDIS_HA_BACKUP_SECONDS={Text(backup.LongestPause)}\n" : string.Empty)
         + (inputs.DataVolumeGb > 0 ? $"REDIS_HA_DATA_GB={Text(inputs.DataVolumeGb)}\n" : string.Empty);
+
+    // The distribution's Redis has units of its own.
+    private static PayloadFile[] Engine(string engine) => engine == Setting.Engine.Value ? []
+        : [PayloadFile.Later("redis/engine-server.service"), PayloadFile.Later("redis/engine-sentinel.service")];
 
     private static PayloadFile[] Backup(NodeBackup? backup) => backup is null
         ? []
@@ -139,7 +144,9 @@ internal static class RedisNodeFiles
             ? throw new ArgumentException($"\"{pair.Key}\" cannot be overridden: the cluster depends on it, or it has a setting of its own.")
             : $"{PayloadRules.Directive(pair.Key)} {PayloadRules.DirectiveValue(pair.Value, pair.Key)}";
 
-    // One line of its own for node.env, where there is something to say.
+    // Lines of their own for node.env, where there is something to say.
+    private static string EngineName(string engine) => engine == Setting.Engine.Value ? string.Empty : $"REDIS_HA_ENGINE={PayloadRules.Word(engine, "engine")}\n";
+
     private static string UserNames(IReadOnlyList<RedisUser> users) => users.Count == 0 ? string.Empty
         : $"REDIS_HA_USERS='{string.Join(' ', users.Select(user => PayloadRules.UserName(user.Name)))}'\n";
 

@@ -18,6 +18,7 @@ public static class FixedSettings
         [Setting.PrivateSubnetCidr.Key] = settings.Network.PrivateSubnetCidr,
         [Setting.DnsLabel.Key] = settings.Network.DnsLabel,
         [Setting.OperatingSystem.Key] = settings.Compute.OperatingSystem.Key,
+        [Setting.Engine.Key] = settings.Redis.Engine,
         [Setting.RedisShape.Key] = settings.Compute.Redis.Architecture,
         [Setting.ProxyShape.Key] = settings.Compute.Proxy.Architecture,
         [Setting.BastionShape.Key] = settings.Compute.Bastion.Architecture,

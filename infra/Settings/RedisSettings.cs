@@ -5,6 +5,9 @@ namespace RedisHaInfra.Settings;
 /// <summary>Settings of redis-server on every data node.</summary>
 public sealed record RedisSettings
 {
+    /// <summary>Whose server and Sentinel run: redis or valkey.</summary>
+    public string Engine { get; init; } = Setting.Engine.Value;
+
     /// <summary>Replicas that must be in touch for the master to accept a write; 0 turns the fence off.</summary>
     public int MinReplicasToWrite { get; init; } = Setting.RedisMinReplicasToWrite.Value;
 

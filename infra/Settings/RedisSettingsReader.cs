@@ -21,6 +21,7 @@ internal static partial class RedisSettingsReader
         const string shareRule = "a share of maxmemory from 1% to 50%, a size as redis.conf writes it, or 0 for no bound";
         var settings = new RedisSettings
         {
+            Engine = reader.Choice(Setting.Engine),
             MinReplicasToWrite = reader.Integer(Setting.RedisMinReplicasToWrite, Setting.RedisMinReplicasToWrite.Minimum, replicas),
             MinReplicasMaxLagSeconds = reader.Integer(Setting.RedisMinReplicasMaxLagSeconds),
             MaxMemory = reader.OptionalText(Setting.RedisMaxMemory, SizeForm(), sizeRule + "; nothing for three quarters of the machine's memory"),

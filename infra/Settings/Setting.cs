@@ -87,6 +87,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         Example = "none",
     };
 
+    internal static readonly ChoiceSetting Engine = new("engine", ["redis", "valkey"]);
     internal static readonly NumberSetting RedisMinReplicasToWrite = new("redisMinReplicasToWrite", 1, 0, 8);
     internal static readonly NumberSetting RedisMinReplicasMaxLagSeconds = new("redisMinReplicasMaxLagSeconds", 3, 1, 3600);
     internal static readonly Setting RedisMaxMemory = new("redisMaxMemory", SettingType.Text, "", "6gb");
@@ -141,7 +142,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         AvailabilityDomains, MachinePlaces, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisDataVolumeGb, RedisDataVolumeBackupPolicy,
-        RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendOnly, RedisAppendFsync,
+        Engine, RedisMinReplicasToWrite, RedisMinReplicasMaxLagSeconds, RedisMaxMemory, RedisMaxMemoryPolicy, RedisAppendOnly, RedisAppendFsync,
         RedisSave,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,

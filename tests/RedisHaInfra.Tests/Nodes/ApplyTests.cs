@@ -354,7 +354,7 @@ public sealed class ApplyTests
     }
 
     // What the boot rule leaves when redis-server has started: the settings it runs with.
-    private static async Task BootAsync(Machine machine)
+    internal static async Task BootAsync(Machine machine)
     {
         Directory.CreateDirectory(Path.Combine(machine.Root, "run/redis-ha"));
         ShellResult result = await machine.RunAsync("bash",

@@ -28,7 +28,25 @@ case $distribution in
     ;;
 esac
 sentinel_unit=redis-sentinel.service
-readonly distribution redis_unit sentinel_unit redis_packages proxy_packages chrony_file chrony_unit nologin
+# Another engine's packages name programs and units differently: the programs get Redis' names (links), and so do units of our own, which the
+# drop-ins complete. The packages' units, listed here, never start.
+engine_units=''
+case ${REDIS_HA_ENGINE:-redis} in
+  redis) ;;
+  valkey)
+    if [ "$distribution" = ubuntu ] || [ "$distribution" = debian ]; then
+      redis_packages='valkey-server valkey-sentinel valkey-tools nftables'
+      engine_units='valkey-server.service valkey-sentinel.service'
+    else
+      redis_packages='valkey nftables'
+      engine_units='valkey.service valkey-sentinel.service'
+    fi
+    ;;
+  *)
+    fail "this payload knows the engines redis and valkey, not $REDIS_HA_ENGINE"
+    ;;
+esac
+readonly distribution engine_units redis_unit sentinel_unit redis_packages proxy_packages chrony_file chrony_unit nologin
 
 debian_family() {
   [ "$distribution" = ubuntu ] || [ "$distribution" = debian ]
@@ -172,7 +190,7 @@ grow_root() {
 
 # Oracle Linux 9 has Redis 6.2 by default and 7 as a module stream; 7 is wanted where the stream exists and nothing is installed yet.
 choose_redis_stream() {
-  if debian_family || package_installed redis; then
+  if debian_family || [ -n "$engine_units" ] || package_installed redis; then
     return 0
   fi
   if dnf_in_turn -q module list redis:7; then
@@ -181,6 +199,22 @@ choose_redis_stream() {
   else
     say 'no module stream redis:7 here: taking the default redis package'
   fi
+}
+
+# name_engine: another engine's programs under Redis' names, and the account that its data and settings belong to.
+name_engine() {
+  local name
+  if [ -z "$engine_units" ]; then
+    return 0
+  fi
+  for name in server sentinel cli check-rdb; do
+    [ -x "$root/usr/bin/valkey-$name" ] || fail "the packages of Valkey bring no /usr/bin/valkey-$name"
+    if [ "$(readlink "$root/usr/bin/redis-$name" 2>/dev/null)" != "valkey-$name" ]; then
+      ln -s -f -n -T "valkey-$name" "$root/usr/bin/redis-$name"
+      say "linked /usr/bin/redis-$name"
+    fi
+  done
+  create_account redis
 }
 
 # label PATH: SELinux contexts of a file that we placed.

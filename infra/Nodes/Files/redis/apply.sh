@@ -24,9 +24,10 @@ begin
 
 # install_packages_stopped: a Redis with the distribution's own configuration must never run, so its units are masked meanwhile.
 install_packages_stopped() {
-  local unit
+  local unit units="$redis_unit $sentinel_unit"
+  if [ -n "$engine_units" ]; then units=$engine_units; fi
   if [ ! -f "$root/etc/systemd/system/$redis_unit.d/redis-ha.conf" ]; then
-    for unit in "$redis_unit" "$sentinel_unit"; do
+    for unit in $units; do
       if systemctl is-active --quiet "$unit"; then
         say "stopping $unit, which runs with the distribution's configuration"
         systemctl stop "$unit"
@@ -37,6 +38,7 @@ install_packages_stopped() {
   choose_redis_stream
   # shellcheck disable=SC2086 # a list
   packages $redis_packages
+  name_engine
   # Nor does the upgrade of a library restart it (needrestart does, on Ubuntu, at night and on all machines).
   if debian_family; then
     install_file "$payload/needrestart.conf" /etc/needrestart/conf.d/redis-ha.conf 644 root:root
@@ -54,6 +56,8 @@ upgrade_redis() {
     require_spare_replica 'the upgrade restarts redis-server'
     say "upgrading ${names[*]}, on a replica"
     upgrade_packages "${names[@]}" || fail 'Redis could not be upgraded (the last lines of the log say why)'
+    # Their own units are masked, so nothing has restarted what runs.
+    if [ -n "$engine_units" ]; then touch "$state/pending.redis-restart" "$state/pending.sentinel-restart"; fi
     say "installed: $(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/Redis \1/p')"
   fi
   hold_packages "${names[@]}"
@@ -132,6 +136,10 @@ transparent_huge_pages_off() {
 }
 
 install_units() {
+  if [ -n "$engine_units" ]; then
+    install_file "$payload/engine-server.service" "/etc/systemd/system/$redis_unit" 644 root:root redis-restart
+    install_file "$payload/engine-sentinel.service" "/etc/systemd/system/$sentinel_unit" 644 root:root sentinel-restart
+  fi
   install_file "$payload/redis.dropin.conf" "/etc/systemd/system/$redis_unit.d/redis-ha.conf" 644 root:root redis-restart
   install_file "$payload/sentinel.dropin.conf" "/etc/systemd/system/$sentinel_unit.d/redis-ha.conf" 644 root:root sentinel-restart
   install_file "$payload/redis-ha-joined.service" /etc/systemd/system/redis-ha-joined.service 644 root:root joined-restart
