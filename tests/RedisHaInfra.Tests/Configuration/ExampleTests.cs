@@ -126,6 +126,7 @@ public sealed partial class ExampleTests
         return followed;
     }
 
-    [GeneratedRegex("""^pulumi config set (--path )?(?<key>\S+) ("(?<quoted>[^"]*)"|'(?<quoted>[^']*)'|(?<word>[^\s"'$*?|&;<>()]+))$""", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("""^pulumi config set (--path )?(?<key>\S+) ("(?<quoted>[^"]*)"|'(?<quoted>[^']*)'|(?<word>[^\s"'$*?|&;<>()]+))$""",
+        RegexOptions.ExplicitCapture)]
     private static partial Regex Command();
 }

@@ -21,6 +21,9 @@ public static class GoodSettings
     /// <summary>A file that stands for a published proxy.</summary>
     public static string BundlePath { get; } = MakeBundle();
 
+    /// <summary>Keys whose values are stored encrypted.</summary>
+    public static IReadOnlySet<string> SecretKeys { get; } = Setting.All.Where(setting => setting.Secret).Select(setting => setting.Key).ToHashSet();
+
     /// <summary>The required settings, changed; null takes one away.</summary>
     public static Dictionary<string, string> With(Dictionary<string, string?> changes)
     {
@@ -41,7 +44,7 @@ public static class GoodSettings
     /// <summary>Reads them.</summary>
     public static StackSettings Read(params (string Key, string? Value)[] changes) =>
         StackSettings.Read(new SettingsSource(
-            With(changes.ToDictionary(change => change.Key, change => change.Value)), ["sshPrivateKey", "clientPassword", "formerClientPassword"]));
+            With(changes.ToDictionary(change => change.Key, change => change.Value)), SecretKeys));
 
     /// <summary>Reads them and hands back what is wrong.</summary>
     public static IReadOnlyList<SettingProblem> Problems(params (string Key, string? Value)[] changes) =>

@@ -7,6 +7,7 @@ using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;
 
+[Collection(PulumiRuns.Name)]
 public sealed class ClientPortTests
 {
     [Fact]

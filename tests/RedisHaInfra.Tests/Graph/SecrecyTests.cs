@@ -141,7 +141,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
     internal static IEnumerable<Output<string>> PlainOutputs(RedisHaStack stack) =>
     [
         stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.SshConfig,
-        stack.StatsTunnel, stack.StatsPage, stack.Readme,
+        stack.StatsTunnel, stack.StatsPage, stack.Readme, stack.TlsEndpoint, stack.ReadOnlyEndpoint, stack.ReadOnlyTlsEndpoint, stack.CertificateAuthority,
     ];
 
     internal static IEnumerable<(string Path, string Text)> Texts(object value, string path) => value switch

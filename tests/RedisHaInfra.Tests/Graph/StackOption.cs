@@ -1,6 +1,7 @@
 // All options of a stack with the values that tests combine. Whoever adds a setting adds a line: every value of it is then tried beside every
 // value of every other option (PairwiseTests).
 
+using RedisHaInfra.Nodes;
 using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;
@@ -15,6 +16,10 @@ public sealed record OptionValue(string Name, params (string Key, string? Value)
 /// <param name="Values">Its values besides the default, in which it is off.</param>
 public sealed record StackOption(string Name, params OptionValue[] Values)
 {
+    // A certificate and its key that somebody gives; static members are made in their order.
+    private static readonly (string Certificate, string Key) Given = new PrivateAuthority("0123456789abcdefghijklmnopqrstuv", "given")
+        .Issue(["172.31.235.188"], [], new DateTimeOffset(2026, 11, 29, 0, 0, 0, TimeSpan.Zero));
+
     /// <summary>All options. Two of them never set the same key.</summary>
     public static IReadOnlyList<StackOption> All { get; } =
     [
@@ -54,14 +59,29 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
             new OptionValue("own bucket", ("backupSchedule", "hourly"), ("backupBucket", "redis-backups"), ("backupRetentionDays", "0"))),
         new("alarms", new OptionValue("e-mail", ("alarmEmail", "oncall@example.com")),
             new OptionValue("own topic", ("alarmTopicId", "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa"))),
+        new("TLS", new OptionValue("required", ("clientTls", "required"), ("readOnlyTlsPort", "6382")),
+            new OptionValue("given", ("clientTls", "yes"), ("tlsPort", "7000"), ("tlsCertificate", Given.Certificate), ("tlsPrivateKey", Given.Key),
+                ("tlsClientCa", Given.Certificate))),
+        new("reads", new OptionValue("plain", ("readOnlyPort", "6381"))),
+        new("header", new OptionValue("sent", ("proxyProtocol", "yes"))),
+        new("proxy", new OptionValue("further keys", ("proxyOverrides", """{"timeouts":{"idle":"1h"},"log":{"format":"json"}}"""))),
+        new("users", new OptionValue("one",
+            ("redisUsers", """[{"name":"reports","rules":["~report:*","&*","+@all"],"passwords":["the-reports-own-0ne","the-reports-former-0ne"]}]"""))),
+        new("persistence", new OptionValue("snapshots", ("redisAppendOnly", "no"), ("redisSave", "3600 1 300 100"))),
+        new("engine", new OptionValue("Valkey", ("engine", "valkey"))),
         new("data", new OptionValue("protected", ("protectData", "yes"))),
     ];
 
     /// <summary>Values that the program refuses beside each other, which a test proves; by option and value.</summary>
     public static IReadOnlyList<(string Option, string Value, string Other, string OtherValue)> Refused { get; } =
     [
+        ("TLS", "required", "reads", "plain"),
     ];
 
     /// <summary>Everything that no value of an option may leave out of secrecy's tests.</summary>
-    public static IReadOnlyList<string> GivenSecrets { get; } = ["the-Clients-own-0ne", "the-Clients-former-0ne", GoodSettings.PrivateKey.Split('\n')[1]];
+    public static IReadOnlyList<string> GivenSecrets { get; } =
+    [
+        "the-Clients-own-0ne", "the-Clients-former-0ne", "the-reports-own-0ne", "the-reports-former-0ne", GoodSettings.PrivateKey.Split('\n')[1],
+        Given.Key.Split('\n')[1],
+    ];
 }

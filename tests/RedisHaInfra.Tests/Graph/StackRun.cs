@@ -92,7 +92,7 @@ public sealed class StackRun
         ObservedDeployment.Args.Clear();
         Environment.SetEnvironmentVariable("PULUMI_CONFIG", JsonSerializer.Serialize(all.ToDictionary(pair => $"redis-ha:{pair.Key}", pair => pair.Value)));
         Environment.SetEnvironmentVariable("PULUMI_CONFIG_SECRET_KEYS",
-            JsonSerializer.Serialize(new[] { "redis-ha:sshPrivateKey", "redis-ha:clientPassword", "redis-ha:formerClientPassword" }));
+            JsonSerializer.Serialize(GoodSettings.SecretKeys.Select(key => $"redis-ha:{key}")));
         // The tester's own agent is no part of the program.
         string? agent = Environment.GetEnvironmentVariable("SSH_AUTH_SOCK");
         Environment.SetEnvironmentVariable("SSH_AUTH_SOCK", cloud.SshAgent);

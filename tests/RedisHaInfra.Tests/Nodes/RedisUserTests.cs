@@ -100,8 +100,9 @@ public sealed class RedisUserTests
     }
 
     [Fact]
-    public void A_secret_in_plain_text_is_refused() => Assert.Contains("encrypted", Assert.Single(GoodSettings.Problems(
-        ("redisUsers", Users("reports", ["+get"], Password)))).Rule, StringComparison.Ordinal);
+    public void A_secret_in_plain_text_is_refused() => Assert.Contains("encrypted", Assert.Single(Assert.Throws<SettingsException>(() => StackSettings.Read(
+        new SettingsSource(GoodSettings.With(new() { ["redisUsers"] = Users("reports", ["+get"], Password) }), ["sshPrivateKey"]))).Problems).Rule,
+        StringComparison.Ordinal);
 
     [Fact]
     public void Passwords_are_on_the_nodes_as_hashes_only()
