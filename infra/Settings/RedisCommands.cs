@@ -44,6 +44,17 @@ internal static class RedisCommands
     /// <summary>What Redis 7.2 added.</summary>
     public static FrozenSet<string> AddedBy72 { get; } = Names("client|no-touch client|setinfo cluster|myshardid waitaof");
 
+    /// <summary>What Redis 7.4 and 8.0 added: times of life for fields of a hash, and vector sets.</summary>
+    public static FrozenSet<string> AddedBy80 { get; } = Names("""
+        hexpire hexpireat hexpiretime hgetdel hgetex hpersist hpexpire hpexpireat hpexpiretime hpttl hsetex httl vadd vcard vdim vemb vgetattr
+        vinfo vismember vlinks vrandmember vrem vsetattr vsim
+        """);
+
+    /// <summary>What Valkey has besides, up to 8.1.</summary>
+    public static FrozenSet<string> AddedByValkey { get; } = Names("""
+        client|capa client|import-source cluster|slot-stats commandlog commandlog|get commandlog|help commandlog|len commandlog|reset script|show
+        """);
+
     private static FrozenSet<string> Names(string list) =>
         FrozenSet.ToFrozenSet(list.Split([' ', '\n', '\r'], StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal);
 }

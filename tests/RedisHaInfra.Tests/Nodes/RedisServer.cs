@@ -2,6 +2,7 @@
 
 using System.Globalization;
 using RedisHaInfra.Nodes;
+using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Tests.Nodes;
 
@@ -10,10 +11,11 @@ internal sealed class RedisServer : IAsyncDisposable
     private readonly WorkDirectory _work = new();
     private ChildProcess? _process;
 
-    private RedisServer(string program, int version)
+    private RedisServer(string program, int version, bool isValkey)
     {
         Program = program;
         Version = version;
+        IsValkey = isValkey;
     }
 
     /// <summary>Servers to test with: that of PATH, and those that the variable REDIS_HA_REDIS_SERVERS names, separated by colons.</summary>
@@ -24,8 +26,17 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public string Program { get; }
 
-    /// <summary>602, 700 or 702.</summary>
+    /// <summary>602, 700, 702, 800 and so on.</summary>
     public int Version { get; }
+
+    /// <summary>Whether it is Valkey, whose versions count on from Redis 7.2.</summary>
+    public bool IsValkey { get; }
+
+    /// <summary>Commands that the settings know for this server, containers among them.</summary>
+    public IEnumerable<string> Known => RedisCommands.Of70
+        .Concat(Version >= 702 ? RedisCommands.AddedBy72 : [])
+        .Concat(Version >= 800 && !IsValkey ? RedisCommands.AddedBy80 : [])
+        .Concat(Version >= 801 && IsValkey ? RedisCommands.AddedByValkey : []);
 
     public string Address { get; } = $"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}.{Random.Shared.Next(1, 250)}";
 
@@ -34,9 +45,11 @@ internal sealed class RedisServer : IAsyncDisposable
     /// <summary>Starts a server; null when its users file cannot be for it (the payload refuses that version).</summary>
     public static async Task<RedisServer> StartAsync(string program, RedisNodeInputs inputs, params string[] settings)
     {
-        string version = (await Shell.RunAsync(program, ["--version"])).Output.Split("v=")[1].Split(' ')[0];
+        string said = (await Shell.RunAsync(program, ["--version"])).Output;
+        string version = said.Split("v=")[1].Split(' ')[0];
         string[] parts = version.Split('.');
-        var server = new RedisServer(program, (int.Parse(parts[0], CultureInfo.InvariantCulture) * 100) + int.Parse(parts[1], CultureInfo.InvariantCulture));
+        var server = new RedisServer(program, (int.Parse(parts[0], CultureInfo.InvariantCulture) * 100) + int.Parse(parts[1], CultureInfo.InvariantCulture),
+            said.StartsWith("Valkey", StringComparison.Ordinal));
         string users = server._work.Write("users.acl", server.ForThisVersion(PayloadInputs.FileOf(NodePayload.Of(inputs).ApplyScript, "users.acl")));
         server._process = ChildProcess.Start("redis-server", program,
         [
