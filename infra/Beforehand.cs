@@ -30,7 +30,7 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
         {
             throw new RunException(refusal);
         }
-        Region region = await Region.AskAsync(settings).ConfigureAwait(false);
+        Region region = await Region.AskAsync(settings, built).ConfigureAwait(false);
         try
         {
             var machines = MachinePlan.Of(built, settings, region.AvailabilityDomains, region.AllAvailabilityDomains);

@@ -37,9 +37,12 @@ public class RedisHaStack : Stack
         var credentials = new Credentials(settings.Passwords);
         Partial.RefuseFirst(credentials.Passwords);
         var network = new Network(deployed, settings.Network, region);
-        var groups = new SecurityGroups(deployed, settings.Network, network);
-        var bastion = new Bastion(deployed, settings, credentials, region, plan, network, groups);
-        var connections = new Connections(settings.Ssh, settings.Compute.OperatingSystem.User, bastion);
+        BastionService? service = settings.Network.WayIn == WayIn.Service ? new BastionService(deployed, settings.Network, network) : null;
+        var groups = new SecurityGroups(deployed, settings.Network, network, service);
+        Bastion? bastion = settings.Network.Bastion is null ? null : new Bastion(deployed, settings, credentials, region, plan, network, groups);
+        NodeAddress first = settings.Network.Redis[0];
+        var connections = new Connections(settings.Ssh, settings.Compute.OperatingSystem.User, bastion, first,
+            Output.Unsecret(credentials.HostKeyOf(first.Name).Apply(key => key.PublicKey)));
         RollingUpdate? rolling = plan.HasChanges ? new RollingUpdate(connections, plan, credentials) : null;
         var bundle = new ProxyBundle(deployed, settings.Proxy, region, settings.KmsKeyId, bundleFile, TimeProvider.System.GetUtcNow());
         BackupBucket? backups = settings.Backup.IsOn
@@ -60,36 +63,42 @@ public class RedisHaStack : Stack
             Passwords = credentials.Passwords,
         });
         LoadBalancer loadBalancer = rollout.LoadBalancer;
+        if (settings.Network.EndpointName is { } name)
+        {
+            _ = new Components.EndpointName(deployed, name, network, loadBalancer);
+        }
         _ = new Data(settings.Backup.IsDataProtected, after: rollout);
         if (settings.Alarms.IsOn)
         {
-            _ = new Alarms(deployed, settings.Alarms, loadBalancer.Id,
-                redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine).Select(machine => machine.Node));
+            _ = new Alarms(deployed, settings.Alarms, loadBalancer.Id, Machines(bastion, redis, proxies).Select(machine => machine.Node));
         }
 
-        Output<Instructions> lines = bastion.PublicAddress.Apply(address => new Instructions(settings.Compute.OperatingSystem.User, address));
+        Machine[] machines = Machines(bastion, redis, proxies);
+        Output<string?> address = bastion?.PublicAddress.Apply(text => (string?)text) ?? Output.Create(Task.FromResult<string?>(null));
+        BastionService = service?.Id ?? Output.Create(string.Empty);
+        Output<Instructions> lines = Output.Tuple(address, BastionService).Apply(known =>
+            new Instructions(settings.Compute.OperatingSystem.User, known.Item1, first, known.Item2.Length == 0 ? null : known.Item2));
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
         TlsEndpoint = At(loadBalancer, settings.Network, ClientPortKind.Tls);
         ReadOnlyEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnly);
         ReadOnlyTlsEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnlyTls);
         CertificateAuthority = tls?.Authority ?? Output.Create(string.Empty);
+        EndpointName = Output.Create(settings.Network.EndpointName is { } host ? $"{host}:{Ports.Redis}" : string.Empty);
         Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
-        BastionAddress = bastion.PublicAddress;
-        KnownHosts = Output.Tuple(bastion.PublicAddress, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine)
-            .Select(machine => machine.HostKey.Apply(key => (machine.Node, Key: key))))).Apply(known => Instructions.KnownHosts(known.Item1, known.Item2));
+        BastionAddress = bastion?.PublicAddress ?? Output.Create(string.Empty);
+        KnownHosts = Output.Tuple(address, Output.All(machines.Select(machine => machine.HostKey.Apply(key => (machine.Node, Key: key)))))
+            .Apply(known => Instructions.KnownHosts(known.Item1, known.Item2));
         SshUser = Output.Create(settings.Compute.OperatingSystem.User);
-        Nodes = Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine).Prepend(bastion.Machine).Select(machine => machine.Description))
-            .Apply(all => all.Select(Row).ToImmutableArray());
+        Nodes = Output.All(machines.Select(machine => machine.Description)).Apply(all => all.Select(Row).ToImmutableArray());
         Tunnel = Output.Tuple(lines, Endpoint).Apply(known => known.Item1.Tunnel(known.Item2));
         RedisCli = Output.Create(Instructions.RedisCli);
         Shell = lines.Apply(known => known.Shell(settings.Network.Redis[0]));
         SshConfig = lines.Apply(known => known.SshConfig([.. settings.Network.Redis, .. settings.Network.Proxies]));
         StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
         StatsPage = Output.Create(Instructions.StatsPage);
-        Readme = Output.Tuple(lines, Endpoint, Output.All(redis.Machines.Concat(proxies.Machines).Select(node => node.Machine)
-            .Prepend(bastion.Machine).Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
-                Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies,
-                settings.Network.ClientPorts));
+        Readme = Output.Tuple(lines, Endpoint, Output.All(machines.Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
+            Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies,
+            settings.Network.ClientPorts));
         BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table)
             .SetItems(FixedSettings.Volumes(settings)).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
@@ -119,13 +128,21 @@ public class RedisHaStack : Stack
     [Output("readOnlyEndpoint")]
     public Output<string> ReadOnlyEndpoint { get; private set; }
 
+    /// <summary>Where clients connect, by a name in the VCN's private DNS: NAME:PORT; empty without endpointName.</summary>
+    [Output("endpointName")]
+    public Output<string> EndpointName { get; private set; }
+
     /// <summary>The clients' password, a secret.</summary>
     [Output("password")]
     public Output<string> Password { get; private set; }
 
-    /// <summary>The bastion's public address.</summary>
+    /// <summary>The bastion's public address; empty when it is no machine of the stack.</summary>
     [Output("bastionAddress")]
     public Output<string> BastionAddress { get; private set; }
+
+    /// <summary>OCID of OCI's Bastion service, which sessions are made with; empty without it.</summary>
+    [Output("bastionService")]
+    public Output<string> BastionService { get; private set; }
 
     /// <summary>The machines' SSH host keys, as known_hosts(5) has them: by private address, the bastion's also by its public one.</summary>
     [Output("knownHosts")]
@@ -191,6 +208,9 @@ public class RedisHaStack : Stack
         network.ClientPorts.FirstOrDefault(port => port.Kind == kind) is { } port
             ? balancer.Address.Apply(address => $"{address}:{port.Port}")
             : Output.Create(string.Empty);
+
+    private static Machine[] Machines(Bastion? bastion, RedisNodes redis, ProxyNodes proxies) =>
+        [.. bastion is null ? [] : new[] { bastion.Machine }, .. redis.Machines.Concat(proxies.Machines).Select(node => node.Machine)];
 
     private static ImmutableDictionary<string, string> Row(NodeDescription node) => new Dictionary<string, string>
     {

@@ -33,13 +33,14 @@ public sealed class Bastion : ComponentResource
         SecurityGroups groups)
         : base("redis-ha:infra:Bastion", "bastion")
     {
-        Output<HostKey> hostKey = credentials.HostKeyOf(settings.Network.Bastion.Name);
+        NodeAddress node = settings.Network.Bastion ?? throw new ArgumentException("These settings have no bastion.", nameof(settings));
+        Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
         Machine = new Machine(deployed, settings.Compute, settings.Ssh, region, new MachineArgs
         {
-            Plan = plan[settings.Network.Bastion.Name],
+            Plan = plan[node.Name],
             Role = "bastion",
             KmsKeyId = settings.KmsKeyId,
-            SubnetId = network.PublicSubnetId,
+            SubnetId = network.PublicSubnetId!,
             SecurityGroupId = groups[SecurityGroup.Bastion],
             IsPublic = true,
             HostKey = hostKey,

@@ -7,27 +7,29 @@ namespace RedisHaInfra.Components;
 
 /// <summary>Writes command lines for a deployment.</summary>
 /// <param name="User">The machines' user.</param>
-/// <param name="Bastion">The bastion's public address.</param>
-public sealed record Instructions(string User, string Bastion)
+/// <param name="Bastion">The bastion's public address; null when the private addresses are reached directly.</param>
+/// <param name="FirstNode">The first Redis node, through which ports are forwarded where there is no bastion.</param>
+/// <param name="Service">OCID of OCI's Bastion service; null where there is none.</param>
+public sealed record Instructions(string User, string? Bastion, NodeAddress FirstNode, string? Service)
 {
+    private string Gate => Bastion ?? FirstNode.Address;
+
     /// <summary>Opens a tunnel to Redis on this machine's port 6379.</summary>
-    public string Tunnel(string endpoint) => $"ssh -N -L {Ports.Redis}:{endpoint} {User}@{Bastion}";
+    public string Tunnel(string endpoint) => $"ssh -N -L {Ports.Redis}:{endpoint} {User}@{Gate}";
 
     /// <summary>Opens a tunnel to a proxy's stats page on this machine's port 1936.</summary>
-    public string StatsTunnel(NodeAddress proxy) => $"ssh -N -L {Ports.Admin}:{proxy.Address}:{Ports.Admin} {User}@{Bastion}";
+    public string StatsTunnel(NodeAddress proxy) => $"ssh -N -L {Ports.Admin}:{proxy.Address}:{Ports.Admin} {User}@{Gate}";
 
     /// <summary>A shell on a node.</summary>
-    public string Shell(NodeAddress node) => $"ssh -J {User}@{Bastion} {User}@{node.Address}";
+    public string Shell(NodeAddress node) => $"ssh {(Bastion is null ? string.Empty : $"-J {User}@{Bastion} ")}{User}@{node.Address}";
 
-    /// <summary>ssh_config(5) by which every machine is reached by its name, through the bastion. Host keys: <see cref="KnownHosts"/>.</summary>
+    /// <summary>ssh_config(5) by which every machine is reached by its name, through the bastion if there is one. Host keys:
+    /// <see cref="KnownHosts"/>.</summary>
     /// <param name="machines">All machines but the bastion.</param>
     public string SshConfig(IReadOnlyCollection<NodeAddress> machines) => $"""
-        Host bastion
-          HostName {Bastion}
+        {(Bastion is null ? string.Empty : $"Host bastion\n  HostName {Bastion}\n\n")}{string.Join("\n\n", machines.Select(SshHost))}
 
-        {string.Join("\n\n", machines.Select(machine => $"Host {machine.Name}\n  HostName {machine.Address}\n  ProxyJump bastion"))}
-
-        Host bastion {string.Join(' ', machines.Select(machine => machine.Name))}
+        Host {(Bastion is null ? string.Empty : "bastion ")}{string.Join(' ', machines.Select(machine => machine.Name))}
           User {User}
           HostKeyAlgorithms {HostKey.Algorithm}
           StrictHostKeyChecking yes
@@ -36,10 +38,10 @@ public sealed record Instructions(string User, string Bastion)
         """;
 
     /// <summary>Lines of known_hosts(5): the address of a machine, for the bastion both, and its host key.</summary>
-    /// <param name="bastion">The bastion's public address.</param>
+    /// <param name="bastion">The bastion's public address; null without a bastion.</param>
     /// <param name="keys">The machines' keys, the bastion's first.</param>
-    public static string KnownHosts(string bastion, IEnumerable<(NodeAddress Node, string Key)> keys) =>
-        string.Join('\n', keys.Select((machine, index) => $"{(index == 0 ? bastion + "," : "")}{machine.Node.Address} {machine.Key}"));
+    public static string KnownHosts(string? bastion, IEnumerable<(NodeAddress Node, string Key)> keys) =>
+        string.Join('\n', keys.Select((machine, index) => $"{(index == 0 && bastion is not null ? bastion + "," : "")}{machine.Node.Address} {machine.Key}"));
 
     /// <summary>All of it on one page, in Markdown: where Redis is, how it is reached, and which command shows each password.</summary>
     /// <param name="stack">The stack's name.</param>
@@ -57,7 +59,7 @@ public sealed record Instructions(string User, string Bastion)
         |---|---|---|
         {string.Join('\n', machines.Select(machine => $"| {machine.Node.Name} | {machine.Role} | {machine.Node.Address} |"))}
 
-        The bastion's public address is {Bastion}.
+        {Way}
 
         ## Passwords
 
@@ -111,6 +113,17 @@ public sealed record Instructions(string User, string Bastion)
     };
 
     private static string At(string endpoint, ClientPort port) => $"{endpoint[..endpoint.LastIndexOf(':')]}:{port.Port}";
+
+    private string Way => (Bastion, Service) switch
+    {
+        ({ } address, _) => $"The bastion's public address is {address}.",
+        (_, { } service) => "The machines have private addresses alone. From a network of adminCidrs with a route to them everything below works as it stands. "
+            + $"Through OCI's Bastion service ({service}) each script needs a session: docs/operations.md, \"Through OCI's Bastion service\".",
+        _ => "The machines have private addresses alone: everything below works from a network of adminCidrs that has a route to them.",
+    };
+
+    private string SshHost(NodeAddress machine) =>
+        $"Host {machine.Name}\n  HostName {machine.Address}{(Bastion is null ? string.Empty : "\n  ProxyJump bastion")}";
 
     /// <summary>redis-cli through the tunnel; the password goes from Pulumi to redis-cli without being shown.</summary>
     public static string RedisCli => $"REDISCLI_AUTH=\"$(pulumi stack output password --show-secrets)\" redis-cli -h 127.0.0.1 -p {Ports.Redis}";

@@ -1,4 +1,5 @@
-// The virtual cloud network: gateways, routes, and a public and a private subnet, both across the whole region.
+// The virtual cloud network: gateways, routes, and a public and a private subnet, both across the whole region. Without a bastion machine there
+// is nothing public: no such subnet, and no gateway to the Internet but the one that leads outwards only. Of a network that exists nothing is made.
 
 using Pulumi;
 using RedisHaInfra.Settings;
@@ -16,8 +17,8 @@ public sealed class Network : ComponentResource
     /// <summary>What OCI calls the addresses of its services in this region, which the service gateway leads to.</summary>
     public string ServicesCidr { get; }
 
-    /// <summary>OCID of the bastion's subnet.</summary>
-    public Output<string> PublicSubnetId { get; }
+    /// <summary>OCID of the bastion's subnet; null without a bastion.</summary>
+    public Output<string>? PublicSubnetId { get; }
 
     /// <summary>OCID of everything else's subnet.</summary>
     public Output<string> PrivateSubnetId { get; }
@@ -26,6 +27,15 @@ public sealed class Network : ComponentResource
     public Network(Deployed deployed, NetworkSettings settings, Region region)
         : base("redis-ha:infra:Network", "network")
     {
+        ServicesCidr = region.Services.CidrBlock;
+        if (settings.Existing is { } existing)
+        {
+            VcnId = Output.Create(existing.VcnId);
+            PrivateSubnetId = Output.Create(existing.PrivateSubnetId);
+            PublicSubnetId = existing.PublicSubnetId is { } subnet ? Output.Create(subnet) : null;
+            RegisterOutputs();
+            return;
+        }
         var child = new CustomResourceOptions { Parent = this };
 
         var vcn = new Core.Vcn("vcn", new Core.VcnArgs
@@ -38,14 +48,6 @@ public sealed class Network : ComponentResource
             DefinedTags = deployed.DefinedTags,
         }, child);
 
-        var internet = new Core.InternetGateway("internet-gateway", new Core.InternetGatewayArgs
-        {
-            CompartmentId = deployed.CompartmentId,
-            VcnId = vcn.Id,
-            DisplayName = deployed.DisplayName("internet"),
-            FreeformTags = deployed.Tags,
-            DefinedTags = deployed.DefinedTags,
-        }, child);
         var nat = new Core.NatGateway("nat-gateway", new Core.NatGatewayArgs
         {
             CompartmentId = deployed.CompartmentId,
@@ -66,25 +68,6 @@ public sealed class Network : ComponentResource
             DefinedTags = deployed.DefinedTags,
         }, child);
 
-        // The service route belongs to the private table only: in a table with an internet gateway it cuts off the service's answers.
-        var publicRoutes = new Core.RouteTable("public-routes", new Core.RouteTableArgs
-        {
-            CompartmentId = deployed.CompartmentId,
-            VcnId = vcn.Id,
-            DisplayName = deployed.DisplayName("public"),
-            FreeformTags = deployed.Tags,
-            DefinedTags = deployed.DefinedTags,
-            RouteRules =
-            {
-                new CI.RouteTableRouteRuleArgs
-                {
-                    Description = "The Internet",
-                    Destination = "0.0.0.0/0",
-                    DestinationType = "CIDR_BLOCK",
-                    NetworkEntityId = internet.Id,
-                },
-            },
-        }, child);
         var privateRoutes = new Core.RouteTable("private-routes", new Core.RouteTableArgs
         {
             CompartmentId = deployed.CompartmentId,
@@ -134,20 +117,13 @@ public sealed class Network : ComponentResource
             },
         }, child);
 
-        // Of the two prohibitions one is given: the other follows it (CreateSubnetDetails).
-        var publicSubnet = new Core.Subnet("public-subnet", new Core.SubnetArgs
+        var lists = new InputList<string> { securityList.Id };
+        if (settings.WayIn == WayIn.Service)
         {
-            CompartmentId = deployed.CompartmentId,
-            VcnId = vcn.Id,
-            CidrBlock = settings.PublicSubnetCidr,
-            DnsLabel = "public",
-            DisplayName = deployed.DisplayName("public"),
-            RouteTableId = publicRoutes.Id,
-            SecurityListIds = { securityList.Id },
-            ProhibitPublicIpOnVnic = false,
-            FreeformTags = deployed.Tags,
-            DefinedTags = deployed.DefinedTags,
-        }, child);
+            lists.Add(BastionServiceList(deployed, settings.PrivateSubnetCidr, vcn, child));
+        }
+
+        // Of the two prohibitions one is given: the other follows it (CreateSubnetDetails).
         var privateSubnet = new Core.Subnet("private-subnet", new Core.SubnetArgs
         {
             CompartmentId = deployed.CompartmentId,
@@ -156,16 +132,82 @@ public sealed class Network : ComponentResource
             DnsLabel = "private",
             DisplayName = deployed.DisplayName("private"),
             RouteTableId = privateRoutes.Id,
-            SecurityListIds = { securityList.Id },
+            SecurityListIds = lists,
             ProhibitPublicIpOnVnic = true,
             FreeformTags = deployed.Tags,
             DefinedTags = deployed.DefinedTags,
         }, child);
 
         VcnId = vcn.Id;
-        ServicesCidr = region.Services.CidrBlock;
-        PublicSubnetId = publicSubnet.Id;
         PrivateSubnetId = privateSubnet.Id;
+        PublicSubnetId = settings.PublicSubnetCidr is { } cidr ? PublicSubnet(deployed, cidr, vcn, securityList, child) : null;
         RegisterOutputs();
+    }
+
+    // The service's private endpoint is in no security group: what lets it out to the machines must be a list.
+    private static Output<string> BastionServiceList(Deployed deployed, string cidr, Core.Vcn vcn, CustomResourceOptions child) =>
+        new Core.SecurityList("bastion-service-list", new Core.SecurityListArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("bastion-service"),
+            FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
+            EgressSecurityRules =
+            {
+                new CI.SecurityListEgressSecurityRuleArgs
+                {
+                    Description = "OCI's Bastion service to the machines by SSH",
+                    Protocol = "6",
+                    Destination = cidr,
+                    DestinationType = "CIDR_BLOCK",
+                    Stateless = false,
+                    TcpOptions = new CI.SecurityListEgressSecurityRuleTcpOptionsArgs { Min = Ports.Ssh, Max = Ports.Ssh },
+                },
+            },
+        }, child).Id;
+
+    private static Output<string> PublicSubnet(Deployed deployed, string cidr, Core.Vcn vcn, Core.SecurityList securityList, CustomResourceOptions child)
+    {
+        var internet = new Core.InternetGateway("internet-gateway", new Core.InternetGatewayArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("internet"),
+            FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
+        }, child);
+        // The service route belongs to the private table only: in a table with an internet gateway it cuts off the service's answers.
+        var publicRoutes = new Core.RouteTable("public-routes", new Core.RouteTableArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            DisplayName = deployed.DisplayName("public"),
+            FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
+            RouteRules =
+            {
+                new CI.RouteTableRouteRuleArgs
+                {
+                    Description = "The Internet",
+                    Destination = "0.0.0.0/0",
+                    DestinationType = "CIDR_BLOCK",
+                    NetworkEntityId = internet.Id,
+                },
+            },
+        }, child);
+        return new Core.Subnet("public-subnet", new Core.SubnetArgs
+        {
+            CompartmentId = deployed.CompartmentId,
+            VcnId = vcn.Id,
+            CidrBlock = cidr,
+            DnsLabel = "public",
+            DisplayName = deployed.DisplayName("public"),
+            RouteTableId = publicRoutes.Id,
+            SecurityListIds = { securityList.Id },
+            ProhibitPublicIpOnVnic = false,
+            FreeformTags = deployed.Tags,
+            DefinedTags = deployed.DefinedTags,
+        }, child).Id;
     }
 }

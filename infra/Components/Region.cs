@@ -44,15 +44,18 @@ public sealed record Region
     public string? VolumeBackupPolicyId { get; init; }
 
     /// <summary>Asks.</summary>
+    /// <param name="settings">The settings.</param>
+    /// <param name="built">What the stack was built with; empty for a new stack.</param>
     /// <exception cref="RunException">Something is not there, or cannot be asked; the message has all of it, each with what to do.</exception>
-    public static async Task<Region> AskAsync(StackSettings settings)
+    public static async Task<Region> AskAsync(StackSettings settings, IReadOnlyDictionary<string, string> built)
     {
         ComputeSettings compute = settings.Compute;
         NodeOperatingSystem system = compute.OperatingSystem;
         string compartment = settings.CompartmentId;
         // Availability domains are the tenancy's; its OCID is among the provider's own settings, or the compartment's rights must do.
         string root = new Config("oci").Get("tenancyOcid") is { Length: > 0 } tenancy ? tenancy : compartment;
-        string[] shapes = compute.ImageId is null ? [.. new[] { compute.Redis, compute.Proxy, compute.Bastion }.Select(size => size.Shape).Distinct()] : [];
+        MachineSize[] sizes = settings.Network.Bastion is null ? [compute.Redis, compute.Proxy] : [compute.Redis, compute.Proxy, compute.Bastion];
+        string[] shapes = compute.ImageId is null ? [.. sizes.Select(size => size.Shape).Distinct()] : [];
 
         var questions = new RegionQuestions(settings);
         Task<ImmutableArray<string>> domains = questions.AskAsync("availability domains",
@@ -76,7 +79,9 @@ public sealed record Region
         Task<string?> policy = compute.DataVolumeBackupPolicy is { } wanted
             ? questions.AskAsync("volume backup policies", () => Core.GetVolumeBackupPolicies.InvokeAsync(), result => Policy(result, wanted))
             : Task.FromResult<string?>(null);
-        await Task.WhenAll([domains, services, space, policy, .. images.Select(asked => asked.Image)]).ConfigureAwait(false);
+        Task network = settings.Network.Existing is { } existing
+            ? ExistingNetworkCheck.AskAsync(questions, settings.Network, existing, built) : Task.CompletedTask;
+        await Task.WhenAll([domains, services, space, policy, network, .. images.Select(asked => asked.Image)]).ConfigureAwait(false);
         questions.ThrowIfAnyFailed();
 
         MachineImage? own = compute.ImageId is { } id ? new MachineImage(id, id) : null;
@@ -86,7 +91,7 @@ public sealed record Region
             AllAvailabilityDomains = await domains.ConfigureAwait(false),
             Images = own is null
                 ? images.ToImmutableDictionary(asked => asked.Shape, asked => asked.Image.Result!)
-                : new[] { compute.Redis, compute.Proxy, compute.Bastion }.Select(size => size.Shape).Distinct().ToImmutableDictionary(shape => shape, _ => own),
+                : sizes.Select(size => size.Shape).Distinct().ToImmutableDictionary(shape => shape, _ => own),
             Services = (await services.ConfigureAwait(false))!,
             ObjectNamespace = (await space.ConfigureAwait(false))!,
             VolumeBackupPolicyId = await policy.ConfigureAwait(false),

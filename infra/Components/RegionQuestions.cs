@@ -25,8 +25,12 @@ internal sealed partial class RegionQuestions(StackSettings settings)
     private int _asked;
 
     /// <summary>Asks one question.</summary>
+    /// <param name="question">What is asked for, in the message.</param>
+    /// <param name="ask">Asks.</param>
+    /// <param name="read">Makes something of the answer.</param>
+    /// <param name="about">The setting that names what is asked for; null for the compartment.</param>
     /// <returns>What was made of the answer; the type's default after a problem.</returns>
-    public async Task<TResult?> AskAsync<TAnswer, TResult>(string question, Func<Task<TAnswer>> ask, Func<TAnswer, TResult> read)
+    public async Task<TResult?> AskAsync<TAnswer, TResult>(string question, Func<Task<TAnswer>> ask, Func<TAnswer, TResult> read, Setting? about = null)
     {
         int order = Interlocked.Increment(ref _asked);
         try
@@ -40,7 +44,7 @@ internal sealed partial class RegionQuestions(StackSettings settings)
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             string answer = Shorten(error.Message);
-            Note(new Problem(order, question, answer, RemedyFor(answer)));
+            Note(new Problem(order, question, answer, RemedyFor(answer, about)));
         }
         return default;
     }
@@ -72,10 +76,13 @@ internal sealed partial class RegionQuestions(StackSettings settings)
     }
 
     // By the words of the provider (provider configuration) and of OCI's API ("API Errors").
-    private string RemedyFor(string answer) =>
+    private string RemedyFor(string answer, Setting? about) =>
         Credentials().IsMatch(answer)
             ? "give the provider credentials: `oci setup config` writes ~/.oci/config, or set "
                 + "oci:tenancyOcid, oci:userOcid, oci:fingerprint and oci:privateKeyPath with `pulumi config set`"
+        : NotFound().IsMatch(answer) && about is not null
+            ? $"check {SettingsSource.Namespace}:{about.Key}: it must exist in this region (oci:region), and the user of these credentials must be allowed to "
+                + "use it (README, \"What the tenancy must allow\")"
         : NotFound().IsMatch(answer)
             ? $"check {SettingsSource.Namespace}:{Setting.CompartmentId.Key} ({settings.CompartmentId}): it must exist in the tenancy of these "
                 + "credentials, and their user must be allowed to use it (README, \"What the tenancy must allow\")"

@@ -38,7 +38,7 @@ public sealed class RollingUpdate : ComponentResource
         _plan = plan;
         _credentials = credentials;
         _run = Guid.NewGuid().ToString("N");
-        if (plan[connections.Bastion.Machine.Node.Name].Change == MachineChange.Restart)
+        if (connections.Bastion is { Machine: { } bastion } && plan[bastion.Node.Name].Change == MachineChange.Restart)
         {
             Run("bastion-answers", connections.ToBastion(), "true", string.Empty);
         }
@@ -142,7 +142,7 @@ public sealed class RollingUpdate : ComponentResource
             machine.Change is MachineChange.Replace or MachineChange.Leave ? "-" : machine.Size.Shape, machine.Ocpus, machine.MemoryGb, machine.Place.FaultDomain ?? string.Empty)}\n"
         + Template.Read("rollout/let-go.sh");
 
-    /// <summary>What the bastion runs, from its standard input.</summary>
+    /// <summary>What the bastion, or else the first Redis node, runs, from its standard input.</summary>
     internal static string ServingScript(int waitSeconds, int steadySeconds, int port, IEnumerable<NodeAddress> proxies) =>
         $"set -- {ShellText.Words([waitSeconds, steadySeconds, port, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n{Template.Read("rollout/proxies-serve.sh")}";
 
@@ -150,9 +150,12 @@ public sealed class RollingUpdate : ComponentResource
     private void LetGo(PlannedMachine machine, NodeAddress at, string target, int waitSeconds)
     {
         string name = machine.Node.Name;
-        Run($"{name}-answers", _connections.ToBastion(),
-            HostKey(at.Name).Apply(key => CommandChain.AsUser(at.Name, at.Address, BeforehandSeconds, key)),
-            Template.Read("rollout/wait-for-ssh.sh"));
+        if (_connections.Bastion is not null)
+        {
+            Run($"{name}-answers", _connections.ToBastion(),
+                HostKey(at.Name).Apply(key => CommandChain.AsUser(at.Name, at.Address, BeforehandSeconds, key)),
+                Template.Read("rollout/wait-for-ssh.sh"));
+        }
         OnNode($"{name}-let-go", at, "before", machine, target, waitSeconds);
     }
 
@@ -162,7 +165,7 @@ public sealed class RollingUpdate : ComponentResource
         Run(name, _connections.To(at.Address, HostKey(at.Name)), CommandChain.AsRoot(), LetGoScript(step, waitSeconds, machine, target));
 
     private void Serving(string name, IEnumerable<NodeAddress> proxies) =>
-        Run(name, _connections.ToBastion(), CommandChain.AsUser(),
+        Run(name, _connections.ToOnlooker(), CommandChain.AsUser(),
             ServingScript(CommandChain.WaitSeconds, BalancerCheck.SteadySeconds, Ports.Admin, proxies));
 
     private void Run(string name, ConnectionArgs connection, Input<string> line, string script) =>

@@ -12,7 +12,6 @@ using System.Collections.Immutable;
 using Pulumi;
 using RedisHaInfra.Nodes;
 using RedisHaInfra.Settings;
-using ConnectionArgs = Pulumi.Command.Remote.Inputs.ConnectionArgs;
 
 namespace RedisHaInfra.Components;
 
@@ -46,7 +45,6 @@ public sealed class Rollout : ComponentResource
 
     private readonly RolloutArgs _args;
     private readonly CommandChain _chain;
-    private readonly ConnectionArgs _toBastion;
 
     /// <summary>The endpoint.</summary>
     public LoadBalancer LoadBalancer { get; }
@@ -57,15 +55,16 @@ public sealed class Rollout : ComponentResource
     {
         _args = args;
         _chain = new CommandChain(this);
-        _toBastion = args.Connections.ToBastion();
-        string user = args.Connections.User;
-        Machine bastion = args.Connections.Bastion.Machine;
-        _chain.Run(new RemoteCommand("bastion-ready", _toBastion, CommandChain.AsRoot(user, CommandChain.WaitSeconds),
-            Bastion.ReadyScript(user, args.Connections.Ssh.PublicKey))
+        if (args.Connections.Bastion is { Machine: { } bastion })
         {
-            Owner = bastion.Instance,
-            Triggers = [bastion.Instance.Id],
-        });
+            string user = args.Connections.User;
+            _chain.Run(new RemoteCommand("bastion-ready", args.Connections.ToBastion(), CommandChain.AsRoot(user, CommandChain.WaitSeconds),
+                Bastion.ReadyScript(user, args.Connections.Ssh.PublicKey))
+            {
+                Owner = bastion.Instance,
+                Triggers = [bastion.Instance.Id],
+            });
+        }
         BringSecrets([.. args.Redis, .. args.Proxies]);
         ChangePasswords("accept");
         Membership("before", [args.Redis[0]]);
@@ -97,7 +96,10 @@ public sealed class Rollout : ComponentResource
         foreach (ConfiguredMachine node in nodes)
         {
             _chain.Before = start;
-            WaitForSsh(node);
+            if (_args.Connections.Bastion is not null)
+            {
+                WaitForSsh(node);
+            }
             Apply($"{node.Machine.Node.Name}-secrets", node, pass: "secrets", isOnce: true);
             ends.AddRange(_chain.Before);
         }
@@ -114,10 +116,10 @@ public sealed class Rollout : ComponentResource
         }
     }
 
-    // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed.
+    // A second hop that fails is retried on a connection that is dead by then, so it is made only when it will succeed. A first one is retried well.
     private void WaitForSsh(ConfiguredMachine node) => _chain.Run(new RemoteCommand(
         $"{node.Machine.Node.Name}-reachable",
-        _toBastion,
+        _args.Connections.ToBastion(),
         node.Machine.HostKey.Apply(key => CommandChain.AsUser(node.Machine.Node.Name, node.Machine.Node.Address, CommandChain.WaitSeconds, key)),
         // The identifier makes it run again before each change of the node: the provider itself would say nothing of a wrong host key
         // on the second hop, because it tries again on the dead connection.
@@ -159,7 +161,7 @@ public sealed class Rollout : ComponentResource
         $"set -- {ShellText.Words(name, payload.Identifier, waitSeconds, pass)}\n"
         + Template.Render("rollout/node-rollout.sh", ("payload", payload.ApplyScript.TrimEnd('\n')));
 
-    /// <summary>What the bastion runs at the end, from its standard input.</summary>
+    /// <summary>What the bastion, or else the first Redis node, runs at the end, from its standard input.</summary>
     internal static string EndpointScript(string password, IEnumerable<string> payloadIdentifiers) =>
         // The identifiers make the check run again whenever a node has changed.
         $"# payloads: {string.Join(' ', payloadIdentifiers)}\npassword={ShellText.Quote(password)}\n{Template.Read("rollout/balancer-check.sh")}";
@@ -168,10 +170,10 @@ public sealed class Rollout : ComponentResource
     {
         Output<string> input = Output.Tuple(_args.Passwords, Output.All(_args.Redis.Concat(_args.Proxies).Select(node => node.Payload)))
             .Apply(known => EndpointScript(known.Item1.Client, known.Item2.Select(payload => payload.Identifier)));
-        _chain.Run(new RemoteCommand("endpoint-check", _toBastion,
+        _chain.Run(new RemoteCommand("endpoint-check", _args.Connections.ToOnlooker(),
             LoadBalancer.Address.Apply(address => CommandChain.AsUser(address, Ports.Redis, EndpointSeconds)), input)
         {
-            Owner = _args.Connections.Bastion.Machine.Instance,
+            Owner = (_args.Connections.Bastion?.Machine ?? _args.Redis[0].Machine).Instance,
             After = [LoadBalancer],
             Triggers = [LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)],
         });

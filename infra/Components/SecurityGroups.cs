@@ -19,7 +19,11 @@ public sealed class SecurityGroups : ComponentResource
     public Output<string> this[SecurityGroup group] => _groups[group].Id;
 
     /// <summary>Builds groups and rules.</summary>
-    public SecurityGroups(Deployed deployed, NetworkSettings settings, Network network)
+    /// <param name="deployed">Where and under which names.</param>
+    /// <param name="settings">The networks that rules name.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="bastionService">OCI's Bastion service; null where there is none.</param>
+    public SecurityGroups(Deployed deployed, NetworkSettings settings, Network network, BastionService? bastionService)
         : base("redis-ha:infra:SecurityGroups", "security-groups")
     {
         var child = new CustomResourceOptions { Parent = this };
@@ -29,7 +33,7 @@ public sealed class SecurityGroups : ComponentResource
             (SecurityGroup.LoadBalancer, "load-balancer-group"),
             (SecurityGroup.Proxy, "proxy-group"),
             (SecurityGroup.Redis, "redis-group"),
-        })
+        }.Where(pair => pair.Item1 != SecurityGroup.Bastion || settings.WayIn == WayIn.Machine))
         {
             _groups[group] = new Core.NetworkSecurityGroup(resource, new Core.NetworkSecurityGroupArgs
             {
@@ -47,6 +51,7 @@ public sealed class SecurityGroups : ComponentResource
             {
                 { Group: { } group } => ((Input<string>)this[group], (Input<string>)"NETWORK_SECURITY_GROUP"),
                 { Cidr: { } cidr } => (cidr, "CIDR_BLOCK"),
+                { IsBastionService: true } => (bastionService!.PrivateAddress.Apply(address => $"{address}/32"), "CIDR_BLOCK"),
                 _ => (network.ServicesCidr, "SERVICE_CIDR_BLOCK"),
             };
             bool inwards = rule.Direction == TrafficDirection.In;

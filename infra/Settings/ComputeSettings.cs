@@ -107,7 +107,8 @@ public sealed partial record ComputeSettings
             $"needs data volumes: set {Setting.RedisDataVolumeGb.Key}, or no policy", Setting.RedisDataVolumeGb);
         // One image cannot boot on both architectures.
         reader.RequireOr(
-            string.Empty, settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm && settings.Redis.IsArm == settings.Bastion.IsArm),
+            string.Empty, settings.ImageId is null || (settings.Redis.IsArm == settings.Proxy.IsArm
+                && (settings.Redis.IsArm == settings.Bastion.IsArm || reader.Text(Setting.Bastion) != Setting.Bastion.Value)),
             Setting.ImageId, "needs all shapes to be of one architecture: redisShape, proxyShape and bastionShape mix x86 and Ampere");
         return settings;
     }

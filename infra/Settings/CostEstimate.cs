@@ -41,14 +41,19 @@ internal static class CostEstimate
     public static string Text(StackSettings settings, PriceTable prices)
     {
         ComputeSettings compute = settings.Compute;
-        int machines = settings.Network.Redis.Length + settings.Network.Proxies.Length + 1;
+        int bastions = settings.Network.Bastion is null ? 0 : 1;
+        int machines = settings.Network.Redis.Length + settings.Network.Proxies.Length + bastions;
+        MachineSize[] sizes = [compute.Redis, compute.Proxy, .. bastions == 0 ? [] : new[] { compute.Bastion }];
         var rows = new List<(string What, decimal? Month)>
         {
             Machines("Redis nodes", settings.Network.Redis.Length, compute.Redis),
             Machines("proxies", settings.Network.Proxies.Length, compute.Proxy),
-            Machines("bastion", 1, compute.Bastion),
-            Volumes("boot volumes", machines, compute.BootVolumeGb),
         };
+        if (bastions > 0)
+        {
+            rows.Add(Machines("bastion", bastions, compute.Bastion));
+        }
+        rows.Add(Volumes("boot volumes", machines, compute.BootVolumeGb));
         if (compute.DataVolumeGb > 0)
         {
             rows.Add(Volumes("data volumes", settings.Network.Redis.Length, compute.DataVolumeGb));
@@ -62,7 +67,7 @@ internal static class CostEstimate
             text.Append(what.PadRight(width)).Append("  ").Append((month is { } amount ? Amount(amount) : "?").PadLeft(10)).Append('\n');
         }
         text.Append("all of it, USD a month".PadRight(width)).Append("  ").Append(Amount(rows.Sum(row => row.Month ?? 0)).PadLeft(10)).Append('\n');
-        foreach (MachineSize size in new[] { compute.Redis, compute.Proxy, compute.Bastion }.Distinct().Where(size => prices.OfHour(size) is null))
+        foreach (MachineSize size in sizes.Distinct().Where(size => prices.OfHour(size) is null))
         {
             text.Append("\nnot in it: ").Append(size.Shape).Append(", which the table of prices does not have");
         }

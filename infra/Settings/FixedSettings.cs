@@ -11,7 +11,7 @@ namespace RedisHaInfra.Settings;
 public static class FixedSettings
 {
     /// <summary>Their values by key; of a shape its processor's kind, since all else of it may change.</summary>
-    public static ImmutableSortedDictionary<string, string> Of(StackSettings settings) => new Dictionary<string, string>
+    public static ImmutableSortedDictionary<string, string> Of(StackSettings settings) => new Dictionary<string, string?>
     {
         [Setting.VcnCidr.Key] = settings.Network.VcnCidr,
         [Setting.PublicSubnetCidr.Key] = settings.Network.PublicSubnetCidr,
@@ -21,8 +21,14 @@ public static class FixedSettings
         [Setting.Engine.Key] = settings.Redis.Engine,
         [Setting.RedisShape.Key] = settings.Compute.Redis.Architecture,
         [Setting.ProxyShape.Key] = settings.Compute.Proxy.Architecture,
-        [Setting.BastionShape.Key] = settings.Compute.Bastion.Architecture,
-    }.ToImmutableSortedDictionary(StringComparer.Ordinal);
+        [Setting.BastionShape.Key] = settings.Network.Bastion is null ? null : settings.Compute.Bastion.Architecture,
+        [Setting.VcnId.Key] = settings.Network.Existing?.VcnId ?? string.Empty,
+        [Setting.PrivateSubnetId.Key] = settings.Network.Existing?.PrivateSubnetId ?? string.Empty,
+        [Setting.PublicSubnetId.Key] = settings.Network.Existing?.PublicSubnetId,
+    }.Where(pair => pair.Value is not null).ToImmutableSortedDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.Ordinal);
+
+    // A stack from before there were these settings was built without them.
+    private static readonly ImmutableArray<string> Newer = [Setting.VcnId.Key, Setting.PrivateSubnetId.Key];
 
     /// <summary>What to say when a stack is to be changed in what cannot change; null when there is nothing to say.</summary>
     /// <param name="built">What the stack was built with; empty for a new stack. Keys that are not there are not compared.</param>
@@ -33,7 +39,7 @@ public static class FixedSettings
         {
             return refusal;
         }
-        var changed = Of(now).Where(pair => built.TryGetValue(pair.Key, out string? before) && before != pair.Value).ToList();
+        var changed = Of(now).Where(pair => Before(built, pair.Key) is { } before && before != pair.Value).ToList();
         if (changed.Count == 0)
         {
             return null;
@@ -45,10 +51,12 @@ public static class FixedSettings
             bool isShape = value is "x86" or "Ampere";
             text.Append("\n\n  ").Append(SettingsSource.Namespace).Append(':').Append(key)
                 .Append(isShape ? " is a shape with processor " : " = ").Append(value)
-                .Append("\n    built with: ").Append(built[key])
-                .Append("\n    set back:   pulumi config set ").Append(SettingsSource.Namespace).Append(':').Append(key).Append(' ')
-                .Append(
-                    !isShape ? built[key] : $"{(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   (or another shape with {built[key]})");
+                .Append("\n    built with: ").Append(Before(built, key) is { Length: > 0 } before ? before : "nothing")
+                .Append("\n    set back:   ").Append(
+                    isShape ? $"pulumi config set {SettingsSource.Namespace}:{key} {(built[key] == "x86" ? "VM.Standard.E5.Flex" : "VM.Standard.A1.Flex")}   "
+                        + $"(or another shape with {built[key]})"
+                    : Before(built, key) is { Length: > 0 } old ? $"pulumi config set {SettingsSource.Namespace}:{key} {old}"
+                    : $"pulumi config rm {SettingsSource.Namespace}:{key}");
         }
         return text.ToString();
     }
@@ -69,4 +77,7 @@ public static class FixedSettings
         return $"{SettingsSource.Namespace}:{key} = {now.Compute.DataVolumeGb}: data volumes can grow, never shrink or go while the stack exists, since all "
             + $"data is on them; nothing was changed.\n    built with: {before}\n    set back:   pulumi config set {SettingsSource.Namespace}:{key} {before}";
     }
+
+    private static string? Before(IReadOnlyDictionary<string, string> built, string key) =>
+        built.TryGetValue(key, out string? before) ? before : built.Count > 0 && Newer.Contains(key) ? string.Empty : null;
 }

@@ -94,7 +94,7 @@ public sealed record MachinePlan
         [
             .. Kind(settings.Network.Redis, settings.Compute.Redis).Reverse(),
             .. Kind(settings.Network.Proxies, settings.Compute.Proxy).Reverse(),
-            .. Kind([settings.Network.Bastion], settings.Compute.Bastion),
+            .. Kind(settings.Network.Bastion is { } bastion ? [bastion] : [], settings.Compute.Bastion),
         ];
         var readdressed = all.Where(pair => pair.Before is { } before && before.Node.Address != pair.Now.Node.Address).ToList();
         var moving = all.Where(pair => pair.Before is { } before && before.Place.AvailabilityDomain != pair.Now.Place.AvailabilityDomain).ToList();

@@ -38,14 +38,20 @@ public sealed record TrafficPeer(SecurityGroup? Group, string? Cidr)
     /// <summary>Oracle's services in this region, through the service gateway: Object Storage, the region's own package mirrors.</summary>
     public static TrafficPeer Services { get; } = new(null, null);
 
+    /// <summary>The private endpoint of OCI's Bastion service, whose address OCI chooses.</summary>
+    public static TrafficPeer BastionService { get; } = new(null, null) { IsBastionService = true };
+
+    /// <summary>Whether it is <see cref="BastionService"/>.</summary>
+    public bool IsBastionService { get; private init; }
+
     /// <summary>A group as the other side.</summary>
     public static implicit operator TrafficPeer(SecurityGroup group) => new(group, null);
 
     /// <summary>A network as the other side.</summary>
     public static implicit operator TrafficPeer(string cidr) => new(null, cidr);
 
-    /// <summary>The group's name, the network, or "services".</summary>
-    public override string ToString() => Group?.ToString().ToLowerInvariant() ?? Cidr ?? "services";
+    /// <summary>The group's name, the network, "bastion-service" or "services".</summary>
+    public override string ToString() => Group?.ToString().ToLowerInvariant() ?? Cidr ?? (IsBastionService ? "bastion-service" : "services");
 }
 
 /// <summary>One rule: TCP to one port.</summary>
@@ -81,29 +87,57 @@ public static class SecurityRules
             }
         }
 
-        foreach (string admin in network.AdminCidrs)
+        // Into a node by SSH: through the bastion, or from the administrators' networks themselves.
+        void Administration(SecurityGroup group)
         {
-            In(SecurityGroup.Bastion, admin, Ports.Ssh, "Administrators by SSH");
+            if (network.WayIn == WayIn.Machine)
+            {
+                In(group, SecurityGroup.Bastion, Ports.Ssh, "Administration from the bastion");
+                return;
+            }
+            foreach (string admin in network.AdminCidrs)
+            {
+                In(group, admin, Ports.Ssh, "Administrators and the program by SSH");
+            }
+            if (network.WayIn == WayIn.Service)
+            {
+                In(group, TrafficPeer.BastionService, Ports.Ssh, "Administration through OCI's Bastion service");
+            }
         }
-        Out(SecurityGroup.Bastion, SecurityGroup.Redis, Ports.Ssh, "Administration of the Redis nodes");
-        Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Ssh, "Administration of the proxies");
-        foreach (ClientPort port in network.ClientPorts)
-        {
-            Out(SecurityGroup.Bastion, SecurityGroup.LoadBalancer, port.Port, port.IsPlain
-                ? "Redis through the load balancer, for tunnels and the end-to-end check"
-                : $"{port.Words} through the load balancer, for tunnels");
-        }
-        Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Admin, "The proxies' stats page, for tunnels");
-        Out(SecurityGroup.Bastion, Anywhere, 80, "System packages and updates (signed), by HTTP");
-        Out(SecurityGroup.Bastion, Anywhere, 443, "System packages and Oracle's services, by HTTPS");
 
+        void ThroughBalancer(SecurityGroup group)
+        {
+            foreach (ClientPort port in network.ClientPorts)
+            {
+                Out(group, SecurityGroup.LoadBalancer, port.Port, port.IsPlain
+                    ? "Redis through the load balancer, for tunnels and the end-to-end check"
+                    : $"{port.Words} through the load balancer, for tunnels");
+            }
+        }
+
+        if (network.WayIn == WayIn.Machine)
+        {
+            foreach (string admin in network.AdminCidrs)
+            {
+                In(SecurityGroup.Bastion, admin, Ports.Ssh, "Administrators by SSH");
+            }
+            Out(SecurityGroup.Bastion, SecurityGroup.Redis, Ports.Ssh, "Administration of the Redis nodes");
+            Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Ssh, "Administration of the proxies");
+            ThroughBalancer(SecurityGroup.Bastion);
+            Out(SecurityGroup.Bastion, SecurityGroup.Proxy, Ports.Admin, "The proxies' stats page, for tunnels");
+            Out(SecurityGroup.Bastion, Anywhere, 80, "System packages and updates (signed), by HTTP");
+            Out(SecurityGroup.Bastion, Anywhere, 443, "System packages and Oracle's services, by HTTPS");
+        }
+
+        // Where tunnels begin, and where the program looks at balancer and proxies from: the bastion, or a Redis node (Connections.ToOnlooker).
+        SecurityGroup onlooker = network.WayIn == WayIn.Machine ? SecurityGroup.Bastion : SecurityGroup.Redis;
         foreach (ClientPort port in network.ClientPorts)
         {
             foreach (string client in port.IsForClients ? network.ClientCidrs : [])
             {
                 In(SecurityGroup.LoadBalancer, client, port.Port, port.IsPlain ? "Redis clients" : $"Redis clients, {port.Words}");
             }
-            In(SecurityGroup.LoadBalancer, SecurityGroup.Bastion, port.Port,
+            In(SecurityGroup.LoadBalancer, onlooker, port.Port,
                 port.IsPlain ? "Redis through a tunnel, and the end-to-end check" : $"{port.Words} through a tunnel");
             Out(SecurityGroup.LoadBalancer, SecurityGroup.Proxy, port.Port, port.IsPlain ? "Sessions to the proxies" : $"{port.Words} to the proxies");
         }
@@ -120,8 +154,8 @@ public static class SecurityRules
             }
             In(SecurityGroup.Proxy, balancer, Ports.Admin, "Health checks from the load balancer");
         }
-        In(SecurityGroup.Proxy, SecurityGroup.Bastion, Ports.Ssh, "Administration from the bastion");
-        In(SecurityGroup.Proxy, SecurityGroup.Bastion, Ports.Admin, "The stats page through a tunnel");
+        Administration(SecurityGroup.Proxy);
+        In(SecurityGroup.Proxy, onlooker, Ports.Admin, "The stats page through a tunnel");
         Out(SecurityGroup.Proxy, SecurityGroup.Redis, Ports.Redis, "Sessions and role probes to Redis");
         Out(SecurityGroup.Proxy, SecurityGroup.Redis, Ports.Sentinel, "Questions to the Sentinels");
         Packages(SecurityGroup.Proxy);
@@ -130,9 +164,14 @@ public static class SecurityRules
         In(SecurityGroup.Redis, SecurityGroup.Redis, Ports.Sentinel, "Sentinels among themselves");
         In(SecurityGroup.Redis, SecurityGroup.Proxy, Ports.Redis, "Sessions and role probes from the proxies");
         In(SecurityGroup.Redis, SecurityGroup.Proxy, Ports.Sentinel, "Questions from the proxies to the Sentinels");
-        In(SecurityGroup.Redis, SecurityGroup.Bastion, Ports.Ssh, "Administration from the bastion");
+        Administration(SecurityGroup.Redis);
         Out(SecurityGroup.Redis, SecurityGroup.Redis, Ports.Redis, "Replication, and Sentinels watching Redis");
         Out(SecurityGroup.Redis, SecurityGroup.Redis, Ports.Sentinel, "Sentinels among themselves");
+        if (onlooker == SecurityGroup.Redis)
+        {
+            ThroughBalancer(SecurityGroup.Redis);
+            Out(SecurityGroup.Redis, SecurityGroup.Proxy, Ports.Admin, "The proxies' stats page, for tunnels, and their health");
+        }
         Packages(SecurityGroup.Redis);
         return rules.ToImmutable();
     }

@@ -55,6 +55,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
 
     internal static readonly Setting RedisUsers = new("redisUsers", SettingType.Text, "", "< users.json", Secret: true) { IsExampleValue = false };
 
+    internal static readonly ChoiceSetting Bastion = new("bastion", ["vm", "service", "none"]);
     internal static readonly TextSetting VcnCidr = new("vcnCidr", "172.31.235.0/24", "172.31.235.0/24");
     internal static readonly Setting PublicSubnetCidr = new("publicSubnetCidr", SettingType.Text, "", "172.31.235.0/25");
     internal static readonly Setting PrivateSubnetCidr = new("privateSubnetCidr", SettingType.Text, "", "172.31.235.128/25");
@@ -64,6 +65,10 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting LoadBalancerAddress = new("loadBalancerAddress", SettingType.Text, "", "172.31.235.188");
     internal static readonly Setting DnsLabel = new("dnsLabel", SettingType.Text, "redisha", "redisha");
     internal static readonly Setting PackageCidrs = new("packageCidrs", SettingType.TextList, None, "203.0.113.0/24");
+    internal static readonly Setting VcnId = new("vcnId", SettingType.Text, "", "ocid1.vcn.oc1.eu-frankfurt-1.aaaa");
+    internal static readonly Setting PublicSubnetId = new("publicSubnetId", SettingType.Text, "", "ocid1.subnet.oc1.eu-frankfurt-1.aaaa");
+    internal static readonly Setting PrivateSubnetId = new("privateSubnetId", SettingType.Text, "", "ocid1.subnet.oc1.eu-frankfurt-1.bbbb");
+    internal static readonly Setting EndpointName = new("endpointName", SettingType.Text, "", "redis.example.internal");
 
     internal static readonly Setting AvailabilityDomains = new("availabilityDomains", SettingType.NumberList, None, "1");
     internal static readonly Setting MachinePlaces = new("machinePlaces", SettingType.TextList, None, "redis2=3");
@@ -138,7 +143,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, FormerClientPassword, PasswordVersions, ClientCommands,
         RedisUsers,
         DefinedTags, FreeformTags, KmsKeyId,
-        VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
+        Bastion, VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
+        VcnId, PublicSubnetId, PrivateSubnetId, EndpointName,
         AvailabilityDomains, MachinePlaces, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisDataVolumeGb, RedisDataVolumeBackupPolicy,

@@ -81,7 +81,7 @@ public sealed partial record StackSettings
         var compute = ComputeSettings.Read(reader);
         var proxy = ProxySettings.Read(reader);
         ComputeSettings.CheckPlaces(
-            reader, compute, network.Redis.Concat(network.Proxies).Append(network.Bastion).Select(machine => machine.Name));
+            reader, compute, new[] { network.Bastion }.OfType<NodeAddress>().Concat(network.Redis).Concat(network.Proxies).Select(machine => machine.Name));
         BundleArchitecture.Check(reader, proxy.BundlePath, compute.Proxy);
         SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
         RedisSettings redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel);

@@ -4,15 +4,17 @@
 #
 # shellcheck disable=SC2034 # names set here are read by the scripts that source this
 #
-# After open_stack: "endpoint" ADDRESS:PORT, "machines" (names: bastion, redis1, ..., proxy1, ...), "title"; on_machine runs a command on one.
+# After open_stack: "endpoint" ADDRESS:PORT, "machines" (names: bastion where there is one, redis1, ..., proxy1, ...), "title"; on_machine runs a
+# command on one; "kept" begins the names of files of ours about it. After find_gate: "gate", the machine through which ports are forwarded.
 
-stack='' lab='' identity=''
+stack='' lab='' identity='' jump=''
 # Where the lab keeps its state (docs/lab.md); another place for a test.
 lab_state=${REDIS_HA_LAB_STATE:-/var/lib/redis-ha-lab}
 
 stack_options='  --stack NAME      the stack on OCI; default: the selected one (pulumi stack select)
   --lab [NAME]      the lab on this machine instead (as root)
-  --identity FILE   the private key; default: the choice of ssh'
+  --identity FILE   the private key; default: the choice of ssh
+  --jump USER@HOST  through this host; for a stack without a bastion, such as a session of the Bastion service'
 
 # bad TEXT: a mistake on the command line.
 bad() {
@@ -37,6 +39,12 @@ stack_option() {
     --identity)
       [ -r "${2:-}" ] || bad "--identity needs a private key that can be read, such as ~/.ssh/id_ed25519; it has \"${2:-}\""
       identity=$(readlink -f "$2") taken=2
+      ;;
+    --jump)
+      # They become a line of ssh's configuration.
+      [[ ${2:-} =~ ^[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*$ ]] ||
+        bad "--jump needs USER@HOST, such as ocid1.bastionsession...@host.bastion.eu-frankfurt-1.oci.oraclecloud.com; it has \"${2:-}\""
+      jump=$2 taken=2
       ;;
     --lab)
       lab=lab taken=1
@@ -71,9 +79,10 @@ open_stack() {
   top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
   if [ -n "$lab" ]; then
     [ -z "$stack" ] || bad '--stack and --lab exclude each other'
+    [ -z "$jump" ] || bad '--jump and --lab exclude each other'
     [ "$(id -u)" -eq 0 ] || fail "the lab's machines are reached by root only: run it with sudo"
     [ -f "$lab_state/$lab/ssh/config" ] || fail "there is no lab \"$lab\" that has come up on this machine: sudo scripts/lab up"
-    title="the lab \"$lab\""
+    title="the lab \"$lab\"" kept=$lab_state/$lab/scripts
     ssh=(ip netns exec "redis-ha-lab.$lab.outside" ssh -F "$lab_state/$lab/ssh/config")
     endpoint=$(sed -n 's/.*"Endpoint": *"\([0-9.:]*\)".*/\1/p' "$lab_state/$lab/state.json" | head -n 1)
     machines=$(sed -n 's/^Host \([a-z][a-z0-9-]*\)$/\1/p' "$lab_state/$lab/ssh/config")
@@ -91,12 +100,17 @@ open_stack() {
   (umask 077 && mkdir -p "$directory") || fail "cannot write to $directory"
   local file
   file=$directory/$(sed -n 's/^  HostName //p' <<<"$config" | head -n 1)
+  kept=$file
   (
     umask 077
     printf '%s\n' "$hosts" >"$file.known_hosts.$$"
     mv -f "$file.known_hosts.$$" "$file.known_hosts"
     {
       # The first value that ssh meets holds (ssh_config(5)).
+      if [ -n "$jump" ]; then
+        printf 'Host %s\n  UserKnownHostsFile ~/.ssh/known_hosts\nHost %s\n  ProxyJump %s\nHost *\n' \
+          "${jump#*@}" "$(sed -n 's/^Host \([a-z][a-z0-9-]*\)$/\1/p' <<<"$config" | tr '\n' ' ')" "$jump"
+      fi
       echo "UserKnownHostsFile $file.known_hosts"
       if [ -n "$identity" ]; then printf 'IdentityFile "%s"\nIdentitiesOnly yes\n' "$identity"; fi
       printf '%s\n' "$config"
@@ -110,6 +124,17 @@ open_stack() {
 # machines_of PREFIX: those of a role, one a line.
 machines_of() {
   grep "^$1[0-9]*$" <<<"$machines" || true
+}
+
+# find_gate: the bastion, or else the first Redis node that is reached: their group may connect to the balancer and to the proxies' pages.
+find_gate() {
+  gate=bastion
+  if ! grep -q -x bastion <<<"$machines"; then
+    for gate in $(machines_of redis); do
+      if on_machine "$gate" true </dev/null 2>/dev/null; then return; fi
+    done
+    gate=$(machines_of redis | head -n 1)
+  fi
 }
 
 # address_of MACHINE: where ssh finds it.

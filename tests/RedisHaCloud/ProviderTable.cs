@@ -92,6 +92,17 @@ public static class ProviderTable
         new(Core + "subnet:Subnet", "cidrBlock", Effect.Refused, "machines have addresses in the subnet's old range"),
         new(Core + "networkSecurityGroup:NetworkSecurityGroup", "vcnId", Effect.Replace),
         new(Core + "networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule", "networkSecurityGroupId", Effect.Replace),
+        new("oci:Bastion/bastion:Bastion", "bastionType", Effect.Replace),
+        new("oci:Bastion/bastion:Bastion", "dnsProxyStatus", Effect.Replace),
+        new("oci:Bastion/bastion:Bastion", "name", Effect.Replace),
+        new("oci:Bastion/bastion:Bastion", "targetSubnetId", Effect.Replace),
+        new("oci:Dns/zone:Zone", "name", Effect.Replace),
+        new("oci:Dns/zone:Zone", "scope", Effect.Replace),
+        new("oci:Dns/zone:Zone", "viewId", Effect.Replace),
+        new("oci:Dns/zone:Zone", "zoneType", Effect.Replace),
+        new("oci:Dns/rrset:Rrset", "domain", Effect.Replace),
+        new("oci:Dns/rrset:Rrset", "rtype", Effect.Replace),
+        new("oci:Dns/rrset:Rrset", "zoneNameOrId", Effect.Replace),
 
         // Load balancer
         new(Balancer + "networkLoadBalancer:NetworkLoadBalancer", "subnetId", Effect.Replace),

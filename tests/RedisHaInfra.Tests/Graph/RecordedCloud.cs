@@ -74,6 +74,9 @@ public sealed class RecordedCloud : IMocks
     /// <summary>Whether the region has platform images.</summary>
     public bool HasPlatformImages { get; init; } = true;
 
+    /// <summary>The network that exists besides the stack's.</summary>
+    public ExistingVcn ExistingVcn { get; init; } = new();
+
     /// <summary>Whether the cloud makes nothing, as for what --target leaves out in a new stack.</summary>
     public bool LeavesOut { get; init; }
 
@@ -134,6 +137,7 @@ public sealed class RecordedCloud : IMocks
                 Types.Preauthrequest => state
                     .SetItem("fullPath", $"https://objects.example/p/{Secrets.BundleToken}/{resource.Text("objectName")}")
                     .SetItem("accessUri", $"/p/{Secrets.BundleToken}/{resource.Text("objectName")}"),
+                Types.Bastion => state.SetItem("privateEndpointIpAddress", "172.31.235.200"),
                 Types.Password => state.SetItem("result", Secrets.PasswordOf(resource.Name)),
                 Types.Command => state.SetItem("stdout", string.Empty).SetItem("stderr", string.Empty),
                 _ => state,
@@ -192,6 +196,7 @@ public sealed class RecordedCloud : IMocks
                         ["displayName"] = $"{args.Args["operatingSystem"]}-{args.Args["operatingSystemVersion"]}-{version}",
                     })).ToArray(),
             },
+            { } token when ExistingVcn.Answer(token, args.Args) is { } answer => answer,
             "oci:ObjectStorage/getNamespace:getNamespace" => new Dictionary<string, object> { ["namespace"] = "namespace" },
             _ => throw new InvalidOperationException($"the program asks {args.Token}, which this cloud does not know"),
         };
@@ -223,6 +228,9 @@ public static class Types
     public const string Subnet = "oci:Core/subnet:Subnet";
     public const string Group = "oci:Core/networkSecurityGroup:NetworkSecurityGroup";
     public const string Rule = "oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule";
+    public const string Zone = "oci:Dns/zone:Zone";
+    public const string Rrset = "oci:Dns/rrset:Rrset";
+    public const string Bastion = "oci:Bastion/bastion:Bastion";
     public const string Instance = "oci:Core/instance:Instance";
     public const string LoadBalancer = "oci:NetworkLoadBalancer/networkLoadBalancer:NetworkLoadBalancer";
     public const string BackendSet = "oci:NetworkLoadBalancer/networkLoadBalancersBackendSetsUnified:NetworkLoadBalancersBackendSetsUnified";

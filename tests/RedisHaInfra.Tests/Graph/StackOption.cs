@@ -25,6 +25,8 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
     [
         new("clients", new OptionValue("named", ("clientCidrs", """["10.0.0.0/8","192.168.0.0/16"]"""))),
         new("administrators", new OptionValue("two networks", ("adminCidrs", """["203.0.113.0/24","198.51.100.7/32"]"""))),
+        new("way in", new OptionValue("service", ("bastion", "service")), new OptionValue("none", ("bastion", "none"))),
+        new("endpoint name", new OptionValue("given", ("endpointName", "redis.example.internal"))),
         new("mirrors", new OptionValue("named", ("packageCidrs", """["198.18.0.0/24"]"""))),
         new("password", new OptionValue("given", ("clientPassword", "the-Clients-own-0ne")),
             new OptionValue("changing", ("clientPassword", "the-Clients-own-0ne"), ("formerClientPassword", "the-Clients-former-0ne"))),
@@ -32,12 +34,12 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("rights", new OptionValue("wider", ("clientCommands", """["+client|kill","-flushall"]"""))),
         new("tags", new OptionValue("own", ("definedTags", """["Operations.CostCenter=42"]"""), ("freeformTags", """["owner=platform"]"""))),
         new("key", new OptionValue("own", ("kmsKeyId", "ocid1.key.oc1.eu-frankfurt-1.aaaa"))),
-        new("nodes",
-            new OptionValue("more",
+        new("network",
+            new OptionValue("more nodes",
                 ("redisAddresses", """["172.31.235.150","172.31.235.151","172.31.235.152","172.31.235.153","172.31.235.154"]"""),
                 ("proxyAddresses", """["172.31.235.160","172.31.235.161","172.31.235.162"]""")),
-            new OptionValue("elsewhere", ("vcnCidr", "10.9.0.0/16"), ("publicSubnetCidr", "10.9.1.0/28"), ("privateSubnetCidr", "10.9.2.0/24"),
-                ("dnsLabel", "redis"))),
+            new OptionValue("elsewhere", ("vcnCidr", "10.9.0.0/16"), ("privateSubnetCidr", "10.9.128.0/24"), ("dnsLabel", "redis")),
+            new OptionValue("existing", ("vcnId", ExistingVcn.VcnId), ("publicSubnetId", ExistingVcn.PublicId), ("privateSubnetId", ExistingVcn.PrivateId))),
         new("domains", new OptionValue("one", ("availabilityDomains", "[2]")), new OptionValue("any fault domain", ("faultDomains", "any"))),
         new("places", new OptionValue("two machines", ("machinePlaces", """["redis2=3/1","proxy1=2"]"""))),
         new("system", new OptionValue("Oracle Linux", ("operatingSystem", "oracle-linux-9"))),
@@ -76,6 +78,9 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
     public static IReadOnlyList<(string Option, string Value, string Other, string OtherValue)> Refused { get; } =
     [
         ("TLS", "required", "reads", "plain"),
+        // The bastion's subnet is named beside these; without a bastion it must not be.
+        ("network", "existing", "way in", "service"),
+        ("network", "existing", "way in", "none"),
     ];
 
     /// <summary>Everything that no value of an option may leave out of secrecy's tests.</summary>

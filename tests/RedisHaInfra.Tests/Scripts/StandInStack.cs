@@ -7,14 +7,14 @@ namespace RedisHaInfra.Tests.Scripts;
 
 internal sealed class StandInStack : IDisposable
 {
-    public StandInStack()
+    public StandInStack(bool hasBastion = true)
     {
         Directory.CreateDirectory(Path.Combine(Folder, "outputs"));
         Output("endpoint", "172.31.235.188:6379");
-        Output("knownHosts", "203.0.113.1,172.31.235.2 ecdsa-sha2-nistp256 AAAA");
+        Output("knownHosts", hasBastion ? "203.0.113.1,172.31.235.2 ecdsa-sha2-nistp256 AAAA" : "172.31.235.131 ecdsa-sha2-nistp256 AAAA");
         Output("password", "the-Clients-0wn");
         Output("nodes", """[{"name": "redis1", "availabilityDomain": "AD-1"}, {"name": "redis2", "availabilityDomain": "AD-2"}]""");
-        Output("sshConfig", new Instructions("ubuntu", "203.0.113.1")
+        Output("sshConfig", new Instructions("ubuntu", hasBastion ? "203.0.113.1" : null, Node("redis1", 131), null)
             .SshConfig([Node("redis1", 131), Node("redis2", 132), Node("redis3", 133), Node("proxy1", 141), Node("proxy2", 142)]));
         Program("pulumi", """
             echo "pulumi $*" >>"$WORK/calls"

@@ -35,6 +35,9 @@ internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
         "oci:Core/getImages:getImages" => List("images", [Item(("id", "ocid1.image.oc1.lab.host"), ("displayName", _image))]),
         "oci:Core/getVolumeBackupPolicies:getVolumeBackupPolicies" => List("volumeBackupPolicies", new[] { "bronze", "silver", "gold" }.Select(name => Item(
             ("id", $"ocid1.volumebackuppolicy.oc1.lab.{name}"), ("displayName", name)))),
+        "oci:Core/getCnvDnsResolverAssociation:getCnvDnsResolverAssociation" =>
+            Item(("dnsResolverId", "ocid1.dnsresolver.oc1.lab.vcn"), ("id", "resolver"), ("state", "AVAILABLE")),
+        "oci:Dns/getResolver:getResolver" => Item(("defaultViewId", "ocid1.dnsview.oc1.lab.vcn"), ("id", "ocid1.dnsresolver.oc1.lab.vcn")),
         "oci:ObjectStorage/getNamespace:getNamespace" => Item(("namespace", ObjectNamespace)),
         "pulumi:pulumi:readStackOutputs" => ImmutableDictionary<string, object>.Empty.Add("outputs", builtWith is null
             ? ImmutableDictionary<string, object>.Empty

@@ -1,0 +1,95 @@
+// Who reaches what, computed from the rules of both sides: from every zone to every kind of machine at every port, for each way in.
+
+using System.Collections.Immutable;
+using System.Net;
+using RedisHaInfra.Settings;
+
+namespace RedisHaInfra.Tests.Configuration;
+
+public sealed class PortMatrixTests
+{
+    // A zone is a group, or an address outside of all groups. "neighbour" is another machine in the private subnet.
+    private sealed record Zone(string Name, SecurityGroup? Group, string Address);
+
+    private static readonly Zone[] Zones =
+    [
+        new("administrator", null, "203.0.113.9"),
+        new("client", null, "10.20.30.40"),
+        new("neighbour", null, "172.31.235.250"),
+        new("stranger", null, "198.51.100.99"),
+        new("bastion", SecurityGroup.Bastion, "172.31.235.2"),
+        new("balancer", SecurityGroup.LoadBalancer, "172.31.235.188"),
+        new("proxy", SecurityGroup.Proxy, "172.31.235.141"),
+        new("redis", SecurityGroup.Redis, "172.31.235.131"),
+    ];
+
+    // Every port of the system, and some that must be closed to everybody.
+    private static readonly int[] AllPorts = [22, 25, 80, 443, 1936, 2379, 6379, 6380, 16379, 26379];
+
+    [Theory]
+    [InlineData("vm", """
+        administrator > bastion 22
+        client > balancer 6379
+        bastion > balancer 6379
+        bastion > proxy 22 1936
+        bastion > redis 22
+        balancer > proxy 1936 6379
+        proxy > redis 6379 26379
+        redis > redis 6379 26379
+        """)]
+    [InlineData("none", """
+        administrator > proxy 22
+        administrator > redis 22
+        client > balancer 6379
+        balancer > proxy 1936 6379
+        proxy > redis 6379 26379
+        redis > balancer 6379
+        redis > proxy 1936
+        redis > redis 6379 26379
+        """)]
+    [InlineData("service", """
+        administrator > proxy 22
+        administrator > redis 22
+        client > balancer 6379
+        balancer > proxy 1936 6379
+        proxy > redis 6379 26379
+        redis > balancer 6379
+        redis > proxy 1936
+        redis > redis 6379 26379
+        """)]
+    public void Each_zone_reaches_what_it_needs_and_nothing_else(string bastion, string matrix)
+    {
+        NetworkSettings network = GoodSettings.Read(
+            ("bastion", bastion), ("clientCidrs", """["10.20.0.0/16"]"""), ("packageCidrs", """["192.0.2.0/24"]""")).Network;
+        ImmutableArray<SecurityRule> rules = SecurityRules.For(network);
+
+        Zone[] zones = [.. Zones.Where(zone => network.WayIn == WayIn.Machine || zone.Group != SecurityGroup.Bastion)];
+        IEnumerable<string> reached = from source in zones
+                                      from target in zones
+                                      where target.Group is not null
+                                      let ports = AllPorts.Where(port => Reaches(rules, source, target, port)).ToList()
+                                      where ports.Count > 0
+                                      select $"{source.Name} > {target.Name} {string.Join(' ', ports)}";
+
+        Assert.Equal(matrix.Split('\n').Order(StringComparer.Ordinal), reached.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_Bastion_service_reaches_SSH_of_the_nodes_alone()
+    {
+        IEnumerable<string> rules = SecurityRules.For(GoodSettings.Read(("bastion", "service")).Network)
+            .Where(rule => rule.Peer == TrafficPeer.BastionService).Select(rule => $"{rule.Group} {rule.Direction} {rule.Port}");
+
+        Assert.Equal(["Proxy In 22", "Redis In 22"], rules);
+    }
+
+    // A connection needs a rule that lets it out, where its source is in a group of ours, and one that lets it in.
+    private static bool Reaches(ImmutableArray<SecurityRule> rules, Zone source, Zone target, int port)
+    {
+        bool Matches(TrafficPeer peer, Zone zone) =>
+            peer.Group is { } group ? group == zone.Group : peer.Cidr is { } cidr && IPNetwork.Parse(cidr).Contains(IPAddress.Parse(zone.Address));
+        return rules.Any(rule => rule.Direction == TrafficDirection.In && rule.Group == target.Group && rule.Port == port && Matches(rule.Peer, source))
+            && (source.Group is null || rules.Any(rule =>
+                rule.Direction == TrafficDirection.Out && rule.Group == source.Group && rule.Port == port && Matches(rule.Peer, target)));
+    }
+}
