@@ -79,11 +79,12 @@ public sealed class Credentials : ComponentResource
         }
         Output<PrivateAuthority> authority = Generate("tls-authority-seed").Apply(seed => new PrivateAuthority(seed, stack));
         // The proxies' own addresses for who looks at one of them, and the ends of tunnels.
+        string[] names = network.EndpointName is { } name ? [name, "localhost"] : ["localhost"];
         string[] addresses = [network.LoadBalancerAddress, .. network.Proxies.Select(proxy => proxy.Address), "127.0.0.1"];
         return (
             authority.Apply(own =>
             {
-                (string issued, string secret) = own.Issue(addresses, ["localhost"], now);
+                (string issued, string secret) = own.Issue(addresses, names, now);
                 return new TlsFiles(issued, secret, tls.ClientAuthorities);
             }),
             Output.Unsecret(authority.Apply(own => own.Certificate())));

@@ -1,5 +1,6 @@
 // Further ports for clients, and the PROXY protocol: at the load balancer, in the rules, in the outputs.
 
+using System.Security.Cryptography.X509Certificates;
 using Pulumi;
 using Pulumi.Utilities;
 using RedisHaInfra.Settings;
@@ -49,6 +50,18 @@ public sealed class ClientPortTests
         // A second run makes the same certificate: nothing is rolled out.
         StackRun again = await run.Again(new Dictionary<string, string?> { ["clientTls"] = "required", ["readOnlyTlsPort"] = "6382" });
         Assert.Equal(run.Cloud.One(Types.Command, "proxy1-ready")["stdin"], again.Cloud.One(Types.Command, "proxy1-ready")["stdin"]);
+    }
+
+    [Fact]
+    public async Task The_certificate_names_what_clients_connect_to()
+    {
+        StackRun run = await StackRun.Of(new Dictionary<string, string?> { ["clientTls"] = "yes", ["endpointName"] = "redis.example.internal" });
+        string payload = run.Cloud.One(Types.Command, "proxy1-ready").Text("stdin");
+        using var certificate = X509Certificate2.CreateFromPem(
+            payload.AsSpan(payload.IndexOf("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal)));
+
+        Assert.All(["redis.example.internal", "172.31.235.188", "localhost"], name => Assert.True(certificate.MatchesHostname(name), name));
+        Assert.False(certificate.MatchesHostname("other.example.internal"));
     }
 
     [Fact]
