@@ -17,7 +17,7 @@ internal static partial class CommandErrors
         {
             bool isOption = word.StartsWith('-');
             var known = isOption ? OptionsOf(command) : command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name);
-            string meant = Suggestion.Nearest(word, known) is { } near ? $"; did you mean '{near}'?" : "";
+            string meant = Spelling.Nearest(word, known) is { } near ? $"; did you mean '{near}'?" : "";
             return command is RootCommand ? $"there is no {(isOption ? "option" : "verb")} '{word}'{meant}"
                 : $"'{command.Name}' has no {(isOption ? "option" : "argument")} '{word}'{meant}";
         }

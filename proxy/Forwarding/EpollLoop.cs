@@ -11,8 +11,6 @@
 // lost when it comes while its session is parked, connecting or held back.
 
 using System.Runtime.InteropServices;
-using Microsoft.Extensions.Logging;
-using RedisHaProxy.Configuration;
 using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
@@ -27,16 +25,8 @@ internal sealed unsafe class EpollLoop : SessionLoop
     private int _found; // events
     private readonly byte* _events = (byte*)NativeMemory.Alloc((nuint)(EventsPerWait * LibC.EventSize));
 
-    public EpollLoop(
-        int index,
-        int loopCount,
-        ProxyConfiguration configuration,
-        NodeTarget[] nodes,
-        SharedLimits limits,
-        SessionRing journal,
-        ILogger logger,
-        TimeProvider timeProvider)
-        : base(index, loopCount, configuration, nodes, limits, journal, logger, timeProvider)
+    public EpollLoop(LoopSetup setup)
+        : base(setup)
     {
         _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
         if (_epoll < 0 || LibC.EPollControl(_epoll, LibC.EPollAdd, WakeDescriptor, LibC.PollIn, unchecked((uint)WakeToken)) < 0)

@@ -88,14 +88,20 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         Journal = new SessionJournal(count);
         SessionLoop NewLoop(UringSupport? uring, int index)
         {
-            // Numbers of loops, and so ids of sessions, are unique over both listeners.
-            int number = (index * _lanes) + lane;
-            return uring is not null
-                ? new UringLoop(uring, number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider)
-                {
-                    ReadOnly = readOnly,
-                }
-                : new EpollLoop(number, count * _lanes, configuration, _nodes, _limits, Journal.Ring(index), logger, timeProvider) { ReadOnly = readOnly };
+            var setup = new LoopSetup
+            {
+                // Numbers of loops, and so ids of sessions, are unique over both listeners.
+                Index = (index * _lanes) + lane,
+                Count = count * _lanes,
+                ReadOnly = readOnly,
+                Configuration = configuration,
+                Nodes = _nodes,
+                Limits = _limits,
+                Journal = Journal.Ring(index),
+                Logger = logger,
+                Time = timeProvider,
+            };
+            return uring is null ? new EpollLoop(setup) : new UringLoop(uring, setup);
         }
 
         _loops = EngineChoice.NewLoops(configuration.Engine, count, findUring, NewLoop, once, out _sayEngine);

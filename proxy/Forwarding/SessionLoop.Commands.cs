@@ -21,24 +21,18 @@ internal abstract unsafe partial class SessionLoop
     private long _parkMilliseconds;
     private long _idleMilliseconds;
 
-    protected SessionLoop(
-        int index,
-        int loopCount,
-        ProxyConfiguration configuration,
-        NodeTarget[] nodes,
-        SharedLimits limits,
-        SessionRing journal,
-        ILogger logger,
-        TimeProvider timeProvider)
+    protected SessionLoop(LoopSetup setup)
     {
-        _index = index;
-        _loopCount = loopCount;
-        _nodes = nodes;
-        Counters = new LoopCounters(nodes.Length);
-        _limits = limits;
-        _journal = journal;
-        _logger = logger;
-        _timeProvider = timeProvider;
+        ProxyConfiguration configuration = setup.Configuration;
+        _index = setup.Index;
+        _loopCount = setup.Count;
+        ReadOnly = setup.ReadOnly;
+        _nodes = setup.Nodes;
+        Counters = new LoopCounters(_nodes.Length);
+        _limits = setup.Limits;
+        _journal = setup.Journal;
+        _logger = setup.Logger;
+        _timeProvider = setup.Time;
         _waits = WaitPolicy.Of(configuration, Environment.ProcessorCount);
         SetTimeouts(configuration.Timeouts);
         _refusalIsDefault = configuration.Limits.Refusal == LimitConfiguration.DefaultRefusal;
@@ -50,20 +44,20 @@ internal abstract unsafe partial class SessionLoop
         }
 
         // Large enough for every session that may exist: pages that are never used stay untouched.
-        _sessions = new Session[limits.Capacity + FileDescriptorLimit.MaxRefusals];
+        _sessions = new Session[_limits.Capacity + FileDescriptorLimit.MaxRefusals];
         _endpoints = new Endpoint[2 * _sessions.Length];
         _timers = new TimerWheel(_sessions, _now);
         _parked = new SessionQueue(_sessions);
         _refused = new RefusedClients(_sessions);
-        _choice = new NodeChoice(limits);
+        _choice = new NodeChoice(_limits);
         _buffer = _blocks.Rent();
-        _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{index}" };
+        _thread = new Thread(Live) { IsBackground = true, Name = $"event-loop-{_index}" };
     }
 
     internal SharedLimits Limits => _limits;
 
-    /// <summary>Whether its sessions are those of the read-only listener. Set before the start.</summary>
-    internal bool ReadOnly { get; set; }
+    /// <summary>Whether its sessions are those of the read-only listener.</summary>
+    internal bool ReadOnly { get; }
 
     /// <summary>What the loop counts; anybody may read.</summary>
     public LoopCounters Counters { get; }

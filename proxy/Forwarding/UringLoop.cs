@@ -16,8 +16,6 @@
 // Parts: this file (rounds, completions, the end), .Watching (sockets of sessions that are not open, listeners, closing), .Receiving
 // (what receives bring, what is under way), .Sending.
 
-using Microsoft.Extensions.Logging;
-using RedisHaProxy.Configuration;
 using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
@@ -58,17 +56,8 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     private bool _enabled;
     private int _underWay;
 
-    public UringLoop(
-        UringSupport support,
-        int index,
-        int loopCount,
-        ProxyConfiguration configuration,
-        NodeTarget[] nodes,
-        SharedLimits limits,
-        SessionRing journal,
-        ILogger logger,
-        TimeProvider timeProvider)
-        : base(index, loopCount, configuration, nodes, limits, journal, logger, timeProvider)
+    public UringLoop(UringSupport support, LoopSetup setup)
+        : base(setup)
     {
         try
         {
