@@ -64,6 +64,18 @@ public sealed class ProcessesTests
         Assert.Equal("PONG", Ping(replica, island));
     }
 
+    // A machine that goes leaves its name for a moment, as a plain file: to who watches it, it is one that does not answer.
+    [Fact]
+    public void A_namespace_that_is_gone_is_a_failure_of_the_connection()
+    {
+        using var work = new WorkDirectory();
+        var file = work.Write("gone", "");
+
+        Assert.ThrowsAny<IOException>(() => NetworkNamespace.Named("../.." + file).Enter());
+        File.Delete(file);
+        Assert.ThrowsAny<IOException>(() => NetworkNamespace.Named("../.." + file).Enter());
+    }
+
     [SkippableFact]
     public void HAProxy_accepts_the_configuration_of_each_contender()
     {

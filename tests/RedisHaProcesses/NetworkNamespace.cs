@@ -98,6 +98,7 @@ public sealed partial class NetworkNamespace : IDisposable
     /// <summary>
     /// Moves the calling thread into the namespace until the result is disposed, on the same thread and without await between.
     /// </summary>
+    /// <exception cref="IOException">It is gone, or may not be entered.</exception>
     public IDisposable Enter()
     {
         var back = File.OpenHandle("/proc/thread-self/ns/net");
@@ -106,7 +107,7 @@ public sealed partial class NetworkNamespace : IDisposable
             using var target = File.OpenHandle(_file);
             return setns((int)target.DangerousGetHandle(), CloneNewNet) == 0
                 ? new Entered(back)
-                : throw new InvalidOperationException($"cannot enter network namespace {Name}: {Marshal.GetLastPInvokeErrorMessage()}");
+                : throw new IOException($"cannot enter network namespace {Name}: {Marshal.GetLastPInvokeErrorMessage()}");
         }
         catch
         {
