@@ -1,4 +1,4 @@
-// The certificate authority of a stack: it signs the one certificate that the proxies show to clients. Nothing of it is drawn anew: key, serial
+// The certificate authority of a stack: it signs the one certificate that the proxies show to clients. Nothing of it is random: key, serial
 // number and signature follow from the stack's seed, so that a run changes the certificate only when it is time or when its names change.
 
 using System.Numerics;

@@ -16,14 +16,7 @@ internal static class ProxyNodeFiles
     public static IReadOnlyList<PayloadFile> Render(ProxyNodeInputs inputs) =>
     [
         PayloadFile.Embedded("proxy/apply.sh"),
-        PayloadFile.Embedded("common/library.sh"),
-        PayloadFile.Embedded("common/distribution.sh"),
-        PayloadFile.Embedded("common/accounts.sh"),
-        PayloadFile.Embedded("common/wait-ready.sh"),
-        PayloadFile.Embedded("common/firewall.sh"),
-        PayloadFile.Embedded("common/redis-ha-firewall.service"),
-        PayloadFile.Embedded("common/redis-ha-firewall.timer"),
-        .. SshFiles.Render(inputs.Login),
+        .. CommonFiles.Render(inputs.Login),
         PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)),
             ("port-count", Text(LocalPorts.Count))),
         PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", FileLimit(inputs.Options)),

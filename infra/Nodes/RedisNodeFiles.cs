@@ -22,14 +22,7 @@ internal static class RedisNodeFiles
         return
         [
             PayloadFile.Embedded("redis/apply.sh"),
-            PayloadFile.Embedded("common/library.sh"),
-            PayloadFile.Embedded("common/distribution.sh"),
-            PayloadFile.Embedded("common/accounts.sh"),
-            PayloadFile.Embedded("common/wait-ready.sh"),
-            PayloadFile.Embedded("common/firewall.sh"),
-            PayloadFile.Embedded("common/redis-ha-firewall.service"),
-            PayloadFile.Embedded("common/redis-ha-firewall.timer"),
-            .. SshFiles.Render(inputs.Login),
+            .. CommonFiles.Render(inputs.Login),
             PayloadFile.Embedded("redis/node.sh"),
             PayloadFile.Later("redis/passwords.sh"),
             PayloadFile.Later("redis/cluster.sh"),
@@ -193,7 +186,7 @@ internal static class RedisNodeFiles
             ("operator-password", Hashes(passwords, "operator", all => all.Operator)));
 
     /// <summary>
-    /// A Sentinel's own identifier, 40 hexadecimal digits, the same whenever the machine at this address is built anew: the others
+    /// A Sentinel's own identifier, 40 hexadecimal digits, the same whenever the machine at this address is built again: the others
     /// then meet an old acquaintance, and never count one Sentinel more than there are (a majority is of all they have ever known).
     /// </summary>
     private static string SentinelIdentifier(string masterName, string address) => Hash($"{masterName} {address}")[..40];

@@ -26,7 +26,7 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     private const uint Completions = 4096;
 
     /// <summary>
-    /// What a receive may bring before its peer is known to take no more, and so the most that a peer is owed; it begins anew
+    /// What a receive may bring before its peer is known to take no more, and so the most that a peer is owed; it begins again
     /// after so many bytes. A kernel that knows no limit brings 32 buffers in a row (MULTISHOT_MAX_RETRY), or all there are.
     /// </summary>
     private const uint ReceiveLimit = 128 * 1024;

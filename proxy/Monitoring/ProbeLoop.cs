@@ -1,4 +1,4 @@
-// The life of one probe: connect, greet, ask again and again, and after a failure try anew at a pace that fits the failure.
+// The life of one probe: connect, greet, ask again and again, and after a failure try again at a pace that fits the failure.
 // One connection at a time, kept for as long as it answers.
 //
 // All of it runs on the reactor's thread. Questions are due at multiples of the interval since the router's start: those of all servers

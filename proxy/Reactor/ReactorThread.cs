@@ -285,7 +285,7 @@ internal sealed unsafe class ReactorThread : IDisposable
         }
     }
 
-    // A timer that is armed anew by a callback is due after this moment, and so in another round.
+    // A timer that is armed again by a callback is due after this moment, and so in another round.
     private void FireTimers()
     {
         long now = _time.GetTimestamp();

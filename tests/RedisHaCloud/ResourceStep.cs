@@ -12,7 +12,7 @@ public sealed record ResourceStep
     /// <summary>Whether the resource is new.</summary>
     public bool IsNew { get; private init; }
 
-    /// <summary>The inputs that reach the provider: with the old values of what the program ignores, unless the resource is made anew.</summary>
+    /// <summary>The inputs that reach the provider: with the old values of what the program ignores, unless the resource is made again.</summary>
     public required ImmutableDictionary<string, object> Inputs { get; init; }
 
     /// <summary>What differs from the last run.</summary>

@@ -8,6 +8,17 @@ namespace RedisHaInfra.Tests.Configuration;
 
 public sealed class PortMatrixTests
 {
+    private const string WithoutBastion = """
+        administrator > proxy 22
+        administrator > redis 22
+        client > balancer 6379
+        balancer > proxy 1936 6379
+        proxy > redis 6379 26379
+        redis > balancer 6379
+        redis > proxy 1936
+        redis > redis 6379 26379
+        """;
+
     // A zone is a group, or an address outside of all groups. "neighbour" is another machine in the private subnet.
     private sealed record Zone(string Name, SecurityGroup? Group, string Address);
 
@@ -37,26 +48,8 @@ public sealed class PortMatrixTests
         proxy > redis 6379 26379
         redis > redis 6379 26379
         """)]
-    [InlineData("none", """
-        administrator > proxy 22
-        administrator > redis 22
-        client > balancer 6379
-        balancer > proxy 1936 6379
-        proxy > redis 6379 26379
-        redis > balancer 6379
-        redis > proxy 1936
-        redis > redis 6379 26379
-        """)]
-    [InlineData("service", """
-        administrator > proxy 22
-        administrator > redis 22
-        client > balancer 6379
-        balancer > proxy 1936 6379
-        proxy > redis 6379 26379
-        redis > balancer 6379
-        redis > proxy 1936
-        redis > redis 6379 26379
-        """)]
+    [InlineData("none", WithoutBastion)]
+    [InlineData("service", WithoutBastion)]
     public void Each_zone_reaches_what_it_needs_and_nothing_else(string bastion, string matrix)
     {
         NetworkSettings network = GoodSettings.Read(

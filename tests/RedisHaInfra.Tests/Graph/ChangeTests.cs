@@ -86,7 +86,7 @@ public sealed class ChangeTests(DefaultDeployment deployment)
             again.Cloud.Plan, step => step.StartsWith("redis1:", StringComparison.Ordinal) || step.StartsWith("redis2:", StringComparison.Ordinal));
         RecordedResource moved = again.Cloud.One(Types.Instance, "redis3");
         Assert.EndsWith(".2027", moved.Text("sourceDetails.sourceId"), StringComparison.Ordinal);
-        // Another machine: its commands are made anew, and run, with the payload of today.
+        // Another machine: its commands are made again, and run, with the payload of today.
         Assert.Contains("redis3-secrets: Replace", again.Cloud.Plan);
         Assert.Contains("redis3-ready: Replace", again.Cloud.Plan);
         Assert.Contains("allkeys-lru", again.Cloud.One(Types.Command, "redis3-secrets").Text("stdin"), StringComparison.Ordinal);

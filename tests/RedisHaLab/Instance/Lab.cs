@@ -161,7 +161,7 @@ internal sealed class Lab : IDisposable
         }
     }
 
-    /// <summary>Gives a machine power: its interface anew, then its boot.</summary>
+    /// <summary>Gives a machine power: a new interface, then its boot.</summary>
     public async Task StartMachineAsync(string name)
     {
         var machine = Machine(name);

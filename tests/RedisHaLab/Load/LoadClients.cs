@@ -1,4 +1,4 @@
-// Clients as applications have them: some keep one connection, some connect anew for each command; all wait for each answer. A command
+// Clients as applications have them: some keep one connection, some open a new connection for each command; all wait for each answer. A command
 // that fails is tried once more, on a new connection: so one load tells what a client without any retry sees, and one with a single one.
 
 using System.Diagnostics;

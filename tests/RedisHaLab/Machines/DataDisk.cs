@@ -32,7 +32,7 @@ internal static class DataDisk
         await EnsureAsync(paths, machine);
     }
 
-    /// <summary>Makes the folder of a machine's devices, with the volume that it has; the host may have started anew.</summary>
+    /// <summary>Makes the folder of a machine's devices, with the volume that it has; the host may have been restarted.</summary>
     public static async Task EnsureAsync(LabPaths paths, string machine)
     {
         var folder = paths.MachineDevices(machine);
