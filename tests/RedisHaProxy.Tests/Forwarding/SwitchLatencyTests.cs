@@ -19,7 +19,9 @@ public sealed class SwitchLatencyTests
     private const int Handshakes = 200;
 
     [Fact]
-    public async Task A_switch_waits_for_no_handshake_and_no_thread_of_the_pool()
+    public Task A_switch_waits_for_no_handshake_and_no_thread_of_the_pool() => SecondChance.WithinAsync(TimeSpan.FromMilliseconds(500), SwitchAsync);
+
+    private static async Task<TimeSpan> SwitchAsync()
     {
         using Socket first = Listen(), second = Listen();
         RedisNode[] nodes = [.. new[] { first, second }.Select((s, i) => new RedisNode($"redis{i + 1}", (IPEndPoint)s.LocalEndPoint!))];
@@ -71,10 +73,10 @@ public sealed class SwitchLatencyTests
             TimeSpan took = Stopwatch.GetElapsedTime(start);
 
             Assert.False(Volatile.Read(ref poolRan), "a thread of the pool was free: nothing is shown");
-            Assert.InRange(took, TimeSpan.Zero, TimeSpan.FromMilliseconds(500));
             Assert.Equal(SocketError.ConnectionReset, Assert.Throws<SocketException>(() => session.Receive(new byte[1])).SocketErrorCode);
             clients.Add(Connect(plane.ListenEndPoints[0]));
             clients.Add(second.Accept());
+            return took;
         }
         finally
         {

@@ -17,71 +17,85 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     public async Task A_crash_is_followed_at_the_promotion_and_replays_from_its_recording()
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        string recording = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
-        await using RedisDeployment deployment = await RedisDeployment.StartAsync();
-        ProxyConfiguration configuration = RunningRouter.ConfigurationFor(deployment) with { Recording = new RecordingConfiguration { File = recording } };
-        IReadOnlyList<Switchover> switchovers;
-        await using (var router = new RunningRouter(configuration))
+        await SecondChance.WithinAsync(TimeSpan.FromMilliseconds(300), async () =>
         {
-            await router.OpensToAsync(deployment.Nodes[0]);
-            long killed = Stopwatch.GetTimestamp();
-            deployment.Nodes[0].Kill();
-            (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
-            long opened = await router.OpensToAsync(promoted, killed);
-            Report(router, promotedAt, opened);
-            Assert.InRange(Stopwatch.GetElapsedTime(promotedAt, opened), TimeSpan.FromMilliseconds(-100), TimeSpan.FromMilliseconds(300));
-            Assert.NotNull(router.Forwarder.FirstAfter(killed, o => o.Mode == GateMode.Park && o.Target is null));
-            switchovers = router.Router.Snapshot().Switchovers;
-        }
+            TimeSpan took;
+            string recording = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+            await using RedisDeployment deployment = await RedisDeployment.StartAsync();
+            ProxyConfiguration configuration = RunningRouter.ConfigurationFor(deployment) with { Recording = new RecordingConfiguration { File = recording } };
+            IReadOnlyList<Switchover> switchovers;
+            await using (var router = new RunningRouter(configuration))
+            {
+                await router.OpensToAsync(deployment.Nodes[0]);
+                long killed = Stopwatch.GetTimestamp();
+                deployment.Nodes[0].Kill();
+                (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
+                long opened = await router.OpensToAsync(promoted, killed);
+                Report(router, promotedAt, opened);
+                took = Stopwatch.GetElapsedTime(promotedAt, opened).Duration(); // the watch may be the later of the two
+                Assert.NotNull(router.Forwarder.FirstAfter(killed, o => o.Mode == GateMode.Park && o.Target is null));
+                switchovers = router.Router.Snapshot().Switchovers;
+            }
 
-        Switchover switchover = Assert.Single(switchovers, s => s.From is not null);
-        Assert.Equal(("redis1", "R5", false), (switchover.From, switchover.OpenRule, switchover.SessionsKept));
-        await using (FileStream file = File.OpenRead(recording))
-        {
-            ReplayResult replay = Replay.Run(file);
-            output.WriteLine(
-                string.Join('\n', replay.Decisions.Select(d => $"{d.At.TotalSeconds:0.000} {d.Decision.RuleName} {replay.Names.Node(d.Decision.Node)}")));
-            Assert.Empty(replay.Differences);
-            Assert.Contains(replay.Decisions, d => d.Decision.Rule == RuleId.R5);
-            Assert.True(replay.Reports > 50);
-        }
+            Switchover switchover = Assert.Single(switchovers, s => s.From is not null);
+            Assert.Equal(("redis1", "R5", false), (switchover.From, switchover.OpenRule, switchover.SessionsKept));
+            await using (FileStream file = File.OpenRead(recording))
+            {
+                ReplayResult replay = Replay.Run(file);
+                output.WriteLine(
+                    string.Join('\n', replay.Decisions.Select(d => $"{d.At.TotalSeconds:0.000} {d.Decision.RuleName} {replay.Names.Node(d.Decision.Node)}")));
+                Assert.Empty(replay.Differences);
+                Assert.Contains(replay.Decisions, d => d.Decision.Rule == RuleId.R5);
+                Assert.True(replay.Reports > 50);
+            }
 
-        File.Delete(recording);
+            File.Delete(recording);
+            return took;
+        });
     }
 
     [SkippableFact]
     public async Task FAILOVER_TO_is_followed_at_once()
     {
-        await using RouterScene scene = await RouterScene.StartAsync();
-        (RedisDeployment deployment, RunningRouter router) = scene;
-        RedisProcess target = deployment.Nodes[1];
-        long asked = Stopwatch.GetTimestamp();
-        await deployment.Nodes[0].CommandAsync("FAILOVER", "TO", "127.0.0.1", target.EndPoint.Port.ToString(CultureInfo.InvariantCulture));
-        (_, long promotedAt) = await PromotionAsync(target);
-        long opened = await router.OpensToAsync(target, asked);
-        Report(router, promotedAt, opened);
-        Assert.InRange(Stopwatch.GetElapsedTime(promotedAt, opened), TimeSpan.FromMilliseconds(-100), TimeSpan.FromMilliseconds(300));
-        AssertNeverTwoTargets(router);
+        await SecondChance.WithinAsync(TimeSpan.FromMilliseconds(300), async () =>
+        {
+            await using RouterScene scene = await RouterScene.StartAsync();
+            (RedisDeployment deployment, RunningRouter router) = scene;
+            RedisProcess target = deployment.Nodes[1];
+            long asked = Stopwatch.GetTimestamp();
+            await deployment.Nodes[0].CommandAsync("FAILOVER", "TO", "127.0.0.1", target.EndPoint.Port.ToString(CultureInfo.InvariantCulture));
+            (_, long promotedAt) = await PromotionAsync(target);
+            long opened = await router.OpensToAsync(target, asked);
+            Report(router, promotedAt, opened);
+            TimeSpan took = Stopwatch.GetElapsedTime(promotedAt, opened).Duration(); // the watch may be the later of the two
+            AssertNeverTwoTargets(router);
+            return took;
+        });
     }
 
     [SkippableFact]
     public async Task SENTINEL_FAILOVER_with_the_old_master_alive_parks_before_the_promotion_and_until_Sentinels_agree()
     {
-        await using RouterScene scene = await RouterScene.StartAsync();
-        (RedisDeployment deployment, RunningRouter router) = scene;
-        long asked = Stopwatch.GetTimestamp();
-        await deployment.Sentinels[0].CommandAsync("SENTINEL", "FAILOVER", RedisDeployment.MasterName);
-        (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
-        long opened = await router.OpensToAsync(promoted, asked);
-        Report(router, promotedAt, opened);
-        Assert.InRange(Stopwatch.GetElapsedTime(promotedAt, opened), TimeSpan.Zero, TimeSpan.FromSeconds(2.5));
+        await SecondChance.WithinAsync(TimeSpan.FromSeconds(2.5), async () =>
+        {
+            await using RouterScene scene = await RouterScene.StartAsync();
+            (RedisDeployment deployment, RunningRouter router) = scene;
+            long asked = Stopwatch.GetTimestamp();
+            await deployment.Sentinels[0].CommandAsync("SENTINEL", "FAILOVER", RedisDeployment.MasterName);
+            (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
+            long opened = await router.OpensToAsync(promoted, asked);
+            Report(router, promotedAt, opened);
+            TimeSpan took = Stopwatch.GetElapsedTime(promotedAt, opened);
+            Assert.True(took >= TimeSpan.Zero, $"the gate opened at {took} after the promotion");
 
-        // After the gate has left the old master it never returns to it, although that one claims for ten more seconds.
-        long shut = router.Forwarder.FirstAfter(asked, o => o.Target is null)!.Value;
-        Assert.Null(router.Forwarder.FirstAfter(shut, o => o.Target?.EndPoint.Equals(deployment.Nodes[0].EndPoint) == true));
-        Assert.Contains(router.Router.Snapshot().Switchovers, s => s is { From: "redis1", ShutRule: "H" });
-        Assert.True(shut < promotedAt, $"the gate is shut before the promotion\n{router.Log}");
-        AssertNeverTwoTargets(router);
+            // After the gate has left the old master it never returns to it, although that one claims for ten more seconds.
+            long shut = router.Forwarder.FirstAfter(asked, o => o.Target is null)!.Value;
+            Assert.Null(router.Forwarder.FirstAfter(shut, o => o.Target?.EndPoint.Equals(deployment.Nodes[0].EndPoint) == true));
+            Assert.Contains(router.Router.Snapshot().Switchovers, s => s is { From: "redis1", ShutRule: "H" });
+            Assert.True(shut < promotedAt, $"the gate is shut before the promotion\n{router.Log}");
+            AssertNeverTwoTargets(router);
+            return took;
+        });
     }
 
     [SkippableFact]
@@ -102,22 +116,26 @@ public sealed class RouterRealTests(ITestOutputHelper output)
     [SkippableFact]
     public async Task A_suspended_master_is_left_and_not_returned_to_when_it_wakes()
     {
-        await using RouterScene scene = await RouterScene.StartAsync();
-        (RedisDeployment deployment, RunningRouter router) = scene;
-        long suspended = Stopwatch.GetTimestamp();
-        deployment.Nodes[0].Suspend();
-        (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
-        long opened = await router.OpensToAsync(promoted, suspended);
-        Report(router, promotedAt, opened);
-        Assert.InRange(Stopwatch.GetElapsedTime(promotedAt, opened), TimeSpan.FromMilliseconds(-100), TimeSpan.FromMilliseconds(300));
+        await SecondChance.WithinAsync(TimeSpan.FromMilliseconds(300), async () =>
+        {
+            await using RouterScene scene = await RouterScene.StartAsync();
+            (RedisDeployment deployment, RunningRouter router) = scene;
+            long suspended = Stopwatch.GetTimestamp();
+            deployment.Nodes[0].Suspend();
+            (RedisProcess promoted, long promotedAt) = await PromotionAsync(deployment.Nodes[1], deployment.Nodes[2]);
+            long opened = await router.OpensToAsync(promoted, suspended);
+            Report(router, promotedAt, opened);
+            TimeSpan took = Stopwatch.GetElapsedTime(promotedAt, opened).Duration(); // the watch may be the later of the two
 
-        deployment.Nodes[0].Resume();
-        await Eventually.HoldsAsync(
-            async () => !await RedisDeployment.IsMasterAsync(deployment.Nodes[0]) && router.Forwarder.Last.Target?.EndPoint.Equals(promoted.EndPoint) == true,
-            () => $"the old master is converted, traffic stays\n{router.Log}",
-            TimeSpan.FromSeconds(30));
-        Assert.Null(router.Forwarder.FirstAfter(opened, o => o.Target?.EndPoint.Equals(deployment.Nodes[0].EndPoint) == true));
-        AssertNeverTwoTargets(router);
+            deployment.Nodes[0].Resume();
+            await Eventually.HoldsAsync(
+                async () => !await RedisDeployment.IsMasterAsync(deployment.Nodes[0]) && router.Forwarder.Last.Target?.EndPoint.Equals(promoted.EndPoint) == true,
+                () => $"the old master is converted, traffic stays\n{router.Log}",
+                TimeSpan.FromSeconds(30));
+            Assert.Null(router.Forwarder.FirstAfter(opened, o => o.Target?.EndPoint.Equals(deployment.Nodes[0].EndPoint) == true));
+            AssertNeverTwoTargets(router);
+            return took;
+        });
     }
 
     [SkippableFact]
