@@ -7,7 +7,7 @@ namespace RedisHaProxy.Forwarding;
 internal abstract unsafe partial class SessionLoop
 {
     /// <summary>How long a refused client may take to send its first bytes, and then again to read the refusal and close.</summary>
-    private const int RefusalMilliseconds = 1000;
+    internal const int RefusalMilliseconds = 1000;
 
     private readonly RefusedClients _refused; // those that count against no limit
     private readonly byte[] _refusal;
@@ -20,7 +20,7 @@ internal abstract unsafe partial class SessionLoop
         : _refusal;
 
     // What a client that is refused for its number reads as the answer to its first command: Redis' own text (networking.c).
-    private static ReadOnlySpan<byte> LimitText => "-ERR max number of clients reached\r\n"u8;
+    internal static ReadOnlySpan<byte> LimitText => "-ERR max number of clients reached\r\n"u8;
 
     /// <summary>
     /// Answers the client's first bytes with the reason. A client that sends none in time is closed without a word: libraries take an

@@ -1,11 +1,10 @@
 // Accepts clients over TLS, and hands each to an event loop when its handshake is done, as one end of a socket pair. From there
 // on it is a session like any other: gate, parking, limits, codes.
 //
-// Whoever connects may be hostile. A client counts against limits.connections and limits.perSource from its accept; beyond them it
-// is closed before the handshake, as Redis does (networking.c, acceptCommonHandler), because a handshake is what costs. At most
-// MaxHandshakes are under way: then accepting waits, and a handshake that makes others wait for longer than StallLimit is ended.
+// Whoever connects may be hostile. A client counts against limits.connections and limits.perSource from its accept; beyond them a few
+// are told so (TlsRefusals), and the rest is closed before the handshake, which is what costs. At most MaxHandshakes are under way:
+// then accepting waits, and a handshake that makes others wait for longer than StallLimit is ended.
 
-using System.Buffers.Binary;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -26,7 +25,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     /// </summary>
     internal const int MaxHandshakes = 256;
 
-    /// <summary>How long a handshake may take when others wait for its place.</summary>
+    /// <summary>How long a handshake may take when others wait for its place, or when it is only made to tell a refused client why.</summary>
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan AcceptPause = TimeSpan.FromMilliseconds(100);
@@ -41,6 +40,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     private readonly SampledLog _failures;
     private readonly SampledLog _exhaustions;
     private readonly SampledLog _refusals;
+    private readonly TlsRefusals _told;
     private readonly CancellationTokenSource _accepting = new();
     private readonly CancellationTokenSource _handshaking = new();
     private readonly SemaphoreSlim _places = new(MaxHandshakes);
@@ -73,9 +73,10 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         _failures = new SampledLog(lines: 5, TimeSpan.FromSeconds(10), time);
         _exhaustions = new SampledLog(lines: 1, TimeSpan.FromSeconds(10), time);
         _refusals = new SampledLog(lines: 1, TimeSpan.FromSeconds(10), time);
+        _told = new TlsRefusals(time);
     }
 
-    /// <summary>Clients closed at the accept because of a limit.</summary>
+    /// <summary>Clients refused because of a limit.</summary>
     public long Refused => Volatile.Read(ref _refused);
 
     /// <summary>Handshakes that have ended.</summary>
@@ -148,13 +149,12 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
                 var endPoint = (IPEndPoint)client.RemoteEndPoint!;
                 var address = new ClientAddress(ClientAddress.Bits(endPoint.Address), (ushort)endPoint.Port);
                 bool header = _headerSources?.Contain(address.Address) ?? false;
-                if (header ? _limits.TryEnter() : _limits.TryEnter(address.Address))
+                bool counted = header ? _limits.TryEnter() : _limits.TryEnter(address.Address);
+                if (counted || IsTold(address))
                 {
-                    Begin(client, address, header);
+                    Begin(client, address, header, counted);
                     continue;
                 }
-
-                Refuse(address);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
             {
@@ -170,13 +170,16 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         }
     }
 
-    private void Refuse(ClientAddress client)
+    /// <summary>Counts a client that a limit refuses; whether there is a place to tell it.</summary>
+    private bool IsTold(ClientAddress client)
     {
         Interlocked.Increment(ref _refused);
         if (_refusals.Lets(out long left))
         {
             LogRefused(_log, client.ToString(), left);
         }
+
+        return _told.TryEnter();
     }
 
     private async Task OnAcceptErrorAsync(SocketException e)
@@ -216,7 +219,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         }
     }
 
-    private void Begin(Socket client, ClientAddress address, bool header)
+    private void Begin(Socket client, ClientAddress address, bool header, bool counted)
     {
         var handshake = new Handshake(_time.GetTimestamp(), CancellationTokenSource.CreateLinkedTokenSource(_handshaking.Token));
         lock (_handshakes)
@@ -224,34 +227,40 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
             _handshakes.AddLast(handshake.Node);
         }
 
-        _ = Task.Run(() => RunAsync(client, address, header, handshake));
+        _ = Task.Run(() => RunAsync(client, address, header, counted, handshake));
     }
 
-    private async Task RunAsync(Socket network, ClientAddress client, bool header, Handshake handshake)
+    private async Task RunAsync(Socket network, ClientAddress client, bool header, bool counted, Handshake handshake)
     {
         SessionLoop loop = _loops[(uint)Interlocked.Increment(ref _nextLoop) % (uint)_loops.Length];
         var edge = new TlsEdge(loop);
         SslStream? tls = null;
         (int ForLoop, Socket ForUs)? pair = null;
-        bool sourceCounted = !header;
+        bool sourceCounted = counted && !header, told = !counted;
         try
         {
-            handshake.Limit.CancelAfter(TlsServer.HandshakeLimit);
-            if (header)
+            handshake.Limit.CancelAfter(counted ? TlsServer.HandshakeLimit : StallLimit);
+            bool known = !header;
+            if (header && await ReadHeaderAsync(network, client, handshake.Limit.Token) is { } named)
             {
-                if (await ReadHeaderAsync(network, client, handshake.Limit.Token) is { } named)
+                (client, known) = (named, true);
+                sourceCounted = counted && _limits.TryEnterSource(client.Address);
+                told = told || (!sourceCounted && IsTold(client));
+                if (told)
                 {
-                    client = named;
-                    sourceCounted = _limits.TryEnterSource(client.Address);
-                    if (!sourceCounted)
-                    {
-                        Refuse(client);
-                    }
+                    handshake.Limit.CancelAfter(StallLimit);
                 }
             }
 
-            tls = !sourceCounted ? null : await AuthenticateAsync(network, client, handshake);
-            pair = tls is null ? null : TlsEdge.CreatePair();
+            tls = known && (sourceCounted || told) ? await AuthenticateAsync(network, client, handshake) : null;
+            if (tls is not null && told)
+            {
+                await TlsRefusals.TellAsync(network, tls, handshake.Limit);
+            }
+            else if (tls is not null)
+            {
+                pair = TlsEdge.CreatePair();
+            }
         }
         catch (SocketException e)
         {
@@ -270,16 +279,8 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
 
         if (tls is null || pair is not var (forLoop, forUs))
         {
-            Interlocked.Increment(ref _failed);
-            if (sourceCounted)
-            {
-                _limits.Leave(client.Address);
-            }
-            else
-            {
-                _limits.Leave();
-            }
-
+            Interlocked.Increment(ref told && tls is not null ? ref _succeeded : ref _failed);
+            Leave(client, counted, sourceCounted, told);
             network.Dispose();
             return;
         }
@@ -290,50 +291,21 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
         await edge.PumpAsync(network, tls, forUs);
     }
 
-    /// <summary>The client that the header of a balancer names, which is the balancer itself when it names none; null when there is no header.</summary>
-    private async Task<ClientAddress?> ReadHeaderAsync(Socket network, ClientAddress peer, CancellationToken cancel)
+    private void Leave(ClientAddress client, bool counted, bool sourceCounted, bool told)
     {
-        byte[] bytes = new byte[ProxyProtocol.MaxLength];
-        int length = 0;
-        try
+        if (told)
         {
-            while (true)
-            {
-                ProxyHeader header = ProxyProtocol.Read(bytes.AsSpan(0, length));
-                switch (header.Status)
-                {
-                    case ProxyHeaderStatus.Relayed:
-                        return header.Client;
-                    case ProxyHeaderStatus.Own:
-                        return peer;
-                    case ProxyHeaderStatus.Malformed:
-                        LogFailure(peer, "it did not begin with a PROXY protocol header, as every connection from there must");
-                        return null;
-                }
-
-                // Not a byte more than the header has: the handshake follows.
-                int needed = length < ProxyProtocol.FixedLength
-                    ? ProxyProtocol.FixedLength - length
-                    : ProxyProtocol.FixedLength + BinaryPrimitives.ReadUInt16BigEndian(bytes.AsSpan(14)) - length;
-                int received = await network.ReceiveAsync(bytes.AsMemory(length, needed), cancel);
-                if (received == 0)
-                {
-                    return null; // a balancer's check of the port
-                }
-
-                length += received;
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            LogFailure(peer, "the PROXY protocol header did not come in time");
-        }
-        catch (SocketException)
-        {
-            // Reset: a check of the port, too.
+            _told.Leave();
         }
 
-        return null;
+        if (sourceCounted)
+        {
+            _limits.Leave(client.Address);
+        }
+        else if (counted)
+        {
+            _limits.Leave();
+        }
     }
 
     private void LogFailure(ClientAddress client, string cause)
@@ -386,8 +358,7 @@ internal sealed partial class TlsAcceptor : IAsyncDisposable
     private static partial void LogFailed(ILogger log, string client, string cause, long left);
 
     [LoggerMessage(LogEvents.TlsClientRefused, LogLevel.Warning,
-        "Client {Client} was refused before its TLS handshake: limits.connections is reached, or limits.perSource by its address ({Left} more since the"
-        + " last such line)",
+        "Client {Client} over TLS was refused: limits.connections is reached, or limits.perSource by its address ({Left} more since the last such line)",
         EventName = nameof(LogEvents.TlsClientRefused))]
     private static partial void LogRefused(ILogger log, string client, long left);
 

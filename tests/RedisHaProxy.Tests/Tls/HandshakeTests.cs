@@ -14,6 +14,8 @@ namespace RedisHaProxy.Tests.Tls;
 
 public sealed class HandshakeTests
 {
+    private const string TooMany = "-ERR max number of clients reached\r\n";
+
     [Theory]
     [InlineData(SslProtocols.Tls12)]
     [InlineData(SslProtocols.Tls13)]
@@ -92,14 +94,58 @@ public sealed class HandshakeTests
         {
             await second.SendAsync("hello");
             Assert.Equal("hello", await second.ReadTextAsync(5));
-            await Assert.ThrowsAnyAsync<Exception>(() => scene.ConnectAsync());
-            Assert.Equal(1, scene.Forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.Limit]);
+            await using (TlsPeer refused = await scene.ConnectAsync())
+            {
+                await refused.SendAsync("PING\r\n");
+                Assert.Equal(TooMany, await refused.ReadToEndAsync());
+            }
+
+            // Who asks nothing is told nothing.
+            await using (TlsPeer silent = await scene.ConnectAsync())
+            {
+                Assert.Equal("", await silent.ReadToEndAsync());
+            }
+
+            Assert.Equal(2, scene.Forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.Limit]);
         }
 
         await Eventually.HoldsAsync(() => scene.Forwarder.Forwarder.Snapshot().Sessions == 1, () => "the session is counted out");
         await using TlsPeer third = await scene.ConnectAsync();
         await third.SendAsync("hello");
         Assert.Equal("hello", await third.ReadTextAsync(5));
+    }
+
+    [Fact]
+    public async Task Refused_clients_that_stall_take_no_places_of_others()
+    {
+        await using var scene = await OpenAsync(c => c with { Limits = c.Limits with { Connections = 1 } });
+        await using TlsPeer served = await scene.ConnectAsync();
+        await served.SendAsync("hello");
+        Assert.Equal("hello", await served.ReadTextAsync(5));
+        var stalled = new List<Socket>();
+        for (int i = 0; i < TlsRefusals.Places + 4; i++)
+        {
+            stalled.Add(await scene.ConnectSocketAsync());
+        }
+
+        // Whoever finds no place to be told is closed at once, the others after a second; then there are places again.
+        foreach (Socket socket in stalled)
+        {
+            Assert.Equal(0, await socket.ReceiveAsync(new byte[1]).WaitAsync(Bound.Wait));
+            socket.Dispose();
+        }
+
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                await using TlsPeer refused = await scene.ConnectAsync();
+                await refused.SendAsync("PING\r\n");
+                return await refused.ReadToEndAsync() == TooMany;
+            },
+            () => "one is told again");
+        await served.SendAsync("still");
+        Assert.Equal("still", await served.ReadTextAsync(5));
+        Assert.Equal(1, scene.Forwarder.Forwarder.Snapshot().Sessions);
     }
 
     [Fact]
@@ -165,13 +211,15 @@ public sealed class HandshakeTests
             // The limit of one source holds for the client that the header names.
             using Socket second = await scene.ConnectSocketAsync();
             await second.SendAllAsync(header);
-            await RefusedAsync(scene, 1);
+            await using TlsPeer refused = await scene.AuthenticateAsync(second);
+            await refused.SendAsync("PING\r\n");
+            Assert.Equal(TooMany, await refused.ReadToEndAsync());
             Assert.Equal(1, scene.Forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.Limit]);
         }
 
         // Without a header nobody gets in from there.
         await Assert.ThrowsAnyAsync<Exception>(() => scene.ConnectAsync());
-        await RefusedAsync(scene, 2);
+        await RefusedAsync(scene, 1);
         await scene.Forwarder.NoSessionsAsync();
     }
 
