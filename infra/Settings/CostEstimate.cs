@@ -17,8 +17,9 @@ internal static class CostEstimate
 
     private static readonly Setting[] Counted =
     [
-        Setting.RedisAddresses, Setting.ProxyAddresses, Setting.RedisShape, Setting.RedisOcpus, Setting.RedisMemoryGb, Setting.ProxyShape, Setting.ProxyOcpus,
-        Setting.ProxyMemoryGb, Setting.BastionShape, Setting.BastionOcpus, Setting.BastionMemoryGb, Setting.BootVolumeGb, Setting.RedisDataVolumeGb,
+        Setting.Bastion, Setting.RedisAddresses, Setting.ProxyAddresses, Setting.RedisShape, Setting.RedisOcpus, Setting.RedisMemoryGb, Setting.ProxyShape,
+        Setting.ProxyOcpus, Setting.ProxyMemoryGb, Setting.BastionShape, Setting.BastionOcpus, Setting.BastionMemoryGb, Setting.BootVolumeGb,
+        Setting.RedisDataVolumeGb,
     ];
 
     /// <summary>

@@ -1,4 +1,4 @@
-// proxy.json of a proxy: what the stack decides, and over it what proxyOverrides says.
+// proxy.json of a proxy: what the stack decides, and over it what the settings of single keys and proxyOverrides say.
 
 using System.Collections.Immutable;
 using System.Globalization;
@@ -37,18 +37,18 @@ public sealed record ProxyDocument
     /// <summary>The file's text.</summary>
     public string Text() => Json().ToJsonString(Readable).Replace("\r\n", "\n", StringComparison.Ordinal) + "\n";
 
-    /// <summary>The file's content, with the overrides.</summary>
+    /// <summary>The file's content.</summary>
     internal JsonObject Json()
     {
         JsonObject json = Own();
-        if (Options.Overrides.Length > 0)
+        foreach (string above in new[] { Options.Keys, Options.Overrides }.Where(text => text.Length > 0))
         {
-            ProxyOverrides.Merge(json, (JsonObject)JsonNode.Parse(Options.Overrides)!);
+            ProxyOverrides.Merge(json, (JsonObject)JsonNode.Parse(above)!);
         }
         return json;
     }
 
-    /// <summary>The file's content, without the overrides.</summary>
+    /// <summary>The file's content without <see cref="ProxyOptions.Keys"/> and <see cref="ProxyOptions.Overrides"/>.</summary>
     internal JsonObject Own()
     {
         var json = new JsonObject
@@ -141,6 +141,9 @@ public sealed record ProxyOptions
 
     /// <summary>Whether clients need a certificate.</summary>
     public bool HasClientAuthorities { get; init; }
+
+    /// <summary>The keys that have a setting each (<see cref="ProxyKeys"/>), as JSON; empty for the defaults.</summary>
+    public string Keys { get; init; } = string.Empty;
 
     /// <summary>proxyOverrides as JSON; empty for none.</summary>
     public string Overrides { get; init; } = string.Empty;

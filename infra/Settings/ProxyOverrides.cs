@@ -47,7 +47,7 @@ internal static class ProxyOverrides
         ["timeouts.drain"] = null,
         ["limits.connections"] = Setting.ProxyMaxConnections.Key,
         ["recording.file"] = null,
-    }.ToFrozenDictionary(StringComparer.Ordinal);
+    }.Concat(ProxyKeys.All.Select(key => KeyValuePair.Create(key.Path, (string?)key.Setting.Key))).ToFrozenDictionary(StringComparer.Ordinal);
 
     // Sections that exist only with a setting.
     private static readonly FrozenDictionary<string, string> Needs = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -83,13 +83,36 @@ internal static class ProxyOverrides
     /// <param name="document">A proxy of the stack.</param>
     public static void Judge(SettingsReader reader, ProxyDocument document)
     {
+        reader.RequireOr("0", document.Options.HeaderFrom is not null || reader.Integer(Setting.ProxyMaxConnectionsPerSource) == 0,
+            Setting.ProxyMaxConnectionsPerSource, $"0, unless {Setting.ProxyProtocol.Key} = yes: without it all clients have the load balancer's address, and "
+            + "the limit would be one for all of them");
+        JsonObject own = document.Own();
+        RefuseOwned(reader, document, own);
+        bool isRefused = reader.Failed(Setting.ProxyOverrides);
+        if (document.Options is { Keys.Length: 0, Overrides.Length: 0 } || (isRefused && document.Options.Keys.Length == 0))
+        {
+            return;
+        }
+        ProxyDocument judged = isRefused ? document with { Options = document.Options with { Overrides = string.Empty } } : document;
+        // The files that the stack names exist on the machines only.
+        var files = Leaves(own, string.Empty).Select(leaf => leaf.Path)
+            .Where(path => path.EndsWith("File", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
+        ConfigurationReading reading = ConfigurationReader.ReadContent(
+            Path.Combine("no-such-folder", "proxy.json"), JsonSerializer.SerializeToUtf8Bytes(judged.Json()), DateTimeOffset.UnixEpoch);
+        foreach (ConfigurationProblem problem in reading.Errors.Where(problem => !files.Contains(problem.Key)))
+        {
+            Setting? setting = ProxyKeys.All.FirstOrDefault(key => key.Path == problem.Key).Setting;
+            reader.Reject(setting ?? Setting.ProxyOverrides, $"what the proxy takes; of {problem.Key} it says: {problem.Cause}");
+        }
+    }
+
+    private static void RefuseOwned(SettingsReader reader, ProxyDocument document, JsonObject own)
+    {
         if (document.Options.Overrides.Length == 0)
         {
             return;
         }
-        JsonObject own = document.Own();
-        var leaves = Leaves((JsonObject)JsonNode.Parse(document.Options.Overrides)!, string.Empty).ToList();
-        foreach ((string path, JsonNode? value) in leaves)
+        foreach ((string path, JsonNode? _) in Leaves((JsonObject)JsonNode.Parse(document.Options.Overrides)!, string.Empty))
         {
             string? owned = Prefixes(path).FirstOrDefault(Owned.ContainsKey);
             string section = path.Split('.')[0];
@@ -102,24 +125,6 @@ internal static class ProxyOverrides
             {
                 reader.Reject(Setting.ProxyOverrides, $"{path} only with {need}");
             }
-            else if (path == "limits.perSource" && value?.ToJsonString() != "0" && document.Options.HeaderFrom is null)
-            {
-                reader.Reject(Setting.ProxyOverrides, $"{path} only with {Setting.ProxyProtocol.Key} = yes: without it all clients have the load balancer's "
-                    + "address, and the limit would be one for all of them");
-            }
-        }
-        if (reader.Failed(Setting.ProxyOverrides))
-        {
-            return;
-        }
-        // The files that the stack names exist on the machines only.
-        var files = Leaves(own, string.Empty).Select(leaf => leaf.Path)
-            .Where(path => path.EndsWith("File", StringComparison.Ordinal)).ToHashSet(StringComparer.Ordinal);
-        ConfigurationReading reading = ConfigurationReader.ReadContent(
-            Path.Combine("no-such-folder", "proxy.json"), JsonSerializer.SerializeToUtf8Bytes(document.Json()), DateTimeOffset.UnixEpoch);
-        foreach (ConfigurationProblem problem in reading.Errors.Where(problem => !files.Contains(problem.Key)))
-        {
-            reader.Reject(Setting.ProxyOverrides, $"what the proxy takes; of {problem.Key} it says: {problem.Cause}");
         }
     }
 

@@ -8,6 +8,9 @@ public sealed record ProxySettings
     /// <summary>Client connections that one proxy accepts.</summary>
     public required int MaxConnections { get; init; }
 
+    /// <summary>The keys of proxy.json that have a setting each, as JSON; empty for the defaults.</summary>
+    public required string Keys { get; init; }
+
     /// <summary>What proxy.json says besides, as JSON; empty for nothing.</summary>
     public required string Overrides { get; init; }
 
@@ -20,6 +23,7 @@ public sealed record ProxySettings
         ClientPorts = network.ClientPorts,
         HeaderFrom = network.HasProxyProtocol ? network.LoadBalancerAddress : null,
         HasClientAuthorities = tls?.ClientAuthorities is not null,
+        Keys = Keys,
         Overrides = Overrides,
     };
 
@@ -37,6 +41,7 @@ public sealed record ProxySettings
         return new ProxySettings
         {
             MaxConnections = MaxConnectionsOf(reader),
+            Keys = ProxyKeys.Read(reader),
             Overrides = ProxyOverrides.Read(reader),
             BundlePath = path is null ? null : Path.GetFullPath(path),
             BundleExpires = reader.UtcTime(Setting.ProxyBundleExpires),
@@ -47,8 +52,8 @@ public sealed record ProxySettings
     {
         int connections = reader.Integer(Setting.ProxyMaxConnections);
         reader.Require(connections <= LocalPorts.BalancersConnections, Setting.ProxyMaxConnections,
-            $"at most {LocalPorts.BalancersConnections}: the load balancer can bring no more connections to one proxy (it has that many ports for each, and the "
-            + $"proxy {LocalPorts.Count} local ports for its sessions with the master); for more clients add proxies (proxyAddresses)");
+            $"at most {LocalPorts.BalancersConnections}: the load balancer can bring no more connections to one proxy (it has that many ports for each, and "
+            + $"the proxy {LocalPorts.Count} local ports for its sessions with the master); for more clients add proxies (proxyAddresses)");
         return connections;
     }
 }

@@ -123,7 +123,15 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting TlsClientCa = new("tlsClientCa", SettingType.Text, "", "\"$(cat clients-ca.crt)\"") { IsExampleValue = false };
     internal static readonly NumberSetting ReadOnlyPort = new("readOnlyPort", 0, 0, ClientPort.Last, "6381");
     internal static readonly NumberSetting ReadOnlyTlsPort = new("readOnlyTlsPort", 0, 0, ClientPort.Last);
-    internal static readonly Setting ProxyOverrides = new("proxyOverrides", SettingType.Text, "", """{"timeouts":{"idle":"1h"}}""");
+    internal static readonly TextSetting ProxyConnectTimeout = new("proxyConnectTimeout", "3s", "2s");
+    internal static readonly TextSetting ProxyParkTimeout = new("proxyParkTimeout", "10s", "20s");
+    internal static readonly TextSetting ProxyIdleTimeout = new("proxyIdleTimeout", "0s", "1h");
+    internal static readonly NumberSetting ProxyMaxConnectionsPerSource = new("proxyMaxConnectionsPerSource", 0, 0, 1_000_000);
+    internal static readonly NumberSetting ProxyMaxParked = new("proxyMaxParked", 10_000, 0, 1_000_000);
+    internal static readonly ChoiceSetting ProxyLogLevel = new("proxyLogLevel", ["info", "trace", "debug", "warning", "error"]) { Example = "warning" };
+    internal static readonly ChoiceSetting ProxyLogFormat = new("proxyLogFormat", ["auto", "text", "json", "journal"]) { Example = "json" };
+    internal static readonly ChoiceSetting ProxyLogSessions = new("proxyLogSessions", ["yes", "no"]);
+    internal static readonly Setting ProxyOverrides = new("proxyOverrides", SettingType.Text, "", """{"sentinel":{"pollInterval":"50ms"}}""");
     internal static readonly Setting DrainedProxies = new("drainedProxies", SettingType.TextList, None, "proxy1");
     internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy") { IsExampleValue = false };
     internal static readonly Setting ProxyBundleExpires = new("proxyBundleExpires", SettingType.Text, "2036-01-01T00:00:00Z", "2036-01-01T00:00:00Z");
@@ -140,8 +148,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
-        CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, FormerClientPassword, PasswordVersions, ClientCommands,
-        RedisUsers,
+        CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, FormerClientPassword, PasswordVersions,
+        ClientCommands, RedisUsers,
         DefinedTags, FreeformTags, KmsKeyId,
         Bastion, VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
         VcnId, PublicSubnetId, PrivateSubnetId, EndpointName,
@@ -152,7 +160,9 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         RedisSave,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
-        ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol, ProxyOverrides,
+        ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol,
+        ProxyConnectTimeout, ProxyParkTimeout, ProxyIdleTimeout, ProxyMaxConnectionsPerSource, ProxyMaxParked, ProxyLogLevel, ProxyLogFormat, ProxyLogSessions,
+        ProxyOverrides,
         DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
         BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,
         AlarmEmail, AlarmTopicId,

@@ -70,6 +70,22 @@ public sealed partial class CostEstimateTests
     }
 
     [Theory]
+    [InlineData("vm", 6)]
+    [InlineData("service", 5)]
+    [InlineData("none", 5)]
+    public void A_stack_without_a_bastions_machine_does_not_pay_for_one(string bastion, int machines)
+    {
+        string text = CostEstimate.OfConfiguration(Configured(("bastion", bastion)));
+
+        Assert.Contains($"\n{machines} boot volumes: 50 GB", text, StringComparison.Ordinal);
+        Assert.Equal(bastion == "vm", text.Contains("1 bastion: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_way_in_that_there_is_not_is_told() => Assert.Equal(["bastion"],
+        Assert.Throws<SettingsException>(() => CostEstimate.OfConfiguration(Configured(("bastion", "wm")))).Problems.Select(problem => problem.Key));
+
+    [Theory]
     [InlineData("E5.ocpu 1 OCPU B1\nE5.ocpu 2 OCPU B1")]
     [InlineData("E5.ocpu cheap OCPU B1")]
     [InlineData("E5.ocpu 1")]
@@ -93,6 +109,9 @@ public sealed partial class CostEstimateTests
             () => CostEstimate.OfConfiguration(json.Replace("\"16\"", "\"many\"", StringComparison.Ordinal)));
         Assert.Equal(["redisMemoryGb"], error.Problems.Select(problem => problem.Key));
     }
+
+    private static string Configured(params (string Key, string Value)[] settings) => JsonSerializer.Serialize(
+        settings.Append(("adminCidrs", """["203.0.113.7/32"]""")).ToDictionary(setting => $"redis-ha:{setting.Item1}", setting => new { value = setting.Item2 }));
 
     private static decimal[] Amounts(string text) =>
         [.. text.Split('\n').TakeWhile(line => line.Length > 0).Select(line => decimal.Parse(Amount().Match(line).Value, CultureInfo.InvariantCulture))];

@@ -17,9 +17,8 @@ public sealed class ProxyOverridesTests
     private static readonly string Page = File.ReadAllText(Path.Combine(Repository.Root, "docs/proxy-configuration.md"));
 
     [Theory]
-    [InlineData("""{"timeouts":{"idle":"1h","park":"2s"},"log":{"format":"json"},"recording":{"maxBytes":2000000}}""")]
-    [InlineData("""{"limits":{"parked":5,"refusal":"BUSY later"},"engine":"epoll"}""")]
-    [InlineData("""{"limits":{"perSource":0}}""")]
+    [InlineData("""{"redis":{"probeInterval":"20ms"},"recording":{"maxBytes":2000000}}""")]
+    [InlineData("""{"limits":{"refusal":"BUSY later"},"engine":"epoll"}""")]
     [InlineData("""{"$schema":"proxy.schema.json","sentinel":{"pollInterval":"50ms"}}""")]
     [InlineData("{}")]
     public void What_the_stack_leaves_open_can_be_set(string overrides)
@@ -37,11 +36,13 @@ public sealed class ProxyOverridesTests
     }
 
     [Theory]
-    [InlineData("{\"timeouts\":{\"idle\":\"1h\"}", "a JSON object as in proxy.json; not valid JSON")]
+    [InlineData("{\"sentinel\":{\"pollInterval\":\"1s\"}", "a JSON object as in proxy.json; not valid JSON")]
     [InlineData("[]", "a JSON object as in proxy.json, not an array")]
     [InlineData("""{"timeouts":{"idle":"1h","idle":"2h"}}""", "each key once; timeouts.idle is there twice")]
     [InlineData("""{"timeouts":{"idel":"1h"}}""", "timeouts.idel it says: unknown key")]
-    [InlineData("""{"timeouts":{"idle":"1ms"}}""", "of timeouts.idle it says")]
+    [InlineData("""{"sentinel":{"pollInterval":"1ms"}}""", "of sentinel.pollInterval it says")]
+    [InlineData("""{"timeouts":{"idle":"1h"}}""", "timeouts.idle cannot be set here: use proxyIdleTimeout")]
+    [InlineData("""{"log":{"format":"json"}}""", "log.format cannot be set here: use proxyLogFormat")]
     [InlineData("""{"timeouts":"1h"}""", "of timeouts it says")]
     [InlineData("""{"recording":null}""", "of recording it says")]
     [InlineData("""{"limits":{"connections":5}}""", "limits.connections cannot be set here: use proxyMaxConnections")]
@@ -52,23 +53,22 @@ public sealed class ProxyOverridesTests
     [InlineData("""{"readOnly":{"maxLag":"5s"}}""", "readOnly.maxLag only with readOnlyPort")]
     [InlineData("""{"readOnly":{}}""", "readOnly only with readOnlyPort")]
     [InlineData("""{"proxyProtocol":{"timeout":"1s"}}""", "proxyProtocol.timeout only with proxyProtocol = yes")]
-    [InlineData("""{"limits":{"perSource":20}}""", "limits.perSource only with proxyProtocol = yes")]
     public void What_the_proxy_or_the_stack_would_refuse_is_told_before_anything_is_made(string overrides, string words)
     {
         SettingProblem problem = Assert.Single(GoodSettings.Problems(("proxyOverrides", overrides)));
 
         Assert.Equal("proxyOverrides", problem.Key);
         Assert.Contains(words, problem.Rule, StringComparison.Ordinal);
-        Assert.Equal("""pulumi config set redis-ha:proxyOverrides '{"timeouts":{"idle":"1h"}}'""", problem.Example);
+        Assert.Equal("""pulumi config set redis-ha:proxyOverrides '{"sentinel":{"pollInterval":"50ms"}}'""", problem.Example);
     }
 
     [Fact]
     public void All_problems_are_told_together()
     {
         IReadOnlyList<SettingProblem> problems = GoodSettings.Problems(
-            ("proxyOverrides", """{"timeouts":{"idle":"1ms"},"log":{"level":"loud"}}"""), ("proxyMaxConnections", "5"));
+            ("proxyOverrides", """{"redis":{"probeInterval":"1ms"},"engine":"steam"}"""), ("proxyMaxConnections", "5"), ("proxyIdleTimeout", "1ms"));
 
-        Assert.Equal(["proxyMaxConnections", "proxyOverrides", "proxyOverrides"], problems.Select(problem => problem.Key));
+        Assert.Equal(["proxyMaxConnections", "proxyIdleTimeout", "proxyOverrides", "proxyOverrides"], problems.Select(problem => problem.Key));
     }
 
     public static TheoryData<string> ProxyKeys => [.. ProxyKey.All.Where(key => key.Kind != SettingKind.Section).Select(key => key.Path)];

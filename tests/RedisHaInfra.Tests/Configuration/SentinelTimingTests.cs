@@ -58,5 +58,5 @@ public sealed class SentinelTimingTests
 
     [Fact]
     public void A_longer_wait_of_new_sessions_fits_them() => Assert.Equal("""{"timeouts":{"park":"40s"}}""",
-        GoodSettings.Read([.. Reference, ("proxyOverrides", """{"timeouts":{"park":"40s"}}""")]).Proxy.Overrides);
+        GoodSettings.Read([.. Reference, ("proxyParkTimeout", "40s")]).Proxy.Keys);
 }

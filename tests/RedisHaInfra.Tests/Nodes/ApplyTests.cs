@@ -305,6 +305,13 @@ public sealed class ApplyTests
         Assert.Equal(1, refused.ExitCode);
         Assert.Contains("cannot have the setting clientCommands", older.InRoot("/var/lib/redis-ha/failed"), StringComparison.Ordinal);
         Assert.Equal(users, older.InRoot("/etc/redis-ha/users.acl"));
+
+        RedisUser[] more = [.. new[] { "reports", "jobs" }.Select(name => new RedisUser(name, ["~*", "+get"], [new SecretText("of-a-further-user")]))];
+        refused = await older.ApplyAsync(NodePayload.Of(PayloadInputs.Redis() with { Redis = new RedisSettings { Users = more } }).ApplyScript);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Single(older.InRoot("/var/lib/redis-ha/failed").Split('\n'),
+            line => line.EndsWith("Redis 6.2 cannot have the user reports of the setting redisUsers: unset it, or install Redis 7", StringComparison.Ordinal));
+        Assert.Equal(users, older.InRoot("/etc/redis-ha/users.acl"));
     }
 
     [Fact]

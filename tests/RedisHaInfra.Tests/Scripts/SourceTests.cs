@@ -18,8 +18,6 @@ public sealed partial class SourceTests
         "infra/Nodes/RedisNodeFiles.cs",
         "infra/RedisHaStack.cs",
         "infra/Settings/MachinePlan.cs",
-        "infra/Settings/ProxySettings.cs",
-        "infra/Settings/Setting.cs",
         "tests/RedisHaBench/Traffic/RatioPlot.cs",
         "tests/RedisHaBench/Traffic/TrafficReport.cs",
         "tests/RedisHaInfra.Tests/Graph/RollingUpdateTests.cs",
