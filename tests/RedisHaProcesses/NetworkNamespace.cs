@@ -95,6 +95,14 @@ public sealed partial class NetworkNamespace : IDisposable
         }
     }
 
+    /// <summary>Asks an HTTP server over connections made from the namespace, a new one for each question, with 4 s for an answer.</summary>
+    public HttpClient HttpClient(IPEndPoint server) => new(new SocketsHttpHandler
+    {
+        PooledConnectionLifetime = TimeSpan.Zero,
+        ConnectCallback = async (_, _) => new NetworkStream(await ConnectAsync(server, TimeSpan.FromSeconds(3)), ownsSocket: true),
+    })
+    { BaseAddress = new Uri($"http://{server}"), Timeout = TimeSpan.FromSeconds(4) };
+
     /// <summary>
     /// Moves the calling thread into the namespace until the result is disposed, on the same thread and without await between.
     /// </summary>

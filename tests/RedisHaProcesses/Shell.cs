@@ -106,7 +106,7 @@ public static class Shell
 
     /// <summary>Runs a command in a namespace; it must succeed.</summary>
     /// <exception cref="InvalidOperationException">It failed; the message has the command and its error text.</exception>
-    internal static async Task RunInAsync(NetworkNamespace network, IReadOnlyList<string> command, string? input = null)
+    public static async Task RunInAsync(NetworkNamespace network, IReadOnlyList<string> command, string? input = null)
     {
         var result = await RunAsync(
             network.EnterCommand[0], [.. network.EnterCommand.Skip(1), Installed.Path(command[0]) ?? command[0], .. command.Skip(1)], input,

@@ -4,7 +4,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Sockets;
 using System.Text;
 using RedisHaProxy.Tests.Admin;
 
@@ -44,12 +43,7 @@ internal sealed record Night(string Name, TimeSpan Length, params (int Seconds, 
         using var proxy = ProxyProcess.Start(
             Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), deployment, new IPEndPoint(address, 6379), machine,
             settings: new Dictionary<string, object> { ["admin"] = new { listen = admin.ToString() } });
-        using var client = new HttpClient(new SocketsHttpHandler
-        {
-            PooledConnectionLifetime = TimeSpan.Zero,
-            ConnectCallback = async (_, _) => new NetworkStream(await machine.ConnectAsync(admin, TimeSpan.FromSeconds(3)), ownsSocket: true),
-        })
-        { BaseAddress = new Uri($"http://{admin}"), Timeout = TimeSpan.FromSeconds(4) };
+        using var client = machine.HttpClient(admin);
         await Eventually.HoldsAsync(
             async () => (await SampleAsync(client)).GetValueOrDefault("redis_ha_proxy_gate{mode=\"open\"}") == 1, () => "the proxy routes");
 

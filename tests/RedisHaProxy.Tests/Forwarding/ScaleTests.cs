@@ -109,8 +109,8 @@ public abstract class ScaleTests(ForwardingEngine engine)
         await using RedisDeployment deployment = await RedisDeployment.StartAsync();
         await using RunningProxy proxy = await RunningProxy.StartAsync(deployment, change: Hosting.ProxyProcess.Limited($"--nofile={Files}:{Files}"),
             further: engine == ForwardingEngine.IoUring ? "\"engine\": \"io_uring\"," : "\"engine\": \"epoll\",");
-        Assert.Contains(engine == ForwardingEngine.IoUring ? "Engine: io_uring" : "Engine: epoll", proxy.Log, StringComparison.Ordinal);
-        Assert.Contains($"limits.connections is lowered from 1000 to {fits}", proxy.Log, StringComparison.Ordinal);
+        await proxy.LogsAsync(engine == ForwardingEngine.IoUring ? "Engine: io_uring" : "Engine: epoll");
+        await proxy.LogsAsync($"limits.connections is lowered from 1000 to {fits}");
         await Eventually.HoldsAsync(
             async () =>
             {

@@ -1,4 +1,5 @@
-// Two proxies before real Redis and Sentinels, one of which has a wrong password: the load balancer is told, and nobody else suffers.
+// Two proxies before real Redis and Sentinels, one of which has a wrong password or no way to the nodes: the load balancer is told, and
+// nobody else suffers.
 
 using System.Net;
 
@@ -47,6 +48,72 @@ public sealed class BlindProxyTests
         await stop.CancelAsync();
         Assert.True(await checks > 10);
     }
+
+    [SkippableTheory]
+    [Trait("Needs", "root")]
+    [InlineData("drop")]
+    [InlineData("reject")]
+    public async Task So_does_one_whose_way_to_the_nodes_is_closed(string verdict)
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        Skip.If(Installed.MissingForNamespaces() is not null, Installed.MissingForNamespaces());
+        await using var deployment = await RedisDeployment.StartAsync(
+            new RedisDeploymentOptions { AsProduct = true, Namespaces = true, DownAfterMilliseconds = 1000 });
+        var proxies = new List<(NetworkNamespace Machine, ChildProcess Process, HttpClient Admin)>();
+        try
+        {
+            for (int i = 1; i <= 2; i++)
+            {
+                var address = IPAddress.Parse($"10.79.0.10{i}");
+                var admin = new IPEndPoint(address, 1936);
+                NetworkNamespace machine = await deployment.Network!.AddAsync($"proxy{i}", address);
+                var process = RedisHaProcesses.ProxyProcess.Start(
+                    Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), deployment, new IPEndPoint(address, 6379), machine, $"proxy{i}",
+                    new Dictionary<string, object> { ["admin"] = new { listen = admin.ToString() } });
+                proxies.Add((machine, process, machine.HttpClient(admin)));
+            }
+
+            foreach (var (_, process, admin) in proxies)
+            {
+                await AnswersAsync(admin, "readyz", HttpStatusCode.OK, process);
+            }
+
+            var (good, blind) = (proxies[0], proxies[1]);
+            await Shell.RunInAsync(blind.Machine, ["nft", "-f", "-"], $$"""
+                table ip way { chain out { type filter hook output priority 0; tcp dport {{deployment.Nodes[0].EndPoint.Port}} {{verdict}}; }; }
+                """);
+            await AnswersAsync(blind.Admin, "healthz", HttpStatusCode.ServiceUnavailable, blind.Process);
+            Assert.Equal(HttpStatusCode.OK, (await good.Admin.GetAsync("healthz")).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await good.Admin.GetAsync("readyz")).StatusCode);
+
+            await Shell.RunInAsync(blind.Machine, ["nft", "delete", "table", "ip", "way"]);
+            await AnswersAsync(blind.Admin, "healthz", HttpStatusCode.OK, blind.Process);
+            await AnswersAsync(blind.Admin, "readyz", HttpStatusCode.OK, blind.Process);
+        }
+        finally
+        {
+            foreach (var (_, process, admin) in proxies)
+            {
+                admin.Dispose();
+                process.Dispose();
+            }
+        }
+    }
+
+    private static Task AnswersAsync(HttpClient admin, string path, HttpStatusCode status, ChildProcess proxy) => Eventually.HoldsAsync(
+        async () =>
+        {
+            try
+            {
+                return (await admin.GetAsync(path)).StatusCode == status;
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                return false;
+            }
+        },
+        () => $"/{path} answers {status}\n{proxy.LogTail()}",
+        TimeSpan.FromSeconds(40));
 
     private static async Task<int> ChecksAsync(RunningProxy[] proxies, CancellationToken stop)
     {

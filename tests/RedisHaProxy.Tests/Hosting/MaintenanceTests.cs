@@ -17,7 +17,7 @@ public sealed class MaintenanceTests
         Assert.Equal("nothing changed: redis3 is in maintenance already\n", (await proxy.VerbAsync("maintenance", "redis3")).Output);
         var unknown = await proxy.VerbAsync("maintenance", "redis9");
         Assert.Equal((1, "redis-ha-proxy: there is no node 'redis9'; configured are redis1, redis2, redis3\n"), (unknown.ExitCode, unknown.Error));
-        Assert.Matches(@"Order 'maintenance\?node=redis3' by process \d+ of user \d+.*: redis3 is in maintenance: it gets no sessions", proxy.Log);
+        await proxy.LogsMatchAsync(@"Order 'maintenance\?node=redis3' by process \d+ of user \d+.*: redis3 is in maintenance: it gets no sessions");
 
         deployment.Nodes[2].Kill();
         await Eventually.HoldsAsync(async () => !(await NodeAsync(proxy, 2)).GetProperty("up").GetBoolean(), () => proxy.Log);

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.RegularExpressions;
 using RedisHaProxy.Tests.Configuration;
 
 namespace RedisHaProxy.Tests.Hosting;
@@ -111,6 +112,14 @@ internal sealed partial class RunningProxy : IAsyncDisposable
 
     /// <summary>Writes a file into the folder of the configuration, and returns its path.</summary>
     public string Write(string name, string content) => _folder.Write(name, content);
+
+    /// <summary>Waits for a log line with all these parts. A line comes through a pipe: what the proxy has answered may be here before it.</summary>
+    public Task LogsAsync(params string[] parts) => LogsAsync(line => parts.All(part => line.Contains(part, StringComparison.Ordinal)), string.Join(" ... ", parts));
+
+    /// <summary>The same for one that a pattern matches.</summary>
+    public Task LogsMatchAsync(string pattern) => LogsAsync(line => Regex.IsMatch(line, pattern), pattern);
+
+    private Task LogsAsync(Func<string, bool> condition, string what) => Eventually.HoldsAsync(() => Log.Split('\n').Any(condition), () => $"{what}\n{Log}");
 
     /// <summary>The status code of a path, without credentials; 0 when nobody answers.</summary>
     public async Task<HttpStatusCode> StatusAsync(string path)

@@ -131,7 +131,7 @@ public sealed class StopTests
         using var second = await proxy.ConnectAsync();
         Assert.Equal("PONG", await second.CommandAsync("PING"));
         Assert.Equal("1 session ended\n", (await proxy.VerbAsync("sessions", "--source", "127.0.0.1", "--end-all")).Output);
-        Assert.Matches(@"Order 'sessions/end\?source=127\.0\.0\.1' by process \d+ of user \d+.*: 1 session ended", proxy.Log);
+        await proxy.LogsMatchAsync(@"Order 'sessions/end\?source=127\.0\.0\.1' by process \d+ of user \d+.*: 1 session ended");
     }
 
     private static async Task<bool> AcceptsAsync(IPEndPoint endPoint)

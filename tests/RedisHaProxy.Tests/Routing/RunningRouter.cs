@@ -98,6 +98,10 @@ internal sealed class LineLog : ILoggerProvider, ILogger
         }
     }
 
+    /// <summary>Waits for a line with all these parts: what is logged may be here later than what else shows it.</summary>
+    public Task HasAsync(params string[] parts) => Eventually.HoldsAsync(
+        () => Lines.Any(line => parts.All(part => line.Contains(part, StringComparison.Ordinal))), () => $"{string.Join(" ... ", parts)}\n{this}");
+
     public ILogger CreateLogger(string categoryName) => this;
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
