@@ -98,7 +98,7 @@ public class RedisHaStack : Stack
         StatsPage = Output.Create(Instructions.StatsPage);
         Readme = Output.Tuple(lines, Endpoint, Output.All(machines.Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
             Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies,
-            settings.Network.ClientPorts));
+            settings.Network.ClientPorts, isMonitored: settings.Passwords.HasMetrics));
         BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table)
             .SetItems(FixedSettings.Volumes(settings)).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
@@ -106,6 +106,7 @@ public class RedisHaStack : Stack
         Backups = backups?.Name ?? Output.Create(string.Empty);
         BackupAddress = Output.CreateSecret(backups?.ReadAddress ?? Output.Create(string.Empty));
         AdminPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Admin));
+        MetricsPassword = Output.CreateSecret(credentials.Passwords.Apply(all => all.Metrics ?? string.Empty));
     }
 
     /// <summary>Where clients connect: ADDRESS:PORT.</summary>
@@ -187,6 +188,10 @@ public class RedisHaStack : Stack
     /// <summary>The stats page's password, a secret.</summary>
     [Output("adminPassword")]
     public Output<string> AdminPassword { get; private set; }
+
+    /// <summary>The password of the account metrics, which sees metrics and nothing else, a secret; empty without monitoringNetworks.</summary>
+    [Output("metricsPassword")]
+    public Output<string> MetricsPassword { get; private set; }
 
     /// <summary>What it costs in a month by list prices, as a table.</summary>
     [Output("cost")]

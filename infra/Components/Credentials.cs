@@ -8,7 +8,7 @@ using RedisHaInfra.Settings;
 
 namespace RedisHaInfra.Components;
 
-/// <summary>Generates the passwords; the clients' one may be given.</summary>
+/// <summary>Generates the passwords; those of clients and of scrapers may be given.</summary>
 public sealed class Credentials : ComponentResource
 {
     // 62^32 possibilities, 190 bits; letters and digits need no quoting in any of the files they go to.
@@ -20,26 +20,37 @@ public sealed class Credentials : ComponentResource
     public Output<NodePasswords> Passwords { get; }
 
     /// <summary>Generates them.</summary>
-    /// <param name="settings">Which versions are valid, and the clients' passwords when the stack sets them.</param>
+    /// <param name="settings">Which versions are valid, and the passwords that the stack sets.</param>
     public Credentials(PasswordSettings settings)
         : base("redis-ha:infra:Credentials", "credentials")
     {
-        Output<NodePasswords> inUse = Generation(settings.Version, settings.Client);
+        Output<NodePasswords> inUse = Generation(settings.Version, settings, settings.Client, settings.Metrics);
+        SecretText? formerClient = settings.FormerClient ?? settings.Client;
+        SecretText? formerMetrics = settings.FormerMetrics ?? settings.Metrics;
         Output<NodePasswords?> former = settings.FormerVersion is { } version
-            ? Generation(version, settings.FormerClient ?? settings.Client).Apply(all => (NodePasswords?)all)
-            : settings.FormerClient is { } client
-                ? Output.Tuple(inUse, client.ToOutput()).Apply(known => (NodePasswords?)(known.Item1 with { Client = known.Item2 }))
+            ? Generation(version, settings, formerClient, formerMetrics).Apply(all => (NodePasswords?)all)
+            : settings.FormerClient is not null || settings.FormerMetrics is not null
+                ? Output.Tuple(inUse, Given(formerClient), Given(formerMetrics)).Apply(known => (NodePasswords?)(known.Item1 with
+                {
+                    Client = known.Item2 ?? known.Item1.Client,
+                    Metrics = known.Item3 ?? known.Item1.Metrics,
+                }))
                 : Output.Create(Task.FromResult<NodePasswords?>(null));
         Passwords = Output.CreateSecret(Output.Tuple(inUse, former).Apply(known => known.Item1 with { Former = known.Item2 }));
         _hostKeySeed = Generate("host-key-seed");
         RegisterOutputs();
     }
 
-    private Output<NodePasswords> Generation(int version, SecretText? client)
+    private static Output<string?> Given(SecretText? password) =>
+        password?.ToOutput().Apply(text => (string?)text) ?? Output.Create(Task.FromResult<string?>(null));
+
+    private Output<NodePasswords> Generation(int version, PasswordSettings settings, SecretText? client, SecretText? metrics)
     {
         // The first has no number: that of stacks from before there were versions.
         string suffix = version == 1 ? string.Empty : string.Create(CultureInfo.InvariantCulture, $"-{version}");
-        return Output.All(
+        Output<string>[] further = settings.HasMetrics ? [metrics?.ToOutput() ?? Generate($"metrics-password{suffix}")] : [];
+        return Output.All<string>(
+        [
             client?.ToOutput() ?? Generate($"client-password{suffix}"),
             Generate($"replication-password{suffix}"),
             Generate($"sentinel-password{suffix}"),
@@ -47,17 +58,20 @@ public sealed class Credentials : ComponentResource
             Generate($"sentinel-watch-password{suffix}"),
             Generate($"operator-password{suffix}"),
             Generate($"admin-password{suffix}"),
-            Generate($"watch-password{suffix}")).Apply(all => new NodePasswords
-            {
-                Client = all[0],
-                Replication = all[1],
-                Sentinel = all[2],
-                Health = all[3],
-                SentinelWatch = all[4],
-                Operator = all[5],
-                Admin = all[6],
-                Watch = all[7],
-            });
+            Generate($"watch-password{suffix}"),
+            .. further,
+        ]).Apply(all => new NodePasswords
+        {
+            Client = all[0],
+            Replication = all[1],
+            Sentinel = all[2],
+            Health = all[3],
+            SentinelWatch = all[4],
+            Operator = all[5],
+            Admin = all[6],
+            Watch = all[7],
+            Metrics = settings.HasMetrics ? all[8] : null,
+        });
     }
 
     /// <summary>The SSH host key of a machine, a secret: drawn once for the stack, so a machine's successor has the same.</summary>

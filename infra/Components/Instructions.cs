@@ -49,8 +49,9 @@ public sealed record Instructions(string User, string? Bastion, NodeAddress Firs
     /// <param name="machines">The machines with their roles, the bastion among them.</param>
     /// <param name="proxies">The proxies.</param>
     /// <param name="ports">The ports for clients.</param>
+    /// <param name="isMonitored">Whether there are networks that metrics are read from.</param>
     public string Readme(string stack, string endpoint, IReadOnlyList<(NodeAddress Node, string Role)> machines, IReadOnlyList<NodeAddress> proxies,
-        IReadOnlyList<ClientPort> ports) => $"""
+        IReadOnlyList<ClientPort> ports, bool isMonitored) => $"""
         # Redis of the stack {stack}
 
         {Clients(endpoint, ports)}
@@ -66,7 +67,7 @@ public sealed record Instructions(string User, string? Bastion, NodeAddress Firs
         They are secrets of the stack; this page holds none.
 
             pulumi stack output password --stack {stack} --show-secrets         # clients
-            pulumi stack output adminPassword --stack {stack} --show-secrets    # the stats page, user admin
+            pulumi stack output adminPassword --stack {stack} --show-secrets    # the stats page, user admin{(isMonitored ? MetricsPassword(stack) : string.Empty)}
 
         ## From your desk
 
@@ -81,7 +82,7 @@ public sealed record Instructions(string User, string? Bastion, NodeAddress Firs
 
         Without the scripts: {string.Join(", ", proxies.Select(proxy => $"`{StatsTunnel(proxy)}`"))}
 
-        ## Operating it
+        {(isMonitored ? Scrapes(proxies, machines) : string.Empty)}## Operating it
 
             ./scripts/status --stack {stack}               # all machines, roles, replication, Sentinels, proxies
             ./scripts/doctor --stack {stack}               # what hurts now or will at the next fault
@@ -91,6 +92,19 @@ public sealed record Instructions(string User, string? Bastion, NodeAddress Firs
             ssh -F redis-ha.ssh {machines.First(machine => machine.Role == "redis").Node.Name}
 
         When something is wrong: docs/troubleshooting.md.
+        """;
+
+    private static string MetricsPassword(string stack) =>
+        $"\n    pulumi stack output metricsPassword --stack {stack} --show-secrets  # metrics, user metrics";
+
+    private static string Scrapes(IReadOnlyList<NodeAddress> proxies, IReadOnlyList<(NodeAddress Node, string Role)> machines) => $"""
+        ## Metrics
+
+        From the networks of monitoringNetworks, as user metrics: {string.Join(", ", proxies.Select(proxy => $"http://{proxy.Address}:{Ports.Admin}/metrics"))};
+        for redis_exporter {string.Join(", ", machines.Where(each => each.Role == "redis").Select(each => $"redis://{each.Node.Address}:{Ports.Redis}"))}
+        (docs/monitoring.md).
+
+
         """;
 
     private static string Clients(string endpoint, IReadOnlyList<ClientPort> ports)

@@ -41,6 +41,7 @@ internal static class MetadataSize
             Health = Any,
             SentinelWatch = Any,
             Watch = Any,
+            Metrics = Any,
             Operator = Any,
             Admin = Any
         };

@@ -36,6 +36,9 @@ public sealed record NodePasswords
     /// <summary>User "admin" of the proxies' stats page.</summary>
     public required string Admin { get; init; }
 
+    /// <summary>User "metrics" of the proxies and of the data nodes, who sees metrics and nothing else; null when there is none.</summary>
+    public string? Metrics { get; init; }
+
     /// <summary>Passwords that are valid as well, until everybody has those above; null for none. Their own Former does not count.</summary>
     public NodePasswords? Former { get; init; }
 

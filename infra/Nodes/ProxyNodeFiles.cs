@@ -20,12 +20,15 @@ internal static class ProxyNodeFiles
         PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)),
             ("port-count", Text(LocalPorts.Count))),
         PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", FileLimit(inputs.Options)),
-            ("stop-seconds", Text(StopSeconds))),
+            ("stop-seconds", Text(StopSeconds)),
+            ("metrics-credential", inputs.Options.HasMetricsReader ? "\nLoadCredential=metrics.password:/etc/redis-ha-proxy/metrics.password" : string.Empty)),
         new("proxy.json", Configuration(inputs)),
         PayloadFile.Secret("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
         PayloadFile.Secret("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
-        PayloadFile.Secret("admin.password", string.Concat(new[] { inputs.Passwords, inputs.Passwords.Former }.OfType<NodePasswords>()
-            .Select(all => all.Admin).Distinct().Select(password => PayloadRules.Password(password, "admin") + "\n"))),
+        PayloadFile.Secret("admin.password", Valid(inputs.Passwords, "admin", all => all.Admin)),
+        .. inputs.Options.HasMetricsReader
+            ? new[] { PayloadFile.Secret("metrics.password", Valid(inputs.Passwords, ProxyDocument.MetricsUser, all => all.Metrics)) }
+            : [],
         .. Tls(inputs.Tls),
         PayloadFile.Secret("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
         new("node.env", $"""
@@ -37,6 +40,11 @@ internal static class ProxyNodeFiles
             {MorePorts(inputs.Options)}
             """),
     ];
+
+    // The password in use, and below it the one that is valid as well.
+    private static string Valid(NodePasswords passwords, string user, Func<NodePasswords, string?> of) =>
+        string.Concat(new[] { passwords, passwords.Former }.OfType<NodePasswords>().Select(of).OfType<string>().Distinct()
+            .Select(password => PayloadRules.Password(password, user) + "\n"));
 
     private static string Configuration(ProxyNodeInputs inputs)
     {

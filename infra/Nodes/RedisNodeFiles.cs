@@ -160,10 +160,16 @@ internal static class RedisNodeFiles
             ("operator-password", Hashes(inputs.Passwords, "operator", all => all.Operator)));
         return file with
         {
-            Content = file.Content + string.Concat(inputs.Redis.Users.Select(user => ClientUser.Line(user, string.Join(' ', user.Passwords
+            Content = file.Content + MetricsUser(inputs.Passwords) + string.Concat(inputs.Redis.Users.Select(user => ClientUser.Line(user, string.Join(' ', user.Passwords
                 .Select(password => $"#{Hash(password.Reveal())}").Distinct().Order(StringComparer.Ordinal))) + "\n")),
         };
     }
+
+    // What redis_exporter asks by itself (scrapeRedisHost in its exporter.go) and that shows no data: CONFIG GET has passwords, SLOWLOG GET the
+    // arguments of commands, CLIENT LIST who is connected.
+    private static string MetricsUser(NodePasswords passwords) => passwords.Metrics is null ? string.Empty
+        : $"user {ProxyDocument.MetricsUser} on {Hashes(passwords, ProxyDocument.MetricsUser, all => all.Metrics)} resetkeys resetchannels -@all +ping +info "
+            + "+client|setname +slowlog|len +latency|latest +latency|histogram\n";
 
     private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
         PayloadFile.Rendered(

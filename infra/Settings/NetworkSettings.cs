@@ -73,6 +73,9 @@ public sealed partial record NetworkSettings
     /// <summary>The clients' name for the load balancer in the VCN's private DNS; null for none.</summary>
     public required string? EndpointName { get; init; }
 
+    /// <summary>Networks from which the proxies' metrics and an exporter may reach the machines; none by default.</summary>
+    public ImmutableArray<string> MonitoringNetworks { get; init; } = [];
+
     // Fewer than three Sentinels cannot outvote a lost one; more than nine only lengthen the vote.
     private const int MinimumRedisNodes = 3;
     private const int MaximumRedisNodes = 9;
@@ -146,9 +149,20 @@ public sealed partial record NetworkSettings
             PackageCidrs = packageCidrs.IsEmpty ? ["0.0.0.0/0"] : packageCidrs,
             ClientPorts = ClientPort.Read(reader),
             HasProxyProtocol = reader.Choice(Setting.ProxyProtocol) == "yes",
+            MonitoringNetworks = Monitoring(reader, loadBalancer),
             EndpointName = reader.OptionalText(Setting.EndpointName, HostNameForm(),
                 "a host name of two labels or more in lower-case letters, digits and hyphens, at most 253 characters"),
         };
+    }
+
+    private static ImmutableArray<string> Monitoring(SettingsReader reader, string loadBalancer)
+    {
+        ImmutableArray<string> networks = reader.Networks(Setting.MonitoringNetworks);
+        reader.Require(!networks.Contains("0.0.0.0/0"), Setting.MonitoringNetworks,
+            "not the whole Internet: name the networks that Prometheus and exporters run in");
+        reader.Require(!networks.Contains($"{loadBalancer}/32"), Setting.MonitoringNetworks,
+            $"not the load balancer's own address, {loadBalancer}: nothing is scraped from there", Setting.LoadBalancerAddress);
+        return networks;
     }
 
     private static IPNetwork Network(SettingsReader reader, Setting setting, string derived, int shortest, int longest)

@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 
 namespace RedisHaInfra.Settings;
 
-/// <summary>The passwords' versions, and the clients' passwords when the stack sets them.</summary>
+/// <summary>The passwords' versions, and the passwords of clients and of scrapers when the stack sets them.</summary>
 public sealed partial record PasswordSettings
 {
     /// <summary>Versions of the generated passwords, one or two, rising: all are valid, the last is the one in use.</summary>
@@ -17,6 +17,15 @@ public sealed partial record PasswordSettings
 
     /// <summary>A clients' password that is valid as well, until all clients have the other; null for none.</summary>
     public required SecretText? FormerClient { get; init; }
+
+    /// <summary>Whether there is an account that sees metrics and nothing else.</summary>
+    public required bool HasMetrics { get; init; }
+
+    /// <summary>That account's password when the stack sets one; null to generate it.</summary>
+    public required SecretText? Metrics { get; init; }
+
+    /// <summary>A password of that account that is valid as well, until all scrapers have the other; null for none.</summary>
+    public required SecretText? FormerMetrics { get; init; }
 
     /// <summary>The version in use.</summary>
     public int Version => Versions[^1];
@@ -37,11 +46,20 @@ public sealed partial record PasswordSettings
             _ => false,
         } && versions.All(version => version > 0);
         reader.Require(good, Setting.PasswordVersions, "one or two whole numbers from 1, rising: all are valid, the last one is in use");
-        SecretText? client = Password(reader, Setting.ClientPassword, "; nothing to have one generated");
-        SecretText? former = Password(reader, Setting.FormerClientPassword, "; nothing when no other is valid");
-        reader.RequireOr(string.Empty, former is null || client is not null, Setting.FormerClientPassword,
-            "used together with clientPassword only: of generated passwords, passwordVersions keeps the former ones valid", Setting.ClientPassword);
-        return new PasswordSettings { Versions = good && !versions.IsEmpty ? versions : [1], Client = client, FormerClient = former };
+        (SecretText? client, SecretText? former) = Passwords(reader, Setting.ClientPassword, Setting.FormerClientPassword);
+        (SecretText? metrics, SecretText? formerMetrics) = Passwords(reader, Setting.MetricsPassword, Setting.FormerMetricsPassword);
+        bool hasMetrics = !reader.List(Setting.MonitoringNetworks).IsEmpty;
+        reader.RequireOr(string.Empty, hasMetrics || metrics is null, Setting.MetricsPassword,
+            "used together with monitoringNetworks only: without them there is no account for metrics", Setting.MonitoringNetworks);
+        return new PasswordSettings
+        {
+            Versions = good && !versions.IsEmpty ? versions : [1],
+            Client = client,
+            FormerClient = former,
+            HasMetrics = hasMetrics,
+            Metrics = metrics,
+            FormerMetrics = formerMetrics,
+        };
     }
 
     /// <summary>What to say when the change would lock machines or clients out; null when it would not.</summary>
@@ -70,6 +88,15 @@ public sealed partial record PasswordSettings
     }
 
     private static string Lines(params int[] versions) => string.Join('\n', versions.Select(version => version.ToString(CultureInfo.InvariantCulture)));
+
+    private static (SecretText? InUse, SecretText? Former) Passwords(SettingsReader reader, Setting setting, Setting formerSetting)
+    {
+        SecretText? inUse = Password(reader, setting, "; nothing to have one generated");
+        SecretText? former = Password(reader, formerSetting, "; nothing when no other is valid");
+        reader.RequireOr(string.Empty, former is null || inUse is not null, formerSetting,
+            $"used together with {setting.Key} only: of generated passwords, passwordVersions keeps the former ones valid", setting);
+        return (inUse, former);
+    }
 
     private static SecretText? Password(SettingsReader reader, Setting setting, string otherwise)
     {

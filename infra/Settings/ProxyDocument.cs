@@ -14,6 +14,9 @@ public sealed record ProxyDocument
     // How long sessions may go on after the drain's delay, before they are cut.
     internal const int DrainMilliseconds = 30_000;
 
+    /// <summary>The account that sees metrics and nothing else, on proxies and on Redis nodes.</summary>
+    internal const string MetricsUser = "metrics";
+
     private static readonly JsonSerializerOptions Readable = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The proxy.</summary>
@@ -88,6 +91,11 @@ public sealed record ProxyDocument
             ["recording"] = new JsonObject { ["file"] = "/var/lib/redis-ha-proxy/recording" },
             ["limits"] = new JsonObject { ["connections"] = Options.MaxConnections, ["perSource"] = 0 },
         };
+        if (Options.HasMetricsReader)
+        {
+            json["admin"]!["metricsUser"] = MetricsUser;
+            json["admin"]!["metricsPasswordFile"] = "metrics.password";
+        }
         if (Peers.Count > 0)
         {
             json["admin"]!["peers"] = Addresses(Peers, Ports.Admin);
@@ -144,6 +152,9 @@ public sealed record ProxyOptions
 
     /// <summary>The keys that have a setting each (<see cref="ProxyKeys"/>), as JSON; empty for the defaults.</summary>
     public string Keys { get; init; } = string.Empty;
+
+    /// <summary>Whether there is a user who reads metrics and nothing else.</summary>
+    public bool HasMetricsReader { get; init; }
 
     /// <summary>proxyOverrides as JSON; empty for none.</summary>
     public string Overrides { get; init; } = string.Empty;

@@ -40,6 +40,8 @@ internal static class ProxyOverrides
         ["admin.listen"] = null,
         ["admin.user"] = null,
         ["admin.passwordFile"] = Setting.PasswordVersions.Key,
+        ["admin.metricsUser"] = Setting.MonitoringNetworks.Key,
+        ["admin.metricsPasswordFile"] = Setting.MetricsPassword.Key,
         ["admin.socket"] = null,
         ["admin.peers"] = Setting.ProxyAddresses.Key,
         ["admin.tls"] = null,

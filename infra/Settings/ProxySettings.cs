@@ -24,6 +24,7 @@ public sealed record ProxySettings
         HeaderFrom = network.HasProxyProtocol ? network.LoadBalancerAddress : null,
         HasClientAuthorities = tls?.ClientAuthorities is not null,
         Keys = Keys,
+        HasMetricsReader = !network.MonitoringNetworks.IsEmpty,
         Overrides = Overrides,
     };
 

@@ -22,7 +22,8 @@ public sealed partial record RedisUser(string Name, ImmutableArray<string> Rules
     private static readonly JsonSerializerOptions Strict = new() { UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
 
     /// <summary>Names of the system's own users, on nodes, Sentinels and proxies.</summary>
-    public static ImmutableArray<string> Own { get; } = ["admin", "default", "operator", "replication", "rp-health", "rp-sentinel", "sentinel", "watch"];
+    public static ImmutableArray<string> Own { get; } =
+        ["admin", "default", "metrics", "operator", "replication", "rp-health", "rp-sentinel", "sentinel", "watch"];
 
     internal static IReadOnlyList<RedisUser> Read(SettingsReader reader)
     {

@@ -156,6 +156,11 @@ public static class SecurityRules
         }
         Administration(SecurityGroup.Proxy);
         In(SecurityGroup.Proxy, onlooker, Ports.Admin, "The stats page through a tunnel");
+        foreach (string monitoring in network.MonitoringNetworks)
+        {
+            In(SecurityGroup.Proxy, monitoring, Ports.Admin, "Metrics of the proxies");
+            In(SecurityGroup.Redis, monitoring, Ports.Redis, "Exporters of Redis' metrics");
+        }
         Out(SecurityGroup.Proxy, SecurityGroup.Redis, Ports.Redis, "Sessions and role probes to Redis");
         Out(SecurityGroup.Proxy, SecurityGroup.Redis, Ports.Sentinel, "Questions to the Sentinels");
         Packages(SecurityGroup.Proxy);

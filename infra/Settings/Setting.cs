@@ -70,6 +70,10 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting PrivateSubnetId = new("privateSubnetId", SettingType.Text, "", "ocid1.subnet.oc1.eu-frankfurt-1.bbbb");
     internal static readonly Setting EndpointName = new("endpointName", SettingType.Text, "", "redis.example.internal");
 
+    internal static readonly Setting MonitoringNetworks = new("monitoringNetworks", SettingType.TextList, None, "10.0.9.0/24");
+    internal static readonly Setting MetricsPassword = new("metricsPassword", SettingType.Text, "", "", Secret: true) { IsExampleValue = false };
+    internal static readonly Setting FormerMetricsPassword = new("formerMetricsPassword", SettingType.Text, "", "", Secret: true) { IsExampleValue = false };
+
     internal static readonly Setting AvailabilityDomains = new("availabilityDomains", SettingType.NumberList, None, "1");
     internal static readonly Setting MachinePlaces = new("machinePlaces", SettingType.TextList, None, "redis2=3");
     internal static readonly ChoiceSetting FaultDomains = new("faultDomains", ["spread", "any"]);
@@ -152,7 +156,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         ClientCommands, RedisUsers,
         DefinedTags, FreeformTags, KmsKeyId,
         Bastion, VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
-        VcnId, PublicSubnetId, PrivateSubnetId, EndpointName,
+        VcnId, PublicSubnetId, PrivateSubnetId, EndpointName, MonitoringNetworks, MetricsPassword, FormerMetricsPassword,
         AvailabilityDomains, MachinePlaces, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,
         RedisDataVolumeGb, RedisDataVolumeBackupPolicy,

@@ -12,6 +12,8 @@ namespace RedisHaProxy.Admin;
 internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, BasicAuthentication authentication, StatusSource status, StatsEvents events,
     ControlEndpoints control, Func<bool> blind, Func<WriteRefusal> refusal, TextForms texts)
 {
+    private const string MetricsPath = "/metrics";
+
     /// <summary>Answers one request.</summary>
     public Task HandleAsync(HttpContext context)
     {
@@ -46,6 +48,8 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
             case AuthenticationResult.Refused:
                 context.Response.Headers.WWWAuthenticate = "Basic realm=\"redis-ha-proxy\", charset=\"UTF-8\"";
                 return context.AnswerTextAsync(HttpStatusCode.Unauthorized, "user and password are needed");
+            case AuthenticationResult.MetricsOnly when path != MetricsPath:
+                return context.AnswerTextAsync(HttpStatusCode.Forbidden, $"this user may read {MetricsPath} and nothing else");
         }
 
         return Meant(path) switch
@@ -56,7 +60,7 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
             "/timeline.txt" => context.AnswerTextAsync(HttpStatusCode.OK, texts.Timeline(status.Now().Control).TrimEnd()),
             "/stats/events" when HttpMethods.IsGet(context.Request.Method) => events.HandleAsync(context),
             "/stats;csv" => context.AnswerAsync(HttpStatusCode.OK, "text/plain; charset=utf-8", Encoding.UTF8.GetBytes(HaproxyCsv.Write(status.Now()))),
-            "/metrics" => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Now()))),
+            MetricsPath => context.AnswerAsync(HttpStatusCode.OK, MetricsText.ContentType, Encoding.UTF8.GetBytes(MetricsText.Write(status.Now()))),
             "/stats.json" => context.AnswerAsync(status.Now(), moment => moment.Figures.Status),
             "/timeline" => context.AnswerAsync(status.Now().Control, _ => TimelineFigures.Timeline),
             "/explain" => context.AnswerAsync(status.Now(), moment => moment.Figures.Explain),

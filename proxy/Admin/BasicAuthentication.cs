@@ -17,6 +17,9 @@ internal enum AuthenticationResult
     /// <summary>User and password are right, or none are asked for.</summary>
     Accepted,
 
+    /// <summary>Those of the user who reads metrics and nothing else: 403 everywhere else.</summary>
+    MetricsOnly,
+
     /// <summary>None or wrong ones: 401.</summary>
     Refused,
 
@@ -49,7 +52,7 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
     private readonly long _start = timeProvider.GetTimestamp();
     private readonly ILogger _logger = log;
     private readonly SampledLog _sample = new(1, TimeSpan.FromSeconds(30), timeProvider);
-    private volatile byte[][]? _expected;
+    private volatile (byte[] Credentials, AuthenticationResult Worth)[]? _expected;
     private volatile WrongPassword? _last;
 
     /// <summary>The last wrong password; null for none yet.</summary>
@@ -59,10 +62,15 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
     /// <param name="user">The user.</param>
     /// <param name="password">The password.</param>
     /// <param name="former">A password that is accepted as well; null for none.</param>
-    public void Require(string? user, string? password, string? former = null) =>
+    /// <param name="metrics">Who reads metrics and nothing else; null for nobody.</param>
+    public void Require(string? user, string? password, string? former = null, MetricsReader? metrics = null) =>
         _expected = user is null || password is null
             ? null
-            : [.. new[] { password, former ?? password }.Select(each => Block(Encoding.UTF8.GetBytes($"{user}:{each}")))];
+            :
+            [
+                .. Blocks(user, password, former, AuthenticationResult.Accepted),
+                .. metrics is null ? [] : Blocks(metrics.User, metrics.Password, metrics.FormerPassword, AuthenticationResult.MetricsOnly),
+            ];
 
     /// <summary>Judges the header of one request.</summary>
     /// <param name="header">The Authorization header; null when there is none.</param>
@@ -88,16 +96,19 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
         }
 
         byte[] given = Block(Decode(header));
-        bool right = false;
-        foreach (byte[] each in expected)
+        AuthenticationResult result = AuthenticationResult.Refused;
+        foreach ((byte[] credentials, AuthenticationResult worth) in expected)
         {
             // All are compared, whichever is the right one.
-            right |= CryptographicOperations.FixedTimeEquals(given, each);
+            if (CryptographicOperations.FixedTimeEquals(given, credentials))
+            {
+                result = worth;
+            }
         }
 
-        if (right)
+        if (result != AuthenticationResult.Refused)
         {
-            return AuthenticationResult.Accepted;
+            return result;
         }
 
         if (guesses is null)
@@ -115,6 +126,10 @@ internal sealed partial class BasicAuthentication(TimeProvider timeProvider, ILo
 
         return AuthenticationResult.Refused;
     }
+
+    private static IEnumerable<(byte[] Credentials, AuthenticationResult Worth)> Blocks(
+        string user, string password, string? former, AuthenticationResult worth) =>
+        new[] { password, former ?? password }.Select(each => (Block(Encoding.UTF8.GetBytes($"{user}:{each}")), worth));
 
     // All credentials in blocks of one size, behind their length: the time of a comparison says nothing of the secret, not even how long
     // it is. Hashing would do the same, and load OpenSSL for it: 5 MB of resident memory.

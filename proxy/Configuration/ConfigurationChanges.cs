@@ -29,6 +29,7 @@ internal sealed record ConfigurationChanges(ProxyConfiguration InForce, IReadOnl
                 Peers = read.Admin.Peers,
                 Password = read.Admin.Password,
                 FormerPassword = read.Admin.FormerPassword,
+                Metrics = read.Admin.Metrics,
                 Tls = Kept(old.Admin.Tls, read.Admin.Tls),
             },
             Timeouts = read.Timeouts,

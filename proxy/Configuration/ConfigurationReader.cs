@@ -260,9 +260,37 @@ internal static partial class ConfigurationReader
             User = password is null ? null : user ?? Setting.AdminUser.Default,
             Password = password,
             FormerPassword = former,
+            Metrics = ReadMetricsReader(section, user ?? Setting.AdminUser.Default!, folder, problems),
             Socket = ReadSocket(section, folder, problems),
             Tls = ReadAdminTls(section, listen, folder, now, problems),
         };
+    }
+
+    private static MetricsReader? ReadMetricsReader(SectionReader section, string admin, string folder, ProblemList problems)
+    {
+        string? user = section.Word(Setting.AdminMetricsUser, forbidden: ":");
+        (string? password, string? former) = ReadSecrets(section, Setting.AdminMetricsPasswordFile, folder, problems, former: true);
+        if (section.Has(Setting.AdminMetricsUser) && !section.Has(Setting.AdminMetricsPasswordFile))
+        {
+            problems.Error(section.PositionOf(Setting.AdminMetricsUser), Setting.AdminMetricsUser.Path,
+                "has no effect without admin.metricsPasswordFile; add it, or remove the user");
+        }
+
+        if (section.Has(Setting.AdminMetricsPasswordFile) && !section.Has(Setting.AdminPasswordFile))
+        {
+            problems.Error(section.PositionOf(Setting.AdminMetricsPasswordFile), Setting.AdminMetricsPasswordFile.Path,
+                "has no effect without admin.passwordFile, since everybody may read everything then; add it, or remove the key");
+        }
+
+        user ??= Setting.AdminMetricsUser.Default!;
+        if (section.Has(Setting.AdminMetricsPasswordFile) && user == admin)
+        {
+            Setting at = section.Has(Setting.AdminMetricsUser) ? Setting.AdminMetricsUser : Setting.AdminMetricsPasswordFile;
+            problems.Error(section.PositionOf(at), at.Path,
+                $"{user} is the user of admin.user, who sees everything; choose another for metrics, such as scraper");
+        }
+
+        return password is null ? null : new MetricsReader(user, password, former);
     }
 
     private static string? ReadSocket(SectionReader section, string folder, ProblemList problems)

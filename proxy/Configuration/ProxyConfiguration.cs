@@ -193,6 +193,9 @@ public sealed record AdminConfiguration
     /// <summary>A password that is accepted as well, until everybody has the other; null for none. Never logged, never served.</summary>
     public string? FormerPassword { get; init; }
 
+    /// <summary>Who may read the metrics and nothing else; null for nobody.</summary>
+    public MetricsReader? Metrics { get; init; }
+
     /// <summary>What the HTTP server proves its identity with over TLS; null serves plain HTTP.</summary>
     public TlsIdentity? Tls { get; init; }
 
@@ -204,6 +207,16 @@ public sealed record AdminConfiguration
 
     /// <summary>Hides the password.</summary>
     public override string ToString() => $"{Listen} {Socket}";
+}
+
+/// <summary>The account of a scraper, of which metrics are all that it sees.</summary>
+/// <param name="User">Its user.</param>
+/// <param name="Password">Its password. Never logged, never served.</param>
+/// <param name="FormerPassword">A password that is accepted as well; null for none. Never logged, never served.</param>
+public sealed record MetricsReader(string User, string Password, string? FormerPassword)
+{
+    /// <summary>Hides the passwords.</summary>
+    public override string ToString() => User;
 }
 
 /// <summary>Section "timeouts".</summary>

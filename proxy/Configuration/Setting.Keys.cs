@@ -150,6 +150,15 @@ internal abstract partial class Setting
         "admin.passwordFile", SettingKind.Path, c => $"{c.Admin?.Password}\n{c.Admin?.FormerPassword}", "a file with one line, or two",
         "admin.password")
     { Live = true };
+    public static readonly PlainSetting AdminMetricsUser = new(
+        "admin.metricsUser", SettingKind.Text, c => c.Admin?.Metrics?.User, "no blanks, no colon, not that of user; needs metricsPasswordFile",
+        "metrics", "metrics")
+    { Live = true };
+    public static readonly PlainSetting AdminMetricsPasswordFile = new(
+        "admin.metricsPasswordFile", SettingKind.Path, c => $"{c.Admin?.Metrics?.Password}\n{c.Admin?.Metrics?.FormerPassword}",
+        "a file with one line, or two; needs passwordFile",
+        "metrics.password")
+    { Live = true };
     public static readonly PlainSetting AdminSocket = new(
         "admin.socket", SettingKind.Path, c => c.Admin?.Socket, "at most 107 bytes",
         "/run/redis-ha-proxy/control.sock");

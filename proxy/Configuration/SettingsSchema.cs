@@ -79,7 +79,7 @@ internal static class SettingsSchema
             SettingKind.Networks => List("^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$", setting),
             SettingKind.Address => Text(AddressPattern),
             SettingKind.Text when setting == Setting.LimitsRefusal => Text("^[A-Z]+( [ -~]*)?$"),
-            SettingKind.Text => Text(setting == Setting.AdminUser ? @"^[^\s:]+$" : @"^\S+$"),
+            SettingKind.Text => Text(setting == Setting.AdminUser || setting == Setting.AdminMetricsUser ? @"^[^\s:]+$" : @"^\S+$"),
             SettingKind.Path => new JsonObject { ["type"] = "string", ["minLength"] = 1 },
             SettingKind.Duration => Text("^[0-9]{1,9}(ms|s|m|h)$"),
             SettingKind.Integer when setting is IntegerSetting number =>

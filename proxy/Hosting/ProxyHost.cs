@@ -61,7 +61,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _sessionLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _readOnlyLog = new SessionLog(_router.Clock, loggers.CreateLogger<SessionLog>()) { Enabled = configuration.Log.Sessions };
         _authentication = new BasicAuthentication(timeProvider, loggers.CreateLogger<BasicAuthentication>());
-        _authentication.Require(configuration.Admin?.User, configuration.Admin?.Password, configuration.Admin?.FormerPassword);
+        Require(configuration.Admin);
         _logging = logging;
         _watchdog = new WatchdogProcess(timeProvider, loggers.CreateLogger<WatchdogProcess>());
         _arrivals = new Arrivals(timeProvider);
@@ -187,12 +187,14 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         _router.Commit();
         _logging.Level = next.Log.Level;
         _sessionLog.Enabled = _readOnlyLog.Enabled = next.Log.Sessions;
-        _authentication.Require(next.Admin?.User, next.Admin?.Password, next.Admin?.FormerPassword);
+        Require(next.Admin);
         if (next.Admin is { } admin)
         {
             _admin?.Use(admin);
         }
     }
+
+    private void Require(AdminConfiguration? admin) => _authentication.Require(admin?.User, admin?.Password, admin?.FormerPassword, admin?.Metrics);
 
     // The first signal begins the end, the second one hurries it.
     private void Signalled(PosixSignalContext context, StopReason reason)

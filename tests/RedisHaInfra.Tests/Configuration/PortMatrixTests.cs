@@ -27,6 +27,7 @@ public sealed class PortMatrixTests
         new("administrator", null, "203.0.113.9"),
         new("client", null, "10.20.30.40"),
         new("neighbour", null, "172.31.235.250"),
+        new("prometheus", null, "10.0.9.20"),
         new("stranger", null, "198.51.100.99"),
         new("bastion", SecurityGroup.Bastion, "172.31.235.2"),
         new("balancer", SecurityGroup.LoadBalancer, "172.31.235.188"),
@@ -54,17 +55,36 @@ public sealed class PortMatrixTests
     {
         NetworkSettings network = GoodSettings.Read(
             ("bastion", bastion), ("clientCidrs", """["10.20.0.0/16"]"""), ("packageCidrs", """["192.0.2.0/24"]""")).Network;
+
+        Assert.Equal(matrix.Split('\n').Order(StringComparer.Ordinal), Matrix(network).Order(StringComparer.Ordinal));
+    }
+
+    private static IEnumerable<string> Matrix(NetworkSettings network)
+    {
         ImmutableArray<SecurityRule> rules = SecurityRules.For(network);
-
         Zone[] zones = [.. Zones.Where(zone => network.WayIn == WayIn.Machine || zone.Group != SecurityGroup.Bastion)];
-        IEnumerable<string> reached = from source in zones
-                                      from target in zones
-                                      where target.Group is not null
-                                      let ports = AllPorts.Where(port => Reaches(rules, source, target, port)).ToList()
-                                      where ports.Count > 0
-                                      select $"{source.Name} > {target.Name} {string.Join(' ', ports)}";
+        return from source in zones
+               from target in zones
+               where target.Group is not null
+               let ports = AllPorts.Where(port => Reaches(rules, source, target, port)).ToList()
+               where ports.Count > 0
+               select $"{source.Name} > {target.Name} {string.Join(' ', ports)}";
+    }
 
-        Assert.Equal(matrix.Split('\n').Order(StringComparer.Ordinal), reached.Order(StringComparer.Ordinal));
+    [Theory]
+    [InlineData("vm")]
+    [InlineData("none")]
+    [InlineData("service")]
+    public void A_monitoring_network_reaches_metrics_and_Redis_for_an_exporter_and_nothing_else(string bastion)
+    {
+        (string, string?)[] others = [("bastion", bastion), ("clientCidrs", """["10.20.0.0/16"]"""), ("packageCidrs", """["192.0.2.0/24"]""")];
+        HashSet<string> without = [.. Matrix(GoodSettings.Read(others).Network)];
+
+        IEnumerable<string> more = Matrix(GoodSettings.Read([.. others, ("monitoringNetworks", """["10.0.9.0/24","10.0.10.7/32"]""")]).Network)
+            .Except(without);
+
+        Assert.Equal(["prometheus > proxy 1936", "prometheus > redis 6379"], more.Order(StringComparer.Ordinal));
+        Assert.DoesNotContain(without, line => line.StartsWith("prometheus", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -27,6 +27,9 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("administrators", new OptionValue("two networks", ("adminCidrs", """["203.0.113.0/24","198.51.100.7/32"]"""))),
         new("way in", new OptionValue("service", ("bastion", "service")), new OptionValue("none", ("bastion", "none"))),
         new("endpoint name", new OptionValue("given", ("endpointName", "redis.example.internal"))),
+        new("monitoring", new OptionValue("named", ("monitoringNetworks", """["10.0.9.0/24"]""")),
+            new OptionValue("own password", ("monitoringNetworks", """["10.0.9.0/24","10.0.10.7/32"]"""), ("metricsPassword", "the-Metrics-own-0ne"),
+                ("formerMetricsPassword", "the-Metrics-former-0ne"))),
         new("mirrors", new OptionValue("named", ("packageCidrs", """["198.18.0.0/24"]"""))),
         new("password", new OptionValue("given", ("clientPassword", "the-Clients-own-0ne")),
             new OptionValue("changing", ("clientPassword", "the-Clients-own-0ne"), ("formerClientPassword", "the-Clients-former-0ne"))),
@@ -90,7 +93,8 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
     /// <summary>Everything that no value of an option may leave out of secrecy's tests.</summary>
     public static IReadOnlyList<string> GivenSecrets { get; } =
     [
-        "the-Clients-own-0ne", "the-Clients-former-0ne", "the-reports-own-0ne", "the-reports-former-0ne", GoodSettings.PrivateKey.Split('\n')[1],
+        "the-Clients-own-0ne", "the-Clients-former-0ne", "the-Metrics-own-0ne", "the-Metrics-former-0ne",
+        "the-reports-own-0ne", "the-reports-former-0ne", GoodSettings.PrivateKey.Split('\n')[1],
         Given.Key.Split('\n')[1],
     ];
 }

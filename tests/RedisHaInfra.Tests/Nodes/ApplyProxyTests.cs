@@ -109,6 +109,44 @@ public sealed class ApplyProxyTests
     }
 
     [Fact]
+    public async Task The_scrapers_password_is_roots_alone_and_is_a_credential_of_the_service_while_there_is_such_an_account()
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript));
+        const string Credential = "\nLoadCredential=metrics.password:/etc/redis-ha-proxy/metrics.password\n";
+        Assert.DoesNotContain("metrics", machine.InRoot("/etc/systemd/system/redis-ha-proxy.service"), StringComparison.Ordinal);
+
+        ProxyNodeInputs with = Proxy() with { Options = new ProxyOptions { HasMetricsReader = true }, Passwords = Passwords("numbers", "numbers-before") };
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with).ApplyScript));
+        Assert.Equal("numbers\nnumbers-before\n", machine.InRoot("/etc/redis-ha-proxy/metrics.password"));
+        Assert.Contains(Credential, machine.InRoot("/etc/systemd/system/redis-ha-proxy.service"), StringComparison.Ordinal);
+        Assert.Contains("\"metricsPasswordFile\": \"metrics.password\"", machine.InRoot("/etc/redis-ha-proxy/proxy.json"), StringComparison.Ordinal);
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite,
+                File.GetUnixFileMode(Path.Combine(machine.Root, "etc/redis-ha-proxy/metrics.password")));
+        }
+        Assert.Equal(1, Restarts());
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with).ApplyScript));
+        Assert.Equal(0, Restarts());
+        // systemd copies credentials at the service's start.
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with with { Passwords = Passwords("numbers", null) }).ApplyScript));
+        Assert.Equal(1, Restarts());
+
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript));
+        Assert.False(machine.Exists("root/etc/redis-ha-proxy/metrics.password"));
+        Assert.Equal(1, Restarts());
+
+        int Restarts() => Regex.Count(machine.Calls, "(?m)^systemctl restart redis-ha-proxy");
+        static NodePasswords Passwords(string inUse, string? former) => PayloadInputs.Passwords with
+        {
+            Metrics = inUse,
+            Former = former is null ? null : PayloadInputs.Passwords with { Metrics = former },
+        };
+    }
+
+    [Fact]
     public async Task A_bundle_that_is_not_the_one_is_never_used()
     {
         using var machine = new Machine("ubuntu");

@@ -196,7 +196,7 @@ public sealed partial class ClientRightsTests
     }
 
     /// <summary>Name and arity of every command and subcommand; of a container its subcommands only.</summary>
-    private static async Task<(string Name, int Arity)[]> CommandsOf(RedisServer server)
+    internal static async Task<(string Name, int Arity)[]> CommandsOf(RedisServer server)
     {
         // As Lua sees it, one line each: redis-cli's own form of the answer is not meant for programs.
         string text = await server.OperatorAsync("EVAL", """
@@ -212,10 +212,12 @@ public sealed partial class ClientRightsTests
             .Select(parts => (parts[0].ToLowerInvariant(), int.Parse(parts[1], CultureInfo.InvariantCulture)))];
     }
 
-    private static string DryRun((string Name, int Arity) command)
+    private static string DryRun((string Name, int Arity) command) => DryRun("default", command);
+
+    internal static string DryRun(string user, (string Name, int Arity) command)
     {
         string[] words = command.Name.Split('|');
-        return $"ACL DRYRUN default {string.Join(' ', words)} {string.Join(' ', Enumerable.Repeat("x", Math.Abs(command.Arity) - words.Length))}";
+        return $"ACL DRYRUN {user} {string.Join(' ', words)} {string.Join(' ', Enumerable.Repeat("x", Math.Abs(command.Arity) - words.Length))}";
     }
 
     private static RedisNodeInputs Inputs(params string[] clientCommands) =>

@@ -10,7 +10,7 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
     private const string FileOfUsers = "/etc/redis-ha/users.acl";
 
     private static readonly string Network = $"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}";
-    private static readonly NodePasswords Old = PayloadInputs.Passwords with { Client = "client-password-1" };
+    private static readonly NodePasswords Old = PayloadInputs.Passwords with { Client = "client-password-1", Metrics = "metrics-password-1" };
     private static readonly NodePasswords New = new()
     {
         Client = "client-password-2",
@@ -21,6 +21,7 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
         Operator = "operator-password-2",
         Watch = "node-watch-password-2",
         Admin = "admin-password-2",
+        Metrics = "metrics-password-2",
         Former = Old,
     };
 
@@ -67,6 +68,7 @@ public sealed class PasswordChangeTests : IAsyncLifetime, IDisposable
             [(6379, "sentinel")] = (Old.Sentinel, New.Sentinel),
             [(6379, "rp-health")] = (Old.Health, New.Health),
             [(6379, "watch")] = (Old.Watch, New.Watch),
+            [(6379, "metrics")] = (Old.Metrics!, New.Metrics!),
             [(6379, "operator")] = (Old.Operator, New.Operator),
             [(26379, "sentinel")] = (Old.Sentinel, New.Sentinel),
             [(26379, "rp-sentinel")] = (Old.SentinelWatch, New.SentinelWatch),

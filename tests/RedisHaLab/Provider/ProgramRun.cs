@@ -101,6 +101,15 @@ internal static class ProgramRun
         var stack = resources.OfType<RedisHaStack>().Single();
         FileModes.WriteSecret(lab.Paths.PasswordFile, await OutputUtilities.GetValueAsync(stack.Password) + "\n");
         FileModes.WriteSecret(lab.Paths.AdminPasswordFile, await OutputUtilities.GetValueAsync(stack.AdminPassword) + "\n");
+        if (await OutputUtilities.GetValueAsync(stack.MetricsPassword) is { Length: > 0 } metrics)
+        {
+            FileModes.WriteSecret(lab.Paths.MetricsPasswordFile, metrics + "\n");
+        }
+        else
+        {
+            File.Delete(lab.Paths.MetricsPasswordFile);
+        }
+
         FileModes.WriteSecret(lab.Paths.BackupAddressFile, await OutputUtilities.GetValueAsync(stack.BackupAddress) + "\n");
         var nodes = await OutputUtilities.GetValueAsync(stack.Nodes);
         return new StackResults(

@@ -48,6 +48,9 @@ internal sealed partial class LabPaths
     /// <summary>The password of the user admin of the stats pages.</summary>
     public string AdminPasswordFile => Path.Combine(StateDirectory, "admin.password");
 
+    /// <summary>The password of the user metrics; absent where the stack has none.</summary>
+    public string MetricsPasswordFile => Path.Combine(StateDirectory, "metrics.password");
+
     /// <summary>The address that lists and reads backups; empty when there are none.</summary>
     public string BackupAddressFile => Path.Combine(StateDirectory, "backup.address");
 

@@ -49,6 +49,11 @@ internal sealed class Acceptance
         await ProxyStopAsync();
         await _checks.RunAsync("the stats page through a tunnel over the bastion", () => new OutsideView(_cluster).StatsTunnelAsync());
         await _checks.RunAsync("direct SSH and direct Redis from outside are refused", () => new OutsideView(_cluster).RefusalsAsync());
+        if (MonitoringView.Of(_cluster) is { } monitoring)
+        {
+            await _checks.RunAsync("metrics, and nothing else, from the networks of monitoringNetworks", monitoring.ReadAsync);
+            await _checks.RunAsync("no metrics from outside of them", monitoring.OutsideAsync);
+        }
     }
 
     private string WaysName(string what) => $"{what} through {string.Join(", ", _cluster.Ways.Select(way => way.Name))}";

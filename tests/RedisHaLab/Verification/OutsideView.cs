@@ -3,9 +3,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Sockets;
-using System.Text;
 using RedisHaLab.Cluster;
 using RedisHaLab.Network;
 using RedisHaLab.Provider;
@@ -70,7 +68,7 @@ internal sealed class OutsideView
     public async Task<string> RefusalsAsync()
     {
         var targets = _cluster.Stack.Nodes.Where(node => node.Role != "bastion")
-            .SelectMany(node => new[] { (node.Address, 22), (node.Address, _cluster.Endpoint.Port) })
+            .SelectMany(node => new[] { (node.Address, 22), (node.Address, new Uri(_cluster.Stack.StatsPage).Port), (node.Address, _cluster.Endpoint.Port) })
             .Append((_cluster.Endpoint.Address.ToString(), _cluster.Endpoint.Port))
             .Append((_cluster.Stack.BastionAddress, _cluster.Endpoint.Port))
             // The bastion answers at its public address alone.
@@ -97,30 +95,6 @@ internal sealed class OutsideView
         }
     }
 
-    private async Task<(HttpStatusCode Status, string? Type, string Body)> GetAsync(Uri page, string? password)
-    {
-        using var handler = new SocketsHttpHandler
-        {
-            UseProxy = false,
-            ConnectCallback = async (context, _) => new NetworkStream(
-                await NetworkNamespace.Named(Outside).ConnectAsync(new IPEndPoint(IPAddress.Loopback, context.DnsEndPoint.Port), TimeSpan.FromSeconds(2)),
-                    ownsSocket: true),
-        };
-        using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(5) };
-        using var request = new HttpRequestMessage(HttpMethod.Get, page);
-        if (password is not null)
-        {
-            request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("admin:" + password)));
-        }
-
-        try
-        {
-            using var response = await client.SendAsync(request);
-            return (response.StatusCode, response.Content.Headers.ContentType?.MediaType, await response.Content.ReadAsStringAsync());
-        }
-        catch (HttpRequestException e)
-        {
-            throw new CheckFailedException($"{page}: {e.Message}");
-        }
-    }
+    private Task<PageAnswer> GetAsync(Uri page, string? password) =>
+        PageAnswer.GetAsync(Outside, page, password is null ? null : "admin:" + password);
 }

@@ -4,6 +4,7 @@ using System.Net;
 using System.Text;
 using Microsoft.Extensions.Time.Testing;
 using RedisHaProxy.Admin;
+using RedisHaProxy.Configuration;
 using RedisHaProxy.Tests.Routing;
 
 namespace RedisHaProxy.Tests.Admin;
@@ -63,6 +64,25 @@ public sealed class BasicAuthenticationTests : IDisposable
         _authentication.Require("admin", "new");
         Assert.Equal(AuthenticationResult.Refused, _authentication.Check(Header("admin:päss:wörd"), Source));
         Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:new"), Source));
+    }
+
+    [Fact]
+    public void Who_reads_metrics_is_told_apart_by_either_password_and_counts_as_one_who_guesses_otherwise()
+    {
+        _authentication.Require("admin", "päss:wörd", former: null, new MetricsReader("metrics", "numbers", "numbers-before"));
+        Assert.Equal(AuthenticationResult.MetricsOnly, _authentication.Check(Header("metrics:numbers"), Source));
+        Assert.Equal(AuthenticationResult.MetricsOnly, _authentication.Check(Header("metrics:numbers-before"), Source));
+        Assert.Equal(AuthenticationResult.Accepted, _authentication.Check(Header("admin:päss:wörd"), Source));
+        foreach (string crossed in new[] { "admin:numbers", "metrics:päss:wörd", "metrics:", "metrics:numbers " })
+        {
+            Assert.Equal(AuthenticationResult.Refused, _authentication.Check(Header(crossed), Source));
+        }
+
+        Guess(BasicAuthentication.Burst - 4);
+        Assert.Equal(AuthenticationResult.TooManyGuesses, _authentication.Check(Header("metrics:numbers"), Source));
+
+        _authentication.Require("admin", "päss:wörd");
+        Assert.Equal(AuthenticationResult.Refused, _authentication.Check(Header("metrics:numbers"), IPAddress.Parse("10.0.0.2")));
     }
 
     [Theory]

@@ -85,7 +85,7 @@ public sealed partial class AlertTests : IDisposable
         var rules = await Shell.RunAsync("promtool", ["check", "rules", "--lint-fatal", Rules]);
         var configuration = await Shell.RunAsync(
             "promtool", ["check", "config",
-                _work.Write("prometheus.yml", example.Replace("/etc/prometheus/redis-ha-admin.password", password, StringComparison.Ordinal))]);
+                _work.Write("prometheus.yml", example.Replace("/etc/prometheus/redis-ha-metrics.password", password, StringComparison.Ordinal))]);
 
         Assert.True(rules.ExitCode == 0, rules.ToString());
         Assert.True(configuration.ExitCode == 0, configuration.ToString());

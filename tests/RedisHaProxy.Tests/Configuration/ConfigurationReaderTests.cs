@@ -198,6 +198,10 @@ public sealed class ConfigurationReaderTests : IDisposable
     [InlineData("{ \"redis\": { \"user\": \"u\" } }", "redis.user: has no effect without redis.passwordFile; add it, or remove the user")]
     [InlineData("{ \"sentinel\": { \"user\": \"u\" } }", "sentinel.user: has no effect without sentinel.passwordFile")]
     [InlineData("{ \"admin\": { \"user\": \"u\" } }", "admin.user: has no effect without admin.passwordFile")]
+    [InlineData("{ \"admin\": { \"metricsUser\": \"m\" } }", "admin.metricsUser: has no effect without admin.metricsPasswordFile")]
+    [InlineData("{ \"admin\": { \"metricsPasswordFile\": \"admin.password\" } }", "admin.metricsPasswordFile: has no effect without admin.passwordFile")]
+    [InlineData("{ \"admin\": { \"passwordFile\": \"admin.password\", \"metricsPasswordFile\": \"admin.password\", \"metricsUser\": \"admin\" } }",
+        "admin.metricsUser: admin is the user of admin.user")]
     [InlineData("{ \"admin\": { \"user\": \"a:b\" } }", "admin.user: \"a:b\" is not accepted: no blanks, no colon")]
     [InlineData("{ \"redis\": { \"passwordFile\": \"absent\" } }", "redis.passwordFile: FOLDER/absent does not exist")]
     [InlineData("{ \"redis\": { \"passwordFile\": \".\" } }", "redis.passwordFile: FOLDER is a directory; a file is expected")]

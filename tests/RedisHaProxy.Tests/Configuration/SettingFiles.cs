@@ -23,6 +23,7 @@ internal sealed class SettingFiles : IDisposable
         _folder.Write("redis.password", "a");
         _folder.Write("sentinel.password", "b");
         _folder.Write("admin.password", "c");
+        _folder.Write("metrics.password", "d");
     }
 
     public string Folder => _folder.Path;

@@ -19,6 +19,7 @@ begin
 program=$root/usr/local/bin/redis-ha-proxy
 configuration=/etc/redis-ha-proxy
 files='proxy.json redis.password sentinel.password admin.password'
+if [ -f "$payload/metrics.password" ]; then files="$files metrics.password"; fi
 # For clients over TLS; the proxy reads them again at a reload, so they are no credentials of the service, which are copied at its start.
 tls_files=''
 for file in tls.crt tls.key clients-ca.crt; do
@@ -115,8 +116,8 @@ take_into_use() {
   done
   systemctl enable redis-ha-proxy.service
   # What the running process was started with: a change that an interrupted apply left behind still leads to a restart.
-  sha256sum "$program" "$root/etc/systemd/system/redis-ha-proxy.service" "$root$configuration/"{proxy.json,redis.password,sentinel.password,admin.password} |
-    cut -d ' ' -f 1 >"$payload/wanted"
+  # shellcheck disable=SC2086 # a list
+  (cd "$root$configuration" && sha256sum "$program" "$root/etc/systemd/system/redis-ha-proxy.service" $files) | cut -d ' ' -f 1 >"$payload/wanted"
   if ! systemctl is-active --quiet redis-ha-proxy.service || ! cmp -s "$payload/wanted" "$state/proxy-started"; then
     say 'starting the proxy'
     if ! timeout 120 systemctl restart redis-ha-proxy.service; then
@@ -129,7 +130,7 @@ take_into_use() {
     systemctl reload redis-ha-proxy.service || fail 'the proxy does not take the new certificate (journalctl -u redis-ha-proxy says why); it goes on with the old one'
   fi
   settled proxy-reload
-  for file in tls.crt tls.key clients-ca.crt; do
+  for file in tls.crt tls.key clients-ca.crt metrics.password; do
     if [ ! -f "$payload/$file" ]; then rm -f "$root$configuration/$file"; fi
   done
 }
