@@ -129,7 +129,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
 
             deployment.Nodes[0].Resume();
             await Eventually.HoldsAsync(
-                async () => !await RedisDeployment.IsMasterAsync(deployment.Nodes[0]) && router.Forwarder.Last.Target?.EndPoint.Equals(promoted.EndPoint) == true,
+                async () => !await RedisDeployment.IsMasterAsync(deployment.Nodes[0])
+                    && router.Forwarder.Last.Target?.EndPoint.Equals(promoted.EndPoint) == true,
                 () => $"the old master is converted, traffic stays\n{router.Log}",
                 TimeSpan.FromSeconds(30));
             Assert.Null(router.Forwarder.FirstAfter(opened, o => o.Target?.EndPoint.Equals(deployment.Nodes[0].EndPoint) == true));
