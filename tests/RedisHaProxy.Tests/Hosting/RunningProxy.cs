@@ -114,7 +114,8 @@ internal sealed partial class RunningProxy : IAsyncDisposable
     public string Write(string name, string content) => _folder.Write(name, content);
 
     /// <summary>Waits for a log line with all these parts. A line comes through a pipe: what the proxy has answered may be here before it.</summary>
-    public Task LogsAsync(params string[] parts) => LogsAsync(line => parts.All(part => line.Contains(part, StringComparison.Ordinal)), string.Join(" ... ", parts));
+    public Task LogsAsync(params string[] parts) =>
+        LogsAsync(line => parts.All(part => line.Contains(part, StringComparison.Ordinal)), string.Join(" ... ", parts));
 
     /// <summary>The same for one that a pattern matches.</summary>
     public Task LogsMatchAsync(string pattern) => LogsAsync(line => Regex.IsMatch(line, pattern), pattern);
