@@ -15,13 +15,14 @@ internal static class ProxyNodeFiles
     /// <exception cref="ArgumentException">An input breaks a rule of <see cref="PayloadRules"/>.</exception>
     public static IReadOnlyList<PayloadFile> Render(ProxyNodeInputs inputs) =>
     [
-        PayloadFile.Embedded("proxy/apply.sh"),
+        Apply(inputs.Options),
         .. CommonFiles.Render(inputs.Login),
         PayloadFile.Rendered("proxy/sysctl.conf", ("first-port", Text(LocalPorts.First)), ("last-port", Text(LocalPorts.Last)),
             ("port-count", Text(LocalPorts.Count))),
         PayloadFile.Rendered("proxy/redis-ha-proxy.service", ("file-limit", FileLimit(inputs.Options)),
             ("stop-seconds", Text(StopSeconds)),
             ("metrics-credential", inputs.Options.HasMetricsReader ? "\nLoadCredential=metrics.password:/etc/redis-ha-proxy/metrics.password" : string.Empty)),
+        .. HandOver(inputs.Options),
         new("proxy.json", Configuration(inputs)),
         PayloadFile.Secret("redis.password", PayloadRules.Password(inputs.Passwords.Health, "rp-health") + "\n"),
         PayloadFile.Secret("sentinel.password", PayloadRules.Password(inputs.Passwords.SentinelWatch, "rp-sentinel") + "\n"),
@@ -37,7 +38,7 @@ internal static class ProxyNodeFiles
             REDIS_HA_ADDRESS={PayloadRules.Address(inputs.Node.Address)}
             REDIS_HA_LOGIN_USER={PayloadRules.Name(inputs.Login.User)}
             REDIS_HA_BUNDLE_SHA256={PayloadRules.Sha256(inputs.BundleSha256)}
-            {MorePorts(inputs.Options)}
+            {MorePorts(inputs.Options)}{(inputs.Options.HandsOver ? "REDIS_HA_HAND_OVER=yes\n" : string.Empty)}
             """),
     ];
 
@@ -60,6 +61,23 @@ internal static class ProxyNodeFiles
         }.Text();
     }
 
+    // What a stack without it sends has no word of it.
+    private static PayloadFile Apply(ProxyOptions options)
+    {
+        var apply = PayloadFile.Embedded("proxy/apply.sh");
+        return options.HandsOver
+            ? apply with { Content = apply.Content + "# shellcheck source-path=SCRIPTDIR source=hand-over.sh\n. \"$payload/hand-over.sh\"\n" }
+            : apply;
+    }
+
+    private static PayloadFile[] HandOver(ProxyOptions options) => !options.HandsOver ? []
+        :
+        [
+            PayloadFile.Later("proxy/hand-over.sh"),
+            PayloadFile.Rendered("proxy/redis-ha-hand-over.service",
+                ("file-limit", FileLimit(options)), ("sessions", Text(options.MaxConnections * Lanes(options)))) with { IsInUserData = false },
+        ];
+
     private static PayloadFile[] Tls(TlsFiles? files) => files is null ? []
         :
         [
@@ -75,9 +93,10 @@ internal static class ProxyNodeFiles
     // As many sessions again at the read-only ports; and TLS takes two files more for each session.
     private static string FileLimit(ProxyOptions options)
     {
-        int lanes = options.Has(ClientPortKind.ReadOnly) || options.Has(ClientPortKind.ReadOnlyTls) ? 2 : 1;
-        return RedisNodeFiles.FileLimit(options.MaxConnections * lanes * (options.Has(ClientPortKind.Tls) ? 2 : 1));
+        return RedisNodeFiles.FileLimit(options.MaxConnections * Lanes(options) * (options.Has(ClientPortKind.Tls) ? 2 : 1));
     }
+
+    private static int Lanes(ProxyOptions options) => options.Has(ClientPortKind.ReadOnly) || options.Has(ClientPortKind.ReadOnlyTls) ? 2 : 1;
 
     private static NodeAddress Checked(NodeAddress node) => new(PayloadRules.Name(node.Name), PayloadRules.Address(node.Address));
 

@@ -104,6 +104,10 @@ public sealed record ProxyDocument
         {
             json["proxyProtocol"] = new JsonObject { ["from"] = new JsonArray($"{balancer}/32") };
         }
+        if (Options.HandsOver)
+        {
+            json["handOver"] = new JsonObject { ["socket"] = "/run/redis-ha-hand-over/socket" };
+        }
         if (Options.Has(ClientPortKind.Tls))
         {
             json["tls"] = new JsonObject { ["listen"] = Listen(ClientPortKind.Tls), ["certificateFile"] = "tls.crt", ["keyFile"] = "tls.key" };
@@ -155,6 +159,9 @@ public sealed record ProxyOptions
 
     /// <summary>Whether there is a user who reads metrics and nothing else.</summary>
     public bool HasMetricsReader { get; init; }
+
+    /// <summary>Whether the machine has the helper that hands sessions over to the kernel.</summary>
+    public bool HandsOver { get; init; }
 
     /// <summary>proxyOverrides as JSON; empty for none.</summary>
     public string Overrides { get; init; } = string.Empty;

@@ -49,6 +49,7 @@ internal static class ProxyOverrides
         ["timeouts.drain"] = null,
         ["limits.connections"] = Setting.ProxyMaxConnections.Key,
         ["recording.file"] = null,
+        ["handOver.socket"] = Setting.ProxyHandOver.Key,
     }.Concat(ProxyKeys.All.Select(key => KeyValuePair.Create(key.Path, (string?)key.Setting.Key))).ToFrozenDictionary(StringComparer.Ordinal);
 
     // Sections that exist only with a setting.

@@ -11,6 +11,9 @@ public sealed record ProxySettings
     /// <summary>The keys of proxy.json that have a setting each, as JSON; empty for the defaults.</summary>
     public required string Keys { get; init; }
 
+    /// <summary>Whether plain sessions are handed over to the kernel where it takes them.</summary>
+    public bool HandsOver { get; init; }
+
     /// <summary>What proxy.json says besides, as JSON; empty for nothing.</summary>
     public required string Overrides { get; init; }
 
@@ -25,6 +28,7 @@ public sealed record ProxySettings
         HasClientAuthorities = tls?.ClientAuthorities is not null,
         Keys = Keys,
         HasMetricsReader = !network.MonitoringNetworks.IsEmpty,
+        HandsOver = HandsOver,
         Overrides = Overrides,
     };
 
@@ -43,6 +47,7 @@ public sealed record ProxySettings
         {
             MaxConnections = MaxConnectionsOf(reader),
             Keys = ProxyKeys.Read(reader),
+            HandsOver = reader.Choice(Setting.ProxyHandOver) == "auto",
             Overrides = ProxyOverrides.Read(reader),
             BundlePath = path is null ? null : Path.GetFullPath(path),
             BundleExpires = reader.UtcTime(Setting.ProxyBundleExpires),

@@ -135,6 +135,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly ChoiceSetting ProxyLogLevel = new("proxyLogLevel", ["info", "trace", "debug", "warning", "error"]) { Example = "warning" };
     internal static readonly ChoiceSetting ProxyLogFormat = new("proxyLogFormat", ["auto", "text", "json", "journal"]) { Example = "json" };
     internal static readonly ChoiceSetting ProxyLogSessions = new("proxyLogSessions", ["yes", "no"]);
+    internal static readonly ChoiceSetting ProxyHandOver = new("proxyHandOver", ["off", "auto"]);
     internal static readonly Setting ProxyOverrides = new("proxyOverrides", SettingType.Text, "", """{"sentinel":{"pollInterval":"50ms"}}""");
     internal static readonly Setting DrainedProxies = new("drainedProxies", SettingType.TextList, None, "proxy1");
     internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy") { IsExampleValue = false };
@@ -166,6 +167,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
         ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol,
         ProxyConnectTimeout, ProxyParkTimeout, ProxyIdleTimeout, ProxyMaxConnectionsPerSource, ProxyMaxParked, ProxyLogLevel, ProxyLogFormat, ProxyLogSessions,
+        ProxyHandOver,
         ProxyOverrides,
         DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
         BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,

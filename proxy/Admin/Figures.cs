@@ -26,6 +26,9 @@ internal sealed partial record Figures
         new("phaseSince", "Since when.", m => m.PhaseSince),
         new("healthy", "Whether /healthz succeeds.", m => m.Health.Good) { Metric = Metric.Gauge("healthy") },
         new("health", "Why.", m => m.Health.Reason),
+        new("handOver",
+            "Whether plain sessions are handed over to the kernel: `on`, or `waiting` while its helper cannot be reached; null where it is not configured.",
+            m => m.Data.HandOver is { } handOver ? handOver.Available ? "on" : "waiting" : null),
         new("stalledMs", "Time since the slowest event loop last ran; loops wake every second.", m => TimeSpan.FromMilliseconds(m.Data.StalledMilliseconds))
         {
             Metric = Metric.Gauge("event_loop_stall_seconds"),
@@ -133,6 +136,11 @@ internal sealed partial record Figures
             m => m.Data.Handshakes?.Succeeded) { Metric = Metric.Counter("tls_handshakes_total") },
         new("handshakeFailures", "TLS handshakes with clients that failed.",
             m => m.Data.Handshakes?.Failed) { Metric = Metric.Counter("tls_handshake_failures_total") },
+        new("handedOver", "Sessions that the kernel has taken over.",
+            m => m.Data.HandOver?.Taken) { Metric = Metric.Counter("sessions_handed_over_total") },
+        new("notHandedOver", "Sessions that stay with the proxy, for what their connections are.",
+            m => m.Data.HandOver?.Refused) { Metric = Metric.Counter("sessions_not_handed_over_total") },
+        new("notHandedOverReason", "Why the last of these does.", m => m.Data.HandOver?.Refusal),
     ];
 
     public IReadOnlyList<Figure<NodeMoment>> Nodes { get; init; } =

@@ -48,7 +48,7 @@ internal static class TimelineFigures
         new("localPort",
             "The port of the proxy's machine that its connection to the node comes from, as `CLIENT LIST` shows it there; null while it has none.",
             s => s.LocalPort > 0 ? s.LocalPort : null),
-        new("state", "`header`, `parked`, `connecting`, `open` or `refused`.", s => Moment.Lower(s.State)),
+        new("state", "`header`, `parked`, `connecting`, `open`, `handedover` (the kernel forwards it) or `refused`.", s => Moment.Lower(s.State)),
         new("accepted", "When.", s => s.Accepted),
         new("quietMs", "Since the last byte in either direction.", s => TimeSpan.FromMilliseconds(s.QuietMilliseconds)),
         new("bytesIn", "From the client.", s => s.BytesIn) { Unit = Unit.Bytes },

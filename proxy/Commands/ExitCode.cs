@@ -13,4 +13,7 @@ internal static class ExitCode
 
     /// <summary>The command line or the configuration is wrong; nothing was started.</summary>
     public const int Usage = 2;
+
+    /// <summary>The kernel refuses, and will when it is asked again. The hand-over's unit names this number.</summary>
+    public const int Unsupported = 3;
 }

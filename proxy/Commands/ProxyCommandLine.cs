@@ -80,6 +80,8 @@ internal static class ProxyCommandLine
         root.Add(VersionCommand.Create());
         root.Add(ManCommand.Create());
         root.Add(WatchdogCommand.Create());
+        root.Add(HandOverCommand.Create());
+        root.Add(HandOverGuardCommand.Create());
         return root;
     }
 }

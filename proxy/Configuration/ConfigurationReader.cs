@@ -1,7 +1,6 @@
 // From proxy.json to settings: reads the file once, checks everything, and reports all problems together.
 
 using System.Net;
-using System.Text;
 
 namespace RedisHaProxy.Configuration;
 
@@ -10,9 +9,6 @@ internal static partial class ConfigurationReader
 {
     // Far above any real file: a wrong path (a log, a device) must not fill the memory.
     private const int MaxBytes = 1 << 20;
-
-    // sun_path of struct sockaddr_un has 108 bytes, the last one zero (unix(7)).
-    private const int MaxSocketPath = 107;
 
     /// <summary>Reads <paramref name="file"/>. Never throws for its content or its absence.</summary>
     /// <param name="file">The configuration file.</param>
@@ -110,6 +106,7 @@ internal static partial class ConfigurationReader
             Sentinel = ReadSentinel(top.Section(Setting.Sentinel), folder, now, problems),
             Admin = ReadAdmin(top.Section(Setting.Admin), folder, clients, now, problems),
             Engine = top.Choice(Setting.Engine),
+            HandOver = ReadHandOver(top.Section(Setting.HandOver), folder, problems),
             BusyPollMicroseconds = (int)top.Integer(Setting.BusyPollMicroseconds),
             CoalesceMicroseconds = (int)top.Integer(Setting.CoalesceMicroseconds),
             Timeouts = ReadTimeouts(top.Section(Setting.Timeouts)),
@@ -261,7 +258,7 @@ internal static partial class ConfigurationReader
             Password = password,
             FormerPassword = former,
             Metrics = ReadMetricsReader(section, user ?? Setting.AdminUser.Default!, folder, problems),
-            Socket = ReadSocket(section, folder, problems),
+            Socket = ReadSocket(section, Setting.AdminSocket, required: false, folder, problems),
             Tls = ReadAdminTls(section, listen, folder, now, problems),
         };
     }
@@ -291,23 +288,6 @@ internal static partial class ConfigurationReader
         }
 
         return password is null ? null : new MetricsReader(user, password, former);
-    }
-
-    private static string? ReadSocket(SectionReader section, string folder, ProblemList problems)
-    {
-        if (section.FilePath(Setting.AdminSocket) is not var (written, position))
-        {
-            return null;
-        }
-
-        string path = Path.GetFullPath(written, folder);
-        if (Encoding.UTF8.GetByteCount(path) > MaxSocketPath)
-        {
-            problems.Error(position, Setting.AdminSocket.Path, $"{path} is longer than {MaxSocketPath} bytes, the limit of a Unix socket's path");
-            return null;
-        }
-
-        return path;
     }
 
     private static TimeoutConfiguration ReadTimeouts(SectionReader section) => new()

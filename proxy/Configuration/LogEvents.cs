@@ -39,6 +39,10 @@ internal static class LogEvents
     public const int EngineUring = 74;
     public const int EngineEpollInstead = 75;
     public const int EngineEpoll = 76;
+    public const int HandOverAvailable = 80;
+    public const int HandOverUnavailable = 81;
+    public const int HandOverLost = 82;
+    public const int HandOverRefused = 83;
     public const int Decision = 100;
     public const int NodeUp = 101;
     public const int NodeDown = 102;

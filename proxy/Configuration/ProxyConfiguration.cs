@@ -36,6 +36,9 @@ public sealed record ProxyConfiguration
     /// <summary>How bytes are moved.</summary>
     public ForwardingEngine Engine { get; init; } = ForwardingEngine.Auto;
 
+    /// <summary>Handing plain sessions over to the kernel; null (the default) hands none over.</summary>
+    public HandOverConfiguration? HandOver { get; init; }
+
     /// <summary>How long an event loop looks for bytes before it sleeps, when they come soon; 100 by default, 0 to 1000, 0 never.</summary>
     public int BusyPollMicroseconds { get; init; } = 100;
 
@@ -57,6 +60,10 @@ public sealed record ProxyConfiguration
     /// <summary>Recording of observations and decisions for replay; null (the default) records nothing.</summary>
     public RecordingConfiguration? Recording { get; init; }
 }
+
+/// <summary>Section "handOver".</summary>
+/// <param name="Socket">Path of the helper's Unix socket.</param>
+public sealed record HandOverConfiguration(string Socket);
 
 /// <summary>Section "proxyProtocol".</summary>
 public sealed record ProxyProtocolConfiguration

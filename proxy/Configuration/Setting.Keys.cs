@@ -184,6 +184,11 @@ internal abstract partial class Setting
     public static readonly IntegerSetting BusyPollMicroseconds = new("busyPollMicroseconds", c => c.BusyPollMicroseconds, 0, 1000);
     public static readonly IntegerSetting CoalesceMicroseconds = new("coalesceMicroseconds", c => c.CoalesceMicroseconds, 0, 1000);
 
+    public static readonly SectionSetting HandOver = new("handOver") { Present = c => c.HandOver is not null };
+    public static readonly PlainSetting HandOverSocket = new(
+        "handOver.socket", SettingKind.Path, c => c.HandOver?.Socket, "required; at most 107 bytes",
+        "/run/redis-ha-hand-over/socket");
+
     public static readonly SectionSetting Timeouts = new("timeouts");
     public static readonly DurationSetting TimeoutsConnect = new("timeouts.connect", c => c.Timeouts.Connect, "10ms", "10m") { Live = true };
     public static readonly DurationSetting TimeoutsPark = new("timeouts.park", c => c.Timeouts.Park, "10ms", "1h", orZero: true) { Live = true };

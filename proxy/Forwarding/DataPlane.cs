@@ -7,6 +7,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
+using RedisHaProxy.Forwarding.HandOver;
 
 namespace RedisHaProxy.Forwarding;
 
@@ -15,6 +16,7 @@ public sealed class DataPlane : IForwarder, ISessions
 {
     private readonly LoopForwarder _gate;
     private readonly LoopForwarder? _reads;
+    private readonly HandOverLink? _handOver;
     private readonly Lock _lock = new();
     private GateOrder _order = GateOrder.Start;
     private GateOrder _readOrder = GateOrder.Start;
@@ -27,6 +29,14 @@ public sealed class DataPlane : IForwarder, ISessions
         _gate = new LoopForwarder(configuration, loggerFactory, timeProvider, loops);
         _reads = configuration.ReadOnly is null ? null
             : new LoopForwarder(configuration, loggerFactory, timeProvider, loops, readOnly: true);
+        if (configuration.HandOver is { } handOver)
+        {
+            _handOver = new HandOverLink(handOver.Socket, loggerFactory.CreateLogger<HandOverLink>());
+            foreach (SessionLoop loop in _gate.Loops.Concat(_reads?.Loops ?? []))
+            {
+                loop.HandOver = _handOver;
+            }
+        }
     }
 
     /// <summary>The addresses of the gate's listener: with port 0 in the configuration, the port the kernel chose.</summary>
@@ -152,6 +162,8 @@ public sealed class DataPlane : IForwarder, ISessions
         {
             await _reads.DisposeAsync().ConfigureAwait(false);
         }
+
+        _handOver?.Dispose();
     }
 
     /// <summary>The read order as it may be carried out beside an order of the gate.</summary>

@@ -135,6 +135,30 @@ internal sealed unsafe class EpollLoop : SessionLoop
         Pull((2 * session) + 1);
     }
 
+    // An event of this batch may still name the sockets: their session is not open then, and nothing comes of it.
+    protected override void Detach(int session)
+    {
+        for (int index = 2 * session; index <= (2 * session) + 1; index++)
+        {
+            _ = LibC.EPollControl(_epoll, LibC.EPollDelete, _endpoints[index].Descriptor, 0, 0);
+        }
+
+        Detached(session);
+    }
+
+    // Adding them tells at once what there is to read by now.
+    protected override void Attach(int session)
+    {
+        for (int index = 2 * session; index <= (2 * session) + 1; index++)
+        {
+            if (!TryWatch(index))
+            {
+                Fail(index, LibC.Errno);
+                return;
+            }
+        }
+    }
+
     protected override bool TryWatch(int endpoint)
     {
         const uint Events = LibC.PollIn | LibC.PollOut | LibC.PollReadHangUp | LibC.EPollEdgeTriggered;

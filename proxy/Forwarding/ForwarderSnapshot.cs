@@ -70,6 +70,9 @@ public sealed record ForwarderSnapshot
     /// <summary>Session records lost because the reader of <see cref="ISessions.Journal"/> was too slow.</summary>
     public long RecordsDropped { get; init; }
 
+    /// <summary>Sessions that the kernel forwards by itself; null where none are handed over to it.</summary>
+    public HandOverCounters? HandOver { get; init; }
+
     /// <summary>TLS handshakes with clients that have come to an end; null where clients are not accepted over TLS.</summary>
     public HandshakeCounters? Handshakes { get; init; }
 }
@@ -78,3 +81,10 @@ public sealed record ForwarderSnapshot
 /// <param name="Succeeded">Those that became a session.</param>
 /// <param name="Failed">Those that did not, for whatever reason.</param>
 public readonly record struct HandshakeCounters(long Succeeded, long Failed);
+
+/// <summary>Sessions handed over to the kernel since the start.</summary>
+/// <param name="Available">Whether the helper that does it can be reached.</param>
+/// <param name="Taken">Those that the kernel has taken over.</param>
+/// <param name="Refused">Those that stay with this process, for what their connections are.</param>
+/// <param name="Refusal">Why the last one of these does; null when there is none.</param>
+public readonly record struct HandOverCounters(bool Available, long Taken, long Refused, string? Refusal);

@@ -16,6 +16,10 @@ internal sealed class LoopCounters(int nodes)
     /// <summary>Clients accepted.</summary>
     public long Accepted;
 
+    /// <summary>Sessions that the kernel has taken over, and those that it cannot.</summary>
+    public long HandedOver;
+    public long NotHandedOver;
+
     /// <summary>By node; grows with reloads.</summary>
     public NodeCounters[] Nodes = new NodeCounters[nodes];
 

@@ -283,6 +283,11 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
             ConnectTimes = DurationHistogram.Read(DurationHistogram.ConnectBounds, _loops.Select(loop => loop.Counters.ConnectTimes)),
             RouteTimes = DurationHistogram.Read(DurationHistogram.RouteBounds, _loops.Select(loop => loop.Counters.RouteTimes)),
             SessionTimes = DurationHistogram.Read(DurationHistogram.SessionBounds, _loops.Select(loop => loop.Counters.SessionTimes)),
+            HandOver = _loops[0].HandOver is not { } handOver ? null : new HandOverCounters(
+                handOver.IsReady,
+                _loops.Sum(loop => Volatile.Read(ref loop.Counters.HandedOver)),
+                _loops.Sum(loop => Volatile.Read(ref loop.Counters.NotHandedOver)),
+                handOver.Refusal),
             Handshakes = _tls?.Handshakes,
         };
     }

@@ -20,6 +20,9 @@ public enum SessionState : byte
     /// <summary>Bytes flow.</summary>
     Open,
 
+    /// <summary>The kernel forwards it by itself; its sockets are place holders.</summary>
+    HandedOver,
+
     /// <summary>It is refused: its first bytes are awaited, which the refusal answers, then its close.</summary>
     Refused,
 }
@@ -65,6 +68,13 @@ internal struct Session
     /// <summary>Generation of the order under which its last connect failed; -1 when none did.</summary>
     public long FailedGeneration;
 
+    /// <summary>Loop time at which it is to be handed over; <see cref="long.MaxValue"/>: never.</summary>
+    public long HandOverAt;
+
+    /// <summary>Bytes that its client, and its node, had sent when it was handed over.</summary>
+    public long HandOverClient;
+    public long HandOverNode;
+
     /// <summary>When the timer wheel hands the session back, in loop time.</summary>
     public long Deadline;
     public int TimerNext;
@@ -102,6 +112,9 @@ internal struct Session
     /// refused for these does not).
     /// </summary>
     public bool Counted;
+
+    /// <summary>The engine is ending what it has under way, so that it can be handed over.</summary>
+    public bool Detaching;
 
     /// <summary>Its balancer speaks for itself (LOCAL), or closed before it sent a header: unless bytes follow, nobody's session.</summary>
     public bool HealthCheck;

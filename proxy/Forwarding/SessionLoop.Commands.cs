@@ -97,7 +97,7 @@ internal abstract unsafe partial class SessionLoop
         SetTimeouts(timeouts);
         for (int index = 0; index < _usedSessions && idle != _idleMilliseconds; index++)
         {
-            if (_sessions[index].State == SessionState.Open)
+            if (_sessions[index].State is SessionState.Open or SessionState.HandedOver)
             {
                 ArmOpenTimer(index);
             }
@@ -129,8 +129,8 @@ internal abstract unsafe partial class SessionLoop
                 {
                     Id = session.Id,
                     Client = session.Client,
-                    Node = session.State is SessionState.Open or SessionState.Connecting ? NodeOf(index) : null,
-                    LocalPort = session.State == SessionState.Open ? session.LocalPort : 0,
+                    Node = session.State is SessionState.Open or SessionState.HandedOver or SessionState.Connecting ? NodeOf(index) : null,
+                    LocalPort = session.State is SessionState.Open or SessionState.HandedOver ? session.LocalPort : 0,
                     State = session.State,
                     Accepted = new DateTimeOffset(session.AcceptedUtc, TimeSpan.Zero),
                     QuietMilliseconds = _now - session.ActiveAt,
@@ -148,7 +148,7 @@ internal abstract unsafe partial class SessionLoop
         for (int index = 0; index < _usedSessions; index++)
         {
             ref Session session = ref _sessions[index];
-            bool connected = session.State is SessionState.Open or SessionState.Connecting;
+            bool connected = session.State is SessionState.Open or SessionState.HandedOver or SessionState.Connecting;
             if ((connected || session.State is SessionState.Parked or SessionState.Header)
                 && (id is null || session.Id == id)
                 && (source is null || session.Client.Address == source)
@@ -171,6 +171,13 @@ internal abstract unsafe partial class SessionLoop
             if (_sessions[index].State != SessionState.None)
             {
                 SessionState state = _sessions[index].State;
+                if (state == SessionState.HandedOver)
+                {
+                    DropHandedOver(index);
+                    End(index, SessionEnd.Operator, reset: false);
+                    continue;
+                }
+
                 End(index, state == SessionState.Refused ? _sessions[index].End : SessionEnd.Operator, reset: state != SessionState.Refused);
             }
         }

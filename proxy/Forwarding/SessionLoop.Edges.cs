@@ -60,6 +60,8 @@ internal abstract unsafe partial class SessionLoop
         }
     }
 
+    private bool HasEdges(int session) => _edges is not null && (_edges[2 * session] is not null || _edges[(2 * session) + 1] is not null);
+
     private bool Holds(TlsEdge edge) => _edges is not null && _edges[edge.Endpoint] == edge;
 
     private void SetEdge(int endpoint, TlsEdge edge)

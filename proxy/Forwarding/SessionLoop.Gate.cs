@@ -30,7 +30,7 @@ internal abstract unsafe partial class SessionLoop
         for (int index = 0; index < _usedSessions; index++)
         {
             ref Session session = ref _sessions[index];
-            if (session.State == SessionState.Open && !order.Keeps(session.Node))
+            if (session.State is SessionState.Open or SessionState.HandedOver && !order.Keeps(session.Node))
             {
                 End(index, SessionEnd.RoleLost, reset: true);
             }
@@ -218,6 +218,7 @@ internal abstract unsafe partial class SessionLoop
         Counters.RouteTimes.Add(now - session.AcceptedTicks);
         _limits.EnterNode(session.Node);
         Counters.Nodes[session.Node].SessionsTotal++;
+        ConsiderHandOver(index);
         ArmOpenTimer(index);
         Opened(index);
     }

@@ -30,7 +30,10 @@ internal abstract unsafe partial class SessionLoop
             case SessionState.Connecting:
                 OnConnectTimeout(index);
                 break;
-            case SessionState.Open:
+            case SessionState.Open when _now >= session.HandOverAt && !session.Detaching:
+                TryHandOver(index);
+                break;
+            case SessionState.Open or SessionState.HandedOver:
                 OnSilence(index);
                 break;
             case SessionState.Refused:
@@ -60,14 +63,17 @@ internal abstract unsafe partial class SessionLoop
 
     private void ArmOpenTimer(int index)
     {
+        ref Session session = ref _sessions[index];
         long limit = OpenLimit(index);
-        if (limit == long.MaxValue)
+        long at = limit == long.MaxValue ? long.MaxValue : session.ActiveAt + limit;
+        at = session.State == SessionState.Open && !session.Detaching ? Math.Min(at, session.HandOverAt) : at;
+        if (at == long.MaxValue)
         {
             _timers.Cancel(index);
         }
         else
         {
-            _timers.Arm(index, _sessions[index].ActiveAt + limit);
+            _timers.Arm(index, at);
         }
     }
 
@@ -75,6 +81,12 @@ internal abstract unsafe partial class SessionLoop
     private void End(int index, SessionEnd end, bool reset)
     {
         ref Session session = ref _sessions[index];
+        if (session.State == SessionState.HandedOver)
+        {
+            EndHandedOver(index, end);
+            return;
+        }
+
         Counters.Ends[(int)end]++;
         switch (session.State)
         {

@@ -98,6 +98,10 @@ internal sealed unsafe partial class UringLoop
         {
             SettleSide(2 * session);
             SettleSide((2 * session) + 1);
+            if (IsDetaching(session) && (_endpoints[2 * session].UnderWay | _endpoints[(2 * session) + 1].UnderWay) == UnderWay.None)
+            {
+                Detached(session);
+            }
         }
     }
 
@@ -114,11 +118,16 @@ internal sealed unsafe partial class UringLoop
         bool receiving = (endpoint.UnderWay & UnderWay.Receive) != 0;
         if (receiving)
         {
-            if ((held || endpoint.Has(EndpointFlags.Bulk) || _sessions[index >> 1].Broken) && (endpoint.UnderWay & UnderWay.Cancel) == 0)
+            if ((held || IsDetaching(index >> 1) || endpoint.Has(EndpointFlags.Bulk) || _sessions[index >> 1].Broken)
+                && (endpoint.UnderWay & UnderWay.Cancel) == 0)
             {
                 endpoint.UnderWay |= UnderWay.Cancel;
                 Cancel(Token(Kind.Receive, endpoint.Generation, index));
             }
+        }
+        else if (IsDetaching(index >> 1))
+        {
+            // Nothing new; what is under way comes to its end, or is cancelled.
         }
         else if (held)
         {

@@ -193,6 +193,12 @@ internal sealed unsafe partial class UringLoop : SessionLoop
                 break;
             case Kind.Bytes when current:
                 _endpoints[index].UnderWay &= ~UnderWay.Bytes;
+                if (completion.Result == -LibC.ECANCELED)
+                {
+                    Settle(index >> 1);
+                    break;
+                }
+
                 Remember(ref _endpoints[index], LibC.PollIn | (completion.Result > 0 ? (uint)completion.Result : LibC.PollHung));
                 Forward(index);
                 break;
@@ -263,6 +269,23 @@ internal sealed unsafe partial class UringLoop : SessionLoop
 
         Settle(session);
     }
+
+    protected override void Detach(int session)
+    {
+        for (int index = 2 * session; index <= (2 * session) + 1; index++)
+        {
+            ref Endpoint endpoint = ref _endpoints[index];
+            StopWatching(ref endpoint, index);
+            if ((endpoint.UnderWay & UnderWay.Bytes) != 0)
+            {
+                Cancel(Token(Kind.Bytes, endpoint.Generation, index));
+            }
+        }
+
+        Settle(session);
+    }
+
+    protected override void Attach(int session) => Settle(session);
 
     protected override void Free()
     {

@@ -65,18 +65,9 @@ internal sealed partial class WatchdogProcess(TimeProvider time, ILogger<Watchdo
 
     private void Start()
     {
-        string program = Environment.ProcessPath!;
-        var start = new ProcessStartInfo(program) { RedirectStandardInput = true };
-        if (Path.GetFileNameWithoutExtension(program) == "dotnet")
-        {
-            start.ArgumentList.Add(Environment.GetCommandLineArgs()[0]);
-        }
-
-        start.ArgumentList.Add("watchdog");
-        start.ArgumentList.Add(Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         try
         {
-            Process process = Process.Start(start)!;
+            Process process = Process.Start(OwnProgram.With("watchdog", Environment.ProcessId.ToString(CultureInfo.InvariantCulture)))!;
             var pipe = (AnonymousPipeClientStream)process.StandardInput.BaseStream;
 
             // A watchdog that is stopped, or slow, must not hold this process up when the pipe is full.

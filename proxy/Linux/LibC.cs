@@ -12,6 +12,7 @@ internal static unsafe partial class LibC
 {
     internal const int EPollCloseOnExec = 0x80000;
     internal const int EPollAdd = 1;
+    internal const int EPollDelete = 2;
     internal const int EPollModify = 3;
     internal const uint PollIn = 0x001;
     internal const uint PollOut = 0x004;
@@ -51,6 +52,7 @@ internal static unsafe partial class LibC
 
     internal const int OpenNonBlocking = 0x800;
     internal const int OpenCloseOnExec = 0x80000;
+    internal const int FcntlDuplicate = 0;
     internal const int FcntlSetFlags = 4;
     internal const int FcntlSetPipeSize = 1031;
     internal const uint SpliceMove = 1;

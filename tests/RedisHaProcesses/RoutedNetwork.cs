@@ -74,6 +74,10 @@ public sealed class RoutedNetwork : IDisposable
     public Task CutAsync(params IEnumerable<IPAddress> island)
         => Shell.RunInAsync(_router, ["nft", "add", "element", "ip", "cut", "island", $"{{ {string.Join(", ", island)} }}"]);
 
+    /// <summary>From now on, so many packets of a hundred are lost, anywhere.</summary>
+    public Task LoseAsync(int percent)
+        => Shell.RunInAsync(_router, ["nft", "insert", "rule", "ip", "cut", "forward", "numgen", "random", "mod", "100", "<", $"{percent}", "drop"]);
+
     /// <summary>Ends every cut.</summary>
     public Task HealAsync() => Shell.RunInAsync(_router, ["nft", "flush", "set", "ip", "cut", "island"]);
 

@@ -108,6 +108,45 @@ public sealed class ApplyProxyTests
         int Restarts() => Regex.Count(machine.Calls, "(?m)^systemctl restart redis-ha-proxy");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task The_helper_of_the_hand_over_is_installed_once_and_may_be_refused(bool refused)
+    {
+        using var machine = new Machine("ubuntu");
+        machine.Write("bundle", Bundle);
+        if (refused)
+        {
+            machine.StandIn("systemctl", """
+                for unit; do :; done
+                case $1 in
+                  is-active) [ -e "$MACHINE/active/$unit" ] ;;
+                  restart) [ "$unit" != redis-ha-hand-over.service ] && touch "$MACHINE/active/$unit" ;;
+                esac
+                """);
+        }
+
+        string script = NodePayload.Of(Proxy() with { Options = new ProxyOptions { HandsOver = true, MaxConnections = 500 } }).ApplyScript;
+        machine.Succeeds(await machine.ApplyAsync(script));
+        Assert.Contains("--socket /run/redis-ha-hand-over/socket --sessions 500\n",
+            machine.InRoot("/etc/systemd/system/redis-ha-hand-over.service"), StringComparison.Ordinal);
+        Assert.Contains("\nREDIS_HA_HAND_OVER=yes\n", machine.InRoot("/etc/redis-ha/node.env"), StringComparison.Ordinal);
+        Assert.Contains("\"socket\": \"/run/redis-ha-hand-over/socket\"", machine.InRoot("/etc/redis-ha-proxy/proxy.json"), StringComparison.Ordinal);
+        Assert.Single(Restarts());
+        Assert.Equal(refused, machine.InRoot("/var/lib/redis-ha/apply.log").Contains("no session is handed over to the kernel", StringComparison.Ordinal));
+
+        machine.Succeeds(await machine.ApplyAsync(script));
+        Assert.Equal(refused ? 1 : 0, Restarts().Count);
+
+        // Turned off, what a machine without it gets; the unit that is left looks into node.env.
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(Proxy()).ApplyScript));
+        Assert.DoesNotContain("HAND_OVER", machine.InRoot("/etc/redis-ha/node.env"), StringComparison.Ordinal);
+        Assert.DoesNotContain("handOver", machine.InRoot("/etc/redis-ha-proxy/proxy.json"), StringComparison.Ordinal);
+        Assert.Matches("(?m)^systemctl restart redis-ha-proxy", machine.Calls);
+
+        MatchCollection Restarts() => Regex.Matches(machine.Calls, "(?m)^systemctl restart redis-ha-hand-over");
+    }
+
     [Fact]
     public async Task The_scrapers_password_is_roots_alone_and_is_a_credential_of_the_service_while_there_is_such_an_account()
     {

@@ -164,7 +164,8 @@ public sealed class ScriptQualityTests
             // What mounts for all can have no name space of its own, which most of the measure is about.
             List<(string Unit, string Text)> units = [.. Units().Where(unit => unit.Unit.EndsWith(".service", StringComparison.Ordinal)
                 && unit.Unit != "redis-ha-data.service")];
-            Assert.Superset(new HashSet<string>(["redis-ha-firewall.service", "redis-ha-joined.service", "redis-ha-proxy.service"]),
+            Assert.Superset(
+                new HashSet<string>(["redis-ha-firewall.service", "redis-ha-joined.service", "redis-ha-proxy.service", "redis-ha-hand-over.service"]),
                 units.Select(unit => unit.Unit).ToHashSet());
             // The distributions' units with our drop-ins, even where they bring no protection of their own (as on Oracle Linux).
             string redis = NodePayload.Of(PayloadInputs.Redis()).ApplyScript;
@@ -187,7 +188,8 @@ public sealed class ScriptQualityTests
 
     private static string[] Payloads() =>
         [NodePayload.Of(PayloadInputs.Redis() with { Backup = PayloadInputs.Backup, DataVolumeGb = 50 }).ApplyScript,
-            NodePayload.Of(PayloadInputs.Proxy()).ApplyScript];
+            NodePayload.Of(PayloadInputs.Proxy()).ApplyScript,
+            NodePayload.Of(PayloadInputs.Proxy() with { Options = new ProxyOptions { HandsOver = true } }).ApplyScript];
 
     // Every unit of ours, whatever payload it is in.
     private static IEnumerable<(string Unit, string Text)> Units() =>

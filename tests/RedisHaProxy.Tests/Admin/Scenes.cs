@@ -297,6 +297,7 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
             Parked = 17,
             RecordsDropped = 3,
             Handshakes = new HandshakeCounters(400, 12),
+            HandOver = new HandOverCounters(Available: true, Taken: 210, Refused: 3, Refusal: "a connection over IPv6"),
             ReadOnly = ReadData(GateMode.Park, 3) with { Parked = 3 },
         },
     };

@@ -1,0 +1,85 @@
+// The verb "hand-over": the helper of Forwarding/HandOver, which has the rights that the proxy does without. A unit of its own starts it.
+
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using RedisHaProxy.Forwarding.HandOver;
+using RedisHaProxy.Hosting;
+using RedisHaProxy.Linux;
+
+namespace RedisHaProxy.Commands;
+
+/// <summary>Hands sessions over to the kernel, for the proxy of this machine.</summary>
+internal static class HandOverCommand
+{
+    private const int MostSessions = 65_536;
+
+    public static Command Create()
+    {
+        var socket = new Option<string>("--socket")
+        {
+            Description = "Path of the Unix socket to listen on, as in the proxy's handOver.socket.",
+            Required = true,
+        };
+        var sessions = new Option<int>("--sessions") { Description = "The most sessions at a time.", DefaultValueFactory = _ => MostSessions };
+        sessions.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 1 or > 1_000_000)
+            {
+                result.AddError("--sessions must be 1 to 1000000, such as 65536");
+            }
+        });
+        var command = new Command("hand-over", "Have the kernel forward sessions, for the proxy of this machine (a service of its own).") { socket, sessions };
+        command.Hidden = true;
+        command.SetAction(parsed => Run(parsed.GetRequiredValue(socket), parsed.GetValue(sessions)));
+        return command;
+    }
+
+    private static int Run(string path, int sessions)
+    {
+        using var stop = new CancellationTokenSource();
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, stop));
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, stop));
+        using var notifier = ServiceNotifier.FromEnvironment();
+        try
+        {
+            using var helper = new HandOverHelper(path, sessions);
+            using Process guard = StartGuard(helper, sessions);
+            notifier.Ready("Waits for the proxy");
+            helper.Run(stop.Token);
+            return ExitCode.Ok;
+        }
+        catch (BpfException e)
+        {
+            throw new CommandFailedException(
+                ExitCode.Unsupported, $"{e.Message}. The hand-over needs Linux 6.6 and the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW");
+        }
+        catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
+        {
+            throw new CommandFailedException(ExitCode.Failed, $"cannot listen on {path}: {e.Message}");
+        }
+    }
+
+    // It lives in the same service, and ends by itself after this process.
+    private static Process StartGuard(HandOverHelper helper, int sessions)
+    {
+        int flows = LibC.Fcntl(helper.FlowsDescriptor, LibC.FcntlDuplicate, 0); // unlike the original, a child has it
+        try
+        {
+            return Process.Start(OwnProgram.With(
+                "hand-over-guard", flows.ToString(CultureInfo.InvariantCulture), sessions.ToString(CultureInfo.InvariantCulture)))!;
+        }
+        finally
+        {
+            LibC.Close(flows);
+        }
+    }
+
+    private static void Stop(PosixSignalContext context, CancellationTokenSource stop)
+    {
+        context.Cancel = true;
+        stop.Cancel();
+    }
+}

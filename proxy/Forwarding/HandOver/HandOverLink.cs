@@ -1,0 +1,270 @@
+// The proxy's side of the hand-over: a thread that talks to the helper, and looks for it while there is none. Loops leave what they want in
+// its inbox, and it leaves the answers in theirs, so that no loop ever waits for the helper.
+
+using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using RedisHaProxy.Configuration;
+using RedisHaProxy.Linux;
+
+namespace RedisHaProxy.Forwarding.HandOver;
+
+/// <summary>Hands sessions over to the helper.</summary>
+internal sealed unsafe partial class HandOverLink : IDisposable
+{
+    private const int LookMilliseconds = 1000; // for a helper
+    private const int EventsPerWait = 4;
+    private const ulong InboxToken = 1;
+    private const ulong HelperToken = 2;
+
+    private readonly string _path;
+    private readonly ILogger _logger;
+    private readonly Inbox<HandOverLink> _inbox = new();
+    private readonly Dictionary<long, SessionLoop> _owners = [];
+    private readonly Queue<(HandOverMessage Message, int Client, int Node)> _unsent = [];
+    private readonly int _epoll;
+    private readonly Thread _thread;
+    private Socket? _helper;
+    private long _looked = long.MinValue / 2;
+    private string _said = "";
+    private volatile bool _ready;
+    private volatile int _refusal;
+    private int _told;
+    private bool _stopping;
+
+    /// <summary>Begins to look for the helper.</summary>
+    /// <param name="path">Of its Unix socket.</param>
+    /// <param name="logger">Told when it comes and goes.</param>
+    public HandOverLink(string path, ILogger logger)
+    {
+        (_path, _logger) = (path, logger);
+        _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
+        _ = LibC.EPollControl(_epoll, LibC.EPollAdd, _inbox.Descriptor, LibC.PollIn, InboxToken);
+        _thread = new Thread(Run) { IsBackground = true, Name = "hand-over" };
+        _thread.Start();
+    }
+
+    /// <summary>Whether there is a helper to ask.</summary>
+    public bool IsReady => _ready;
+
+    /// <summary>Why the last session that stays with this process does; null when none had to.</summary>
+    public string? Refusal => ((HandOverAnswer)_refusal).Reason();
+
+    /// <summary>A session stays with this process. From any thread; each reason is logged once.</summary>
+    public void Refused(HandOverAnswer answer)
+    {
+        _refusal = (int)answer;
+        int told = 1 << (int)answer;
+        if ((Interlocked.Or(ref _told, told) & told) == 0)
+        {
+            LogRefused(_logger, answer.Reason() ?? "");
+        }
+    }
+
+    /// <summary>
+    /// Asks for a session. The loop is told by <see cref="SessionLoop.HandOverAnswered"/>, and of its end by <see
+    /// cref="SessionLoop.HandOverEnded"/>; it keeps both sockets open until then, and touches neither.
+    /// </summary>
+    public void Take(SessionLoop loop, long id, int client, int node) => _inbox.Post(link => link.OnTake(loop, id, client, node));
+
+    /// <summary>Has a session reset at both ends. The loop is told when it is over.</summary>
+    public void Reset(long id) => _inbox.Post(link => link.Say(new HandOverMessage { Kind = HandOverMessageKind.Reset, Id = id }));
+
+    /// <summary>Ends the link; the helper resets what was handed over.</summary>
+    public void Dispose()
+    {
+        _inbox.Post(link => link._stopping = true);
+        _thread.Join();
+        _inbox.Close(this);
+        _helper?.Dispose();
+        LibC.Close(_epoll);
+    }
+
+    private void Run()
+    {
+        byte* events = stackalloc byte[EventsPerWait * LibC.EventSize];
+        while (!_stopping)
+        {
+            if (_helper is null && Environment.TickCount64 - _looked >= LookMilliseconds)
+            {
+                _looked = Environment.TickCount64;
+                Connect();
+            }
+
+            int count = LibC.EPollWait(_epoll, events, EventsPerWait, _unsent.Count > 0 ? 1 : LookMilliseconds);
+            for (int i = 0; i < count; i++)
+            {
+                switch (LibC.EventData(events, i))
+                {
+                    case InboxToken:
+                        _inbox.Run(this);
+                        break;
+                    case HelperToken:
+                        Hear();
+                        break;
+                }
+            }
+
+            Flush();
+        }
+    }
+
+    private void Connect()
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(_path));
+            socket.Blocking = false;
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            if (_said != e.Message)
+            {
+                _said = e.Message;
+                LogUnavailable(_logger, _path, e.Message);
+            }
+
+            return;
+        }
+
+        if (LibC.EPollControl(_epoll, LibC.EPollAdd, (int)socket.Handle, LibC.PollIn, HelperToken) < 0)
+        {
+            socket.Dispose();
+            return;
+        }
+
+        _helper = socket;
+        _said = "";
+        _ready = true;
+        LogAvailable(_logger);
+    }
+
+    private void OnTake(SessionLoop loop, long id, int client, int node)
+    {
+        if (_helper is null)
+        {
+            loop.Post(owner => owner.HandOverAnswered(id, HandOverAnswer.Busy)); // the loop sees for itself that there is no helper
+            return;
+        }
+
+        _owners.Add(id, loop);
+        Say(new HandOverMessage { Kind = HandOverMessageKind.Take, Id = id }, client, node);
+    }
+
+    private void Say(in HandOverMessage message, int client = -1, int node = -1)
+    {
+        if (_helper is not null)
+        {
+            _unsent.Enqueue((message, client, node));
+            Flush();
+        }
+    }
+
+    private void Flush()
+    {
+        while (_helper is not null && _unsent.TryPeek(out (HandOverMessage Message, int Client, int Node) next))
+        {
+            int errno = DescriptorSocket.Send((int)_helper.Handle, next.Message, next.Client < 0 ? [] : [next.Client, next.Node]);
+            if (errno == LibC.EAGAIN)
+            {
+                return;
+            }
+
+            _unsent.Dequeue();
+            if (errno is not (0 or LibC.EPIPE or LibC.ECONNRESET) && next.Client >= 0)
+            {
+                Answer(next.Message.Id, HandOverAnswer.Full); // it has too many descriptors under way, say
+            }
+        }
+    }
+
+    private void Hear()
+    {
+        Span<int> sockets = stackalloc int[DescriptorSocket.MostDescriptors];
+        while (_helper is not null)
+        {
+            switch (DescriptorSocket.Receive((int)_helper.Handle, out HandOverMessage message, sockets))
+            {
+                case false:
+                    return;
+                case null:
+                    Lose();
+                    return;
+                case true:
+                    Hear(message);
+                    break;
+            }
+        }
+    }
+
+    private void Hear(HandOverMessage message)
+    {
+        if (!_owners.TryGetValue(message.Id, out SessionLoop? loop))
+        {
+            return;
+        }
+
+        switch (message.Kind)
+        {
+            case HandOverMessageKind.Answered:
+                Answer(message.Id, (HandOverAnswer)message.Value);
+                break;
+            case HandOverMessageKind.Counted:
+                loop.Post(owner => owner.HandOverCounted(message.Id, message.FromClient, message.FromNode));
+                break;
+            case HandOverMessageKind.Ended:
+                _owners.Remove(message.Id);
+                loop.Post(owner => owner.HandOverEnded(message.Id, (HandOverEnd)message.Value, message.FromClient, message.FromNode));
+                break;
+        }
+    }
+
+    private void Answer(long id, HandOverAnswer answer)
+    {
+        if (_owners.TryGetValue(id, out SessionLoop? loop))
+        {
+            if (answer != HandOverAnswer.Taken)
+            {
+                _owners.Remove(id);
+            }
+
+            loop.Post(owner => owner.HandOverAnswered(id, answer));
+        }
+    }
+
+    private void Lose()
+    {
+        _ready = false;
+        _looked = Environment.TickCount64; // what loops have asked for meanwhile is refused, not sent to the next helper: the sockets may be others by then
+        _helper?.Dispose();
+        _helper = null;
+        _unsent.Clear();
+        int lost = _owners.Count;
+        foreach (SessionLoop loop in _owners.Values.Distinct().ToArray())
+        {
+            loop.Post(owner => owner.HandOverLost());
+        }
+
+        _owners.Clear();
+        LogLost(_logger, lost);
+    }
+
+    [LoggerMessage(LogEvents.HandOverAvailable, LogLevel.Information, "Hand-over: the helper is there; plain sessions are handed over to the kernel",
+        EventName = nameof(LogEvents.HandOverAvailable))]
+    private static partial void LogAvailable(ILogger logger);
+
+    [LoggerMessage(LogEvents.HandOverUnavailable, LogLevel.Warning,
+        "Hand-over: the helper cannot be reached at {Path} ({Reason}). Sessions are forwarded by this process; it is looked for every second",
+        EventName = nameof(LogEvents.HandOverUnavailable))]
+    private static partial void LogUnavailable(ILogger logger, string path, string reason);
+
+    [LoggerMessage(LogEvents.HandOverRefused, LogLevel.Information,
+        "Hand-over: a session stays with this process: {Reason}. This is said once for each reason; the status counts them",
+        EventName = nameof(LogEvents.HandOverRefused))]
+    private static partial void LogRefused(ILogger logger, string reason);
+
+    [LoggerMessage(LogEvents.HandOverLost, LogLevel.Error, "Hand-over: the helper has ended; the {Sessions} sessions that it had are reset",
+        EventName = nameof(LogEvents.HandOverLost))]
+    private static partial void LogLost(ILogger logger, int sessions);
+}

@@ -1,0 +1,216 @@
+// How handed-over sessions end.
+//
+// A session ends for its ends in one of two ways: both have sent FIN or one has sent RST, which the kernel has passed on; or both are sent
+// RST. Such a RST counts only with exactly the number that its receiver awaits (RFC 5961, 3.2): that is what it has acknowledged last. If
+// more was under way, it answers with the number, which is reported, and gets a second one.
+
+using System.Diagnostics;
+using RedisHaProxy.Linux;
+
+namespace RedisHaProxy.Forwarding.HandOver;
+
+internal sealed partial class HandOvers
+{
+    /// <summary>An end that is silent for so long is asked whether it is there, three times; as a socket's keep-alive does.</summary>
+    private static readonly long SilentNanoseconds = 30_000_000_000;
+    private static readonly long ProbeNanoseconds = 10_000_000_000;
+    private const int Probes = 3;
+
+    /// <summary>An end that acknowledges nothing of what it was sent is given up; as a socket's user time-out does.</summary>
+    private const uint StandstillSeconds = 60;
+
+    private const int ClosingMilliseconds = 10_000;
+
+    /// <summary>A RST may be lost, or its number may be old by then: it is sent again after so long, so many times in all.</summary>
+    private const int TellMilliseconds = 200;
+    private const int TellTimes = 4;
+
+    private void Hear(HandedOver session, HandOverSide side, FlowEvent report)
+    {
+        switch (report.Kind)
+        {
+            case FlowEventKind.Finished:
+                session.First ??= side;
+                EndIfFinished(session);
+                break;
+            case FlowEventKind.Reset when session.State is HandOverState.Settling or HandOverState.Open:
+                Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
+                break;
+            case FlowEventKind.Strange when session.State is HandOverState.Settling or HandOverState.Open:
+                Kill(session, HandOverEnd.Failed);
+                break;
+            case FlowEventKind.Late:
+                _segments.Send(side.Key.Reversed, report.Value, 0, RawSegments.ResetFlag, 0);
+                break;
+        }
+    }
+
+    private void EndIfFinished(HandedOver session)
+    {
+        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        {
+            if (side.FinRead)
+            {
+                session.First ??= side;
+            }
+        }
+
+        if (session.State == HandOverState.Open && HasFinished(session.Client) && HasFinished(session.Node))
+        {
+            Close(session, session.First == session.Node ? HandOverEnd.NodeFinished : HandOverEnd.ClientFinished);
+        }
+    }
+
+    private (long Client, long Node) BytesOf(HandedOver session) =>
+        (Volatile.Read(ref _translation[session.Client.Flow].Bytes), Volatile.Read(ref _translation[session.Node.Flow].Bytes));
+
+    private bool HasFinished(HandOverSide side) => side.FinRead || _translation[side.Flow].Seen.HasFlag(FlowSeen.Fin);
+
+    /// <summary>The ends have finished, or one has reset it; the kernel passes what they still have to say.</summary>
+    private void Close(HandedOver session, HandOverEnd end)
+    {
+        session.Client.IsReset = end == HandOverEnd.NodeReset;
+        session.Node.IsReset = end == HandOverEnd.ClientReset;
+        Over(session, HandOverState.Closing, FlowState.Closing, end);
+    }
+
+    /// <summary>Both ends are told that it is over.</summary>
+    private void Kill(HandedOver session, HandOverEnd end)
+    {
+        session.Client.IsReset = session.Node.IsReset = true;
+        Over(session, HandOverState.Dying, FlowState.Dying, end);
+    }
+
+    private void Over(HandedOver session, HandOverState state, FlowState flows, HandOverEnd end)
+    {
+        session.State = state;
+        session.Since = Environment.TickCount64;
+        _translation[session.Client.Flow].State = _translation[session.Node.Flow].State = flows;
+        CloseSide(session.Client); // the node's side keeps its port until nothing can come to it any more
+        _byId.Remove(session.Id);
+        if (session.Client.IsReset || session.Node.IsReset)
+        {
+            Tell(session);
+        }
+        else
+        {
+            _closing.Enqueue(session);
+        }
+
+        Ended?.Invoke(session.Id, end, BytesOf(session));
+    }
+
+    private void Leave(HandedOver session)
+    {
+        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        {
+            if (_translation.Has(side.Key, side.Flow))
+            {
+                _translation.Remove(side.Key);
+            }
+        }
+
+        CloseSide(session.Node);
+        Free(session.Place);
+    }
+
+    private void Tell(HandedOver session)
+    {
+        if (session.Told++ == TellTimes)
+        {
+            Leave(session);
+            return;
+        }
+
+        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        {
+            if (!side.IsReset || !_translation.Has(side.Key, side.Flow))
+            {
+                continue; // not after a new connection took the addresses
+            }
+
+            _segments.Reset(side.Key.Reversed, _translation[side.Flow], _translation[side.Flow ^ 1]);
+        }
+
+        session.Since = Environment.TickCount64;
+        _reset.Enqueue(session);
+    }
+
+    private void Free(int place)
+    {
+        _translation[2 * place].State = _translation[(2 * place) + 1].State = FlowState.Free;
+        _byPlace.Remove(place);
+        _places.Enqueue(place);
+    }
+
+    private static void CloseSide(HandOverSide side)
+    {
+        if (!side.Closed)
+        {
+            side.Closed = true;
+            side.Socket.CloseSilently();
+            LibC.Close(side.Socket.Descriptor);
+        }
+    }
+
+    /// <summary>Looks at every session: for what a full ring did not report, and for ends that are gone without a word.</summary>
+    private void Look()
+    {
+        foreach (HandedOver session in _byId.Values.ToArray())
+        {
+            if (session.State != HandOverState.Open)
+            {
+                continue;
+            }
+
+            EndIfFinished(session);
+            foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+            {
+                if (session.State == HandOverState.Open && _translation[side.Flow].Seen.HasFlag(FlowSeen.Reset))
+                {
+                    Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
+                }
+                else if (session.State == HandOverState.Open && IsGone(session, side))
+                {
+                    Kill(session, side == session.Client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent);
+                }
+            }
+        }
+    }
+
+    private bool IsGone(HandedOver session, HandOverSide side)
+    {
+        Flow flow = _translation[side.Flow];
+        Flow other = _translation[session.Other(side).Flow];
+        long now = Stopwatch.GetTimestamp();
+        uint seconds = (uint)(now / Stopwatch.Frequency);
+        if (other.Sent + other.AddSequence != flow.Acknowledged && (int)(seconds - flow.Progress) > StandstillSeconds)
+        {
+            return true;
+        }
+
+        if (now - flow.Last < SilentNanoseconds)
+        {
+            side.Probes = 0;
+            return false;
+        }
+
+        if (side.Probes > 0 && now - side.Probed < ProbeNanoseconds)
+        {
+            return false;
+        }
+
+        if (side.Probes == Probes)
+        {
+            return true;
+        }
+
+        // A number that it has acknowledged already: it answers with its own (RFC 9293, 3.8.4).
+        uint? time = flow.Seen.HasFlag(FlowSeen.Time) ? (uint)(now / (Stopwatch.Frequency / 1000)) + other.Clock : null;
+        int window = Math.Max((int)(other.Edge + other.AddAcknowledgement - flow.Sent), 0);
+        _segments.Send(side.Key.Reversed, flow.Acknowledged - 1, flow.Sent, RawSegments.AcknowledgeFlag, window >> other.ShiftOut, time);
+        side.Probes++;
+        side.Probed = now;
+        return false;
+    }
+}

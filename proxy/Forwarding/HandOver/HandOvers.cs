@@ -1,0 +1,286 @@
+// All sessions that the kernel forwards.
+//
+// A hand-over is asked for with two sockets whose bytes have all been passed on. From Taken on they belong to this: the packets of both
+// ends are translated by the kernel (translate.bpf.c), the local sockets are emptied (Settling) and stay as place holders, so that their
+// ports are not used again. Poll takes the kernel's reports, ends what has ended, and looks for silent ends.
+//
+// For one thread, that of its maker's network namespace.
+
+using System.Diagnostics;
+
+namespace RedisHaProxy.Forwarding.HandOver;
+
+/// <summary>Takes sessions over into the kernel, and ends them. Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW.</summary>
+internal sealed partial class HandOvers : IDisposable
+{
+    private const int SettlingMilliseconds = 60_000;
+    private const int LookMilliseconds = 1_000;
+
+    private readonly Translation _translation;
+    private readonly RawSegments _segments;
+    private readonly Settling _settling;
+    private readonly Dictionary<int, HandedOver> _byPlace = [];
+    private readonly Dictionary<long, HandedOver> _byId = [];
+    private readonly List<HandedOver> _unsettled = [];
+    private readonly Queue<HandedOver> _closing = [];
+    private readonly Queue<HandedOver> _reset = [];
+    private readonly Queue<int> _places;
+    private Interfaces _interfaces = new();
+    private uint _generation;
+    private long _looked;
+
+    /// <summary>Prepares everything; nothing is attached yet.</summary>
+    /// <param name="sessions">Most sessions at a time.</param>
+    /// <exception cref="BpfException">The kernel refuses; the message says what.</exception>
+    public HandOvers(int sessions)
+    {
+        _translation = new Translation(sessions);
+        try
+        {
+            _segments = new RawSegments();
+        }
+        catch
+        {
+            _translation.Dispose();
+            throw;
+        }
+
+        _settling = new Settling(_translation, _segments);
+        _places = new Queue<int>(Enumerable.Range(0, sessions));
+    }
+
+    /// <summary>Called within <see cref="Poll"/>, once for each session that has ended.</summary>
+    public Action<long, HandOverEnd, (long Client, long Node)>? Ended { get; set; }
+
+    /// <summary>Sessions that are not over.</summary>
+    public int Count => _byId.Count;
+
+    /// <summary>Whether <see cref="Poll"/> is to be called every millisecond or two, and not only when <see cref="Descriptor"/> is readable.</summary>
+    public bool IsBusy => _unsettled.Count > 0;
+
+    /// <summary>The table of flows, for <see cref="HandOverGuard"/>.</summary>
+    public int FlowsDescriptor => _translation.FlowsDescriptor;
+
+    /// <summary>Becomes readable when the kernel has reported something.</summary>
+    public int Descriptor => _translation.ReportDescriptor;
+
+    /// <summary>Prepares a connection that may be handed over later. Call it once it is open.</summary>
+    public static void Prepare(int socket) => new TcpConnection(socket).ClampWindow(TakeOver.WindowBefore);
+
+    /// <summary>It will not be handed over: it grants as much window as it likes again.</summary>
+    public static void Release(int socket) => new TcpConnection(socket).ClampWindow(TakeOver.AnyWindow);
+
+    /// <summary>Asks for a hand-over. Nothing that was read of one socket may be unwritten to the other.</summary>
+    /// <param name="id">The caller's name of the session.</param>
+    /// <param name="clientSocket">The client's connection.</param>
+    /// <param name="nodeSocket">The node's.</param>
+    /// <returns>With <see cref="HandOverAnswer.Taken"/> both sockets belong to this, which closes them.</returns>
+    public HandOverAnswer Take(long id, int clientSocket, int nodeSocket)
+    {
+        var client = new TcpConnection(clientSocket);
+        var node = new TcpConnection(nodeSocket);
+        if (client.Info.State != TcpInfo.Established || node.Info.State != TcpInfo.Established)
+        {
+            return HandOverAnswer.NotOpen;
+        }
+
+        if (!client.TryGetKey(out FlowKey clientKey) || !node.TryGetKey(out FlowKey nodeKey))
+        {
+            return HandOverAnswer.Family;
+        }
+
+        if (Devices(clientKey, nodeKey) is not { } devices)
+        {
+            return HandOverAnswer.Interface;
+        }
+
+        if (_places.Count == 0 || _byId.ContainsKey(id))
+        {
+            return HandOverAnswer.Full;
+        }
+
+        HandOverAnswer answer = TakeOver.TryJoin((client, clientKey), (node, nodeKey), devices, out (Flow Client, Flow Node) flows);
+        if (answer != HandOverAnswer.Taken)
+        {
+            return answer;
+        }
+
+        int place = _places.Dequeue();
+        flows.Client.Generation = flows.Node.Generation = ++_generation;
+        _translation[2 * place] = flows.Client;
+        _translation[(2 * place) + 1] = flows.Node;
+        if (!_translation.TryAdd(clientKey, 2 * place) || !_translation.TryAdd(nodeKey, (2 * place) + 1))
+        {
+            if (_translation.Has(clientKey, 2 * place))
+            {
+                _translation.Remove(clientKey);
+            }
+
+            Free(place);
+            return HandOverAnswer.Full;
+        }
+
+        client.StopWatching();
+        node.StopWatching();
+        var session = new HandedOver(
+            id, place,
+            new HandOverSide(client, clientKey, 2 * place, flows.Client.ShiftIn), new HandOverSide(node, nodeKey, (2 * place) + 1, flows.Node.ShiftIn))
+        {
+            Since = Environment.TickCount64,
+        };
+        long now = Stopwatch.GetTimestamp();
+        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        {
+            ref Flow flow = ref _translation[side.Flow];
+            flow.Last = Math.Max(flow.Last, now);
+            flow.Progress = (uint)(now / Stopwatch.Frequency);
+        }
+
+        _byPlace.Add(place, session);
+        _byId.Add(id, session);
+        _unsettled.Add(session);
+        _translation.Unsettled = _unsettled.Count;
+        return HandOverAnswer.Taken;
+    }
+
+    /// <summary>Bytes of a session since its hand-over that the client has sent, and that the node has; null when it is over.</summary>
+    public (long Client, long Node)? Bytes(long id) => _byId.TryGetValue(id, out HandedOver? session) ? BytesOf(session) : null;
+
+    /// <summary>The same of all sessions.</summary>
+    public IEnumerable<(long Id, (long Client, long Node) Bytes)> AllBytes() => _byId.Values.Select(session => (session.Id, BytesOf(session)));
+
+    /// <summary>What is known of a session, for a person.</summary>
+    public string Describe(long id)
+    {
+        if (!_byId.TryGetValue(id, out HandedOver? session))
+        {
+            return "over";
+        }
+
+        string Of(HandOverSide side)
+        {
+            Flow flow = _translation[side.Flow];
+            Flow other = _translation[side.Flow ^ 1];
+            return $"{flow.Bytes} bytes, seen {flow.Seen}, "
+                + $"under way to it {other.Sent + other.AddSequence - flow.Acknowledged} of {flow.Edge - flow.Acknowledged}, "
+                + $"last {(Stopwatch.GetTimestamp() - flow.Last) / 1_000_000} ms ago; local: unread {side.Socket.UnreadBytes}, "
+                + $"unacknowledged {side.Socket.UnacknowledgedBytes}, unsent {side.Socket.UnsentBytes}, state {side.Socket.Info.State}, "
+                + $"owed {(side.Owed?.Length ?? 0) - side.OwedStart}, FIN read {side.FinRead} passed {side.FinPassed}";
+        }
+
+        return $"{session.State}; client: {Of(session.Client)}; node: {Of(session.Node)}";
+    }
+
+    /// <summary>Resets a session at both ends. Nothing happens when it is over.</summary>
+    public void Reset(long id)
+    {
+        if (_byId.TryGetValue(id, out HandedOver? session))
+        {
+            Kill(session, HandOverEnd.Ordered);
+        }
+    }
+
+    /// <summary>Resets all.</summary>
+    public void ResetAll()
+    {
+        foreach (HandedOver session in _byId.Values.ToArray())
+        {
+            Kill(session, HandOverEnd.Ordered);
+        }
+    }
+
+    /// <summary>Takes the kernel's reports, and does what is due.</summary>
+    public void Poll()
+    {
+        long now = Environment.TickCount64;
+        while (_translation.TryRead(out FlowEvent report))
+        {
+            if (_byPlace.TryGetValue(report.Flow >> 1, out HandedOver? session) && _translation[report.Flow].Generation == report.Generation)
+            {
+                Hear(session, (report.Flow & 1) == 0 ? session.Client : session.Node, report);
+            }
+        }
+
+        for (int i = _unsettled.Count - 1; i >= 0; i--)
+        {
+            HandedOver session = _unsettled[i];
+            bool? settled = session.State == HandOverState.Settling ? _settling.Step(session) : true;
+            if (settled is null || (settled == false && now - session.Since > SettlingMilliseconds))
+            {
+                Kill(session, HandOverEnd.Failed);
+                settled = true;
+            }
+
+            // The packets that were on their way past the table when it was written have come to the sockets within a moment.
+            if (settled == true && now - session.Since > 5)
+            {
+                _unsettled.RemoveAt(i);
+                if (session.State == HandOverState.Settling)
+                {
+                    session.State = HandOverState.Open;
+                    EndIfFinished(session);
+                }
+            }
+        }
+
+        _translation.Unsettled = _unsettled.Count;
+        while (_closing.TryPeek(out HandedOver? closing) && now - closing.Since >= ClosingMilliseconds)
+        {
+            Leave(_closing.Dequeue());
+        }
+
+        while (_reset.TryPeek(out HandedOver? reset) && now - reset.Since >= TellMilliseconds)
+        {
+            Tell(_reset.Dequeue());
+        }
+
+        if (now - _looked >= LookMilliseconds)
+        {
+            _looked = now;
+            Look();
+        }
+    }
+
+    /// <summary>Ends all sessions by RST, and translates nothing any more.</summary>
+    public void Dispose()
+    {
+        ResetAll();
+        Poll();
+        foreach (HandedOver session in _byPlace.Values)
+        {
+            CloseSide(session.Node);
+        }
+
+        _segments.Dispose();
+        _translation.Dispose();
+    }
+
+    private (uint Client, uint Node)? Devices(in FlowKey client, in FlowKey node)
+    {
+        (int Index, bool Loopback)? ofClient = _interfaces.Find(client);
+        (int Index, bool Loopback)? ofNode = _interfaces.Find(node);
+        if (ofClient is null || ofNode is null)
+        {
+            _interfaces = new Interfaces(); // an address may be new
+            ofClient = _interfaces.Find(client);
+            ofNode = _interfaces.Find(node);
+        }
+
+        if (ofClient is not { } c || ofNode is not { } n || c.Loopback != n.Loopback)
+        {
+            return null;
+        }
+
+        try
+        {
+            _translation.Attach(c.Index);
+            _translation.Attach(n.Index);
+        }
+        catch (BpfException)
+        {
+            return null; // the interface is gone by now
+        }
+
+        return c.Loopback ? (0, 0) : ((uint)c.Index, (uint)n.Index);
+    }
+}

@@ -1,0 +1,163 @@
+// The programs in the kernel and what they know: which packets are of which flow, how each flow is translated, what has happened to it.
+
+using System.Reflection;
+using RedisHaProxy.Linux;
+
+namespace RedisHaProxy.Forwarding.HandOver;
+
+/// <summary>
+/// The translation of handed-over sessions by the kernel. Session s has the flows 2s (the client's packets) and 2s + 1 (the node's).
+/// Needs CAP_BPF and CAP_NET_ADMIN. When it is disposed of, or its process dies, the kernel translates nothing any more.
+/// </summary>
+internal sealed unsafe class Translation : IDisposable
+{
+    /// <summary>SO_MARK of packets that are for this host's own sockets, and so pass untranslated.</summary>
+    internal const int OwnMark = 0x72686f6c;
+
+    private const int LoopbackIndex = 1; // in every network namespace
+    private const int ReportBytes = 256 * 1024; // 10,000 reports
+
+    private readonly int _keys = -1;
+    private readonly int _flows = -1;
+    private readonly int _ends = -1;
+    private readonly int _unsettled = -1;
+    private readonly int _translate = -1;
+    private readonly int _refresh = -1;
+    private readonly Flow* _table;
+    private readonly nint _tableBytes;
+    private readonly int* _unsettledCount;
+    private readonly RingBuffer? _reports;
+    private readonly Dictionary<int, (int Ingress, int Egress)> _links = [];
+
+    /// <summary>Loads the programs and makes their maps.</summary>
+    /// <param name="sessions">Most sessions at a time.</param>
+    /// <param name="program">The object instead of the one in this assembly.</param>
+    /// <exception cref="BpfException">The kernel refuses: rights, its age or its settings; the message says which.</exception>
+    public Translation(int sessions, byte[]? program = null)
+    {
+        Capacity = sessions;
+        try
+        {
+            byte[] file = program ?? Embedded();
+            _keys = Bpf.CreateMap("handover_keys", Bpf.MapHash, sizeof(FlowKey), sizeof(int), 2 * sessions, Bpf.NoPreallocation);
+            _flows = Bpf.CreateMap("handover_flows", Bpf.MapArray, sizeof(int), sizeof(Flow), 2 * sessions, Bpf.Mappable);
+            _ends = Bpf.CreateMap("handover_ends", Bpf.MapRingBuffer, 0, 0, ReportBytes, 0);
+            _unsettled = Bpf.CreateMap("handover_unset", Bpf.MapArray, sizeof(int), sizeof(int), 1, Bpf.Mappable);
+            var maps = new Dictionary<string, int> { ["keys"] = _keys, ["flows"] = _flows, ["ends"] = _ends, ["unsettled"] = _unsettled };
+            _translate = Load(file, "tc", "handover", maps);
+            _refresh = Load(file, "leave", "handover_leave", maps);
+            nint page = Environment.SystemPageSize;
+            _tableBytes = ((2 * sessions * sizeof(Flow)) + page - 1) / page * page;
+            _table = (Flow*)SharedMemory.Map(_flows, _tableBytes, 0);
+            _unsettledCount = (int*)SharedMemory.Map(_unsettled, page, 0);
+            _reports = new RingBuffer(_ends, ReportBytes);
+            LibC.Close(Bpf.Attach(_translate, LoopbackIndex, Bpf.TcxIngress)); // whether it may
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Most sessions at a time.</summary>
+    public int Capacity { get; }
+
+    /// <summary>What becomes readable when something was reported.</summary>
+    public int ReportDescriptor => _ends;
+
+    /// <summary>The map of flows, which another process may map, too.</summary>
+    public int FlowsDescriptor => _flows;
+
+    /// <summary>A flow, live: the kernel changes it meanwhile.</summary>
+    public ref Flow this[int flow] => ref _table[flow];
+
+    /// <summary>How many sessions there are whose local sockets still send; with none, no packet that leaves is looked at.</summary>
+    public int Unsettled
+    {
+        set => Volatile.Write(ref *_unsettledCount, value);
+    }
+
+    /// <summary>Takes the next report. False when there is none.</summary>
+    public bool TryRead(out FlowEvent report) => _reports!.TryRead(out report);
+
+    /// <summary>Translates what comes in by an interface, from now on.</summary>
+    /// <exception cref="BpfException">The kernel refuses; Linux 6.6 is needed.</exception>
+    public void Attach(int interfaceIndex)
+    {
+        if (!_links.ContainsKey(interfaceIndex))
+        {
+            int ingress = Bpf.Attach(_translate, interfaceIndex, Bpf.TcxIngress);
+            try
+            {
+                _links.Add(interfaceIndex, (ingress, Bpf.Attach(_refresh, interfaceIndex, Bpf.TcxEgress)));
+            }
+            catch
+            {
+                LibC.Close(ingress);
+                throw;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Has packets with these addresses translated as the flow says, which is written before. False when there is such a flow already, or no room.
+    /// </summary>
+    public bool TryAdd(in FlowKey key, int flow) => Bpf.TryAdd(_keys, key, flow);
+
+    /// <summary>Whether packets with these addresses belong to this flow; not after a new connection took the addresses.</summary>
+    public bool Has(in FlowKey key, int flow) => Bpf.TryGet(_keys, key, out int found) && found == flow;
+
+    /// <summary>From now on, packets with these addresses go up to the host's own sockets.</summary>
+    public void Remove(in FlowKey key) => Bpf.Remove(_keys, key);
+
+    /// <summary>Runs the program for packets that come in once, without any network; see <see cref="Bpf.TestRun"/>.</summary>
+    public int Run(ReadOnlySpan<byte> packet, Span<byte> changed, out int length) => Bpf.TestRun(_translate, packet, changed, out length);
+
+    /// <summary>The same of the program for packets that leave.</summary>
+    public int RunLeaving(ReadOnlySpan<byte> packet, Span<byte> changed, out int length) => Bpf.TestRun(_refresh, packet, changed, out length);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach ((int ingress, int egress) in _links.Values)
+        {
+            LibC.Close(ingress);
+            LibC.Close(egress);
+        }
+
+        _links.Clear();
+        _reports?.Dispose();
+        if (_table is not null)
+        {
+            LibC.MemoryUnmap((byte*)_table, _tableBytes);
+        }
+
+        if (_unsettledCount is not null)
+        {
+            LibC.MemoryUnmap((byte*)_unsettledCount, Environment.SystemPageSize);
+        }
+
+        foreach (int descriptor in (ReadOnlySpan<int>)[_translate, _refresh, _keys, _flows, _ends, _unsettled])
+        {
+            if (descriptor >= 0)
+            {
+                LibC.Close(descriptor);
+            }
+        }
+    }
+
+    private static int Load(byte[] file, string section, string name, Dictionary<string, int> maps)
+    {
+        var compiled = new BpfObject(file, section);
+        return Bpf.LoadProgram(name, compiled.Link(maps), compiled.License);
+    }
+
+    private static byte[] Embedded()
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("translate.bpf.o")!;
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
+    }
+}

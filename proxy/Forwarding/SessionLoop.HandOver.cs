@@ -1,0 +1,235 @@
+// Sessions that the kernel forwards by itself (HandOver/): when one is handed over, and what is left of it here. Its sockets stay open as place
+// holders, which nobody reads or writes; the helper says what is transferred, and when it is over.
+//
+// A session is handed over only when it has lived for a while, so that short ones never pay for it, and when none of its bytes are in this
+// process. Whatever speaks against it leaves it with the engine.
+
+using RedisHaProxy.Forwarding.HandOver;
+
+namespace RedisHaProxy.Forwarding;
+
+internal abstract unsafe partial class SessionLoop
+{
+    private const int HandOverMilliseconds = 100;
+    private const int HandOverMostMilliseconds = 10_000;
+
+    private readonly Dictionary<long, int> _handedOver = [];
+
+    /// <summary>The way to the helper; null when nothing is handed over. Set before the start.</summary>
+    internal HandOverLink? HandOver { get; set; }
+
+    /// <summary>
+    /// The engine ends what it has under way for an open session's sockets, and calls <see cref="Detached"/> when nothing is any more.
+    /// </summary>
+    protected abstract void Detach(int session);
+
+    /// <summary>The engine has the session again, as if it had just been opened.</summary>
+    protected abstract void Attach(int session);
+
+    /// <summary>Whether the engine is to stop at a session, because it is about to be handed over.</summary>
+    protected bool IsDetaching(int session) => _sessions[session].Detaching;
+
+    /// <summary>The engine has nothing under way for the session any more.</summary>
+    protected void Detached(int index)
+    {
+        ref Session session = ref _sessions[index];
+        session.Detaching = false;
+        if (MayHandOver(index))
+        {
+            session.State = SessionState.HandedOver;
+            session.HandOverClient = _endpoints[2 * index].Received;
+            session.HandOverNode = _endpoints[(2 * index) + 1].Received;
+            _handedOver.Add(session.Id, index);
+            _timers.Cancel(index);
+            HandOver!.Take(this, session.Id, _endpoints[2 * index].Descriptor, _endpoints[(2 * index) + 1].Descriptor);
+        }
+        else
+        {
+            PostponeHandOver(index);
+            ArmOpenTimer(index);
+            Attach(index);
+        }
+    }
+
+    /// <summary>What came of asking the helper for a session.</summary>
+    public void HandOverAnswered(long id, HandOverAnswer answer)
+    {
+        if (!_handedOver.TryGetValue(id, out int index))
+        {
+            return;
+        }
+
+        ref Session session = ref _sessions[index];
+        if (answer == HandOverAnswer.Taken)
+        {
+            Counters.HandedOver++;
+            ArmOpenTimer(index);
+            return;
+        }
+
+        TakeBack(index);
+        if (session.Ending)
+        {
+            End(index, session.End, reset: true); // it was to end while the helper was asked, which does not have it
+            return;
+        }
+
+        if (answer == HandOverAnswer.Busy)
+        {
+            PostponeHandOver(index);
+        }
+        else
+        {
+            if (answer != HandOverAnswer.NotOpen)
+            {
+                CountRefused(answer);
+            }
+
+            ForgetHandOver(index);
+        }
+
+        ArmOpenTimer(index);
+        Attach(index);
+    }
+
+    /// <summary>What a session has transferred since its hand-over.</summary>
+    public void HandOverCounted(long id, long fromClient, long fromNode)
+    {
+        if (_handedOver.TryGetValue(id, out int index))
+        {
+            CountHandedOver(2 * index, _sessions[index].HandOverClient + fromClient);
+            CountHandedOver((2 * index) + 1, _sessions[index].HandOverNode + fromNode);
+        }
+    }
+
+    /// <summary>A session is over, and both ends know. By its own rights the helper has seen to it that closing the sockets sends nothing.</summary>
+    public void HandOverEnded(long id, HandOverEnd end, long fromClient, long fromNode)
+    {
+        HandOverCounted(id, fromClient, fromNode);
+        if (_handedOver.TryGetValue(id, out int index))
+        {
+            TakeBack(index);
+            Decide(index, end switch
+            {
+                HandOverEnd.ClientFinished or HandOverEnd.ClientReset => SessionEnd.ClientClosed,
+                HandOverEnd.NodeFinished or HandOverEnd.NodeReset => SessionEnd.ServerClosed,
+                HandOverEnd.ClientSilent => SessionEnd.ClientTimeout,
+                HandOverEnd.NodeSilent => SessionEnd.ServerTimeout,
+                _ => SessionEnd.Error,
+            });
+            End(index, _sessions[index].End, reset: false);
+        }
+    }
+
+    /// <summary>The helper is gone, and the translation with it: what it had cannot go on.</summary>
+    public void HandOverLost()
+    {
+        foreach (int index in _handedOver.Values.ToArray())
+        {
+            TakeBack(index);
+            Decide(index, SessionEnd.Error);
+            End(index, _sessions[index].End, reset: true);
+        }
+    }
+
+    /// <summary>Has the helper end a session; it is over here when the helper says so.</summary>
+    private void EndHandedOver(int index, SessionEnd end)
+    {
+        if (!_sessions[index].Ending)
+        {
+            Decide(index, end);
+            HandOver!.Reset(_sessions[index].Id);
+        }
+    }
+
+    /// <summary>At the end of the loop: nobody waits for the helper, which resets the session in any case.</summary>
+    private void DropHandedOver(int index)
+    {
+        HandOver!.Reset(_sessions[index].Id);
+        TakeBack(index);
+    }
+
+    private void TakeBack(int index)
+    {
+        _handedOver.Remove(_sessions[index].Id);
+        _sessions[index].State = SessionState.Open;
+    }
+
+    /// <summary>A session is open; if it may be handed over, that is tried after a while.</summary>
+    private void ConsiderHandOver(int index)
+    {
+        ref Session session = ref _sessions[index];
+        session.HandOverAt = long.MaxValue;
+        if (HandOver is not { IsReady: true })
+        {
+            return;
+        }
+
+        if (HasEdges(index))
+        {
+            CountRefused(HandOverAnswer.Encrypted);
+        }
+        else
+        {
+            session.HandOverAt = _now + HandOverMilliseconds;
+            HandOvers.Prepare(_endpoints[2 * index].Descriptor);
+            HandOvers.Prepare(_endpoints[(2 * index) + 1].Descriptor);
+        }
+    }
+
+    private void TryHandOver(int index)
+    {
+        if (HandOver is not { IsReady: true })
+        {
+            ForgetHandOver(index);
+        }
+        else if (MayHandOver(index))
+        {
+            _sessions[index].Detaching = true;
+            Detach(index);
+            return;
+        }
+        else
+        {
+            PostponeHandOver(index);
+        }
+
+        ArmOpenTimer(index);
+    }
+
+    private bool MayHandOver(int index)
+    {
+        const EndpointFlags Against = EndpointFlags.ReadClosed | EndpointFlags.WriteClosed | EndpointFlags.Hung | EndpointFlags.HasPipe;
+        ref Session session = ref _sessions[index];
+        ref Endpoint client = ref _endpoints[2 * index];
+        ref Endpoint node = ref _endpoints[(2 * index) + 1];
+        return session.State == SessionState.Open && !session.Ending && ((client.Flags | node.Flags) & Against) == 0 && !client.IsOwed && !node.IsOwed;
+    }
+
+    private void PostponeHandOver(int index)
+    {
+        long age = _now - _sessions[index].ConnectedAt;
+        _sessions[index].HandOverAt = _now + Math.Clamp(age, HandOverMilliseconds, HandOverMostMilliseconds);
+    }
+
+    private void ForgetHandOver(int index)
+    {
+        _sessions[index].HandOverAt = long.MaxValue;
+        HandOvers.Release(_endpoints[2 * index].Descriptor);
+        HandOvers.Release(_endpoints[(2 * index) + 1].Descriptor);
+    }
+
+    private void CountRefused(HandOverAnswer answer)
+    {
+        Counters.NotHandedOver++;
+        HandOver!.Refused(answer);
+    }
+
+    private void CountHandedOver(int from, long total)
+    {
+        if (total > _endpoints[from].Received)
+        {
+            Count(from, (nint)(total - _endpoints[from].Received));
+        }
+    }
+}
