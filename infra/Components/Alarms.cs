@@ -1,6 +1,6 @@
 // Alarms from metrics that OCI has of its own accord: of the load balancer's checks, of Compute's own probe of each machine, and of the agent on
-// it. No machine gets a right for that. What only Redis knows (a replica is lost, a failover happened, a disk fills) is in the proxies' metrics and
-// the rules for Prometheus (docs/monitoring.md): to post it to OCI each machine would need rights in the tenancy.
+// it. No machine gets a right for that. What only Redis knows (a replica is lost, a failover happened, a disk fills, writes are refused) is in metrics
+// that the Redis nodes post where the stack wants it, since they need a right in the tenancy for it (docs/monitoring.md).
 
 using System.Security.Cryptography;
 using System.Text;
@@ -40,7 +40,25 @@ public sealed class Alarms : ComponentResource
         Alarm("alarm-memory", "a machine's memory is nearly used up", "oci_computeagent", "WARNING", "PT10M",
             Output.Create($"MemoryUtilization[5m]{{resourceDisplayName =~ \"{all}\"}}.groupBy(resourceDisplayName).mean() > 95"),
             "More than 95 % of a machine's memory has been in use for 10 minutes. See docs/sizing.md, \"How much memory\".");
+        if (settings.HasCustomMetrics)
+        {
+            Custom("alarm-disk", "a disk is nearly full", "WARNING", "PT5M", CustomMetrics.DiskUsed, "node", $"max() > {CustomMetrics.DiskNearlyFull}",
+                "When it is full Redis refuses every write. See docs/nodes.md, \"A full disk\".");
+            Custom("alarm-replica-lost", "a replica is lost", "WARNING", "PT5M", CustomMetrics.ReplicasLost, "deployment", "max() > 0",
+                "A node has not followed the master for 5 minutes: the next fault may stop all writes. Run ./scripts/status, then ./scripts/doctor.");
+            Custom("alarm-failover", "a failover happened", "INFO", "PT1M", CustomMetrics.Failovers, "deployment", "max() > 0",
+                "The Sentinels named a master, after a fault or by a planned switchover. Run ./scripts/status.");
+            Custom("alarm-writes-refused", "all writes are refused", "CRITICAL", "PT2M", CustomMetrics.WritesTaken, "deployment", "max() < 1",
+                "No node takes writes. Run ./scripts/doctor, then see docs/troubleshooting.md.");
+            // Otherwise alarms that look at nothing would look like a cluster without faults.
+            Custom("alarm-no-metrics", "no custom metrics arrive", "WARNING", "PT10M", CustomMetrics.WritesTaken, "deployment", "absent()",
+                "No Redis node posts its metrics, so the alarms on them tell nothing. On a node: journalctl -u redis-ha-metrics. See docs/monitoring.md.");
+        }
         RegisterOutputs();
+
+        void Custom(string name, string title, string severity, string pending, string metric, string group, string condition, string body) =>
+            Alarm(name, title, CustomMetrics.Namespace, severity, pending,
+                Output.Create($"{metric}[1m]{{deployment = \"{deployed.Name}\"}}.groupBy({group}).{condition}"), body);
 
         Output<string> Query(string metric, string condition) =>
             loadBalancerId.Apply(balancer => $"{metric}[1m]{{resourceId = \"{balancer}\"}}.{condition}");

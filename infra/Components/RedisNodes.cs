@@ -41,6 +41,7 @@ public sealed class RedisNodes : ComponentResource
                 Login = new LoginAccess(settings.Compute.OperatingSystem.User, settings.Ssh.PublicKey),
                 Passwords = known.Item1,
                 DataVolumeGb = settings.Compute.DataVolumeGb,
+                Metrics = settings.Alarms.HasCustomMetrics ? new NodeMetrics(deployed.CompartmentId, deployed.Name) : null,
                 Backup = known.Item2 is { } url ? new NodeBackup(url, settings.Backup.Calendar, settings.Backup.LongestPause) : null,
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);

@@ -56,6 +56,11 @@ public sealed record NodeBackup(string Address, IReadOnlyList<string> Calendar, 
     public override string ToString() => nameof(NodeBackup);
 }
 
+/// <summary>What a node says of itself when it posts custom metrics.</summary>
+/// <param name="CompartmentId">OCID of the compartment that they go to.</param>
+/// <param name="Deployment">The deployment's name, a dimension of each.</param>
+public sealed record NodeMetrics(string CompartmentId, string Deployment);
+
 /// <summary>Input of a Redis node's payload.</summary>
 public sealed record RedisNodeInputs
 {
@@ -82,6 +87,9 @@ public sealed record RedisNodeInputs
 
     /// <summary>Backups; null when there are none.</summary>
     public NodeBackup? Backup { get; init; }
+
+    /// <summary>Custom metrics; null when none are posted.</summary>
+    public NodeMetrics? Metrics { get; init; }
 }
 
 /// <summary>Input of a proxy node's payload.</summary>

@@ -61,6 +61,9 @@ internal static partial class PayloadRules
     /// <summary>An ACL rule for keys or channels.</summary>
     public static string Pattern(string value) => Check(value, AclPattern(), "rule for keys or channels", "~, %R~, %W~ or & and a pattern without blanks");
 
+    /// <summary>An OCID, or the name of a deployment.</summary>
+    public static string Identifier(string value) => Check(value, PlainIdentifier(), "identifier", "letters, digits and ._-");
+
     /// <summary>A SHA-256 in hexadecimal.</summary>
     public static string Sha256(string value) => Check(value, Sha256Digits(), "SHA-256", "64 lower-case hexadecimal digits");
 
@@ -68,7 +71,8 @@ internal static partial class PayloadRules
     public static string Url(string value) =>
         Uri.TryCreate(value, UriKind.Absolute, out Uri? uri) && uri.Scheme is "http" or "https" && PlainUrl().IsMatch(value)
             ? value
-            : throw new ArgumentException("An address to fetch from or write to must be an absolute http or https address of printable characters without quotes, spaces and backslashes.");
+            : throw new ArgumentException("An address to fetch from or write to must be an absolute http or https address of printable characters "
+                + "without quotes, spaces and backslashes.");
 
     /// <summary>A calendar event of systemd.time(7), of those that the settings make.</summary>
     public static string Calendar(string value) => Check(value, CalendarEvent(), "calendar event", "as *-*-* 02:30:00 UTC");
@@ -102,6 +106,9 @@ internal static partial class PayloadRules
 
     [GeneratedRegex(@"\A(~|%(R|W|RW)~|&)[!-~]{1,256}\z")]
     private static partial Regex AclPattern();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._-]{1,255}\z")]
+    private static partial Regex PlainIdentifier();
 
     [GeneratedRegex(@"\A[0-9a-f]{64}\z")]
     private static partial Regex Sha256Digits();

@@ -59,6 +59,7 @@ internal static class RedisNodeFiles
             .. Engine(inputs.Redis.Engine),
             .. Backup(inputs.Backup),
             .. DataVolume(inputs.DataVolumeGb),
+            .. Metrics(inputs),
             PayloadFile.Secret("backup.password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication") + "\n"),
             PayloadFile.Secret("watch.password", PayloadRules.PlainPassword(inputs.Passwords.Watch, "watch") + "\n"),
             PayloadFile.Secret("operator.password", PayloadRules.PlainPassword(inputs.Passwords.Operator, "operator") + "\n"),
@@ -104,6 +105,23 @@ internal static class RedisNodeFiles
             PayloadFile.Later("redis/data-volume.dropin.conf"),
         ];
 
+    private static PayloadFile[] Metrics(RedisNodeInputs inputs) => inputs.Metrics is not { } metrics
+        ? []
+        :
+        [
+            PayloadFile.Later("redis/metrics.sh"),
+            PayloadFile.Later("redis/metrics-install.sh"),
+            PayloadFile.Later("redis/redis-ha-metrics.service"),
+            PayloadFile.Later("redis/redis-ha-metrics.timer"),
+            new("metrics.env", $"""
+                REDIS_HA_METRICS_NAMESPACE={CustomMetrics.Namespace}
+                REDIS_HA_COMPARTMENT={PayloadRules.Identifier(metrics.CompartmentId)}
+                REDIS_HA_DEPLOYMENT={PayloadRules.Identifier(metrics.Deployment)}
+                REDIS_HA_MIN_REPLICAS={Text(inputs.Redis.MinReplicasToWrite)}
+
+                """) { IsInUserData = false },
+        ];
+
     /// <summary>Open files of a process that accepts this many clients: at least 65,536, and room for everything else.</summary>
     public static string FileLimit(int clients) => Text(Math.Max(65_536, 2 * clients + 1_024));
 
@@ -120,7 +138,9 @@ internal static class RedisNodeFiles
             ("appendonly", inputs.Redis.HasAppendOnlyFile ? "yes" : "no"),
             ("save", Save(inputs.Redis.Save)),
             ("appendfsync", PayloadRules.Word(inputs.Redis.AppendFsync, "appendfsync")),
-            ("maxmemory", inputs.Redis.MaxMemory is { } memory ? $"maxmemory {PayloadRules.Word(memory, "maxmemory")}" : "# maxmemory: three quarters of this machine's memory, added by the boot rule"),
+            ("maxmemory", inputs.Redis.MaxMemory is { } memory
+                ? $"maxmemory {PayloadRules.Word(memory, "maxmemory")}"
+                : "# maxmemory: three quarters of this machine's memory, added by the boot rule"),
             ("maxmemory-policy", PayloadRules.Word(inputs.Redis.MaxMemoryPolicy, "maxmemory-policy")),
             ("client-output-buffer", PayloadRules.DirectiveValue(inputs.Redis.ClientOutputBuffer, "client-output-buffer-limit")),
             ("client-memory", PayloadRules.DirectiveValue(inputs.Redis.ClientMemory, "maxmemory-clients")));
@@ -138,7 +158,8 @@ internal static class RedisNodeFiles
             : $"{PayloadRules.Directive(pair.Key)} {PayloadRules.DirectiveValue(pair.Value, pair.Key)}";
 
     // Lines of their own for node.env, where there is something to say.
-    private static string EngineName(string engine) => engine == Setting.Engine.Value ? string.Empty : $"REDIS_HA_ENGINE={PayloadRules.Word(engine, "engine")}\n";
+    private static string EngineName(string engine) => engine == Setting.Engine.Value ? string.Empty
+        : $"REDIS_HA_ENGINE={PayloadRules.Word(engine, "engine")}\n";
 
     private static string UserNames(IReadOnlyList<RedisUser> users) => users.Count == 0 ? string.Empty
         : $"REDIS_HA_USERS='{string.Join(' ', users.Select(user => PayloadRules.UserName(user.Name)))}'\n";
@@ -160,8 +181,9 @@ internal static class RedisNodeFiles
             ("operator-password", Hashes(inputs.Passwords, "operator", all => all.Operator)));
         return file with
         {
-            Content = file.Content + MetricsUser(inputs.Passwords) + string.Concat(inputs.Redis.Users.Select(user => ClientUser.Line(user, string.Join(' ', user.Passwords
-                .Select(password => $"#{Hash(password.Reveal())}").Distinct().Order(StringComparer.Ordinal))) + "\n")),
+            Content = file.Content + MetricsUser(inputs.Passwords) + string.Concat(inputs.Redis.Users.Select(user => ClientUser.Line(user,
+                string.Join(' ', user.Passwords
+                    .Select(password => $"#{Hash(password.Reveal())}").Distinct().Order(StringComparer.Ordinal))) + "\n")),
         };
     }
 

@@ -7,7 +7,8 @@ namespace RedisHaInfra.Settings;
 /// <summary>Where alarms go; both null for none.</summary>
 /// <param name="Email">An e-mail address, which a topic of the stack's own sends to.</param>
 /// <param name="TopicId">OCID of a topic that exists.</param>
-public sealed partial record AlarmSettings(string? Email, string? TopicId)
+/// <param name="HasCustomMetrics">Whether the Redis nodes post metrics of their own, which more alarms look at.</param>
+public sealed partial record AlarmSettings(string? Email, string? TopicId, bool HasCustomMetrics)
 {
     /// <summary>Whether there are alarms.</summary>
     public bool IsOn => Email is not null || TopicId is not null;
@@ -19,7 +20,7 @@ public sealed partial record AlarmSettings(string? Email, string? TopicId)
         string? topic = reader.OptionalText(Setting.AlarmTopicId, TopicForm(), "the OCID of a topic (Notifications), or nothing");
         reader.RequireOr(string.Empty, email is null || topic is null, Setting.AlarmTopicId,
             $"not together with {Setting.AlarmEmail.Key}: a topic that exists has its own subscriptions", Setting.AlarmEmail);
-        return new AlarmSettings(email, topic);
+        return new AlarmSettings(email, topic, reader.Choice(Setting.CustomMetrics) == "yes");
     }
 
     [GeneratedRegex(@"\A[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+\z")]

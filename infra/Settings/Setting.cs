@@ -149,6 +149,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
 
     internal static readonly Setting AlarmEmail = new("alarmEmail", SettingType.Text, "", "oncall@example.com");
     internal static readonly Setting AlarmTopicId = new("alarmTopicId", SettingType.Text, "", "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa");
+    internal static readonly ChoiceSetting CustomMetrics = new("customMetrics", ["no", "yes"]);
 
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
@@ -171,7 +172,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         ProxyOverrides,
         DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
         BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,
-        AlarmEmail, AlarmTopicId,
+        AlarmEmail, AlarmTopicId, CustomMetrics,
     ];
 
     /// <summary>The command that sets a good value.</summary>

@@ -11,6 +11,16 @@ public sealed class AlarmTests(DefaultDeployment deployment)
     private const string Topic = "oci:Ons/notificationTopic:NotificationTopic";
     private const string Subscription = "oci:Ons/subscription:Subscription";
 
+    /// <summary>The alarms on custom metrics, as the cloud is asked for them.</summary>
+    internal static readonly Dictionary<string, string> CustomQueries = new()
+    {
+        ["alarm-disk"] = "DiskUsed[1m]{deployment = \"redis-ha-test\"}.groupBy(node).max() > 85",
+        ["alarm-failover"] = "Failovers[1m]{deployment = \"redis-ha-test\"}.groupBy(deployment).max() > 0",
+        ["alarm-no-metrics"] = "WritesTaken[1m]{deployment = \"redis-ha-test\"}.groupBy(deployment).absent()",
+        ["alarm-replica-lost"] = "ReplicasLost[1m]{deployment = \"redis-ha-test\"}.groupBy(deployment).max() > 0",
+        ["alarm-writes-refused"] = "WritesTaken[1m]{deployment = \"redis-ha-test\"}.groupBy(deployment).max() < 1",
+    };
+
     [Fact]
     public void There_are_none_by_default() =>
         Assert.DoesNotContain(deployment.Run.Cloud.Resources, resource => resource.Type is Alarm or Topic or Subscription);
@@ -48,6 +58,34 @@ public sealed class AlarmTests(DefaultDeployment deployment)
                 "alarm-proxy-unhealthy oci_nlb UnhealthyBackends[1m]{resourceId = \"load-balancer-id\"}.max() > 0",
             }.Select(line => line.Replace("MACHINES", machines, StringComparison.Ordinal)),
             run.Cloud.All(Alarm).Select(alarm => $"{alarm.Name} {alarm.Text("namespace")} {alarm.Text("query")}").Order(StringComparer.Ordinal));
+        Assert.Equal(5, run.Cloud.All(Alarm).Count);
+        AllSayWhatToDo(run);
+    }
+
+    [Fact]
+    public async Task Custom_metrics_bring_alarms_of_their_own_and_a_unit_on_the_redis_nodes_only()
+    {
+        StackRun run = await StackRun.Of(new() { ["alarmTopicId"] = "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa", ["customMetrics"] = "yes" });
+
+        Assert.Equal(CustomQueries, run.Cloud.All(Alarm).Where(alarm => alarm.Text("namespace") == "redis_ha")
+            .ToDictionary(alarm => alarm.Name, alarm => alarm.Text("query")));
+        Assert.Equal(10, run.Cloud.All(Alarm).Count);
+        AllSayWhatToDo(run);
+        foreach (string node in new[] { "redis1", "redis2", "redis3", "proxy1" })
+        {
+            Assert.Equal(node != "proxy1", run.Cloud.One(Types.Command, $"{node}-ready").Text("stdin").Contains(
+                "REDIS_HA_METRICS_NAMESPACE=redis_ha\nREDIS_HA_COMPARTMENT=ocid1.compartment.oc1..aaaatest\nREDIS_HA_DEPLOYMENT=redis-ha-test\n",
+                StringComparison.Ordinal));
+        }
+    }
+
+    // Without a place to send alarms to there is nothing to alarm, but the metrics are there to look at.
+    [Fact]
+    public async Task Custom_metrics_need_no_alarms() =>
+        Assert.Empty((await StackRun.Of(new() { ["customMetrics"] = "yes" })).Cloud.All(Alarm));
+
+    private static void AllSayWhatToDo(StackRun run)
+    {
         foreach (RecordedResource alarm in run.Cloud.All(Alarm))
         {
             Assert.Equal("ocid1.onstopic.oc1.eu-frankfurt-1.aaaa", alarm.Text("destinations.0"));

@@ -64,6 +64,7 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
             new OptionValue("own bucket", ("backupSchedule", "hourly"), ("backupBucket", "redis-backups"), ("backupRetentionDays", "0"))),
         new("alarms", new OptionValue("e-mail", ("alarmEmail", "oncall@example.com")),
             new OptionValue("own topic", ("alarmTopicId", "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa"))),
+        new("custom metrics", new OptionValue("posted", ("customMetrics", "yes"))),
         new("TLS", new OptionValue("required", ("clientTls", "required"), ("readOnlyTlsPort", "6382")),
             new OptionValue("given", ("clientTls", "yes"), ("tlsPort", "7000"), ("tlsCertificate", Given.Certificate), ("tlsPrivateKey", Given.Key),
                 ("tlsClientCa", Given.Certificate))),

@@ -15,20 +15,22 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
 
     private readonly NodeBackup? _backup;
+    private readonly NodeMetrics? _metrics;
 
     private bool _appendOnly = true;
 
-    private LoopbackCluster(string network, NodeBackup? backup) => (Network, _backup) = (network, backup);
+    private LoopbackCluster(string network, NodeBackup? backup, NodeMetrics? metrics) => (Network, _backup, _metrics) = (network, backup, metrics);
 
     public string Network { get; }
 
     public Dictionary<int, Machine> Machines { get; } = [];
 
     /// <summary>Applies the payloads and starts the Sentinels; no redis-server yet.</summary>
-    public static async Task<LoopbackCluster> CreateAsync(int minReplicasToWrite = 0, NodeBackup? backup = null, bool appendOnly = true)
+    public static async Task<LoopbackCluster> CreateAsync(
+        int minReplicasToWrite = 0, NodeBackup? backup = null, bool appendOnly = true, NodeMetrics? metrics = null)
     {
         // Any of 127/8 is this machine; two runs at once hardly ever meet.
-        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}", backup) { _appendOnly = appendOnly };
+        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}", backup, metrics) { _appendOnly = appendOnly };
         for (int number = 1; number <= 3; number++)
         {
             await cluster.AddAsync(number, nodes: 3, minReplicasToWrite);
@@ -52,6 +54,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
                 HasAppendOnlyFile = _appendOnly,
             },
             Backup = _backup,
+            Metrics = _metrics,
             Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
         };
         ShellResult result = await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript);

@@ -38,6 +38,8 @@ internal static class PayloadInputs
     public static readonly NodeBackup Backup =
         new("https://objectstorage.example/p/very-secret-backup-token/n/ns/b/backups/o/", ["*-*-* 02:30:00 UTC", "*-*-* 14:30:00 UTC"], 43_200);
 
+    public static readonly NodeMetrics Metrics = new("ocid1.compartment.oc1..aaaatest", "redis-ha-test");
+
     public static ProxyNodeInputs Proxy() => new()
     {
         Node = new NodeAddress("proxy1", "172.31.235.141"),

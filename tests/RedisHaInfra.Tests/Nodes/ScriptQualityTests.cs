@@ -187,7 +187,7 @@ public sealed class ScriptQualityTests
     }
 
     private static string[] Payloads() =>
-        [NodePayload.Of(PayloadInputs.Redis() with { Backup = PayloadInputs.Backup, DataVolumeGb = 50 }).ApplyScript,
+        [NodePayload.Of(PayloadInputs.Redis() with { Backup = PayloadInputs.Backup, DataVolumeGb = 50, Metrics = PayloadInputs.Metrics }).ApplyScript,
             NodePayload.Of(PayloadInputs.Proxy()).ApplyScript,
             NodePayload.Of(PayloadInputs.Proxy() with { Options = new ProxyOptions { HandsOver = true } }).ApplyScript];
 

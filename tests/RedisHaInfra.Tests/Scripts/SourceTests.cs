@@ -14,9 +14,6 @@ public sealed partial class SourceTests
     [
         "infra/Components/ProxyBundle.cs",
         "infra/Components/RollingUpdate.cs",
-        "infra/Nodes/PayloadRules.cs",
-        "infra/Nodes/RedisNodeFiles.cs",
-        "infra/RedisHaStack.cs",
         "infra/Settings/MachinePlan.cs",
         "tests/RedisHaBench/Traffic/RatioPlot.cs",
         "tests/RedisHaBench/Traffic/TrafficReport.cs",

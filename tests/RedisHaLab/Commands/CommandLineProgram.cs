@@ -42,6 +42,7 @@ internal static class CommandLineProgram
             FaultCommands.Heal(),
             InsideCommands.Logs(),
             StatusCommand.Create(JsonOption),
+            AlarmsCommand.Create(),
             VerifyCommand.Create(JsonOption),
             LoadCommand.Create(JsonOption),
             DayTwoCommand.Create(JsonOption),

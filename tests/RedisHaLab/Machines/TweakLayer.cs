@@ -78,5 +78,6 @@ internal static class TweakLayer
 
     private static string Fill(string content) => content
         .Replace("@NAME_SERVER@", Addresses.LinkLocalService, StringComparison.Ordinal)
-        .Replace("@PACKAGE_MIRROR@", Addresses.PackageMirrorName, StringComparison.Ordinal);
+        .Replace("@PACKAGE_MIRROR@", Addresses.PackageMirrorName, StringComparison.Ordinal)
+        .Replace("@MONITORING@", Addresses.MonitoringName, StringComparison.Ordinal);
 }

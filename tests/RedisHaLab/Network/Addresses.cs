@@ -38,6 +38,9 @@ internal static class Addresses
     /// <summary>Name of <see cref="ObjectStorage"/>.</summary>
     public const string ObjectStorageName = "objectstorage.redis-ha-lab.internal";
 
+    /// <summary>Name of Monitoring, and of what gives instances their tokens; at <see cref="ObjectStorage"/> as well.</summary>
+    public const string MonitoringName = "telemetry-ingestion.redis-ha-lab.internal";
+
     /// <summary>The public address that the internet gateway gives to the n-th interface, n from 0.</summary>
     public static string Public(int n) => $"203.0.113.{101 + n}";
 

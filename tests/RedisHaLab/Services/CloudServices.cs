@@ -1,5 +1,5 @@
-// The cloud's own services, in one process for each instance: Object Storage behind pre-authenticated requests, the
-// package mirror, instance metadata, and the balancers' health checks. The process lives in the host's namespace, its
+// The cloud's own services, in one process for each instance: Object Storage behind pre-authenticated requests, Monitoring for
+// custom metrics, the package mirror, instance metadata, and the balancers' health checks. The process lives in the host's namespace, its
 // sockets in the lab's: each service is where the cloud has it, so that routes and rules decide who reaches it.
 
 using System.Globalization;
@@ -40,6 +40,7 @@ internal sealed class CloudServices
             Listen(VcnNetwork.OutsideRole, $"{Addresses.ObjectStorage}:80"),
             Listen(VcnNetwork.OutsideRole, $"{Addresses.PackageMirror}:80"),
         };
+        using var monitoring = new MonitoringService(_paths);
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -53,7 +54,7 @@ internal sealed class CloudServices
             }
         });
         await using var application = builder.Build();
-        application.Run(AnswerAsync);
+        application.Run(context => AnswerAsync(context, monitoring));
         await application.StartAsync();
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(application.Lifetime.ApplicationStopping);
         var health = new HealthChecker(_paths, _feed).RunAsync(ending.Token);
@@ -73,9 +74,10 @@ internal sealed class CloudServices
     }
 
     // The address that was asked says which service is meant: each has its own.
-    private Task AnswerAsync(HttpContext context) => context.Connection.LocalIpAddress?.ToString() switch
+    private Task AnswerAsync(HttpContext context, MonitoringService monitoring) => context.Connection.LocalIpAddress?.ToString() switch
     {
-        Addresses.LinkLocalService => MetadataAsync(context),
+        Addresses.LinkLocalService => MetadataAsync(context, monitoring),
+        Addresses.ObjectStorage when MonitoringService.Has(context.Request.Path) => monitoring.AnswerAsync(context),
         Addresses.ObjectStorage => _objects.AnswerAsync(context),
         _ => PackageAsync(context),
     };
@@ -94,7 +96,7 @@ internal sealed class CloudServices
         await SendAsync(context, file);
     }
 
-    private async Task MetadataAsync(HttpContext context)
+    private async Task MetadataAsync(HttpContext context, MonitoringService monitoring)
     {
         var caller = context.Connection.RemoteIpAddress?.ToString();
         var state = _feed.Current;
@@ -102,6 +104,13 @@ internal sealed class CloudServices
         var machine = state.Machines.FirstOrDefault(machine => machine.Name == vnic?.Name);
         const string root = "/opc/v2/instance";
         var path = (context.Request.Path.Value ?? "").TrimEnd('/');
+        if (machine is not null && context.Request.Headers.Authorization == "Bearer Oracle" && path.StartsWith("/opc/v2/", StringComparison.Ordinal)
+            && monitoring.Metadata(machine.InstanceId, path["/opc/v2/".Length..]) is { } text)
+        {
+            await context.Response.WriteAsync(text);
+            return;
+        }
+
         // Version 2 answers only to who asks on purpose.
         if (machine is null || !path.StartsWith(root, StringComparison.Ordinal) || context.Request.Headers.Authorization != "Bearer Oracle")
         {

@@ -51,7 +51,7 @@ internal sealed class ServiceProcesses
     {
         var text = new StringBuilder()
             .AppendLine(CultureInfo.InvariantCulture, $"{Addresses.PackageMirror} {Addresses.PackageMirrorName}")
-            .AppendLine(CultureInfo.InvariantCulture, $"{Addresses.ObjectStorage} {Addresses.ObjectStorageName}");
+            .AppendLine(CultureInfo.InvariantCulture, $"{Addresses.ObjectStorage} {Addresses.ObjectStorageName} {Addresses.MonitoringName}");
         foreach (var vnic in state.Network.Vnics.Where(vnic => vnic.HostName is not null))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"{vnic.Address} {vnic.HostName}{Domain(state, vnic)}");

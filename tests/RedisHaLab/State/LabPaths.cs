@@ -75,6 +75,9 @@ internal sealed partial class LabPaths
     /// <summary>What the balancer's health checker last saw.</summary>
     public string HealthFile => Path.Combine(RunDirectory, "health.json");
 
+    /// <summary>The custom metrics that the nodes have posted.</summary>
+    public string MetricsFile => Path.Combine(RunDirectory, "metrics.json");
+
     /// <summary>The prefix of the instance's network namespaces.</summary>
     public string NamespacePrefix => $"redis-ha-lab.{Name}.";
 

@@ -74,6 +74,43 @@ public sealed partial class AlertTests : IDisposable
         Assert.True(result.ExitCode == 0, result.ToString());
     }
 
+    // Node_exporter's names, not ours: as version 1.5 has them.
+    [SkippableFact]
+    public async Task A_disk_of_Redis_that_fills_is_told_and_another_one_is_not()
+    {
+        Skip.If(NoPromtool is not null, NoPromtool);
+        var series = new StringBuilder();
+        foreach ((string mountpoint, string free) in new[] { ("/var/lib/redis", "20 15 14 14"), ("/", "20x3"), ("/mnt/other", "1x3") })
+        {
+            series.Append(CultureInfo.InvariantCulture, $$"""
+                      - { series: 'node_filesystem_size_bytes{instance="redis1:9100",mountpoint="{{mountpoint}}"}', values: '100x3' }
+                      - { series: 'node_filesystem_avail_bytes{instance="redis1:9100",mountpoint="{{mountpoint}}"}', values: '{{free}}' }
+
+                """);
+        }
+        const string alert = "{alertname=\"RedisHaDiskFilling\"}", firing = "{alertstate=\"firing\",mountpoint=\"/var/lib/redis\"}";
+        string test = $"""
+            rule_files: ['{Rules}']
+            tests:
+              - interval: 5m
+                input_series:
+            {series}
+                promql_expr_test:
+                  - expr: count by (mountpoint) (ALERTS{alert})
+                    eval_time: 5m
+                  - expr: count by (mountpoint, alertstate) (ALERTS{alert})
+                    eval_time: 15m
+                    exp_samples:
+                      - labels: '{firing}'
+                        value: 1
+
+            """;
+
+        ShellResult result = await Shell.RunAsync("promtool", ["test", "rules", _work.Write("disk.yml", test)]);
+
+        Assert.True(result.ExitCode == 0, result.ToString());
+    }
+
     [SkippableFact]
     public async Task The_rules_and_the_example_are_what_Prometheus_takes()
     {

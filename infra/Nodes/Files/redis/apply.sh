@@ -289,6 +289,14 @@ install_watch() {
   run_unit redis-ha-watch.service watch-restart
 }
 
+remove_metrics() {
+  if [ -e "$root/etc/systemd/system/redis-ha-metrics.timer" ]; then
+    systemctl disable --now redis-ha-metrics.timer
+    rm -f "$root"/etc/systemd/system/redis-ha-metrics.{timer,service} "$root/etc/redis-ha/metrics.env"
+    systemctl daemon-reload
+  fi
+}
+
 step 'scripts and the node facts'
 install_scripts
 # shellcheck source-path=SCRIPTDIR
@@ -331,4 +339,12 @@ step 'backups'
 # shellcheck source-path=SCRIPTDIR
 . "$payload/backup-install.sh"
 install_backup
+if [ -f "$payload/metrics-install.sh" ]; then
+  step 'custom metrics'
+  # shellcheck source-path=SCRIPTDIR
+  . "$payload/metrics-install.sh"
+  install_metrics
+else
+  remove_metrics
+fi
 remove_former_layout
