@@ -68,6 +68,10 @@ public class RedisHaStack : Stack
             _ = new Components.EndpointName(deployed, name, network, loadBalancer);
         }
         _ = new Data(settings.Backup.IsDataProtected, after: rollout);
+        if (settings.Logs is { } logs)
+        {
+            _ = new Logs(deployed, logs, settings.Compute.OperatingSystem);
+        }
         if (settings.Alarms.IsOn)
         {
             _ = new Alarms(deployed, settings.Alarms, loadBalancer.Id, Machines(bastion, redis, proxies).Select(machine => machine.Node));

@@ -26,6 +26,9 @@ public sealed record MachineArgs
     /// <summary>OCID of the key that encrypts the boot volume; null for Oracle's own.</summary>
     public string? KmsKeyId { get; init; }
 
+    /// <summary>Whether Oracle's agent sends its logs to OCI's Logging.</summary>
+    public bool SendsLogs { get; init; }
+
     /// <summary>Whether it gets a public address.</summary>
     public bool IsPublic { get; init; }
 
@@ -99,7 +102,7 @@ public sealed class Machine
             // Version 1 of the metadata service answers any process that can be talked into a plain GET.
             InstanceOptions = new CI.InstanceInstanceOptionsArgs { AreLegacyImdsEndpointsDisabled = true },
             AvailabilityConfig = new CI.InstanceAvailabilityConfigArgs { IsLiveMigrationPreferred = true, RecoveryAction = "RESTORE_INSTANCE" },
-            AgentConfig = new CI.InstanceAgentConfigArgs { IsMonitoringDisabled = false, IsManagementDisabled = false },
+            AgentConfig = AgentConfig(args.SendsLogs),
             IsPvEncryptionInTransitEnabled = true,
             PreserveBootVolume = false,
             // A change that needs a restart is refused by OCI unless the program knows of it and orders it (RollingUpdate): otherwise all
@@ -130,6 +133,16 @@ public sealed class Machine
             return new NodeDescription(
                 Node, args.Role, place with { FaultDomain = domain ?? place.FaultDomain }, current is null || current == image.Id ? image.Name : current);
         });
+    }
+
+    private static CI.InstanceAgentConfigArgs AgentConfig(bool sendsLogs)
+    {
+        var agent = new CI.InstanceAgentConfigArgs { IsMonitoringDisabled = false, IsManagementDisabled = false };
+        if (sendsLogs)
+        {
+            agent.PluginsConfigs.Add(new CI.InstanceAgentConfigPluginsConfigArgs { Name = Logs.AgentPlugin, DesiredState = "ENABLED" });
+        }
+        return agent;
     }
 
     // OCI refuses it for shapes of a fixed size.

@@ -49,6 +49,7 @@ public sealed class ProxyNodes : ComponentResource
                 Plan = plan[node.Name],
                 Role = "proxy",
                 KmsKeyId = settings.KmsKeyId,
+                SendsLogs = settings.Logs is not null,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Proxy],
                 HostKey = hostKey,

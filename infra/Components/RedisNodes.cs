@@ -56,6 +56,7 @@ public sealed class RedisNodes : ComponentResource
                 Plan = plan[node.Name],
                 Role = "redis",
                 KmsKeyId = settings.KmsKeyId,
+                SendsLogs = settings.Logs is not null,
                 SubnetId = network.PrivateSubnetId,
                 SecurityGroupId = groups[SecurityGroup.Redis],
                 HostKey = hostKey,

@@ -11,13 +11,14 @@ namespace RedisHaInfra.Settings;
 /// <param name="Name">OCI's "operating system" of its platform images.</param>
 /// <param name="Version">OCI's "operating system version".</param>
 /// <param name="User">The user that cloud-init gives the SSH key to.</param>
-public sealed record NodeOperatingSystem(string Key, string Name, string Version, string User)
+/// <param name="SystemLog">The file that its syslog service writes what comes to the journal to.</param>
+public sealed record NodeOperatingSystem(string Key, string Name, string Version, string User, string SystemLog)
 {
     /// <summary>All that are supported; the first is the default.</summary>
     public static IReadOnlyList<NodeOperatingSystem> All { get; } =
     [
-        new("ubuntu-24.04", "Canonical Ubuntu", "24.04", "ubuntu"),
-        new("oracle-linux-9", "Oracle Linux", "9", "opc"),
+        new("ubuntu-24.04", "Canonical Ubuntu", "24.04", "ubuntu", "/var/log/syslog"),
+        new("oracle-linux-9", "Oracle Linux", "9", "opc", "/var/log/messages"),
     ];
 }
 

@@ -73,7 +73,8 @@ internal static class CostEstimate
             text.Append("\nnot in it: ").Append(size.Shape).Append(", which the table of prices does not have");
         }
         string backups = $"{Amount(prices.Prices["objects.storage"], 4)} USD a month for each GB";
-        text.Append(CultureInfo.InvariantCulture, $"\nnot in it: traffic to the Internet, backups ({backups}), taxes");
+        string logs = settings.Logs is null ? string.Empty : ", logs in OCI's Logging";
+        text.Append(CultureInfo.InvariantCulture, $"\nnot in it: traffic to the Internet, backups ({backups}){logs}, taxes");
         text.Append(CultureInfo.InvariantCulture, $"\nlist prices of {prices.Date}, {HoursOfMonth} hours a month, without guarantee; {prices.Source}\n");
         return text.ToString();
 

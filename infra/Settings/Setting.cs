@@ -151,6 +151,9 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting AlarmTopicId = new("alarmTopicId", SettingType.Text, "", "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa");
     internal static readonly ChoiceSetting CustomMetrics = new("customMetrics", ["no", "yes"]);
 
+    internal static readonly Setting LogsDynamicGroupId = new("logsDynamicGroupId", SettingType.Text, "", "ocid1.dynamicgroup.oc1..aaaa");
+    internal static readonly NumberSetting LogsRetentionDays = new("logsRetentionDays", 30, 30, 180, "90");
+
     /// <summary>All settings, in the order in which problems are reported.</summary>
     public static IReadOnlyList<Setting> All { get; } =
     [
@@ -172,7 +175,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         ProxyOverrides,
         DrainedProxies, ProxyBundlePath, ProxyBundleExpires,
         BackupSchedule, BackupRetentionDays, BackupBucket, BackupAddressesExpire, ProtectData,
-        AlarmEmail, AlarmTopicId, CustomMetrics,
+        AlarmEmail, AlarmTopicId, CustomMetrics, LogsDynamicGroupId, LogsRetentionDays,
     ];
 
     /// <summary>The command that sets a good value.</summary>

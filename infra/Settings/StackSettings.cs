@@ -43,6 +43,9 @@ public sealed partial record StackSettings
     /// <summary>Alarms, and where they go.</summary>
     public required AlarmSettings Alarms { get; init; }
 
+    /// <summary>The machines' logs in OCI's Logging; null when they stay on the machines.</summary>
+    public required LogSettings? Logs { get; init; }
+
     /// <summary>The passwords.</summary>
     public required PasswordSettings Passwords { get; init; }
 
@@ -109,6 +112,7 @@ public sealed partial record StackSettings
             Tls = tls,
             Backup = BackupSettings.Read(reader),
             Alarms = AlarmSettings.Read(reader),
+            Logs = LogSettings.Read(reader),
             Passwords = PasswordSettings.Read(reader),
         };
         return (settings, reader.Problems);

@@ -43,6 +43,8 @@ public sealed partial class CostEstimateTests
 
         decimal[] amounts = Amounts(CostEstimate.Text(settings, Round));
 
+        Assert.Contains("a month for each GB), logs in OCI's Logging, taxes", CostEstimate.Text(
+            GoodSettings.Read(("logsDynamicGroupId", "ocid1.dynamicgroup.oc1..aaaa")), Round), StringComparison.Ordinal);
         Assert.Equal((4 * (0.5m + 0.4m) * 744, 7 * 60 * 0.02m, 4 * 100 * 0.02m), (amounts[0], amounts[3], amounts[4]));
     }
 

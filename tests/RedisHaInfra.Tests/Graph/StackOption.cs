@@ -65,6 +65,7 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("alarms", new OptionValue("e-mail", ("alarmEmail", "oncall@example.com")),
             new OptionValue("own topic", ("alarmTopicId", "ocid1.onstopic.oc1.eu-frankfurt-1.aaaa"))),
         new("custom metrics", new OptionValue("posted", ("customMetrics", "yes"))),
+        new("logs", new OptionValue("sent", ("logsDynamicGroupId", "ocid1.dynamicgroup.oc1..aaaa"), ("logsRetentionDays", "90"))),
         new("TLS", new OptionValue("required", ("clientTls", "required"), ("readOnlyTlsPort", "6382")),
             new OptionValue("given", ("clientTls", "yes"), ("tlsPort", "7000"), ("tlsCertificate", Given.Certificate), ("tlsPrivateKey", Given.Key),
                 ("tlsClientCa", Given.Certificate))),
