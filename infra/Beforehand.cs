@@ -39,6 +39,10 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
                 Log.Warn("One machine moves to another availability domain in each run, and none while others restart. "
                     + $"Still to move: {string.Join(", ", machines.Waiting)}. Run pulumi up again.");
             }
+            if (built.IsEmpty)
+            {
+                await CapacityCheck.WarnAsync(settings.CompartmentId, LimitNeed.Of(settings, machines)).ConfigureAwait(false);
+            }
             return (region, machines);
         }
         catch (MachinePlanException error)

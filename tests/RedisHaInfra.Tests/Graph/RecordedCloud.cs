@@ -166,6 +166,8 @@ public sealed class RecordedCloud : IMocks
                 ["availabilityDomains"] = AvailabilityDomains.Select(
                     name => new Dictionary<string, object> { ["name"] = name, ["id"] = name, ["compartmentId"] = "root" }).ToArray(),
             },
+            "oci:Limits/getResourceAvailability:getResourceAvailability" =>
+                new Dictionary<string, object> { ["available"] = "0", ["used"] = "0", ["id"] = "limit" },
             "oci:Core/getServices:getServices" => new Dictionary<string, object>
             {
                 ["services"] = new[]

@@ -26,6 +26,8 @@ internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
         "oci:Identity/getFaultDomains:getFaultDomains" => List("faultDomains", Enumerable.Range(1, 3).Select(i => Item(
             ("name", $"FAULT-DOMAIN-{i}"), ("id", $"ocid1.faultdomain.oc1..lab{i}"),
                 ("availabilityDomain", arguments.GetValueOrDefault("availabilityDomain") as string ?? "")))),
+        // The machine below is no tenancy with limits.
+        "oci:Limits/getResourceAvailability:getResourceAvailability" => Item(("available", "1000000"), ("used", "0"), ("id", "limit")),
         "oci:Core/getServices:getServices" => List("services",
         [
             Item(("id", "ocid1.service.oc1.lab.storage"), ("cidrBlock", "oci-lab-objectstorage"), ("name", "OCI LAB Object Storage"), ("description", "")),
