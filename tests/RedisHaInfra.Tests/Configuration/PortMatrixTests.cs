@@ -36,7 +36,7 @@ public sealed class PortMatrixTests
     ];
 
     // Every port of the system, and some that must be closed to everybody.
-    private static readonly int[] AllPorts = [22, 25, 80, 443, 1936, 2379, 6379, 6380, 16379, 26379];
+    private static readonly int[] AllPorts = [22, 25, 80, 443, 1936, 2379, 6379, 6380, 6381, 6382, 16379, 26379];
 
     [Theory]
     [InlineData("vm", """
@@ -86,6 +86,24 @@ public sealed class PortMatrixTests
         Assert.Equal(["prometheus > proxy 1936", "prometheus > redis 6379"], more.Order(StringComparer.Ordinal));
         Assert.DoesNotContain(without, line => line.StartsWith("prometheus", StringComparison.Ordinal));
     }
+
+    [Theory]
+    [InlineData("yes", "6381", "6379 6380 6381 6382", "6379 6380 6381 6382")]
+    [InlineData("required", "0", "6380 6382", "6379 6380 6382")]
+    public void Ports_that_an_option_adds_are_open_on_the_clients_way_and_nowhere_else(string tls, string readOnly, string clients, string all) =>
+        Assert.Equal(
+            $"""
+            administrator > bastion 22
+            client > balancer {clients}
+            bastion > balancer {all}
+            bastion > proxy 22 1936
+            bastion > redis 22
+            balancer > proxy 1936 {all}
+            proxy > redis 6379 26379
+            redis > redis 6379 26379
+            """.Split('\n').Order(StringComparer.Ordinal),
+            Matrix(GoodSettings.Read(("clientTls", tls), ("readOnlyPort", readOnly), ("readOnlyTlsPort", "6382"),
+                ("clientCidrs", """["10.20.0.0/16"]"""), ("packageCidrs", """["192.0.2.0/24"]""")).Network).Order(StringComparer.Ordinal));
 
     [Fact]
     public void The_Bastion_service_reaches_SSH_of_the_nodes_alone()
