@@ -67,8 +67,13 @@ public sealed partial class MetricService : IDisposable
         "identity/cert.pem" => Of(instance).ExportCertificatePem() + "\n",
         "identity/key.pem" => Of(instance).GetRSAPrivateKey()!.ExportRSAPrivateKeyPem() + "\n",
         "identity/intermediate.pem" => _authority.ExportCertificatePem() + "\n",
-        "instance/regionInfo" => JsonSerializer.Serialize(new { realmKey = "oc1", realmDomainComponent = "oraclecloud.com", regionKey = "LAB",
-            regionIdentifier = "lab-region-1" }),
+        "instance/regionInfo" => JsonSerializer.Serialize(new
+        {
+            realmKey = "oc1",
+            realmDomainComponent = "oraclecloud.com",
+            regionKey = "LAB",
+            regionIdentifier = "lab-region-1"
+        }),
         _ => null,
     };
 
