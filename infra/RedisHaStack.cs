@@ -48,11 +48,15 @@ public class RedisHaStack : Stack
         BackupBucket? backups = settings.Backup.IsOn
             ? new BackupBucket(deployed, settings.Backup, region, settings.KmsKeyId, TimeProvider.System.GetUtcNow())
             : null;
-        var redis = new RedisNodes(deployed, settings, region, plan, rolling, network, groups, credentials, backups);
+        Output<ImmutableDictionary<string, NodeTls>>? redisTls = settings.RedisTls is { } nodes
+            ? credentials.RedisTls(nodes, settings.Network, Deployment.Instance.StackName, TimeProvider.System.GetUtcNow())
+            : null;
+        Output<string>? redisAuthority = redisTls?.Apply(known => known[first.Address].Authority);
+        var redis = new RedisNodes(deployed, settings, region, plan, rolling, network, groups, credentials, backups, redisTls);
         (Output<TlsFiles> Files, Output<string> Authority)? tls = settings.Tls is { } asked
             ? credentials.Tls(asked, settings.Network, Deployment.Instance.StackName, TimeProvider.System.GetUtcNow())
             : null;
-        var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle, tls?.Files);
+        var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle, tls?.Files, redisAuthority);
         rolling?.LeavingProxies(settings.Network.Proxies);
         var rollout = new Rollout(new RolloutArgs
         {
@@ -87,6 +91,7 @@ public class RedisHaStack : Stack
         ReadOnlyEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnly);
         ReadOnlyTlsEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnlyTls);
         CertificateAuthority = tls?.Authority ?? Output.Create(string.Empty);
+        RedisAuthority = redisAuthority is null ? Output.Create(string.Empty) : Output.Unsecret(redisAuthority);
         EndpointName = Output.Create(settings.Network.EndpointName is { } host ? $"{host}:{Ports.Redis}" : string.Empty);
         Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
         BastionAddress = bastion?.PublicAddress ?? Output.Create(string.Empty);
@@ -124,6 +129,10 @@ public class RedisHaStack : Stack
     /// <summary>The certificate of the stack's own authority, in PEM, for clients to trust; empty when there is none.</summary>
     [Output("certificateAuthority")]
     public Output<string> CertificateAuthority { get; private set; }
+
+    /// <summary>The authorities of the Redis nodes' certificates, in PEM, for an exporter to trust; empty without redisTls.</summary>
+    [Output("redisAuthority")]
+    public Output<string> RedisAuthority { get; private set; }
 
     /// <summary>Where clients that only read connect over TLS: ADDRESS:PORT; empty without readOnlyTlsPort.</summary>
     [Output("readOnlyTlsEndpoint")]

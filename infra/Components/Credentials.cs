@@ -1,5 +1,6 @@
 // The passwords: one for each account, so that what one of them opens stays small. And the machines' SSH host keys.
 
+using System.Collections.Immutable;
 using System.Globalization;
 using Pulumi;
 using Pulumi.Random;
@@ -102,6 +103,29 @@ public sealed class Credentials : ComponentResource
                 return new TlsFiles(issued, secret, tls.ClientAuthorities);
             }),
             Output.Unsecret(authority.Apply(own => own.Certificate())));
+    }
+
+    /// <summary>What each Redis node needs for TLS, by its address, and the authorities that nodes and proxies believe.</summary>
+    /// <param name="tls">TLS of the Redis nodes.</param>
+    /// <param name="network">Their addresses.</param>
+    /// <param name="stack">The stack's name.</param>
+    /// <param name="now">The time of the run.</param>
+    public Output<ImmutableDictionary<string, NodeTls>> RedisTls(RedisTlsSettings tls, NetworkSettings network, string stack, DateTimeOffset now)
+    {
+        if (tls is { Certificate: { } certificate, Key: { } key, Authority: { } given })
+        {
+            return key.ToOutput().Apply(text => network.Redis.ToImmutableDictionary(node => node.Address, _ => new NodeTls(certificate, text, given)));
+        }
+        // An authority of its own: who trusts the proxies with clients' data has nothing to do with who is a Redis node.
+        return Generate("redis-authority-seed").Apply(seed =>
+        {
+            var own = new PrivateAuthority(seed, $"{stack} nodes");
+            return network.Redis.ToImmutableDictionary(node => node.Address, node =>
+            {
+                (string issued, string secret) = own.Issue([node.Address, "127.0.0.1"], [], now, node.Address);
+                return new NodeTls(issued, secret, own.Certificate());
+            });
+        });
     }
 
     private Output<string> Generate(string name) =>

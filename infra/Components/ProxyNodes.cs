@@ -15,7 +15,8 @@ public sealed class ProxyNodes : ComponentResource
 
     /// <summary>Builds the nodes.</summary>
     public ProxyNodes(Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
-        SecurityGroups groups, Credentials credentials, ProxyBundle bundle, Output<TlsFiles>? tls)
+        SecurityGroups groups, Credentials credentials, ProxyBundle bundle, Output<TlsFiles>? tls,
+        Output<string>? redisAuthority)
         : base("redis-ha:infra:ProxyNodes", "proxy-nodes")
     {
         ImmutableArray<NodeAddress> nodes = settings.Network.Proxies;
@@ -23,7 +24,8 @@ public sealed class ProxyNodes : ComponentResource
         {
             NodeAddress node = nodes[index];
             Output<TlsFiles?> files = tls?.Apply(known => (TlsFiles?)known) ?? Output.Create(Task.FromResult<TlsFiles?>(null));
-            Output<ProxyNodeInputs> inputs = Output.Tuple(credentials.Passwords, bundle.Url, files).Apply(known => new ProxyNodeInputs
+            Output<string?> authority = redisAuthority?.Apply(text => (string?)text) ?? Output.Create(Task.FromResult<string?>(null));
+            Output<ProxyNodeInputs> inputs = Output.Tuple(credentials.Passwords, bundle.Url, files, authority).Apply(known => new ProxyNodeInputs
             {
                 Node = node,
                 RedisNodes = settings.Network.Redis,
@@ -35,7 +37,8 @@ public sealed class ProxyNodes : ComponentResource
                 BundleUrl = known.Item2,
                 BundleSha256 = bundle.Sha256,
                 Tls = known.Item3,
-                Options = settings.Proxy.Options(settings.Network, settings.Tls),
+                RedisAuthority = known.Item4,
+                Options = settings.Proxy.Options(settings.Network, settings.Tls, settings.RedisTls),
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);

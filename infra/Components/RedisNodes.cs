@@ -24,7 +24,8 @@ public sealed class RedisNodes : ComponentResource
 
     /// <summary>Builds the nodes.</summary>
     public RedisNodes(Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
-        SecurityGroups groups, Credentials credentials, BackupBucket? backups)
+        SecurityGroups groups, Credentials credentials, BackupBucket? backups,
+        Output<ImmutableDictionary<string, NodeTls>>? tls)
         : base("redis-ha:infra:RedisNodes", "redis-nodes")
     {
         ImmutableArray<NodeAddress> nodes = settings.Network.Redis;
@@ -32,7 +33,8 @@ public sealed class RedisNodes : ComponentResource
         {
             NodeAddress node = nodes[index];
             Output<string?> address = backups?.WriteAddress.Apply(text => (string?)text) ?? Output.Create<string?>(Task.FromResult<string?>(null));
-            Output<RedisNodeInputs> inputs = Output.Tuple(credentials.Passwords, address).Apply(known => new RedisNodeInputs
+            Output<NodeTls?> files = tls?.Apply(known => (NodeTls?)known[node.Address]) ?? Output.Create(Task.FromResult<NodeTls?>(null));
+            Output<RedisNodeInputs> inputs = Output.Tuple(credentials.Passwords, address, files).Apply(known => new RedisNodeInputs
             {
                 Node = node,
                 Nodes = nodes,
@@ -42,6 +44,7 @@ public sealed class RedisNodes : ComponentResource
                 Passwords = known.Item1,
                 DataVolumeGb = settings.Compute.DataVolumeGb,
                 Metrics = settings.Alarms.HasCustomMetrics ? new NodeMetrics(deployed.CompartmentId, deployed.Name) : null,
+                Tls = known.Item3,
                 Backup = known.Item2 is { } url ? new NodeBackup(url, settings.Backup.Calendar, settings.Backup.LongestPause) : null,
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);

@@ -46,6 +46,16 @@ public sealed record NodePasswords
     public override string ToString() => nameof(NodePasswords);
 }
 
+/// <summary>What a Redis node needs for TLS with the other nodes and the proxies.</summary>
+/// <param name="Certificate">Its certificate and those of authorities between it and the root, in PEM.</param>
+/// <param name="Key">Its private key in PEM: a secret.</param>
+/// <param name="Authority">The authorities that nodes and proxies believe, in PEM.</param>
+public sealed record NodeTls(string Certificate, string Key, string Authority)
+{
+    /// <summary>Hides the key.</summary>
+    public override string ToString() => nameof(NodeTls);
+}
+
 /// <summary>A node's part in the backups.</summary>
 /// <param name="Address">The address that objects are written to, ending in "/": a secret.</param>
 /// <param name="Calendar">When, as systemd.time(7) calendar events.</param>
@@ -84,6 +94,9 @@ public sealed record RedisNodeInputs
 
     /// <summary>The volume for the data in GB; 0 for none.</summary>
     public int DataVolumeGb { get; init; }
+
+    /// <summary>TLS of redis-server and Sentinel; null without.</summary>
+    public NodeTls? Tls { get; init; }
 
     /// <summary>Backups; null when there are none.</summary>
     public NodeBackup? Backup { get; init; }
@@ -127,4 +140,7 @@ public sealed record ProxyNodeInputs
 
     /// <summary>Certificate and key for clients; null without TLS.</summary>
     public TlsFiles? Tls { get; init; }
+
+    /// <summary>The authorities of the Redis nodes' certificates, in PEM; null when these speak no TLS.</summary>
+    public string? RedisAuthority { get; init; }
 }

@@ -48,16 +48,18 @@ internal sealed class PrivateAuthority(string seed, string stack)
         return Sign(request, From.AddDays(-1), Until, "authority");
     }
 
-    /// <summary>The proxies' certificate and key.</summary>
+    /// <summary>The certificate and key of those who are connected to.</summary>
     /// <param name="addresses">The addresses that clients may connect to.</param>
     /// <param name="names">The names that clients may connect to.</param>
     /// <param name="now">The time of the run.</param>
-    public (string Certificate, string Key) Issue(IReadOnlyList<string> addresses, IReadOnlyList<string> names, DateTimeOffset now)
+    /// <param name="holder">Whose it is: each holder has a key of its own.</param>
+    public (string Certificate, string Key) Issue(
+        IReadOnlyList<string> addresses, IReadOnlyList<string> names, DateTimeOffset now, string holder = "the proxies")
     {
         int period = Math.Max(0, (int)((now - From).TotalDays / PeriodDays));
         // A day before, for clocks that are behind.
         DateTimeOffset notBefore = From.AddDays((period * PeriodDays) - 1);
-        BigInteger d = P256.Derive(seed, $"redis-ha certificate of the proxies {period}");
+        BigInteger d = P256.Derive(seed, $"redis-ha certificate of {holder} {period}");
         PublicKey key = PublicKeyOf(d);
         var request = new CertificateRequest(new X500DistinguishedName($"CN=redis-ha {stack}"), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));

@@ -31,6 +31,7 @@ internal static class ProxyNodeFiles
             ? new[] { PayloadFile.Secret("metrics.password", Valid(inputs.Passwords, ProxyDocument.MetricsUser, all => all.Metrics)) }
             : [],
         .. Tls(inputs.Tls),
+        .. inputs.RedisAuthority is { } authority ? new[] { PayloadFile.Secret("redis-ca.crt", authority) } : [],
         PayloadFile.Secret("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
         new("node.env", $"""
             REDIS_HA_ROLE=proxy
@@ -90,10 +91,11 @@ internal static class ProxyNodeFiles
     private static string MorePorts(ProxyOptions options) => options.ClientPorts.Length == 1 ? string.Empty
         : $"REDIS_HA_PORTS='{string.Join(' ', options.ClientPorts.Where(port => !port.IsPlain).Select(port => Text(port.Port)))}'\n";
 
-    // As many sessions again at the read-only ports; and TLS takes two files more for each session.
+    // As many sessions again at the read-only ports; and TLS takes two files more for each session, on either side.
     private static string FileLimit(ProxyOptions options)
     {
-        return RedisNodeFiles.FileLimit(options.MaxConnections * Lanes(options) * (options.Has(ClientPortKind.Tls) ? 2 : 1));
+        int files = 1 + (options.Has(ClientPortKind.Tls) ? 1 : 0) + (options.HasRedisTls ? 1 : 0);
+        return RedisNodeFiles.FileLimit(options.MaxConnections * Lanes(options) * files);
     }
 
     private static int Lanes(ProxyOptions options) => options.Has(ClientPortKind.ReadOnly) || options.Has(ClientPortKind.ReadOnlyTls) ? 2 : 1;

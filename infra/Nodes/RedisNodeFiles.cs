@@ -57,6 +57,7 @@ internal static class RedisNodeFiles
             PayloadFile.Later("redis/restore-serve.sh"),
             PayloadFile.Later("redis/redis-ha-backup@.service"),
             .. Engine(inputs.Redis.Engine),
+            .. Tls(inputs.Tls),
             .. Backup(inputs.Backup),
             .. DataVolume(inputs.DataVolumeGb),
             .. Metrics(inputs),
@@ -79,12 +80,30 @@ internal static class RedisNodeFiles
 
     // Facts of what is not there by default.
     private static string Options(RedisNodeInputs inputs) =>
-        (inputs.Backup is { } backup ? $"REDIS_HA_BACKUP_SECONDS={Text(backup.LongestPause)}\n" : string.Empty)
+        (inputs.Tls is null ? string.Empty : "REDIS_HA_TLS=yes\n")
+        + (inputs.Backup is { } backup ? $"REDIS_HA_BACKUP_SECONDS={Text(backup.LongestPause)}\n" : string.Empty)
         + (inputs.DataVolumeGb > 0 ? $"REDIS_HA_DATA_GB={Text(inputs.DataVolumeGb)}\n" : string.Empty);
 
     // The distribution's Redis has units of its own.
     private static PayloadFile[] Engine(string engine) => engine == Setting.Engine.Value ? []
         : [PayloadFile.Later("redis/engine-server.service"), PayloadFile.Later("redis/engine-sentinel.service")];
+
+    // Key and certificate in one file: redis-server then reads both again at once.
+    private static PayloadFile[] Tls(NodeTls? tls) => tls is null ? []
+        : [PayloadFile.Secret("redis-ca.crt", tls.Authority), PayloadFile.Secret("redis-tls.pem", tls.Certificate + tls.Key)];
+
+    // One port, with TLS or without: a server takes either kind at a port.
+    private static string Port(int port, NodeTls? tls) => tls is null
+        ? $"port {Text(port)}"
+        : $"""
+            port 0
+            tls-port {Text(port)}
+            tls-cert-file /etc/redis-ha/redis-tls.pem
+            tls-key-file /etc/redis-ha/redis-tls.pem
+            tls-ca-cert-file /etc/redis-ha/redis-ca.crt
+            tls-auth-clients no
+            tls-replication yes
+            """;
 
     private static PayloadFile[] Backup(NodeBackup? backup) => backup is null
         ? []
@@ -129,6 +148,7 @@ internal static class RedisNodeFiles
     {
         var settings = PayloadFile.Rendered(
             "redis/settings.conf",
+            ("port", Port(Ports.Redis, inputs.Tls)),
             ("address", address),
             ("maxclients", Text(inputs.Redis.MaxClients)),
             ("replication-password", PayloadRules.PlainPassword(inputs.Passwords.Replication, "replication")),
@@ -196,6 +216,7 @@ internal static class RedisNodeFiles
     private static PayloadFile SentinelSettings(RedisNodeInputs inputs, string address) =>
         PayloadFile.Rendered(
             "redis/sentinel-settings.conf",
+            ("port", Port(Ports.Sentinel, inputs.Tls)),
             ("address", address),
             ("myid", SentinelIdentifier(inputs.Sentinel.MasterName, address)),
             ("sentinel-password", PayloadRules.PlainPassword(inputs.Passwords.Sentinel, "sentinel")),

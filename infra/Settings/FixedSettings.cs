@@ -19,6 +19,7 @@ public static class FixedSettings
         [Setting.DnsLabel.Key] = settings.Network.DnsLabel,
         [Setting.OperatingSystem.Key] = settings.Compute.OperatingSystem.Key,
         [Setting.Engine.Key] = settings.Redis.Engine,
+        [Setting.RedisTls.Key] = settings.RedisTls is null ? Setting.RedisTls.Value : "yes",
         [Setting.RedisShape.Key] = settings.Compute.Redis.Architecture,
         [Setting.ProxyShape.Key] = settings.Compute.Proxy.Architecture,
         [Setting.BastionShape.Key] = settings.Network.Bastion is null ? null : settings.Compute.Bastion.Architecture,
@@ -28,7 +29,12 @@ public static class FixedSettings
     }.Where(pair => pair.Value is not null).ToImmutableSortedDictionary(pair => pair.Key, pair => pair.Value!, StringComparer.Ordinal);
 
     // A stack from before there were these settings was built without them.
-    private static readonly ImmutableArray<string> Newer = [Setting.VcnId.Key, Setting.PrivateSubnetId.Key];
+    private static readonly ImmutableDictionary<string, string> Newer = new Dictionary<string, string>
+    {
+        [Setting.VcnId.Key] = string.Empty,
+        [Setting.PrivateSubnetId.Key] = string.Empty,
+        [Setting.RedisTls.Key] = Setting.RedisTls.Value,
+    }.ToImmutableDictionary(StringComparer.Ordinal);
 
     /// <summary>What to say when a stack is to be changed in what cannot change; null when there is nothing to say.</summary>
     /// <param name="built">What the stack was built with; empty for a new stack. Keys that are not there are not compared.</param>
@@ -79,5 +85,5 @@ public static class FixedSettings
     }
 
     private static string? Before(IReadOnlyDictionary<string, string> built, string key) =>
-        built.TryGetValue(key, out string? before) ? before : built.Count > 0 && Newer.Contains(key) ? string.Empty : null;
+        built.TryGetValue(key, out string? before) ? before : built.Count > 0 ? Newer.GetValueOrDefault(key) : null;
 }

@@ -91,6 +91,10 @@ public sealed record ProxyDocument
             ["recording"] = new JsonObject { ["file"] = "/var/lib/redis-ha-proxy/recording" },
             ["limits"] = new JsonObject { ["connections"] = Options.MaxConnections, ["perSource"] = 0 },
         };
+        foreach (string section in Options.HasRedisTls ? new[] { "redis", "sentinel" } : [])
+        {
+            json[section]!["tls"] = new JsonObject { ["caFile"] = "redis-ca.crt" };
+        }
         if (Options.HasMetricsReader)
         {
             json["admin"]!["metricsUser"] = MetricsUser;
@@ -156,6 +160,9 @@ public sealed record ProxyOptions
 
     /// <summary>The keys that have a setting each (<see cref="ProxyKeys"/>), as JSON; empty for the defaults.</summary>
     public string Keys { get; init; } = string.Empty;
+
+    /// <summary>Whether Redis and Sentinel are reached over TLS.</summary>
+    public bool HasRedisTls { get; init; }
 
     /// <summary>Whether there is a user who reads metrics and nothing else.</summary>
     public bool HasMetricsReader { get; init; }

@@ -20,13 +20,15 @@ public sealed record ProxySettings
     /// <summary>What the settings say of every proxy's configuration alike.</summary>
     /// <param name="network">The ports and the load balancer's address.</param>
     /// <param name="tls">TLS with clients; null for none.</param>
-    public ProxyOptions Options(NetworkSettings network, TlsSettings? tls) => new()
+    /// <param name="redisTls">TLS of the Redis nodes; null for none.</param>
+    public ProxyOptions Options(NetworkSettings network, TlsSettings? tls, RedisTlsSettings? redisTls) => new()
     {
         MaxConnections = MaxConnections,
         ClientPorts = network.ClientPorts,
         HeaderFrom = network.HasProxyProtocol ? network.LoadBalancerAddress : null,
         HasClientAuthorities = tls?.ClientAuthorities is not null,
         Keys = Keys,
+        HasRedisTls = redisTls is not null,
         HasMetricsReader = !network.MonitoringNetworks.IsEmpty,
         HandsOver = HandsOver,
         Overrides = Overrides,

@@ -34,7 +34,7 @@ internal static class RedisDirectives
         "min-replicas-max-lag", "min-replicas-to-write", "min-slaves-max-lag", "min-slaves-to-write", "pidfile", "port", "protected-mode",
         "rename-command", "repl-backlog-size", "replica-announce-ip", "replica-announce-port", "replica-announced", "replica-priority",
         "replica-read-only", "replicaof", "requirepass", "save", "slave-announce-ip", "slave-announce-port", "slave-priority", "slave-read-only",
-        "slaveof", "supervised", "tls-port", "tls-replication", "unixsocket", "user",
+        "slaveof", "supervised", "tls-auth-clients", "tls-ca-cert-file", "tls-cert-file", "tls-key-file", "tls-port", "tls-replication", "unixsocket", "user",
     ], StringComparer.Ordinal);
 
     private static readonly FrozenDictionary<string, string> Owners = new Dictionary<string, string>(StringComparer.Ordinal)

@@ -125,6 +125,14 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting TlsCertificate = new("tlsCertificate", SettingType.Text, "", "\"$(cat proxy.crt)\"") { IsExampleValue = false };
     internal static readonly Setting TlsPrivateKey = new("tlsPrivateKey", SettingType.Text, "", "< proxy.key", Secret: true) { IsExampleValue = false };
     internal static readonly Setting TlsClientCa = new("tlsClientCa", SettingType.Text, "", "\"$(cat clients-ca.crt)\"") { IsExampleValue = false };
+    internal static readonly ChoiceSetting RedisTls = new("redisTls", ["no", "yes"]);
+    internal static readonly Setting RedisTlsCertificate = new("redisTlsCertificate", SettingType.Text, "", "\"$(cat redis.crt)\"") { IsExampleValue = false };
+    internal static readonly Setting RedisTlsPrivateKey = new("redisTlsPrivateKey", SettingType.Text, "", "< redis.key", Secret: true)
+    {
+        IsExampleValue = false,
+    };
+
+    internal static readonly Setting RedisTlsCa = new("redisTlsCa", SettingType.Text, "", "\"$(cat redis-ca.crt)\"") { IsExampleValue = false };
     internal static readonly NumberSetting ReadOnlyPort = new("readOnlyPort", 0, 0, ClientPort.Last, "6381");
     internal static readonly NumberSetting ReadOnlyTlsPort = new("readOnlyTlsPort", 0, 0, ClientPort.Last);
     internal static readonly TextSetting ProxyConnectTimeout = new("proxyConnectTimeout", "3s", "2s");
@@ -169,7 +177,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         RedisSave,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
-        ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol,
+        ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, RedisTls, RedisTlsCertificate, RedisTlsPrivateKey, RedisTlsCa,
+        ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol,
         ProxyConnectTimeout, ProxyParkTimeout, ProxyIdleTimeout, ProxyMaxConnectionsPerSource, ProxyMaxParked, ProxyLogLevel, ProxyLogFormat, ProxyLogSessions,
         ProxyHandOver,
         ProxyOverrides,

@@ -37,6 +37,9 @@ public sealed partial record StackSettings
     /// <summary>TLS with clients; null for none.</summary>
     public required TlsSettings? Tls { get; init; }
 
+    /// <summary>TLS of the Redis nodes; null for none.</summary>
+    public required RedisTlsSettings? RedisTls { get; init; }
+
     /// <summary>Backups of the data, and its protection.</summary>
     public required BackupSettings Backup { get; init; }
 
@@ -89,6 +92,7 @@ public sealed partial record StackSettings
         SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
         RedisSettings redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel);
         var tls = TlsSettings.Read(reader);
+        var redisTls = RedisTlsSettings.Read(reader, network);
         ProxyOverrides.Judge(reader, new ProxyDocument
         {
             Node = network.Proxies[0],
@@ -96,7 +100,7 @@ public sealed partial record StackSettings
             Peers = [.. network.Proxies.Skip(1)],
             MinReplicasToWrite = redis.MinReplicasToWrite,
             Sentinel = sentinel,
-            Options = proxy.Options(network, tls),
+            Options = proxy.Options(network, tls, redisTls),
         });
         var settings = new StackSettings
         {
@@ -110,6 +114,7 @@ public sealed partial record StackSettings
             Sentinel = sentinel,
             Proxy = proxy,
             Tls = tls,
+            RedisTls = redisTls,
             Backup = BackupSettings.Read(reader),
             Alarms = AlarmSettings.Read(reader),
             Logs = LogSettings.Read(reader),

@@ -102,7 +102,7 @@ public sealed class TlsSettingsTests
     // What the proxy makes of its files, read as on the machine.
     private static ProxyConfiguration Proxy(StackSettings settings, TlsFiles files)
     {
-        ProxyOptions options = settings.Proxy.Options(settings.Network, settings.Tls);
+        ProxyOptions options = settings.Proxy.Options(settings.Network, settings.Tls, settings.RedisTls);
         string script = NodePayload.Of(PayloadInputs.Proxy() with { Options = options, Tls = files }).ApplyScript;
         string folder = Directory.CreateTempSubdirectory("redis-ha-").FullName;
         try

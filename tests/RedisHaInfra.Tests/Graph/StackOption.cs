@@ -69,6 +69,7 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("TLS", new OptionValue("required", ("clientTls", "required"), ("readOnlyTlsPort", "6382")),
             new OptionValue("given", ("clientTls", "yes"), ("tlsPort", "7000"), ("tlsCertificate", Given.Certificate), ("tlsPrivateKey", Given.Key),
                 ("tlsClientCa", Given.Certificate))),
+        new("Redis over TLS", new OptionValue("own authority", ("redisTls", "yes"))),
         new("reads", new OptionValue("plain", ("readOnlyPort", "6381"))),
         new("header", new OptionValue("sent", ("proxyProtocol", "yes")),
             new OptionValue("sent, and clients limited", ("proxyProtocol", "yes"), ("proxyMaxConnectionsPerSource", "20"))),

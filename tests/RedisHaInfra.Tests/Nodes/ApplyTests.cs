@@ -280,6 +280,24 @@ public sealed class ApplyTests
     }
 
     [Fact]
+    public async Task A_new_certificate_is_read_again_by_redis_server_and_restarts_Sentinel_alone()
+    {
+        using var machine = new Machine("ubuntu");
+        RedisNodeInputs with = PayloadInputs.Redis() with { Tls = new NodeTls("first certificate\n", "key\n", "authority\n") };
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with).ApplyScript));
+        await BootAsync(machine);
+        machine.Write("replication", "role:master\n");
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with).ApplyScript));
+        Assert.DoesNotMatch("(?m)^systemctl restart redis", machine.Calls);
+
+        machine.Succeeds(await machine.ApplyAsync(NodePayload.Of(with with { Tls = with.Tls! with { Certificate = "next certificate\n" } }).ApplyScript));
+        Assert.Equal("next certificate\nkey\n", machine.InRoot("/etc/redis-ha/redis-tls.pem"));
+        Assert.Matches("CONFIG SET tls-ca-cert-file .*redis-ca.crt\"\nCONFIG SET tls-cert-file .*redis-tls.pem\"\n$", machine.Read("stdin"));
+        Assert.Matches("(?m)^systemctl restart redis-sentinel", machine.Calls);
+        Assert.DoesNotMatch("(?m)^systemctl restart redis-server", machine.Calls);
+    }
+
+    [Fact]
     public async Task Users_are_those_of_the_installed_version_and_clientCommands_need_Redis_7()
     {
         using var machine = new Machine("ol");

@@ -19,6 +19,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
 
     private bool _appendOnly = true;
 
+    private PrivateAuthority? _authority;
+
     private LoopbackCluster(string network, NodeBackup? backup, NodeMetrics? metrics) => (Network, _backup, _metrics) = (network, backup, metrics);
 
     public string Network { get; }
@@ -27,10 +29,14 @@ internal sealed class LoopbackCluster : IAsyncDisposable
 
     /// <summary>Applies the payloads and starts the Sentinels; no redis-server yet.</summary>
     public static async Task<LoopbackCluster> CreateAsync(
-        int minReplicasToWrite = 0, NodeBackup? backup = null, bool appendOnly = true, NodeMetrics? metrics = null)
+        int minReplicasToWrite = 0, NodeBackup? backup = null, bool appendOnly = true, NodeMetrics? metrics = null, bool tls = false)
     {
         // Any of 127/8 is this machine; two runs at once hardly ever meet.
-        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}", backup, metrics) { _appendOnly = appendOnly };
+        var cluster = new LoopbackCluster($"127.{Random.Shared.Next(16, 250)}.{Random.Shared.Next(1, 250)}", backup, metrics)
+        {
+            _appendOnly = appendOnly,
+            _authority = tls ? new PrivateAuthority("0123456789abcdefghijklmnopqrstuv", "test") : null,
+        };
         for (int number = 1; number <= 3; number++)
         {
             await cluster.AddAsync(number, nodes: 3, minReplicasToWrite);
@@ -57,6 +63,11 @@ internal sealed class LoopbackCluster : IAsyncDisposable
             Metrics = _metrics,
             Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
         };
+        if (_authority is { } authority)
+        {
+            (string certificate, string key) = authority.Issue([Address(number)], [], TimeProvider.System.GetUtcNow(), Address(number));
+            inputs = inputs with { Tls = new NodeTls(certificate, key, authority.Certificate()) };
+        }
         ShellResult result = await machine.ApplyAsync(NodePayload.Of(inputs).ApplyScript);
         Assert.True(result.ExitCode == 0, result.ToString());
         machine.WithoutStandIn("redis-cli", "redis-server", "sleep", "systemctl");
@@ -149,7 +160,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
     public async Task<string> AskAsync(int number, int port, string user, string password, params string[] command)
     {
         string[] login = user.Length == 0 ? [] : ["--no-auth-warning", "--user", user];
-        ShellResult result = await Shell.RunAsync("redis-cli", [.. login, "-h", Address(number), "-p", $"{port}", .. command],
+        string[] tls = _authority is null ? [] : ["--tls", "--cacert", Path.Combine(Machines[number].Root, "etc/redis-ha/redis-ca.crt")];
+        ShellResult result = await Shell.RunAsync("redis-cli", [.. tls, .. login, "-h", Address(number), "-p", $"{port}", .. command],
             environment: new Dictionary<string, string> { ["REDISCLI_AUTH"] = user.Length == 0 ? string.Empty : password }, timeout: TimeSpan.FromSeconds(10));
         return (result.Output + result.Error).TrimEnd('\n');
     }

@@ -59,6 +59,7 @@ internal sealed class Machine : IDisposable
         }
         StandIn("redis-server", "echo 'Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=0'");
         StandIn("redis-cli", """
+            case " $* " in *" --tls "*) shift 3 ;; esac
             if [ $# -lt 8 ]; then cat >>"$MACHINE/stdin"; echo OK; exit; fi
             case " $* " in
               *" INFO replication "*) cat "$MACHINE/replication" 2>/dev/null ;;

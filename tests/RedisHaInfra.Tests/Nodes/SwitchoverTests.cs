@@ -128,7 +128,7 @@ public sealed class SwitchoverTests
 
     private static string Script(Machine machine) => Path.Combine(machine.Root, "usr/local/sbin/redis-ha-switchover");
 
-    private static Task<ShellResult> RunAsync(LoopbackCluster cluster, int number, params string[] arguments) =>
+    internal static Task<ShellResult> RunAsync(LoopbackCluster cluster, int number, params string[] arguments) =>
         Shell.RunAsync("bash", [Script(cluster.Machines[number]), .. arguments], environment: cluster.Machines[number].Environment,
             timeout: TimeSpan.FromSeconds(90));
 

@@ -61,8 +61,24 @@ internal sealed class ClusterView
         SessionAsync(way.Role, way.Address, Patience);
 
     /// <summary>A client's session on a node itself, past proxies and balancer.</summary>
-    public Task<RespConnection> OnNodeAsync(NodeRow node) =>
-        SessionAsync(node.Name, new IPEndPoint(IPAddress.Parse(node.Address), Endpoint.Port), Patience);
+    public Task<RespConnection> OnNodeAsync(NodeRow node) => OnNodeAsync(node.Name, node, Password);
+
+    /// <summary>A session on a node from one of the lab's networks, over TLS where the nodes speak that.</summary>
+    /// <param name="role">Whose namespace.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="password">The clients' password; null to log in as nobody.</param>
+    public async Task<RespConnection> OnNodeAsync(string role, NodeRow node, string? password)
+    {
+        var network = NetworkNamespace.Named(Lab.Paths.Namespace(role));
+        var address = new IPEndPoint(IPAddress.Parse(node.Address), Endpoint.Port);
+        return HasNodeTls
+            ? await RespConnection.ConnectAsync(
+                await TlsRelay.OpenAsync(network, address, await File.ReadAllTextAsync(Lab.Paths.RedisAuthorityFile)), password, within: Patience)
+            : await RespConnection.ConnectAsync(address, password, within: Patience, network: network);
+    }
+
+    /// <summary>Whether Redis and Sentinel speak TLS.</summary>
+    private bool HasNodeTls => File.Exists(Lab.Paths.RedisAuthorityFile);
 
     private Task<RespConnection> SessionAsync(string role, IPEndPoint address, TimeSpan patience) =>
         RespConnection.ConnectAsync(address, Password, within: patience, network: NetworkNamespace.Named(Lab.Paths.Namespace(role)));

@@ -101,15 +101,8 @@ internal static class ProgramRun
         var stack = resources.OfType<RedisHaStack>().Single();
         FileModes.WriteSecret(lab.Paths.PasswordFile, await OutputUtilities.GetValueAsync(stack.Password) + "\n");
         FileModes.WriteSecret(lab.Paths.AdminPasswordFile, await OutputUtilities.GetValueAsync(stack.AdminPassword) + "\n");
-        if (await OutputUtilities.GetValueAsync(stack.MetricsPassword) is { Length: > 0 } metrics)
-        {
-            FileModes.WriteSecret(lab.Paths.MetricsPasswordFile, metrics + "\n");
-        }
-        else
-        {
-            File.Delete(lab.Paths.MetricsPasswordFile);
-        }
-
+        await KeepAsync(lab.Paths.MetricsPasswordFile, stack.MetricsPassword);
+        await KeepAsync(lab.Paths.RedisAuthorityFile, stack.RedisAuthority);
         FileModes.WriteSecret(lab.Paths.BackupAddressFile, await OutputUtilities.GetValueAsync(stack.BackupAddress) + "\n");
         var nodes = await OutputUtilities.GetValueAsync(stack.Nodes);
         return new StackResults(
@@ -122,6 +115,19 @@ internal static class ProgramRun
             await OutputUtilities.GetValueAsync(stack.StatsPage),
             nodes.Select(node => new NodeRow(node["name"], node["role"], node["address"], node["availabilityDomain"], node["faultDomain"])).ToList(),
             await OutputUtilities.GetValueAsync(stack.BuiltWith));
+    }
+
+    // A file while the output has something to say.
+    private static async Task KeepAsync(string file, Output<string> output)
+    {
+        if (await OutputUtilities.GetValueAsync(output) is { Length: > 0 } text)
+        {
+            FileModes.WriteSecret(file, text.TrimEnd('\n') + "\n");
+        }
+        else
+        {
+            File.Delete(file);
+        }
     }
 
     // `pulumi up` runs the program in infra/; paths are relative to it.

@@ -51,6 +51,9 @@ internal sealed partial class LabPaths
     /// <summary>The password of the user metrics; absent where the stack has none.</summary>
     public string MetricsPasswordFile => Path.Combine(StateDirectory, "metrics.password");
 
+    /// <summary>The authority of the Redis nodes' certificates; absent where these speak no TLS.</summary>
+    public string RedisAuthorityFile => Path.Combine(StateDirectory, "redis-ca.crt");
+
     /// <summary>The address that lists and reads backups; empty when there are none.</summary>
     public string BackupAddressFile => Path.Combine(StateDirectory, "backup.address");
 

@@ -67,8 +67,7 @@ internal sealed class MonitoringView
 
         foreach (var node in _cluster.Redis)
         {
-            using var session = await RespConnection.ConnectAsync(
-                new IPEndPoint(IPAddress.Parse(node.Address), _cluster.Endpoint.Port), network: NetworkNamespace.Named(Client));
+            using var session = await _cluster.OnNodeAsync(VcnNetwork.ClientRole, node, password: null);
             var login = await session.AskAsync("AUTH", User, _password);
             CheckList.Require(!login.IsError, $"{node.Name}: AUTH {User} was answered: {login}");
             var info = await session.AskAsync("INFO", "ALL");

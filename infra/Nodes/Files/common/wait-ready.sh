@@ -29,8 +29,10 @@ root=${REDIS_HA_ROOT:-}
 state=$root/var/lib/redis-ha
 
 ask() {
+  local tls=()
+  if [ "${REDIS_HA_TLS:-no}" = yes ]; then tls=(--tls --cacert "$root/etc/redis-ha/redis-ca.crt"); fi
   REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") timeout 2 \
-    redis-cli --no-auth-warning --user operator -h "$REDIS_HA_ADDRESS" -p "$@" </dev/null 2>&1 | tr -d '\r'
+    redis-cli --no-auth-warning "${tls[@]}" --user operator -h "$REDIS_HA_ADDRESS" -p "$@" </dev/null 2>&1 | tr -d '\r'
 }
 
 # redis_missing: what a Redis node lacks, in "missing"; nothing when it is ready, and then what it is in "found".

@@ -36,6 +36,7 @@ install_packages_stopped() {
     done
   fi
   choose_redis_stream
+  if [ "${REDIS_HA_TLS:-no}" = yes ]; then packages openssl; fi
   # shellcheck disable=SC2086 # a list
   packages $redis_packages
   name_engine
@@ -85,6 +86,7 @@ install_scripts() {
 # rewrites it, so its folder must be the account redis' own.
 install_configuration() {
   install_file "$payload/operator.password" /etc/redis-ha/operator.password 640 root:redis-ha
+  install_certificates
   for_this_redis "$payload/users.acl" >"$payload/users.wanted"
   grep -q '^user default ' "$payload/users.wanted" ||
     fail 'Redis 6.2 cannot take single subcommands from clients, so it cannot have the setting clientCommands: unset it, or install Redis 7 (docs/security.md)'
@@ -99,6 +101,14 @@ install_configuration() {
   for_this_redis "$payload/settings.conf" >"$payload/settings.wanted"
   install_file "$payload/settings.wanted" /etc/redis-ha/settings.conf 640 root:redis
   install_users sentinel-users "$payload/sentinel-users.acl" sentinel-users
+}
+
+# redis-server reads them again when it is told to, Sentinel at its start alone.
+install_certificates() {
+  if [ ! -f "$payload/redis-tls.pem" ]; then return 0; fi
+  install_file "$payload/redis-ca.crt" /etc/redis-ha/redis-ca.crt 644 root:root redis-tls
+  install_file "$payload/redis-tls.pem" /etc/redis-ha/redis-tls.pem 640 root:redis redis-tls
+  if pending redis-tls; then touch "$state/pending.sentinel-restart"; fi
 }
 
 # install_users NAME FILE ACTION: others may still use the passwords of the former payload; the rollout's last step retires them.
@@ -256,6 +266,7 @@ configure_redis() {
     fi
     settled redis-restart
     settled redis-users
+    settled redis-tls
     return 0
   fi
   if pending redis-users; then
@@ -273,12 +284,19 @@ configure_redis() {
   while read -r line; do
     set_live "$line" || restart=yes
   done <"$payload/changed.conf"
+  if pending redis-tls; then
+    # The names are the same: setting them has the files read again (VOLATILE_CONFIG in Redis' config.c); sessions go on.
+    for line in "tls-ca-cert-file $root/etc/redis-ha/redis-ca.crt" "tls-cert-file $root/etc/redis-ha/redis-tls.pem"; do
+      set_live "$line" || restart=yes
+    done
+  fi
   if [ "$restart" = yes ] || pending redis-restart; then
     restart_replica
     settled redis-restart
   else
     cp "$payload/wanted.conf" "$running"
   fi
+  settled redis-tls
 }
 
 # The watch asks as an account of its own, which the users above have just got.

@@ -113,7 +113,7 @@ copy() {
     # In units of 1024 bytes: a copy that grows beyond all reason ends here, and not with a full disk.
     ulimit -f $(((2 * used + spare_bytes) / 1024))
     REDISCLI_AUTH=$(cat "$configuration_directory/backup.password") timeout 14400 \
-      redis-cli --no-auth-warning --user replication -h "$source" -p '{{redis-port}}' --rdb "$work/dump.rdb" </dev/null
+      redis-cli --no-auth-warning "${tls[@]}" --user replication -h "$source" -p '{{redis-port}}' --rdb "$work/dump.rdb" </dev/null
   ) >"$work/log" 2>&1 || stop "the copy failed: $(tail -n 1 "$work/log" | tr -cd '[:print:]')"
   bytes=$(stat -c %s "$work/dump.rdb")
 }

@@ -33,4 +33,6 @@ if [ "${1:-}" = -- ]; then shift; fi
 [ -r "$root/etc/redis-ha/operator.password" ] || { echo 'redis-ha-cli: run it as root: sudo redis-ha-cli ...' >&2 && exit 2; }
 REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password")
 export REDISCLI_AUTH
-exec redis-cli --no-auth-warning --user operator -h "$address" -p "$port" "$@"
+tls=()
+if [ "${REDIS_HA_TLS:-no}" = yes ]; then tls=(--tls --cacert "$root/etc/redis-ha/redis-ca.crt"); fi
+exec redis-cli --no-auth-warning "${tls[@]}" --user operator -h "$address" -p "$port" "$@"

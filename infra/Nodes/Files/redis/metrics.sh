@@ -54,7 +54,7 @@ text() {
 ask_as_watch() {
   local port=$1
   shift
-  timeout 2 redis-cli --no-auth-warning --user watch -h "$REDIS_HA_ADDRESS" -p "$port" "$@" </dev/null 2>/dev/null | tr -d '\r'
+  timeout 2 redis-cli --no-auth-warning "${tls[@]}" --user watch -h "$REDIS_HA_ADDRESS" -p "$port" "$@" </dev/null 2>/dev/null | tr -d '\r'
 }
 
 # takes_writes INFO: whether a master takes writes, as far as it says (redis, server.c, processCommand). A server that is paused, or busy with a
@@ -63,7 +63,7 @@ takes_writes() {
   local info=$1 good used aside limit probe
   if [ "$(field role <<<"$info")" != master ]; then return 1; fi
   probe=$(printf 'PING\nPUBLISH redis-ha:watch probe\n' |
-    timeout 2 redis-cli --no-auth-warning --user watch -h "$REDIS_HA_ADDRESS" -p '{{redis-port}}' 2>/dev/null | tr -d '\r') || return 1
+    timeout 2 redis-cli --no-auth-warning "${tls[@]}" --user watch -h "$REDIS_HA_ADDRESS" -p '{{redis-port}}' 2>/dev/null | tr -d '\r') || return 1
   [[ $probe == PONG*[0-9] ]] || return 1
   good=$(number "$(field min_slaves_good_slaves <<<"$info")")
   # Redis says it only while its setting is not 0.

@@ -18,6 +18,10 @@ promotable_file=$root/var/lib/redis-ha/promotable
 # shellcheck disable=SC1091
 . "$configuration_directory/node.env"
 
+# Redis and Sentinel of every node speak TLS, or none does (the setting redisTls). redis-cli believes no authority but the nodes' own.
+tls=()
+if [ "${REDIS_HA_TLS:-no}" = yes ]; then tls=(--tls --cacert "$configuration_directory/redis-ca.crt"); fi
+
 # Who asks: the operator, whose password root and the account redis-ha can read. A script of another account says otherwise.
 asking_user=operator asking_password=$configuration_directory/operator.password
 
@@ -27,13 +31,13 @@ ask() {
   local address=$1 port=$2
   shift 2
   REDISCLI_AUTH=$(cat "$asking_password") \
-    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning --user "$asking_user" -h "$address" -p "$port" "$@" </dev/null | tr -d '\r'
+    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning "${tls[@]}" --user "$asking_user" -h "$address" -p "$port" "$@" </dev/null | tr -d '\r'
 }
 
 # send PORT: the commands on standard input, which may hold secrets, to this node's server, as the operator; prints the answers.
 send() {
   REDISCLI_AUTH=$(cat "$root/etc/redis-ha/operator.password") \
-    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning --user operator -h "$REDIS_HA_ADDRESS" -p "$1" | tr -d '\r'
+    timeout "${ask_timeout:-2}" redis-cli --no-auth-warning "${tls[@]}" --user operator -h "$REDIS_HA_ADDRESS" -p "$1" | tr -d '\r'
 }
 
 ask_redis() {

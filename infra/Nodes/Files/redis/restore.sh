@@ -107,6 +107,12 @@ stop_serving() {
   fi
 }
 
+# follow_by_tls yes|no: what this node's next link to a master is. The source of a restore, within this machine, speaks none.
+follow_by_tls() {
+  if [ "${#tls[@]}" -eq 0 ]; then return 0; fi
+  [ "$(here CONFIG SET tls-replication "$1")" = OK ]
+}
+
 # serve: sets "port".
 serve() {
   local try
@@ -150,6 +156,7 @@ put_right() {
   fi
   if [ "$target" != "$me" ] && { [ "${role[$me]}" = master ] || [ "${follows[$me]}" = 127.0.0.1 ]; }; then
     here CONFIG SET replica-priority 0 >/dev/null
+    follow_by_tls yes || say 'this node does not take a change of its TLS'
     here REPLICAOF "${address_of[$target]}" '{{redis-port}}' >/dev/null
     say "this node follows $target again, and gets its data"
   fi
@@ -227,6 +234,7 @@ prepare() {
   [ "$(here ACL SETUSER sentinel -slaveof)" = OK ] || stop "$me does not take a change of its users; $old stays master"
   serve
   say "$me loads the data; $old serves"
+  follow_by_tls no || stop "$me does not take a change of its TLS; $old stays master"
   [ "$(here REPLICAOF 127.0.0.1 "$port")" = OK ] || stop "$me does not take another master; $old stays master"
   # At 4 MB/s, and a minute.
   until=$((SECONDS + 60 + bytes / 4194304))
@@ -308,6 +316,7 @@ take_over() {
   done
   [ "$(here REPLICAOF NO ONE)" = OK ] || stop "$me does not become master; $old stays master"
   promoted=yes
+  follow_by_tls yes || say "$me does not take a change of its TLS: restart its redis-server once it is a replica"
   say "$me is master"
   stop_serving
   for node in "${names[@]}"; do look "$node"; done

@@ -164,24 +164,39 @@ prefer() {
   make_known "$1" 1 || stop "$obstacle; $master stays master"
 }
 
-# converse NODE: opens a connection to it, descriptor 8; the password stays in this process.
+# converse NODE: opens a connection to it, descriptors 7 to read and 8 to write; the password stays in this process.
 converse() {
   local password reply
   password=$(cat "$root/etc/redis-ha/operator.password")
+  if [ "${#tls[@]}" -gt 0 ]; then
+    # bash has no TLS of its own. With -quiet the end of its input does not end it, so it is ended (part) or ends by itself.
+    coproc LINK { exec timeout 120 openssl s_client -quiet -verify_return_error -CAfile "${tls[-1]}" -connect "${address_of[$1]}:{{redis-port}}" 2>/dev/null; }
+    { exec 7<&"${LINK[0]:-none}" 8>&"${LINK[1]:-none}"; } 2>/dev/null || return 1
+  else
+    { exec 8<>"/dev/tcp/${address_of[$1]}/{{redis-port}}" && exec 7<&8; } 2>/dev/null || return 1
+  fi
   # shellcheck disable=SC2016 # the dollar is the protocol's
-  { exec 8<>"/dev/tcp/${address_of[$1]}/{{redis-port}}"; } 2>/dev/null &&
-    printf '*3\r\n$4\r\nAUTH\r\n$8\r\noperator\r\n$%d\r\n%s\r\n' "${#password}" "$password" >&8 &&
-    IFS= read -r -t 2 reply <&8 && [ "$reply" = $'+OK\r' ]
+  { printf '*3\r\n$4\r\nAUTH\r\n$8\r\noperator\r\n$%d\r\n%s\r\n' "${#password}" "$password" >&8; } 2>/dev/null &&
+    IFS= read -r -t 2 reply <&7 && [ "$reply" = $'+OK\r' ]
+}
+
+# part: closes that connection.
+part() {
+  exec 7<&- 8>&-
+  if [ -n "${LINK_PID:-}" ]; then
+    kill "$LINK_PID" 2>/dev/null || true
+    wait "$LINK_PID" 2>/dev/null || true
+  fi
 }
 
 # acknowledge NODE: over that connection: what look would find, after an acknowledgement to its master. FAILOVER waits for the one that
 # covers the last write, and a replica sends it once a second, or at once when it is asked by anybody (replication.c, replconfCommand).
 acknowledge() {
   local length text
-  printf 'REPLCONF GETACK *\r\nINFO replication\r\n' >&8 2>/dev/null && IFS= read -r -t 2 length <&8 || return 1
+  printf 'REPLCONF GETACK *\r\nINFO replication\r\n' >&8 2>/dev/null && IFS= read -r -t 2 length <&7 || return 1
   length=${length//[$'$\r']/}
   case $length in '' | *[!0-9]* | ???????*) return 1 ;; esac
-  LC_ALL=C read -r -t 2 -N $((length + 2)) text <&8 || return 1
+  LC_ALL=C read -r -t 2 -N $((length + 2)) text <&7 || return 1
   information[$1]=${text//$'\r'/}
   role[$1]=$(field role <<<"${information[$1]}")
 }
@@ -209,7 +224,7 @@ exchange() {
     fi
   done
   exchanging=''
-  exec 8>&-
+  part
 }
 
 # fence NODE REPLICAS: how many it needs to take writes.

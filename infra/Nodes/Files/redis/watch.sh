@@ -33,7 +33,7 @@ say() {
 ask_as_watch() {
   local address=$1 port=$2
   shift 2
-  timeout 2 redis-cli --no-auth-warning --user watch -h "$address" -p "$port" "$@" </dev/null 2>/dev/null | tr -d '\r'
+  timeout 2 redis-cli --no-auth-warning "${tls[@]}" --user watch -h "$address" -p "$port" "$@" </dev/null 2>/dev/null | tr -d '\r'
 }
 
 # redis_state: well, down (refuses connections), loading, busy, paused (for writes), silent or strange. PUBLISH waits when writes are
@@ -41,7 +41,7 @@ ask_as_watch() {
 redis_state() {
   local reply code=0
   reply=$(printf 'PING\nPUBLISH redis-ha:watch probe\n' |
-    timeout 3 redis-cli --no-auth-warning --user watch -h "$REDIS_HA_ADDRESS" -p '{{redis-port}}' 2>&1 | tr -d '\r') || code=$?
+    timeout 3 redis-cli --no-auth-warning "${tls[@]}" --user watch -h "$REDIS_HA_ADDRESS" -p '{{redis-port}}' 2>&1 | tr -d '\r') || code=$?
   case $reply in
     *'Could not connect'*) echo down ;;
     LOADING*) echo loading ;;
