@@ -61,7 +61,9 @@ public sealed class BastionReadyTests : IDisposable
         Assert.Equal("the bastion's SSH server runs with its settings and 2 key(s)\n", run.Output);
         Assert.Equal($"{Key}\n{Leaver}\n", InRoot("etc/ssh/authorized_keys.d/opc"));
         Assert.Contains("\nAllowUsers opc\n", InRoot("etc/ssh/sshd_config.d/00-redis-ha.conf"), StringComparison.Ordinal);
-        Assert.Contains("systemctl restart ssh.service\n", Calls, StringComparison.Ordinal);
+        // What connections stand in before their login stays over the restart.
+        Assert.Contains("systemctl daemon-reload\nsystemctl restart ssh.service\n", Calls, StringComparison.Ordinal);
+        Assert.Equal("[Service]\nRuntimeDirectoryPreserve=yes\n", InRoot("etc/systemd/system/ssh.service.d/redis-ha.conf"));
 
         // Again: nothing. A leaver: one file. Interrupted before the restart was done: the restart.
         run = await Ready($"{Key}\n{Leaver}");

@@ -26,9 +26,20 @@ ssh_settings() {
   # Ubuntu calls it ssh, Oracle Linux sshd. A restart, because only that is certain with socket activation (Ubuntu 24.04: ssh.socket
   # keeps the port, and with it who connects meanwhile). Sessions are processes of their own and live on (KillMode=process).
   if systemctl cat ssh.service >/dev/null 2>&1; then unit=ssh.service; fi
+  keep_ssh_directory "$unit" || return 1
   systemctl restart "$unit" || return 1
   # Written last: an interrupted run restarts again.
   printf '%s\n' "$wanted" >"$state/sshd.new" && mv -f "$state/sshd.new" "$state/sshd"
+}
+
+# keep_ssh_directory UNIT: every connection enters /run/sshd before its login. Debian's and Ubuntu's unit takes it away when it stops, so one that
+# the old server has just taken would end with chroot("/run/sshd"): No such file or directory.
+keep_ssh_directory() {
+  local dropin=$root/etc/systemd/system/$1.d/redis-ha.conf
+  if [ "$1" = ssh.service ] && [ "$(cat "$dropin" 2>/dev/null)" != $'[Service]\nRuntimeDirectoryPreserve=yes' ]; then
+    mkdir -p "$(dirname "$dropin")" && printf '[Service]\nRuntimeDirectoryPreserve=yes\n' >"$dropin.new" && mv -f "$dropin.new" "$dropin" &&
+      systemctl daemon-reload
+  fi
 }
 
 # ssh_in_effect FILE USER: what counts is what the server makes of all its files.
