@@ -53,6 +53,7 @@ internal static class RedisNodeFiles
             PayloadFile.Later("redis/backup.sh"),
             PayloadFile.Later("redis/backup-cli.sh"),
             PayloadFile.Later("redis/restore.sh"),
+            PayloadFile.Later("redis/room.sh"),
             PayloadFile.Later("redis/restore-fetch.sh"),
             PayloadFile.Later("redis/restore-serve.sh"),
             PayloadFile.Later("redis/redis-ha-backup@.service"),

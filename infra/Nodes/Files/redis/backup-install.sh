@@ -7,7 +7,7 @@ install_backup() {
   local file
   create_account redis-ha-backup
   install_directory /var/lib/redis-ha-backup 700 redis-ha-backup:redis-ha-backup
-  for file in backup.sh restore-fetch.sh restore-serve.sh; do
+  for file in room.sh backup.sh restore-fetch.sh restore-serve.sh; do
     install_file "$payload/$file" "$scripts/$file" 755 root:root
   done
   install_file "$payload/backup-cli.sh" /usr/local/sbin/redis-ha-backup 755 root:root

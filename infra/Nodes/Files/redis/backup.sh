@@ -15,6 +15,8 @@ library=$(dirname "$(readlink -f "$0")")
 . "$library/node.sh"
 # shellcheck source-path=SCRIPTDIR
 . "$library/cluster.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$library/room.sh"
 umask 077
 export LC_ALL=C
 
@@ -93,18 +95,16 @@ available_memory() {
 
 # room: the copy must not take what redis-server needs: memory for pages that change while the child sends, disk for a rewrite of its file.
 room() {
-  local memory disk
+  local memory missing
   used=$(number "$(ask "$source" '{{redis-port}}' INFO memory | field used_memory)")
   [ -n "$used" ] || stop "redis-server at $source does not answer"
   memory=$(available_memory)
   if [ "$source" = "$REDIS_HA_ADDRESS" ] && ((memory < used / 4)); then
     stop "little memory is left for a fork: $((memory >> 20)) MB, with $((used >> 20)) MB of data (redisMemoryGb, or a lower redisMaxMemory)"
   fi
-  disk=$(number "$(df --output=avail --block-size=1 "$state" | tail -n 1 | tr -d ' ')")
-  if ((${disk:-0} < 2 * used + spare_bytes)); then
-    stop "too little disk is left: $((${disk:-0} >> 20)) MB, and the copy with a rewrite of Redis' file can take \
-$(((2 * used + spare_bytes) >> 20)) MB (bootVolumeGb)"
-  fi
+  # Redis may rewrite its own file meanwhile.
+  missing=$(lack "$state" $((used + spare_bytes)) "$(dirname "$member_file")" "$used" | head -n 1)
+  if [ -n "$missing" ]; then stop "$missing"; fi
 }
 
 copy() {

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Brings a copy of data to this node and looks at it, as the account redis-ha-backup: the bytes may be anybody's. redis-ha-restore runs it.
-# Usage: restore-fetch.sh FOLDER fetch NAME    a backup; standard input is the address that reads backups, one line
-#        restore-fetch.sh FOLDER receive       standard input is an RDB file
+# Usage: restore-fetch.sh FOLDER REDIS-FOLDER fetch NAME    a backup; standard input is the address that reads backups, one line
+#        restore-fetch.sh FOLDER REDIS-FOLDER receive       standard input is an RDB file
 # Leaves dump.rdb and facts ("keys", "expires", "bytes", "memory" of where it was made) in FOLDER, or nothing.
 set -euo pipefail
 export LC_ALL=C
 umask 077
 
-folder=$1 order=$2 name=${3:-}
+folder=$1 data=$2 order=$3 name=${4:-}
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$(readlink -f "$0")")/room.sh"
 readonly spare_bytes=268435456
 
 stop() {
@@ -45,7 +47,6 @@ get_part() {
 rm -rf "$folder"
 mkdir "$folder"
 trap 'rm -rf "$folder"; exit 1' INT TERM
-free=$(number "$(df --output=avail --block-size=1 "$folder" | tail -n 1 | tr -d ' ')")
 : >"$folder/dump.rdb"
 memory=0
 case $order in
@@ -59,9 +60,8 @@ case $order in
     bytes=$(number "$(fact bytes)") parts=$(number "$(fact parts)") memory=$(number "$(fact memory)")
     if [ -z "$bytes" ] || [ -z "$parts" ]; then stop "$name/manifest is not complete"; fi
     # Redis stores what it gets before it loads it, and rewrites its own file after.
-    if ((free < 3 * bytes + spare_bytes)); then
-      stop "too little disk: $((free >> 20)) MB are free, and restoring can take $(((3 * bytes + spare_bytes) >> 20)) MB (bootVolumeGb)"
-    fi
+    missing=$(lack "$folder" $((bytes + spare_bytes)) "$data" $((2 * bytes)) | head -n 1)
+    if [ -n "$missing" ]; then stop "$missing"; fi
     ulimit -f $((bytes / 1024 + 1024))
     for ((part = 0; part < parts; part++)); do
       get_part "$name/$(printf 'part.%04d' "$part")" "$(stat -c %s "$folder/dump.rdb")"
@@ -69,8 +69,12 @@ case $order in
     [ "$(sha256sum "$folder/dump.rdb" | cut -d ' ' -f 1)" = "$(fact sha256)" ] || stop "the bytes of $name are not those of its manifest"
     ;;
   receive)
-    if ((free < spare_bytes)); then stop "too little disk: $((free >> 20)) MB are free"; fi
-    (ulimit -f $((free / 3 / 1024)) && cat >"$folder/dump.rdb") || stop "the file could not be stored: it may take a third of the free disk, $((free >> 20)) MB"
+    missing=$(lack "$folder" "$spare_bytes" "$data" 0 | head -n 1)
+    if [ -n "$missing" ]; then stop "$missing"; fi
+    # Its size is known at its end only: here, and twice in Redis' directory.
+    free=$(free_bytes "$folder") room=$(free_bytes "$data")
+    if same_disk "$folder" "$data"; then most=$((free / 3)); else most=$((free < room / 2 ? free : room / 2)); fi
+    (ulimit -f $((most / 1024)) && cat >"$folder/dump.rdb") || stop "the file could not be stored: it may take $((most >> 20)) MB of the disk that is free"
     ;;
   *) stop "there is no order \"$order\"" ;;
 esac

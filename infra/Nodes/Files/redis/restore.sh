@@ -355,7 +355,7 @@ case $1 in
     ;;
   fetch | receive)
     trap '' HUP PIPE
-    as_account redis-ha-backup bash "$library/restore-fetch.sh" "$store" "$@"
+    as_account redis-ha-backup bash "$library/restore-fetch.sh" "$store" "$(dirname "$member_file")" "$@"
     exit 0
     ;;
 esac
