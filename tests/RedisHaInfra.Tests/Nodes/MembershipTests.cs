@@ -30,7 +30,9 @@ public sealed class MembershipTests
         Assert.Equal("0", await PriorityAsync(cluster, 4));
         Assert.False(cluster.Machines[4].Exists("root/var/lib/redis-ha/promotable"));
 
-        // The proxies know it: from now on it may, whatever happens to it.
+        // The proxies know it: from now on it may, whatever happens to it; and a run that was killed on the way is run again.
+        await KilledAsync(cluster, "after", 4, "CONFIG SET replica-priority 100");
+        Assert.Equal("0", await PriorityAsync(cluster, 4));
         Assert.Equal("all nodes are promotable, and the Sentinels know no others", await RunAsync(cluster, "after", 4));
         await PromotableAsync(cluster, 4);
         cluster.PowerCut(4);
@@ -49,10 +51,15 @@ public sealed class MembershipTests
         ShellResult there = await Shell.RunAsync("bash", [Path.Combine(first.Root, "usr/local/sbin/redis-ha-switchover"), "redis4"],
             environment: first.Environment, timeout: TimeSpan.FromSeconds(90));
         Assert.True(there.ExitCode == 0, there.ToString());
+        await KilledAsync(cluster, "before", 3, "CONFIG SET replica-priority 0");
+        Assert.StartsWith("slave", await cluster.OperatorAsync(4, 6379, "ROLE"), StringComparison.Ordinal);
         Assert.Equal("leaving: redis4", await RunAsync(cluster, "before", 3));
         Assert.StartsWith("slave", await cluster.OperatorAsync(4, 6379, "ROLE"), StringComparison.Ordinal);
         Assert.Equal("0", await PriorityAsync(cluster, 4));
 
+        await KilledAsync(cluster, "after", 3, "REPLICAOF 127.0.0.1 1");
+        await KilledAsync(cluster, "after", 3, "SENTINEL RESET mymaster");
+        Assert.True(first.Exists("root/var/lib/redis-ha/leaving"));
         Assert.Equal("all nodes are promotable, and the Sentinels know no others", await RunAsync(cluster, "after", 3));
         int master = await cluster.SettledAsync();
         Assert.InRange(master, 1, 3);
@@ -63,7 +70,11 @@ public sealed class MembershipTests
             Assert.DoesNotContain(
                 cluster.Address(4), await cluster.OperatorAsync(number, 26379, "SENTINEL", "SENTINELS", "mymaster"), StringComparison.Ordinal);
         }
-        // Nothing remains to be done.
+        // Nothing remains to be done, and no Sentinel goes on asking in a hurry.
+        foreach (int number in new[] { 1, 2, 3 })
+        {
+            Assert.Contains("info-period\n10000\n", await cluster.OperatorAsync(number, 26379, "SENTINEL", "DEBUG") + "\n", StringComparison.OrdinalIgnoreCase);
+        }
         Assert.False(first.Exists("root/var/lib/redis-ha/leaving"));
     }
 
@@ -73,6 +84,23 @@ public sealed class MembershipTests
             cluster.Machines[1].Environment, TimeSpan.FromSeconds(120));
         Assert.True(result.ExitCode == 0, result.ToString());
         return result.Output.TrimEnd('\n').Split('\n')[^1];
+    }
+
+    // SIGKILL, so that nothing is put back, in the moment before a command of it.
+    private static async Task KilledAsync(LoopbackCluster cluster, string pass, int nodes, string before)
+    {
+        Machine machine = cluster.Machines[1];
+        // The script looks there first.
+        string cli = Path.Combine(machine.Root, "usr/local/sbin/redis-cli");
+        await File.WriteAllTextAsync(cli, $"""
+            #!/bin/bash
+            case " $* " in *" {before} "*) kill -KILL "$MEMBERSHIP"; exit 1 ;; *) PATH=${"{"}PATH#*:{"}"} exec redis-cli "$@" ;; esac
+            """);
+        Assert.Equal(0, (await Shell.RunAsync("chmod", ["755", cli])).ExitCode);
+        ShellResult killed = await Shell.RunAsync("bash", ["-c", "export MEMBERSHIP=$$; exec bash -s"],
+            Rollout.MembershipScript(pass, 30, PayloadInputs.Nodes(cluster.Network, nodes)), machine.Environment, TimeSpan.FromSeconds(120));
+        File.Delete(cli);
+        Assert.True(killed.ExitCode == 137, killed.ToString());
     }
 
     private static async Task PromotableAsync(LoopbackCluster cluster, params int[] numbers)
