@@ -83,7 +83,9 @@ open_stack() {
     [ "$(id -u)" -eq 0 ] || fail "the lab's machines are reached by root only: run it with sudo"
     [ -f "$lab_state/$lab/ssh/config" ] || fail "there is no lab \"$lab\" that has come up on this machine: sudo scripts/lab up"
     title="the lab \"$lab\"" kept=$lab_state/$lab/scripts
-    ssh=(ip netns exec "redis-ha-lab.$lab.outside" ssh -F "$lab_state/$lab/ssh/config")
+    # With a bastion from the internet, without one from the operators' own network.
+    if grep -q -x 'Host bastion' "$lab_state/$lab/ssh/config"; then desk=outside; else desk=office; fi
+    ssh=(ip netns exec "redis-ha-lab.$lab.$desk" ssh -F "$lab_state/$lab/ssh/config")
     endpoint=$(sed -n 's/.*"Endpoint": *"\([0-9.:]*\)".*/\1/p' "$lab_state/$lab/state.json" | head -n 1)
     machines=$(sed -n 's/^Host \([a-z][a-z0-9-]*\)$/\1/p' "$lab_state/$lab/ssh/config")
     return 0

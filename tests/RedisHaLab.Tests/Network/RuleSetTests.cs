@@ -72,6 +72,19 @@ public sealed class RuleSetTests
         Assert.Contains("iifname \"outside\" ip daddr @interfaces drop", Chain("anti_spoof"));
 
     [Fact]
+    public void Over_the_vpn_come_and_go_only_addresses_whose_subnet_has_a_route_to_it()
+    {
+        Assert.Contains("set answers_office { type ipv4_addr; }", RuleSet.ForNetwork(Model), StringComparison.Ordinal);
+        Assert.Equal(["drop"], Chain("vpn"));
+
+        var model = Model with { Routes = [.. Model.Routes, new Route("routes.private", Addresses.OfficeCidr, GatewayKind.Vpn)] };
+
+        Assert.Contains("set answers_office { type ipv4_addr; elements = { 10.0.0.131 }; }", RuleSet.ForNetwork(model), StringComparison.Ordinal);
+        Assert.Equal([$"ip saddr 10.0.0.128/25 ip daddr {Addresses.OfficeCidr} return", "drop"], Chain("vpn", model));
+        Assert.Equal(Chain("gateways"), Chain("gateways", model));
+    }
+
+    [Fact]
     public void A_balancer_sends_only_new_connections_to_a_backend()
     {
         var set = new BackendSet
@@ -99,7 +112,7 @@ public sealed class RuleSetTests
     private static SecurityRule Rule(string owner, Direction direction, PeerKind kind, string peer, int port) =>
         new() { OwnerId = owner, Direction = direction, Protocol = "6", PeerKind = kind, Peer = peer, Ports = new PortRange(port, port) };
 
-    private static List<string> Chain(string name) => RuleSet.ForNetwork(Model).Split('\n')
+    private static List<string> Chain(string name, NetworkModel? model = null) => RuleSet.ForNetwork(model ?? Model).Split('\n')
         .SkipWhile(line => line.Trim() != $"chain {name} {{")
         .Skip(1)
         .TakeWhile(line => line.Trim() != "}")

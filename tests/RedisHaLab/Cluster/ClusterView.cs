@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
+using RedisHaLab.Services;
 using RedisHaLab.State;
 using RedisHaProcesses;
 
@@ -50,15 +51,41 @@ internal sealed class ClusterView
         ("balancer", VcnNetwork.ClientRole, Endpoint),
     ];
 
-    private string BalancerNamespace => Lab.State.Network.Balancers.First(balancer => balancer.Address == Endpoint.Address.ToString()).VnicName;
+    private Balancer Balancer => Lab.State.Network.Balancers.First(balancer => balancer.Address == Endpoint.Address.ToString());
+
+    private string BalancerNamespace => Balancer.VnicName;
 
     /// <summary>A client's session through the balancer.</summary>
     public Task<RespConnection> ClientAsync(TimeSpan? patience = null) =>
         SessionAsync(VcnNetwork.ClientRole, Endpoint, patience ?? Patience);
 
     /// <summary>A session by one of <see cref="Ways"/>.</summary>
-    public Task<RespConnection> ByAsync((string Name, string Role, IPEndPoint Address) way) =>
-        SessionAsync(way.Role, way.Address, Patience);
+    public async Task<RespConnection> ByAsync((string Name, string Role, IPEndPoint Address) way)
+    {
+        if (way.Role != BalancerNamespace || !Balancer.Listeners.Any(listener => listener.HasHeader && listener.Port == Endpoint.Port))
+        {
+            return await SessionAsync(way.Role, way.Address, Patience);
+        }
+
+        // Proxies expect the balancer's header before anything else.
+        var session = await RespConnection.ConnectAsync(way.Address, within: Patience, network: NetworkNamespace.Named(Lab.Paths.Namespace(way.Role)));
+        try
+        {
+            session.Send(HeaderRelay.Header((IPEndPoint)session.LocalEndPoint, Endpoint));
+            session.Call("AUTH", Password);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A connection to the balancer that has not logged in.</summary>
+    /// <param name="role">Where it comes from.</param>
+    public Task<RespConnection> ConnectedAsync(string role = VcnNetwork.ClientRole) =>
+        RespConnection.ConnectAsync(Endpoint, within: Patience, network: NetworkNamespace.Named(Lab.Paths.Namespace(role)));
 
     /// <summary>A client's session on a node itself, past proxies and balancer.</summary>
     public Task<RespConnection> OnNodeAsync(NodeRow node) => OnNodeAsync(node.Name, node, Password);

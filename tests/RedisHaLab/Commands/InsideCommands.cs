@@ -1,7 +1,9 @@
 // The verbs that look at the lab from inside: run a command in a machine or in one of the networks, read a machine's logs.
 
 using System.CommandLine;
+using RedisHaLab.Cluster;
 using RedisHaLab.Host;
+using RedisHaLab.Instance;
 using RedisHaLab.Network;
 
 namespace RedisHaLab.Commands;
@@ -26,10 +28,10 @@ internal static class InsideCommands
     }
 
     /// <summary>client -- COMMAND.</summary>
-    public static Command Client() => InNamespace("client", VcnNetwork.ClientRole);
+    public static Command Client() => InNamespace("client", _ => VcnNetwork.ClientRole);
 
     /// <summary>operator -- COMMAND.</summary>
-    public static Command Operator() => InNamespace("operator", VcnNetwork.OutsideRole);
+    public static Command Operator() => InNamespace("operator", lab => lab.DeskRole);
 
     /// <summary>logs MACHINE.</summary>
     public static Command Logs()
@@ -56,13 +58,14 @@ internal static class InsideCommands
         return command;
     }
 
-    private static Command InNamespace(string verb, string role)
+    private static Command InNamespace(string verb, Func<Lab, string> roleOf)
     {
         var words = CommandArgument;
         var command = new Command(verb, Verbs.All[verb]) { words };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             using var lab = CommandLineProgram.Open(paths);
+            var role = roleOf(lab);
             if (!lab.Network.Existing().Contains(paths.Namespace(role)))
             {
                 throw new LabException($"The lab's namespace \"{role}\" is missing; `scripts/lab up` repairs it.");

@@ -2,7 +2,6 @@
 
 using System.CommandLine;
 using RedisHaLab.Host;
-using RedisHaLab.Network;
 using RedisHaLab.Provider;
 
 namespace RedisHaLab.Commands;
@@ -26,7 +25,7 @@ internal static class SshCommand
                 throw new LabException("`up` has not run to its end; run it again.");
             }
 
-            return await HostCommand.InteractiveAsync(lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", config, name, .. parsed.GetValue(words) ?? []]));
+            return await HostCommand.InteractiveAsync(lab.Network.In(lab.DeskRole, ["ssh", "-F", config, name, .. parsed.GetValue(words) ?? []]));
         }));
         return command;
     }

@@ -1,4 +1,4 @@
-// `lab stats`: a proxy's stats page for a browser on this machine, by the way an operator has: through the bastion.
+// `lab stats`: a proxy's stats page for a browser on this machine, by the way an operator has.
 // The only door from the host into the lab, on the loopback address and open only while the command runs.
 
 using System.CommandLine;
@@ -8,7 +8,6 @@ using System.Net;
 using System.Net.Sockets;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
-using RedisHaLab.Network;
 using RedisHaLab.Provider;
 using RedisHaProcesses;
 
@@ -69,7 +68,7 @@ internal static class StatsCommand
 
     private static async Task RelayAsync(Lab lab, TcpClient client, string target, CancellationToken cancellation)
     {
-        var command = lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", OperatorKey.Config(lab.Paths), "-o", "BatchMode=yes", "-W", target, "bastion"]);
+        var command = lab.Network.In(lab.DeskRole, ["ssh", "-F", OperatorKey.Config(lab.Paths), "-o", "BatchMode=yes", "-W", target, OperatorKey.Gate(lab)]);
         using var owner = client;
         using var tunnel = Process.Start(new ProcessStartInfo(Installed.Path(command[0])!,
             command.Skip(1))

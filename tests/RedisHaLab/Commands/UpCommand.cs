@@ -16,12 +16,20 @@ internal static class UpCommand
 {
     private static readonly TimeSpan ReadyLimit = TimeSpan.FromMinutes(2);
 
-    /// <summary>up [--set KEY=VALUE]... [--release NAME]</summary>
+    /// <summary>up [--set KEY=VALUE]... [--release NAME] [--existing-network] [--certificates] [--leave-off]</summary>
     public static Command Create()
     {
         var set = new Option<string[]>("--set") { Description = "A setting of the stack, KEY=VALUE as in Pulumi.yaml; may be repeated", DefaultValueFactory = _ => [] };
         var leaveOff = new Option<bool>("--leave-off") { Description = "Leave machines without power as they are, as broken ones; without it they boot again" };
         var release = new Option<string?>("--release") { Description = "Build the machines from another suite of this distribution, such as trixie" };
+        var existing = new Option<bool>("--existing-network")
+        {
+            Description = "Build a new lab in a network that is there before the stack, as another owner's",
+        };
+        var certificates = new Option<bool>("--certificates")
+        {
+            Description = "Give the stack a certificate of an authority of the lab's, another one each time, and ask TLS clients for theirs (clientTls)",
+        };
         release.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<string>() is { } name && (name.Length is 0 or > 32 || !name.All(char.IsAsciiLetterLower)))
@@ -29,14 +37,14 @@ internal static class UpCommand
                 result.AddError($"--release takes the code name of a suite, such as trixie; '{name}' is not one");
             }
         });
-        var command = new Command("up", Verbs.All["up"]) { set, leaveOff, release };
+        var command = new Command("up", Verbs.All["up"]) { set, leaveOff, release, existing, certificates };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             await Preflight.RequireKernelAsync();
             using var exclusive = InstanceLock.Take(paths);
             var progress = new Progress(Console.Error);
             using var lab = new Lab(paths, progress) { LeavesOff = parsed.GetValue(leaveOff), Release = parsed.GetValue(release) };
-            await progress.NeverSilentAsync(RunAsync(lab, parsed.GetRequiredValue(set)));
+            await progress.NeverSilentAsync(RunAsync(lab, parsed.GetRequiredValue(set), parsed.GetValue(existing), parsed.GetValue(certificates)));
             Show(lab, progress);
             return 0;
         }));
@@ -45,10 +53,27 @@ internal static class UpCommand
 
     /// <summary>Brings the system up.</summary>
     /// <exception cref="LabException">It did not come up; the message shows the machines that did not.</exception>
-    public static async Task RunAsync(Lab lab, IReadOnlyList<string> more)
+    private static async Task RunAsync(Lab lab, IReadOnlyList<string> more, bool existingNetwork, bool certificates)
     {
-        var settings = await ProgramRun.SettingsAsync(lab.Paths, more, lab.Progress);
+        existingNetwork |= ExistingNetwork.Exists(lab.State);
+        var settings = await ProgramRun.SettingsAsync(lab.Paths, more, given =>
+        {
+            if (existingNetwork)
+            {
+                ExistingNetwork.AddTo(given);
+            }
+
+            if (certificates)
+            {
+                GivenCertificates.AddTo(lab.Paths, given);
+            }
+        }, lab.Progress);
         await lab.EnsureBaseAsync();
+        if (existingNetwork)
+        {
+            await ExistingNetwork.EnsureAsync(lab, settings);
+        }
+
         lab.Progress.Say("the infra program runs; the lab is its cloud");
         StackResults stack;
         try
@@ -82,13 +107,15 @@ internal static class UpCommand
         var endpoint = stack.Endpoint.Split(':');
         var proxy = stack.Nodes.First(node => node.Role == "proxy");
         var port = new Uri(stack.StatsPage).Port;
+        var way = stack.BastionAddress.Length > 0 ? $"bastion       {stack.SshUser}@{stack.BastionAddress}"
+            : $"machines      from the operators' own network: `{run} ssh MACHINE`";
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
 
             The system is up after {progress.Elapsed.TotalSeconds:0} s.
 
               endpoint      {stack.Endpoint}   (password in {lab.Paths.PasswordFile})
               stats page    http://{proxy.Address}:{port}/stats   (`{run} stats` opens it on 127.0.0.1; user admin, password in {lab.Paths.AdminPasswordFile})
-              bastion       {stack.SshUser}@{stack.BastionAddress}
+              {way}
 
             Try:
               {run} client -- redis-cli -h {endpoint[0]} -p {endpoint[1]} ROLE

@@ -48,6 +48,9 @@ internal sealed class Lab : IDisposable
     /// <summary>The present state.</summary>
     public LabState State => Store.State;
 
+    /// <summary>Where operators work: on the internet with a bastion, in their own network without one.</summary>
+    public string DeskRole => State.Stack is { BastionAddress: "" } ? VcnNetwork.OfficeRole : VcnNetwork.OutsideRole;
+
     public void Dispose()
     {
         _rules.Dispose();

@@ -17,6 +17,12 @@ internal static class Addresses
     /// <summary>The operator's workstation on the internet.</summary>
     public const string Operator = "203.0.113.10";
 
+    /// <summary>The operators' own network, which a VPN connects with the private addresses.</summary>
+    public const string OfficeCidr = "192.0.2.0/24";
+
+    /// <summary>The operator's workstation in it.</summary>
+    public const string Office = "192.0.2.10";
+
     /// <summary>The distribution's package mirror on the internet.</summary>
     public const string PackageMirror = "203.0.113.80";
 

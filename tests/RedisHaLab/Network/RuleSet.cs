@@ -16,6 +16,9 @@ internal static class RuleSet
     /// <summary>The link from the network's namespace to the world outside.</summary>
     public const string OutsideLink = "outside";
 
+    /// <summary>The link from the network's namespace to the operators' own network, which only private addresses know.</summary>
+    public const string OfficeLink = "office";
+
     /// <summary>The complete rules of the network's namespace, to be loaded in one transaction.</summary>
     public static string ForNetwork(NetworkModel model)
     {
@@ -30,6 +33,7 @@ internal static class RuleSet
                 ip saddr @silent drop
                 ip daddr @silent drop
                 iifname "{{OutsideLink}}" ip daddr @interfaces drop
+                iifname "{{OfficeLink}}" ip saddr != {{Addresses.OfficeCidr}} drop
               }
               chain public_in {
                 type nat hook prerouting priority dstnat; policy accept;
@@ -38,9 +42,11 @@ internal static class RuleSet
               chain forward {
                 type filter hook forward priority filter; policy drop;
                 ip daddr @silent drop
+                iifname "{{OfficeLink}}" ip daddr != @answers_office drop
                 ct state established,related accept
                 ct state invalid drop
                 oifname "{{OutsideLink}}" jump gateways
+                oifname "{{OfficeLink}}" jump vpn
                 ip saddr != @interfaces ip daddr != @interfaces drop
                 ip saddr vmap @egress
                 ip daddr vmap @ingress
@@ -51,7 +57,8 @@ internal static class RuleSet
                 ip daddr @silent drop
               }
             """);
-        Gateways(text, model);
+        Gateways(text, "gateways", model, isVpn: false);
+        Gateways(text, "vpn", model, isVpn: true);
         text.AppendLine(CultureInfo.InvariantCulture, $$"""
               chain public_out {
                 type nat hook postrouting priority srcnat; policy accept;
@@ -138,6 +145,8 @@ internal static class RuleSet
         Set(text, "spoof_ok", "type ifname . ipv4_addr", model.Vnics.Select(vnic => $"\"{Addresses.LinkName(vnic.Address)}\" . {vnic.Address}"));
         Map(text, "egress", "type ipv4_addr : verdict", model.Vnics.Select(vnic => $"{vnic.Address} : jump {Chain(vnic, Direction.Egress)}"));
         Map(text, "ingress", "type ipv4_addr : verdict", model.Vnics.Select(vnic => $"{vnic.Address} : jump {Chain(vnic, Direction.Ingress)}"));
+        // Without a route back, what comes over the VPN is never answered.
+        Set(text, "answers_office", "type ipv4_addr", model.Vnics.Where(vnic => HasRoute(model, vnic, GatewayKind.Vpn)).Select(vnic => vnic.Address));
         var published = model.Vnics.Where(vnic => vnic.PublicAddress is not null && HasRoute(model, vnic, GatewayKind.Internet)).ToList();
         Map(text, "public_to_private", "type ipv4_addr : ipv4_addr", published.Select(vnic => $"{vnic.PublicAddress} : {vnic.Address}"));
         Map(text, "private_to_public", "type ipv4_addr : ipv4_addr", published.Select(vnic => $"{vnic.Address} : {vnic.PublicAddress}"));
@@ -147,12 +156,12 @@ internal static class RuleSet
         }
     }
 
-    private static void Gateways(StringBuilder text, NetworkModel model)
+    private static void Gateways(StringBuilder text, string chain, NetworkModel model, bool isVpn)
     {
-        text.AppendLine("  chain gateways {");
+        text.AppendLine(CultureInfo.InvariantCulture, $"  chain {chain} {{");
         foreach (var subnet in model.Subnets)
         {
-            foreach (var route in model.Routes.Where(route => route.RouteTableId == subnet.RouteTableId))
+            foreach (var route in model.Routes.Where(route => route.RouteTableId == subnet.RouteTableId && (route.Gateway == GatewayKind.Vpn) == isVpn))
             {
                 // Through the internet gateway goes only who has a public address.
                 var senders = route.Gateway == GatewayKind.Internet

@@ -18,6 +18,9 @@ internal sealed class VcnNetwork : IDisposable
     /// <summary>Role of the namespace that is the world outside: the operator, the package mirror, the provider's services.</summary>
     public const string OutsideRole = "outside";
 
+    /// <summary>Role of the namespace that is the operators' own network, behind a VPN.</summary>
+    public const string OfficeRole = "office";
+
     /// <summary>Role and interface name of the namespace where clients live.</summary>
     public const string ClientRole = "client";
 
@@ -75,6 +78,21 @@ internal sealed class VcnNetwork : IDisposable
                     $"addr add {Addresses.ObjectStorage}/32 dev lo",
                     "link set cloud up",
                     $"route add default via {Addresses.LinkLocalRouter} dev cloud onlink src {Addresses.Operator}");
+            }
+
+            if (!Existing().Contains(_paths.Namespace(OfficeRole)))
+            {
+                await CreateAsync(OfficeRole);
+                await SysctlAsync(OfficeRole, "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1");
+                await IpAsync(NetworkRole,
+                    $"link add {RuleSet.OfficeLink} type veth peer name vpn netns {_paths.Namespace(OfficeRole)}",
+                    $"link set {RuleSet.OfficeLink} up",
+                    $"route add {Addresses.OfficeCidr} dev {RuleSet.OfficeLink}");
+                await IpAsync(OfficeRole,
+                    "link set lo up",
+                    $"addr add {Addresses.Office}/32 dev vpn",
+                    "link set vpn up",
+                    $"route add default via {Addresses.LinkLocalRouter} dev vpn onlink src {Addresses.Office}");
             }
         }
         finally

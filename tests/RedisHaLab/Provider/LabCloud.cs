@@ -25,7 +25,7 @@ internal sealed class LabCloud : IMocks
     public LabCloud(Lab lab)
     {
         _lab = lab;
-        _lookups = new Lookups(lab.State.Stack?.BuiltWith);
+        _lookups = new Lookups(lab.State);
         new NetworkResources(lab).AddTo(_makers, _removers);
         new InstanceResources(lab).AddTo(_makers, _removers);
         new VolumeResources(lab).AddTo(_makers, _removers);
@@ -99,7 +99,7 @@ internal sealed class LabCloud : IMocks
     private void ForgetOrphans()
     {
         var ids = _lab.State.Resources.Values.Select(record => record.Id).ToHashSet(StringComparer.Ordinal);
-        _lab.Store.Update(state => state with { Network = state.Network.Only(ids.Contains) });
+        _lab.Store.Update(state => state with { Network = state.Network.Only(id => ids.Contains(id) || ExistingNetwork.Owns(id)) });
     }
 
     /// <summary>The changed properties of a step, for people.</summary>

@@ -3,12 +3,13 @@
 using System.Collections.Immutable;
 using RedisHaLab.Host;
 using RedisHaLab.Network;
+using RedisHaLab.State;
 
 namespace RedisHaLab.Provider;
 
 /// <summary>Answers the program's look-ups: a region with three availability domains.</summary>
-/// <param name="builtWith">What the stack's last outputs say of the settings that cannot change; null for a new stack.</param>
-internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
+/// <param name="state">The lab: its last outputs say which settings cannot change, and its network may be another owner's.</param>
+internal sealed class Lookups(LabState state)
 {
     /// <summary>The tenancy's Object Storage namespace.</summary>
     public const string ObjectNamespace = "lab";
@@ -41,10 +42,11 @@ internal sealed class Lookups(IReadOnlyDictionary<string, string>? builtWith)
             Item(("dnsResolverId", "ocid1.dnsresolver.oc1.lab.vcn"), ("id", "resolver"), ("state", "AVAILABLE")),
         "oci:Dns/getResolver:getResolver" => Item(("defaultViewId", "ocid1.dnsview.oc1.lab.vcn"), ("id", "ocid1.dnsresolver.oc1.lab.vcn")),
         "oci:ObjectStorage/getNamespace:getNamespace" => Item(("namespace", ObjectNamespace)),
-        "pulumi:pulumi:readStackOutputs" => ImmutableDictionary<string, object>.Empty.Add("outputs", builtWith is null
+        "pulumi:pulumi:readStackOutputs" => ImmutableDictionary<string, object>.Empty.Add("outputs", state.Stack?.BuiltWith is not { } builtWith
             ? ImmutableDictionary<string, object>.Empty
             : ImmutableDictionary<string, object>.Empty.Add("builtWith", builtWith.ToImmutableDictionary(pair => pair.Key, pair => (object)pair.Value))),
-        _ => throw new LabException($"the program asks {token}, which the lab does not know; add it in tests/RedisHaLab/Provider/Lookups.cs."),
+        _ => ExistingNetwork.Answer(state, token, arguments)
+            ?? throw new LabException($"the program asks {token}, which the lab does not know; add it in tests/RedisHaLab/Provider/Lookups.cs."),
     };
 
     private static ImmutableDictionary<string, object> Item(params (string Name, string Value)[] values) =>

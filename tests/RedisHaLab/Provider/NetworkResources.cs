@@ -60,6 +60,12 @@ internal sealed class NetworkResources
         var id = registration.Id("routetable");
         var routes = registration.Inputs.Objects("routeRules").Select(rule => new Route(id, rule.Text("destination"),
             GatewayOf(rule.Text("networkEntityId")))).ToList();
+        // The VPN and the way back to it are no part of the stack (docs/operations.md): somebody has added them to the private subnet's table.
+        if (routes.Any(route => route.Gateway == GatewayKind.Nat))
+        {
+            routes.Add(new Route(id, Addresses.OfficeCidr, GatewayKind.Vpn));
+        }
+
         await _lab.ChangeNetworkAsync(network => network with { Routes = network.Routes.Without(route => route.RouteTableId == id).Concat(routes).ToList() });
         return new Made(id);
     }

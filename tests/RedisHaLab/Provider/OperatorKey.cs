@@ -1,4 +1,4 @@
-// The operator of the lab: a key pair, and the ssh_config by which he reaches every machine through the bastion.
+// The operator of the lab: a key pair, and the ssh_config by which every machine is reached.
 
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
@@ -28,6 +28,15 @@ internal static class OperatorKey
         }
 
         return (await File.ReadAllTextAsync(key + ".pub")).Trim();
+    }
+
+    /// <summary>The machine through which ports are forwarded: the bastion, or else the first Redis node that has power.</summary>
+    public static string Gate(Lab lab)
+    {
+        var nodes = lab.State.Stack?.Nodes ?? throw new LabException("`up` has not run to its end; run it again.");
+        return nodes.FirstOrDefault(node => node.Role == "bastion")?.Name
+            ?? nodes.Where(node => node.Role == "redis").FirstOrDefault(node => lab.Machine(node.Name).Leader is not null)?.Name
+            ?? throw new LabException("no Redis node has power, and there is no bastion: `scripts/lab up` repairs it.");
     }
 
     /// <summary>Writes the configuration: the stack's own, with the operator's key and the stack's host keys.</summary>

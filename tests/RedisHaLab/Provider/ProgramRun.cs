@@ -23,7 +23,12 @@ internal static class ProgramRun
     private const string ConfigVariable = "PULUMI_CONFIG";
 
     /// <summary>The settings of the lab's stack: what a stack must say, what keeps three Redis small on one machine, and the published proxy.</summary>
-    public static async Task<Dictionary<string, string>> SettingsAsync(LabPaths paths, IReadOnlyList<string> more, Progress progress)
+    /// <param name="paths">The lab.</param>
+    /// <param name="more">KEY=VALUE from the command line.</param>
+    /// <param name="add">Adds what the lab itself gives the stack, such as certificates.</param>
+    /// <param name="progress">Says what is done.</param>
+    public static async Task<Dictionary<string, string>> SettingsAsync(
+        LabPaths paths, IReadOnlyList<string> more, Action<Dictionary<string, string>> add, Progress progress)
     {
         EnterProgramFolder();
         var isArm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
@@ -32,7 +37,6 @@ internal static class ProgramRun
             ["compartmentId"] = "ocid1.compartment.oc1..lab",
             ["sshPublicKey"] = await OperatorKey.EnsureAsync(paths),
             ["sshPrivateKeyPath"] = OperatorKey.PrivateKey(paths),
-            ["adminCidrs"] = JsonSerializer.Serialize(new[] { Addresses.Operator + "/32" }),
             ["redisMaxMemory"] = "512mb",
         };
         foreach (var assignment in more)
@@ -46,6 +50,9 @@ internal static class ProgramRun
             settings[pair[0]] = pair[1];
         }
 
+        // Without a bastion operators come over the VPN.
+        var isFromInternet = settings.GetValueOrDefault("bastion", "vm") == "vm";
+        settings.TryAdd("adminCidrs", JsonSerializer.Serialize(new[] { isFromInternet ? Addresses.Operator + "/32" : Addresses.OfficeCidr }));
         if (isArm)
         {
             // Machines of the lab have the host's architecture, so the program must publish for it.
@@ -58,6 +65,7 @@ internal static class ProgramRun
         // Now, and not after minutes of building: the program itself reads them again.
         try
         {
+            add(settings);
             StackSettings.Read(new SettingsSource(settings));
         }
         catch (SettingsException e)
@@ -98,6 +106,7 @@ internal static class ProgramRun
         }
 
         await cloud.PruneAsync();
+        FileModes.WriteSecret(lab.Paths.SettingsFile, JsonSerializer.Serialize(settings));
         var stack = resources.OfType<RedisHaStack>().Single();
         FileModes.WriteSecret(lab.Paths.PasswordFile, await OutputUtilities.GetValueAsync(stack.Password) + "\n");
         FileModes.WriteSecret(lab.Paths.AdminPasswordFile, await OutputUtilities.GetValueAsync(stack.AdminPassword) + "\n");
@@ -114,7 +123,10 @@ internal static class ProgramRun
             await OutputUtilities.GetValueAsync(stack.StatsTunnel),
             await OutputUtilities.GetValueAsync(stack.StatsPage),
             nodes.Select(node => new NodeRow(node["name"], node["role"], node["address"], node["availabilityDomain"], node["faultDomain"])).ToList(),
-            await OutputUtilities.GetValueAsync(stack.BuiltWith));
+            await OutputUtilities.GetValueAsync(stack.BuiltWith),
+            await OutputUtilities.GetValueAsync(stack.EndpointName),
+            await OutputUtilities.GetValueAsync(stack.TlsEndpoint),
+            await OutputUtilities.GetValueAsync(stack.CertificateAuthority));
     }
 
     // A file while the output has something to say.

@@ -14,6 +14,7 @@ internal sealed class SshWay : IDisposable
 {
     private readonly Lab _lab;
     private readonly string _directory;
+    private readonly string _from;
 
     /// <param name="lab">The lab.</param>
     /// <param name="name">The command's name, for its directory.</param>
@@ -23,6 +24,9 @@ internal sealed class SshWay : IDisposable
         _lab = lab;
         _directory = Path.Combine(lab.Paths.RunDirectory, "ssh", name);
         Directory.CreateDirectory(_directory, FileModes.SecretDirectory);
+        // A private address is asked for from the operators' own network, a public one from the internet.
+        var first = connection.Object("proxy") ?? connection;
+        _from = lab.State.Network.Vnics.Any(vnic => vnic.Address == first.Text("host")) ? VcnNetwork.OfficeRole : VcnNetwork.OutsideRole;
         var text = new StringBuilder();
         Hop(text, "target", connection, hasProxy: connection.Object("proxy") is not null);
         if (connection.Object("proxy") is { } proxy)
@@ -35,7 +39,7 @@ internal sealed class SshWay : IDisposable
 
     /// <summary>The command line that runs a text on the target.</summary>
     public IReadOnlyList<string> Command(string text) =>
-        _lab.Network.In(VcnNetwork.OutsideRole, ["ssh", "-F", Path.Combine(_directory, "config"), "-T", "target", "--", text]);
+        _lab.Network.In(_from, ["ssh", "-F", Path.Combine(_directory, "config"), "-T", "target", "--", text]);
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
 

@@ -42,8 +42,9 @@ internal sealed class HeaderRelay(LabPaths paths)
                 _relays[key] = relay = new Relay(NetworkNamespace.Named(paths.Namespace(balancer.VnicName)), address);
             }
 
+            // First nobody new comes to a dead backend, and a round later its sessions end, as where addresses are translated: short ones are over then.
+            relay.EndWhere(backend => relay.Backends.All(known => known.Name != backend) && isDead(listener.BackendSet, backend));
             relay.Backends = serving.GetValueOrDefault(listener.BackendSet) ?? [];
-            relay.EndWhere(backend => isDead(listener.BackendSet, backend));
         }
     }
 

@@ -42,6 +42,9 @@ internal sealed partial class LabPaths
     /// <summary>The lock that one command at a time holds.</summary>
     public string LockFile => $"/run/redis-ha-lab/{Name}.lock";
 
+    /// <summary>The stack's settings at the last `up` that came to its end; some are secrets.</summary>
+    public string SettingsFile => Path.Combine(StateDirectory, "settings.json");
+
     /// <summary>The clients' password, for REDISCLI_AUTH.</summary>
     public string PasswordFile => Path.Combine(StateDirectory, "client.password");
 

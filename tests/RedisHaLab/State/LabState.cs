@@ -60,9 +60,13 @@ internal sealed record NodeRow(string Name, string Role, string Address, string 
 /// <param name="StatsPage">The stats page through its tunnel.</param>
 /// <param name="Nodes">The node table.</param>
 /// <param name="BuiltWith">The settings that cannot change, for the next run to compare.</param>
+/// <param name="EndpointName">Where clients connect by name: NAME:PORT; empty without a name.</param>
+/// <param name="TlsEndpoint">Where clients connect over TLS: ADDRESS:PORT; empty without TLS.</param>
+/// <param name="CertificateAuthority">The certificate of the stack's own authority; empty without one.</param>
 internal sealed record StackResults(
     string Endpoint, string BastionAddress, string KnownHosts, string SshUser, string SshConfig, string StatsTunnel, string StatsPage,
-    IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith);
+    IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith, string EndpointName = "", string TlsEndpoint = "",
+    string CertificateAuthority = "");
 
 /// <summary>The state of an instance; immutable, replaced as a whole.</summary>
 internal sealed record LabState

@@ -37,6 +37,9 @@ internal enum GatewayKind
 
     /// <summary>Out to the provider's services, such as Object Storage.</summary>
     Service,
+
+    /// <summary>To and from the operators' own network.</summary>
+    Vpn,
 }
 
 /// <summary>One entry of a route table.</summary>

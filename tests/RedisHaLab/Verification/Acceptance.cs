@@ -6,7 +6,6 @@ using RedisHaLab.Cluster;
 using RedisHaLab.Instance;
 using RedisHaLab.Load;
 using RedisHaLab.Machines;
-using RedisHaLab.Network;
 using RedisHaLab.State;
 using RedisHaProcesses;
 
@@ -15,17 +14,20 @@ namespace RedisHaLab.Verification;
 /// <summary>All checks, in their order.</summary>
 internal sealed class Acceptance
 {
-    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(60);
-
     private readonly ClusterView _cluster;
     private readonly CheckList _checks;
+    private readonly StackOptions _options;
     private NodeRow? _dead;
 
     public Acceptance(ClusterView cluster, CheckList checks)
     {
         _cluster = cluster;
         _checks = checks;
+        _options = new StackOptions(cluster);
     }
+
+    // Whatever happens is seen after down-after at the earliest.
+    private TimeSpan Settle => TimeSpan.FromSeconds(60) + TimeSpan.FromMilliseconds(_options.Settings.Sentinel.DownAfterMilliseconds);
 
     private Lab Lab => _cluster.Lab;
 
@@ -40,6 +42,7 @@ internal sealed class Acceptance
         await _checks.RunAsync("a wrong password is refused", WrongPasswordAsync);
         await _checks.RunAsync("a client cannot speak on the Sentinels' channel", SentinelChannelAsync);
         await _checks.RunAsync("a write through the balancer is read from the replicas", ReplicatedAsync);
+        await _options.RunAsync(_checks);
         await _checks.RunAsync("redis-ha-switchover to another node, under load", SwitchoverAsync);
         await _checks.RunAsync(WaysName("after it, ROLE is master"), WaysAsync);
         await _checks.RunAsync("power cut of the master", PowerCutAsync);
@@ -47,7 +50,7 @@ internal sealed class Acceptance
         await _checks.RunAsync("the node returns as a replica", ReturnAsync);
         await _checks.RunAsync("a script that never ends: another node takes over, the watch frees the busy one", EndlessScriptAsync);
         await ProxyStopAsync();
-        await _checks.RunAsync("the stats page through a tunnel over the bastion", () => new OutsideView(_cluster).StatsTunnelAsync());
+        await _checks.RunAsync("the stats page through a tunnel", () => new OutsideView(_cluster).StatsTunnelAsync());
         await _checks.RunAsync("direct SSH and direct Redis from outside are refused", () => new OutsideView(_cluster).RefusalsAsync());
         if (MonitoringView.Of(_cluster) is { } monitoring)
         {
@@ -73,7 +76,7 @@ internal sealed class Acceptance
 
     private async Task<string> WrongPasswordAsync()
     {
-        using var session = await RespConnection.ConnectAsync(_cluster.Endpoint, network: NetworkNamespace.Named(Lab.Paths.Namespace(VcnNetwork.ClientRole)));
+        using var session = await _cluster.ConnectedAsync();
         var none = await session.AskAsync("SET", "redis-ha:lab:forbidden", "1");
         CheckList.Require(none.IsError && none.Text!.StartsWith("NOAUTH", StringComparison.Ordinal), $"a write without a password was answered: {none}");
         var wrong = await session.AskAsync("AUTH", _cluster.Password + "x");

@@ -1,4 +1,4 @@
-// The system from the internet: what an operator reaches through the bastion, and what nobody reaches directly.
+// The system from where operators are, and from the internet: what they reach, and what nobody reaches directly.
 
 using System.Diagnostics;
 using System.Globalization;
@@ -18,16 +18,16 @@ internal sealed class OutsideView
 
     public OutsideView(ClusterView cluster) => _cluster = cluster;
 
-    private string Outside => _cluster.Lab.Paths.Namespace(VcnNetwork.OutsideRole);
+    private bool HasBastion => _cluster.Stack.BastionAddress.Length > 0;
 
-    /// <summary>The stats page by `ssh -L` over the bastion: refused without the password, served with it, and it names the master.</summary>
+    /// <summary>The stats page by `ssh -L` over the bastion, or else a Redis node: refused without the password, served with it, naming the master.</summary>
     public async Task<string> StatsTunnelAsync()
     {
         var page = new Uri(_cluster.Stack.StatsPage);
         var proxy = _cluster.Proxies[0];
         var forward = string.Create(CultureInfo.InvariantCulture, $"{page.Port}:{proxy.Address}:{page.Port}");
-        var command = _cluster.Lab.Network.In(VcnNetwork.OutsideRole,
-            ["ssh", "-F", OperatorKey.Config(_cluster.Lab.Paths), "-o", "ExitOnForwardFailure=yes", "-N", "-L", forward, "bastion"]);
+        var command = _cluster.Lab.Network.In(_cluster.Lab.DeskRole,
+            ["ssh", "-F", OperatorKey.Config(_cluster.Lab.Paths), "-o", "ExitOnForwardFailure=yes", "-N", "-L", forward, OperatorKey.Gate(_cluster.Lab)]);
         using var tunnel = Process.Start(new ProcessStartInfo(Installed.Path(command[0])!, command.Skip(1)) { RedirectStandardError = true })!;
         try
         {
@@ -50,7 +50,7 @@ internal sealed class OutsideView
                     CheckList.Require(with.Body.Contains(names, StringComparison.Ordinal), $"{address} does not name the master, {master.Name}");
                 }
 
-                return $"{page} over {_cluster.Stack.BastionAddress}: 401 without, 200 with the password, the page says that {master.Name} is master";
+                return $"{page} over {OperatorKey.Gate(_cluster.Lab)}: 401 without, 200 with the password, the page says that {master.Name} is master";
             });
         }
         finally
@@ -64,29 +64,41 @@ internal sealed class OutsideView
         }
     }
 
-    /// <summary>Every private address from the internet, SSH and Redis: silence or refusal, never a connection.</summary>
+    /// <summary>Every private address from the internet and over the VPN: silence or refusal, never a connection that is not meant to be.</summary>
     public async Task<string> RefusalsAsync()
     {
-        var targets = _cluster.Stack.Nodes.Where(node => node.Role != "bastion")
-            .SelectMany(node => new[] { (node.Address, 22), (node.Address, new Uri(_cluster.Stack.StatsPage).Port), (node.Address, _cluster.Endpoint.Port) })
-            .Append((_cluster.Endpoint.Address.ToString(), _cluster.Endpoint.Port))
-            .Append((_cluster.Stack.BastionAddress, _cluster.Endpoint.Port))
+        var nodes = _cluster.Stack.Nodes.Where(node => node.Role != "bastion").ToList();
+        var (redis, ssh, page) = (_cluster.Endpoint.Port, 22, new Uri(_cluster.Stack.StatsPage).Port);
+        List<(string Role, string Address, int Port)> targets =
+        [
+            .. nodes.Select(node => (VcnNetwork.OutsideRole, node.Address, ssh)),
+            .. nodes.Select(node => (VcnNetwork.OutsideRole, node.Address, redis)),
+            .. nodes.Select(node => (VcnNetwork.OutsideRole, node.Address, page)),
+            (VcnNetwork.OutsideRole, _cluster.Endpoint.Address.ToString(), redis),
             // The bastion answers at its public address alone.
-            .Concat(_cluster.Stack.Nodes.Where(node => node.Role == "bastion").Select(node => (node.Address, 22)))
-            .ToList();
+            .. _cluster.Stack.Nodes.Where(node => node.Role == "bastion").Select(node => (VcnNetwork.OutsideRole, node.Address, ssh)),
+            .. HasBastion ? new[] { (VcnNetwork.OutsideRole, _cluster.Stack.BastionAddress, redis) } : [],
+            // Operators without a bastion come to the machines by SSH; to Redis itself and to the proxies come only clients and the balancer.
+            .. nodes.Select(node => (VcnNetwork.OfficeRole, node.Address, redis)),
+            .. _cluster.Proxies.Select(node => (VcnNetwork.OfficeRole, node.Address, page)),
+            .. HasBastion ? nodes.Select(node => (VcnNetwork.OfficeRole, node.Address, ssh)) : [],
+        ];
         var open = (await Task.WhenAll(targets.Select(async target => (target,
-            IsOpen: await ConnectsAsync(target.Item1, target.Item2))))).Where(result => result.IsOpen).ToList();
-        CheckList.Require(open.Count == 0, $"open from outside: {string.Join(", ", open.Select(result => $"{result.target.Item1}:{result.target.Item2}"))}");
+            IsOpen: await ConnectsAsync(target.Role, target.Address, target.Port))))).Where(result => result.IsOpen).ToList();
+        CheckList.Require(open.Count == 0,
+            $"open: {string.Join(", ", open.Select(result => $"{result.target.Address}:{result.target.Port} from {result.target.Role}"))}");
         // The same attempt must work where it may, or this check could not fail.
-        CheckList.Require(await ConnectsAsync(_cluster.Stack.BastionAddress, 22), "not even the bastion's SSH answers from outside");
-        return $"{targets.Count} of {targets.Count} refused; only {_cluster.Stack.BastionAddress}:22 answers";
+        var door = HasBastion ? (Role: VcnNetwork.OutsideRole, Address: _cluster.Stack.BastionAddress) : (Role: VcnNetwork.OfficeRole, nodes[0].Address);
+        CheckList.Require(await ConnectsAsync(door.Role, door.Address, 22), $"not even {door.Address}:22 answers from {door.Role}");
+        return $"{targets.Count} of {targets.Count} refused; {door.Address}:22 answers from {door.Role}";
     }
 
-    private async Task<bool> ConnectsAsync(string address, int port)
+    private async Task<bool> ConnectsAsync(string role, string address, int port)
     {
         try
         {
-            using var socket = await NetworkNamespace.Named(Outside).ConnectAsync(new IPEndPoint(IPAddress.Parse(address), port), TimeSpan.FromSeconds(2));
+            using var socket = await NetworkNamespace.Named(_cluster.Lab.Paths.Namespace(role))
+                .ConnectAsync(new IPEndPoint(IPAddress.Parse(address), port), TimeSpan.FromSeconds(2));
             return true;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
@@ -96,5 +108,5 @@ internal sealed class OutsideView
     }
 
     private Task<PageAnswer> GetAsync(Uri page, string? password) =>
-        PageAnswer.GetAsync(Outside, page, password is null ? null : "admin:" + password);
+        PageAnswer.GetAsync(_cluster.Lab.Paths.Namespace(_cluster.Lab.DeskRole), page, password is null ? null : "admin:" + password);
 }

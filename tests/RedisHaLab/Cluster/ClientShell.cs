@@ -4,7 +4,7 @@
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
 
-namespace RedisHaLab.Commands;
+namespace RedisHaLab.Cluster;
 
 /// <summary>Command lines for the lab's networks.</summary>
 internal static class ClientShell
