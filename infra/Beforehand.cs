@@ -34,6 +34,10 @@ internal sealed record Beforehand(StackSettings Settings, Region Region, Machine
         try
         {
             var machines = MachinePlan.Of(built, settings, region.AvailabilityDomains, region.AllAvailabilityDomains);
+            if (AbsentNodes.Refusal(built, settings, machines) is { } incomplete)
+            {
+                throw new RunException(incomplete);
+            }
             if (!machines.Waiting.IsEmpty)
             {
                 Log.Warn("One machine moves to another availability domain in each run, and none while others restart. "

@@ -40,7 +40,8 @@ public class RedisHaStack : Stack
         BastionService? service = settings.Network.WayIn == WayIn.Service ? new BastionService(deployed, settings.Network, network) : null;
         var groups = new SecurityGroups(deployed, settings.Network, network, service);
         Bastion? bastion = settings.Network.Bastion is null ? null : new Bastion(deployed, settings, credentials, region, plan, network, groups);
-        NodeAddress first = settings.Network.Redis[0];
+        ImmutableArray<string> absent = AbsentNodes.Built(settings, plan);
+        NodeAddress first = settings.Network.Redis.First(node => !absent.Contains(node.Name));
         var connections = new Connections(settings.Ssh, settings.Compute.OperatingSystem.User, bastion, first,
             Output.Unsecret(credentials.HostKeyOf(first.Name).Apply(key => key.PublicKey)));
         RollingUpdate? rolling = plan.HasChanges ? new RollingUpdate(connections, plan, credentials) : null;
@@ -62,6 +63,7 @@ public class RedisHaStack : Stack
         {
             Connections = connections,
             Redis = redis.Machines,
+            Absent = absent,
             Proxies = proxies.Machines,
             LoadBalancer = serving => new LoadBalancer(deployed, settings.Network, network, groups, [.. serving, .. rolling?.Last ?? []]),
             Passwords = credentials.Passwords,

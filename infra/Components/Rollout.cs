@@ -24,6 +24,12 @@ public sealed record RolloutArgs
     /// <summary>The Redis nodes, in order.</summary>
     public required ImmutableArray<ConfiguredMachine> Redis { get; init; }
 
+    /// <summary>Names of Redis nodes that are dead: nothing is sent to them, and the list of nodes is as it was.</summary>
+    public ImmutableArray<string> Absent { get; init; } = [];
+
+    /// <summary>The Redis nodes that are not.</summary>
+    public IEnumerable<ConfiguredMachine> Present => Redis.Where(node => !Absent.Contains(node.Machine.Node.Name));
+
     /// <summary>The proxies, in order.</summary>
     public required ImmutableArray<ConfiguredMachine> Proxies { get; init; }
 
@@ -65,15 +71,15 @@ public sealed class Rollout : ComponentResource
                 Triggers = [bastion.Instance.Id],
             });
         }
-        BringSecrets([.. args.Redis, .. args.Proxies]);
+        BringSecrets([.. args.Present, .. args.Proxies]);
         ChangePasswords("accept");
         Membership("before", [args.Redis[0]]);
         // From the last to the first: new nodes stand at the end of the list, and follow the master before the others count on them.
-        foreach (ConfiguredMachine node in args.Redis.Reverse())
+        foreach (ConfiguredMachine node in args.Present.Reverse())
         {
             Apply($"{node.Machine.Node.Name}-ready", node, pass: "replicas");
         }
-        foreach (ConfiguredMachine node in args.Redis)
+        foreach (ConfiguredMachine node in args.Present)
         {
             Apply($"{node.Machine.Node.Name}-complete", node, pass: "all");
         }
@@ -110,7 +116,7 @@ public sealed class Rollout : ComponentResource
     // then everybody uses them, then all nodes forget the former ones.
     private void ChangePasswords(string pass)
     {
-        foreach (ConfiguredMachine node in _args.Redis)
+        foreach (ConfiguredMachine node in _args.Present)
         {
             Apply($"{node.Machine.Node.Name}-{pass}", node, pass);
         }
@@ -134,6 +140,10 @@ public sealed class Rollout : ComponentResource
     // The first node speaks for all; a list that changed, or another machine in the place of one, makes it do so again.
     private void Membership(string pass, ImmutableArray<ConfiguredMachine> machines)
     {
+        if (!_args.Absent.IsEmpty)
+        {
+            return;
+        }
         Machine first = _args.Redis[0].Machine;
         _chain.Run(new RemoteCommand($"membership-{pass}", _args.Connections.To(first.Node.Address, first.HostKey), CommandChain.AsRoot(),
             MembershipScript(pass, MembershipSeconds, _args.Redis.Select(node => node.Machine.Node)))
@@ -149,7 +159,7 @@ public sealed class Rollout : ComponentResource
 
     private void Apply(string name, ConfiguredMachine node, string pass, bool isOnce = false) =>
         _chain.Run(new RemoteCommand(name, _args.Connections.To(node.Machine.Node.Address, node.Machine.HostKey), CommandChain.AsRoot(),
-            node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, CommandChain.WaitSeconds, pass)))
+            node.Payload.Apply(payload => NodeScript(node.Machine.Node.Name, payload, CommandChain.WaitSeconds, pass, _args.Absent)))
         {
             Owner = node.Machine.Instance,
             Triggers = [node.Machine.Instance.Id],
@@ -157,8 +167,8 @@ public sealed class Rollout : ComponentResource
         });
 
     /// <summary>What a node runs, as root, from its standard input.</summary>
-    internal static string NodeScript(string name, NodePayload payload, int waitSeconds, string pass) =>
-        $"set -- {ShellText.Words(name, payload.Identifier, waitSeconds, pass)}\n"
+    internal static string NodeScript(string name, NodePayload payload, int waitSeconds, string pass, ImmutableArray<string> absent = default) =>
+        $"set -- {ShellText.Words([name, payload.Identifier, waitSeconds, pass, .. absent.IsDefault ? [] : absent])}\n"
         + Template.Render("rollout/node-rollout.sh", ("payload", payload.ApplyScript.TrimEnd('\n')));
 
     /// <summary>What the bastion, or else the first Redis node, runs at the end, from its standard input.</summary>
@@ -173,7 +183,7 @@ public sealed class Rollout : ComponentResource
         _chain.Run(new RemoteCommand("endpoint-check", _args.Connections.ToOnlooker(),
             LoadBalancer.Address.Apply(address => CommandChain.AsUser(address, Ports.Redis, EndpointSeconds)), input)
         {
-            Owner = (_args.Connections.Bastion?.Machine ?? _args.Redis[0].Machine).Instance,
+            Owner = (_args.Connections.Bastion?.Machine ?? _args.Present.First().Machine).Instance,
             After = [LoadBalancer],
             Triggers = [LoadBalancer.Id, .. _args.Redis.Concat(_args.Proxies).Select(node => node.Machine.Instance.Id)],
         });

@@ -58,6 +58,9 @@ public sealed partial record NetworkSettings
     /// <summary>The load balancer's address: where clients connect.</summary>
     public required string LoadBalancerAddress { get; init; }
 
+    /// <summary>Names of Redis nodes that are dead and that changes leave out.</summary>
+    public ImmutableArray<string> AbsentNodes { get; init; } = [];
+
     /// <summary>Names of proxies that get no new sessions from the load balancer; those that they have go on.</summary>
     public required ImmutableArray<string> DrainedProxies { get; init; }
 
@@ -145,6 +148,7 @@ public sealed partial record NetworkSettings
             Redis = redis.Select((address, index) => new NodeAddress($"redis{index + 1}", address)).ToImmutableArray(),
             Proxies = proxies.Select((address, index) => new NodeAddress($"proxy{index + 1}", address)).ToImmutableArray(),
             LoadBalancerAddress = loadBalancer,
+            AbsentNodes = Settings.AbsentNodes.Read(reader, redis.Length),
             DrainedProxies = drained,
             PackageCidrs = packageCidrs.IsEmpty ? ["0.0.0.0/0"] : packageCidrs,
             ClientPorts = ClientPort.Read(reader),

@@ -61,6 +61,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting PrivateSubnetCidr = new("privateSubnetCidr", SettingType.Text, "", "172.31.235.128/25");
     internal static readonly Setting BastionAddress = new("bastionAddress", SettingType.Text, "", "172.31.235.2");
     internal static readonly Setting RedisAddresses = new("redisAddresses", SettingType.TextList, None, "172.31.235.131\n172.31.235.132\n172.31.235.133");
+    internal static readonly Setting AbsentNodes = new("absentNodes", SettingType.TextList, None, "redis4") { IsExampleValue = false };
     internal static readonly Setting ProxyAddresses = new("proxyAddresses", SettingType.TextList, None, "172.31.235.141\n172.31.235.142");
     internal static readonly Setting LoadBalancerAddress = new("loadBalancerAddress", SettingType.Text, "", "172.31.235.188");
     internal static readonly Setting DnsLabel = new("dnsLabel", SettingType.Text, "redisha", "redisha");
@@ -168,7 +169,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         CompartmentId, SshPublicKey, AdminCidrs, SshPrivateKey, SshPrivateKeyPath, ClientCidrs, ClientPassword, FormerClientPassword, PasswordVersions,
         ClientCommands, RedisUsers,
         DefinedTags, FreeformTags, KmsKeyId,
-        Bastion, VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, ProxyAddresses, LoadBalancerAddress, DnsLabel, PackageCidrs,
+        Bastion, VcnCidr, PublicSubnetCidr, PrivateSubnetCidr, BastionAddress, RedisAddresses, AbsentNodes, ProxyAddresses, LoadBalancerAddress, DnsLabel,
+        PackageCidrs,
         VcnId, PublicSubnetId, PrivateSubnetId, EndpointName, MonitoringNetworks, MetricsPassword, FormerMetricsPassword,
         AvailabilityDomains, MachinePlaces, FaultDomains, OperatingSystem, ImageId,
         RedisShape, RedisOcpus, RedisMemoryGb, ProxyShape, ProxyOcpus, ProxyMemoryGb, BastionShape, BastionOcpus, BastionMemoryGb, BootVolumeGb,

@@ -79,6 +79,7 @@ public sealed class SwitchoverTests
         Assert.Equal("redis1 can be master instead of redis2", LastLine(await RunAsync(cluster, 1, "--dry-run")));
         ShellResult refused = await RunAsync(cluster, 1, "--complete", "--wait", "0");
         Assert.Equal((1, "redis-ha-switchover: not now: redis3 does not answer; nothing was changed\n"), (refused.ExitCode, refused.Error));
+        Assert.Equal("redis1 can be master instead of redis2", LastLine(await RunAsync(cluster, 1, "--dry-run", "--complete", "--without", "redis3")));
         await cluster.StartRedisAsync(3);
         await AsBeforeAsync(cluster, expected: 2);
     }

@@ -42,7 +42,7 @@ public sealed class HostKeyCheckTests : IDisposable
 
         ScriptRun run = await Wait(1);
 
-        Assert.Equal((1, "redis1 (10.0.0.1) does not answer by SSH after 1 s: look at its console and serial log\n"), (run.ExitCode, run.Errors));
+        Assert.Equal((1, "redis1 (10.0.0.1) does not answer by SSH after 1 s: look at its console and serial log; if it is dead: docs/day2.md, \"While a node is dead\"\n"), (run.ExitCode, run.Errors));
     }
 
     [SkippableFact]
@@ -54,8 +54,8 @@ public sealed class HostKeyCheckTests : IDisposable
         Assert.Equal("ocid1.instance.a\n", await File.ReadAllTextAsync(Path.Combine(_folder, ".redis-ha-answered")));
 
         Command("ssh-keyscan", "exit 1");
-        Assert.Equal("redis1 (10.0.0.1) does not answer by SSH after 180 s: look at its console and serial log\n", (await Wait(900, "machine='ocid1.instance.a'\n", quick: true)).Errors);
-        Assert.Equal("redis1 (10.0.0.1) does not answer by SSH after 900 s: look at its console and serial log\n", (await Wait(900, "machine='ocid1.instance.b'\n", quick: true)).Errors);
+        Assert.Equal("redis1 (10.0.0.1) does not answer by SSH after 20 s: look at its console and serial log; if it is dead: docs/day2.md, \"While a node is dead\"\n", (await Wait(900, "machine='ocid1.instance.a'\n", quick: true)).Errors);
+        Assert.Equal("redis1 (10.0.0.1) does not answer by SSH after 900 s: look at its console and serial log; if it is dead: docs/day2.md, \"While a node is dead\"\n", (await Wait(900, "machine='ocid1.instance.b'\n", quick: true)).Errors);
     }
 
     // Quick: the clock runs a hundred times as fast.

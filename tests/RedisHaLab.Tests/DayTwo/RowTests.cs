@@ -74,6 +74,23 @@ public sealed class RowTests
     }
 
     [Fact]
+    public void Rows_of_more_nodes_or_with_a_dead_one_have_tables_of_their_own()
+    {
+        Assert.Equal(["", "5 nodes", "one dead", "5 nodes one dead"],
+            [Table.Section(3, false), Table.Section(5, false), Table.Section(3, true), Table.Section(5, true)]);
+        const string Empty = "<!-- day2 -->\n<!-- /day2 -->\n<!-- day2 5 nodes -->\n<!-- /day2 -->\n<!-- day2 5 nodes one dead -->\n<!-- /day2 -->\n";
+        var five = Table.Merge(Empty, [Of(Resize, Load(0, 0, 0, 500), 4)], "5 nodes");
+        Assert.StartsWith("<!-- day2 -->\n<!-- /day2 -->\n<!-- day2 5 nodes -->\n| change |", five, StringComparison.Ordinal);
+
+        var dead = Table.Merge(five, [Of(Resize, Load(0, 0, 0, 500), 3) with { Note = "refused after 20 s" }], "5 nodes one dead");
+        Assert.Contains($"| {Resize.What}: refused after 20 s | 12 s |", dead, StringComparison.Ordinal);
+        var again = Table.Merge(dead, [Of(Resize, Load(0, 0, 0, 600), 3) with { Note = "refused after 9 s" }], "5 nodes one dead");
+        Assert.DoesNotContain("20 s", again, StringComparison.Ordinal);
+        Assert.Contains($"| {Resize.What}: refused after 9 s | 12 s |", again, StringComparison.Ordinal);
+        Assert.Throws<FormatException>(() => Table.Merge(Empty, [], "7 nodes"));
+    }
+
+    [Fact]
     public void Names_and_texts_tell_changes_apart()
     {
         Assert.Equal(Changes.All.Length, Changes.All.Select(change => change.Name).Distinct().Count());

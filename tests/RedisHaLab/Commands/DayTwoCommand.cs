@@ -16,7 +16,7 @@ internal static class DayTwoCommand
     private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
     private static readonly string Document = Path.Combine(Repository.Root, "docs", "day2.md");
 
-    /// <summary>day2 [--only NAME]... [--nodes N] [--with-dead-node | --kill N] [--write] [--json].</summary>
+    /// <summary>day2 [--only NAME]... [--nodes N] [--with-dead-node | --kill N] [--again] [--write] [--json].</summary>
     public static Command Create(Option<bool> json)
     {
         var names = string.Join(", ", Changes.All.Select(change => change.Name));
@@ -26,13 +26,23 @@ internal static class DayTwoCommand
             DefaultValueFactory = _ => [],
         };
         var nodes = new Option<int>("--nodes") { Description = "Redis nodes of a lab that is not up yet: 3 or 5", DefaultValueFactory = _ => 3 };
+        var set = new Option<string[]>("--set")
+        {
+            Description = "A setting of a lab that is not up yet, such as engine=valkey; may be repeated",
+            DefaultValueFactory = _ => [],
+        };
+        var release = new Option<string?>("--release") { Description = "The suite of a lab that is not up yet, such as trixie" };
         var dead = new Option<bool>("--with-dead-node")
         {
             Description = "Make each change while another node is dead: it succeeds, or is refused with a reason, and succeeds afterwards",
         };
         var kill = new Option<int>("--kill") { Description = "Make each change so many times, killed at moments spread over its duration, and go on" };
+        var again = new Option<bool>("--again")
+        {
+            Description = "Begin with the first change; without it a run that was interrupted goes on after the last row that held",
+        };
         var write = new Option<bool>("--write") { Description = "Put the rows into docs/day2.md" };
-        var command = new Command("day2", Verbs.All["day2"]) { only, nodes, dead, kill, write, json };
+        var command = new Command("day2", Verbs.All["day2"]) { only, nodes, set, release, dead, kill, again, write, json };
         only.Validators.Add(result =>
         {
             foreach (var name in Names(result.GetValueOrDefault<string[]>()).Where(name => Changes.All.All(change => change.Name != name)))
@@ -56,9 +66,9 @@ internal static class DayTwoCommand
         });
         command.Validators.Add(result =>
         {
-            if ((result.GetValue(dead) || result.GetValue(kill) > 0) && result.GetValue(write))
+            if ((result.GetValue(kill) > 0 || result.GetValue(set) is { Length: > 0 } || result.GetValue(release) is not null) && result.GetValue(write))
             {
-                result.AddError("--write: the table in the document is of changes without faults; leave out --with-dead-node and --kill");
+                result.AddError("--write: the document has no table of changes that are killed, of further settings or another suite; leave those out");
             }
 
             if (result.GetValue(dead) && result.GetValue(kill) > 0)
@@ -73,13 +83,16 @@ internal static class DayTwoCommand
             var changes = Changes.All.Where(change => chosen.Count == 0 || chosen.Contains(change.Name)).ToList();
             var progress = new Progress(Console.Error);
             var rows = new List<Row>();
-            await RunAsync(paths, progress, parsed.GetValue(nodes), changes, parsed.GetValue(dead), parsed.GetValue(kill), row =>
+            // A choice of changes is measured as it is asked for, and leaves the long run as it is.
+            var wanted = new Wanted(parsed.GetValue(nodes), parsed.GetValue(dead), parsed.GetValue(kill), chosen.Count == 0 && parsed.GetValue(kill) == 0,
+                parsed.GetValue(again), parsed.GetValue(set) ?? [], parsed.GetValue(release));
+            await RunAsync(paths, progress, wanted, changes, row =>
             {
                 rows.Add(row);
                 // At once: what was measured stays, whatever becomes of the rest.
                 if (parsed.GetValue(write) && row.Broken.Count == 0)
                 {
-                    File.WriteAllText(Document, Table.Merge(File.ReadAllText(Document), [row]));
+                    File.WriteAllText(Document, Table.Merge(File.ReadAllText(Document), [row], wanted.Section));
                 }
             });
             if (parsed.GetValue(json))
@@ -99,7 +112,13 @@ internal static class DayTwoCommand
     private static IEnumerable<string> Names(string[]? given) =>
         (given ?? []).SelectMany(part => part.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
-    private static async Task RunAsync(LabPaths paths, Progress progress, int nodes, List<Change> changes, bool dead, int kill, Action<Row> measured)
+    // What is made of each change, and whether a run that was interrupted goes on.
+    private sealed record Wanted(int Nodes, bool WithDeadNode, int Kill, bool GoesOn, bool Again, string[] Set, string? Release)
+    {
+        public string Section => Table.Section(Nodes, WithDeadNode);
+    }
+
+    private static async Task RunAsync(LabPaths paths, Progress progress, Wanted wanted, List<Change> changes, Action<Row> measured)
     {
         if (StateStore.Exists(paths) && !Stack.IsKnown(paths))
         {
@@ -107,11 +126,25 @@ internal static class DayTwoCommand
                 + "name (--name NAME).", LabException.Unusable);
         }
 
-        var stack = new Stack(paths, progress, nodes);
-        await Changes.MadeAsync(stack, Changes.Up(stack, stack.Settings));
+        var stack = new Stack(paths, progress, wanted.Nodes, wanted.Set);
+        var first = Changes.Up(stack, stack.Settings);
+        await Changes.MadeAsync(stack, wanted.Release is null ? first : first with { Command = [.. first.Command, "--release", wanted.Release] });
+        if (wanted.Again)
+        {
+            stack.ForgetMeasured();
+        }
+
+        var isComplete = true;
         foreach (var change in changes)
         {
-            if (dead && change.LosesNode && stack.Redis.Count < 5)
+            var name = $"{change.Name} {wanted.Section}";
+            if (wanted.GoesOn && stack.Measured.Contains(name))
+            {
+                progress.Say($"{change.Name}: measured before the interrupt; --again begins with the first");
+                continue;
+            }
+
+            if (wanted.WithDeadNode && change.LosesNode && stack.Redis.Count < 5)
             {
                 progress.Say($"{change.Name}: left out, since it loses a node and three bear the loss of one; --nodes 5");
                 continue;
@@ -119,27 +152,45 @@ internal static class DayTwoCommand
 
             try
             {
-                var measurement = new Measurement(stack);
-                if (kill == 0)
+                if (!change.CountsNodes)
                 {
-                    measured(dead ? await measurement.WithDeadNodeAsync(change) : await measurement.PlainAsync(change));
+                    await Changes.NodesAsync(stack, wanted.Nodes);
+                }
+
+                var measurement = new Measurement(stack);
+                if (wanted.Kill == 0)
+                {
+                    var row = wanted.WithDeadNode ? await measurement.WithDeadNodeAsync(change) : await measurement.PlainAsync(change);
+                    measured(row);
+                    isComplete &= row.Broken.Count == 0;
+                    if (wanted.GoesOn && row.Broken.Count == 0)
+                    {
+                        stack.KeepMeasured(name);
+                    }
+
                     continue;
                 }
 
                 // Its own duration says where the moments are.
                 var whole = await measurement.PlainAsync(change);
                 measured(whole);
-                for (var number = 1; number <= kill; number++)
+                for (var number = 1; number <= wanted.Kill; number++)
                 {
-                    var moment = (number - 0.75 + (Random.Shared.NextDouble() / 2)) / kill;
+                    var moment = (number - 0.75 + (Random.Shared.NextDouble() / 2)) / wanted.Kill;
                     measured(await measurement.KilledAsync(change, TimeSpan.FromSeconds(whole.Seconds * moment)));
                 }
             }
             catch (Exception e) when (e is CheckFailedException or LabException)
             {
+                isComplete = false;
                 measured(Row.Failed(change, e.Message));
                 progress.Say($"{change.Name}: {e.Message}");
             }
+        }
+
+        if (wanted.GoesOn && isComplete)
+        {
+            stack.ForgetMeasured();
         }
     }
 

@@ -4,7 +4,9 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Host;
+using RedisHaLab.Instance;
 using RedisHaLab.Machines;
+using RedisHaLab.Verification;
 
 namespace RedisHaLab.DayTwo;
 
@@ -13,6 +15,9 @@ internal static class Changes
 {
     // Where a node goes that gets another address.
     private const int SpareAddress = 139;
+
+    // More than proxies: each has some.
+    private const int TlsSessions = 6;
 
     private const string Mark = "redis-ha:lab:rewind";
 
@@ -23,20 +28,23 @@ internal static class Changes
     [
         new("live-setting", "A setting that Redis takes live (`slowlog-max-len`)")
         {
+            GoesWithoutOne = true,
             Order = stack => Overrides(stack, stack.Number("redisOverrides", "slowlog-max-len ") + 128, stack.Number("redisOverrides", "io-threads ")),
         },
         new("restart-setting", "A setting that restarts Redis (`io-threads`)")
         {
+            GoesWithoutOne = true,
             Order = stack => Overrides(stack, stack.Number("redisOverrides", "slowlog-max-len "), stack.Number("redisOverrides", "io-threads ") == 2 ? 3 : 2),
         },
         new("redis-upgrade", "A newer package of Redis (`redisUpgrade`)")
         {
+            GoesWithoutOne = true,
             Prepare = OfferNewerRedisAsync,
             Order = stack => Up(stack, stack.Settings.SetItem("redisUpgrade", Upgrade(stack))),
             Prove = stack => OnEachNodeAsync(stack, "dpkg-query -W -f '${Version}' redis-server",
                 version => version.EndsWith("+" + stack.Settings["redisUpgrade"], StringComparison.Ordinal)),
         },
-        new("proxy-build", "Another build of the proxy") { Order = AnotherProxy },
+        new("proxy-build", "Another build of the proxy") { GoesWithoutOne = true, Order = AnotherProxy },
         new("passwords-both", "New passwords, first run: old and new are valid")
         {
             Order = stack => Passwords(stack, both: true),
@@ -81,11 +89,13 @@ internal static class Changes
         },
         new("nodes-added", "Two nodes more")
         {
+            CountsNodes = true,
             Prepare = stack => CountAsync(stack, "redisAddresses", 131, more: false),
             Order = stack => Up(stack, stack.With("redisAddresses", More(stack, "redisAddresses", 131, 2))),
         },
         new("nodes-removed", "Two nodes less, one of them the master")
         {
+            CountsNodes = true,
             Involves = stack => [stack.Redis[^2], stack.Redis[^1]],
             Prepare = async stack =>
             {
@@ -96,6 +106,7 @@ internal static class Changes
         },
         new("dead-removed", "Two nodes less, one of them dead")
         {
+            CountsNodes = true,
             LosesNode = true,
             Involves = stack => [stack.Redis[^2], stack.Redis[^1]],
             Prepare = async stack =>
@@ -147,6 +158,33 @@ internal static class Changes
         {
             Order = stack => new Order(Operation.Script(stack.Paths, "reboot-roll"), stack.Settings),
         },
+        // The last one: TLS goes again with the next `up` that is not told of it.
+        new("certificate", "Another certificate for clients, with TLS sessions (`tlsCertificate`)")
+        {
+            Prepare = stack => MadeAsync(stack, AnotherCertificate(stack)),
+            Begin = async stack =>
+            {
+                using var lab = stack.Open();
+                for (var i = 0; i < TlsSessions; i++)
+                {
+                    stack.Sessions.Add(await Client(lab).OpenAsync(hasCertificate: true));
+                }
+            },
+            Order = AnotherCertificate,
+            Prove = async stack =>
+            {
+                using var lab = stack.Open();
+                await Client(lab).ServedAsync();
+                foreach (var session in stack.Sessions)
+                {
+                    var answer = await TlsClient.AskAsync(session, "PING");
+                    CheckList.Require(answer == "+PONG", $"a session from before was answered: {answer}");
+                    await session.DisposeAsync();
+                }
+
+                stack.Sessions.Clear();
+            },
+        },
     ];
 
     /// <summary>What `up` has to be told.</summary>
@@ -164,6 +202,17 @@ internal static class Changes
         }
 
         stack.Keep(order.Settings);
+    }
+
+    /// <summary>Makes the stack one of so many Redis nodes.</summary>
+    public static async Task NodesAsync(Stack stack, int count)
+    {
+        var now = stack.Addresses("redisAddresses");
+        if (now.Length != count)
+        {
+            var wanted = now.Length > count ? now.Take(count) : More(stack, "redisAddresses", 131, count - now.Length);
+            await MadeAsync(stack, Up(stack, stack.With("redisAddresses", wanted)));
+        }
     }
 
     private static async Task BackupsOnAsync(Stack stack)
@@ -213,6 +262,18 @@ internal static class Changes
         File.Copy(published, file);
         File.AppendAllText(file, "\n");
         return Up(stack, stack.Settings.SetItem("proxyBundlePath", file));
+    }
+
+    private static Order AnotherCertificate(Stack stack)
+    {
+        var order = Up(stack, stack.Settings);
+        return order with { Command = [.. order.Command, "--certificates"] };
+    }
+
+    private static TlsClient Client(Lab lab)
+    {
+        var cluster = new ClusterView(lab);
+        return new TlsClient(cluster, new StackOptions(cluster).Settings);
     }
 
     private static IEnumerable<int> More(Stack stack, string setting, int first, int count)

@@ -3,6 +3,7 @@
 using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Load;
 using RedisHaLab.Machines;
@@ -17,6 +18,9 @@ internal sealed class Measurement(Stack stack)
     private static readonly TimeSpan Report = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(2);
 
+    // A change that needs the dead node says so soon; the rest of this is the program's own start.
+    private static readonly TimeSpan RefusedWithin = TimeSpan.FromSeconds(90);
+
     // Milliseconds that a busy machine may hold up the program that measures, before that is said.
     private const double Standstill = 300;
 
@@ -30,7 +34,8 @@ internal sealed class Measurement(Stack stack)
         return null;
     });
 
-    /// <summary>While another node is dead: it is made, or refused with a reason; and made when the node is back.</summary>
+    /// <summary>While another node is dead: it is made, or refused soon and with a reason, and with five nodes made without that one; and made for all
+    /// when the node is back.</summary>
     public async Task<Row> WithDeadNodeAsync(Change change)
     {
         await change.Prepare(stack);
@@ -41,9 +46,19 @@ internal sealed class Measurement(Stack stack)
         return await RowAsync(change, $"{change.What}, while {dead} is dead", leastAllowed: 1, async order =>
         {
             var first = await RunAsync(LeavingOff(order));
-            var reason = string.Join(" ", first.Said.TakeLast(12));
-            Require(first.ExitCode == 0 || reason.Contains(dead, StringComparison.Ordinal), $"it was refused, and what it said does not name {dead}: {reason}");
-            var note = Text($"{(first.ExitCode == 0 ? "made" : "refused")} after {first.Duration.TotalSeconds:0} s: {Why(first)}");
+            var reason = first.Said.LastOrDefault(line => line.Contains(dead, StringComparison.Ordinal) && line.Contains("not", StringComparison.Ordinal));
+            Require(first.ExitCode == 0 || reason is not null, $"it was refused, and what it said does not name {dead}: {Why(first)}");
+            Require(first.ExitCode == 0 || first.Duration < RefusedWithin,
+                Text($"it was refused after {first.Duration.TotalSeconds:0} s only; {RefusedWithin.TotalSeconds:0} s at most expected"));
+            var note = first.ExitCode == 0 ? Text($"made in {first.Duration.TotalSeconds:0} s") : Text($"refused after {first.Duration.TotalSeconds:0} s");
+            stack.Progress.Say($"{change.Name}: {note}: {(first.ExitCode == 0 ? Why(first) : reason)}");
+            if (first.ExitCode != 0 && change.GoesWithoutOne && stack.Redis.Count >= 5)
+            {
+                var without = await RunAsync(LeavingOff(Changes.Up(stack, order.Settings.SetItem("absentNodes", JsonSerializer.Serialize(new[] { dead })))));
+                Require(without.ExitCode == 0, $"without {dead} it ended with exit code {without.ExitCode}: {Why(without)}");
+                note += Text($"; made without {dead} in {without.Duration.TotalSeconds:0} s");
+            }
+
             await stack.InLabAsync(async lab =>
             {
                 await lab.StartMachineAsync(dead);
@@ -56,7 +71,7 @@ internal sealed class Measurement(Stack stack)
 
             var second = await RunAsync(order);
             Require(second.ExitCode == 0, $"with {dead} back it ended with exit code {second.ExitCode}: {Why(second)}");
-            return note;
+            return note + Text($"; with it back {second.Duration.TotalSeconds:0} s");
         });
     }
 

@@ -2,6 +2,7 @@
 
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Net.Security;
 using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Host;
@@ -19,13 +20,15 @@ internal sealed class Stack
     /// <param name="paths">The lab.</param>
     /// <param name="progress">Where progress goes.</param>
     /// <param name="nodes">Redis nodes of a lab that is new.</param>
-    public Stack(LabPaths paths, Progress progress, int nodes)
+    /// <param name="more">KEY=VALUE: further settings of a lab that is new.</param>
+    public Stack(LabPaths paths, Progress progress, int nodes, IEnumerable<string> more)
     {
         Paths = paths;
         Progress = progress;
         _file = FileOf(paths);
         Settings = File.Exists(_file) ? JsonSerializer.Deserialize<ImmutableSortedDictionary<string, string>>(File.ReadAllText(_file))!
-            : ImmutableSortedDictionary<string, string>.Empty.Add("redisAddresses", List(Enumerable.Range(131, nodes))).Add("proxyAddresses", List([141, 142]));
+            : ImmutableSortedDictionary<string, string>.Empty.Add("redisAddresses", List(Enumerable.Range(131, nodes))).Add("proxyAddresses", List([141, 142]))
+                .SetItems(more.Select(pair => pair.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], pair[^1])));
     }
 
     /// <summary>Whether the settings of a lab are known.</summary>
@@ -39,6 +42,9 @@ internal sealed class Stack
 
     /// <summary>The settings of the last change that was made to its end.</summary>
     public ImmutableSortedDictionary<string, string> Settings { get; private set; }
+
+    /// <summary>Sessions that a change must leave alone.</summary>
+    public List<SslStream> Sessions { get; } = [];
 
     /// <summary>Names of the Redis nodes, in order.</summary>
     public IReadOnlyList<string> Redis => [.. Addresses("redisAddresses").Select((_, index) => $"redis{index + 1}")];
@@ -81,6 +87,17 @@ internal sealed class Stack
         using var lab = Open();
         return (await new ClusterView(lab).MasterAsync())?.Name ?? throw new CheckFailedException("not exactly one node says that it is the master");
     }
+
+    /// <summary>The rows that were measured and hold, in a run that was not yet complete: an interrupted one goes on after them.</summary>
+    public IReadOnlySet<string> Measured => File.Exists(RowsFile) ? File.ReadAllLines(RowsFile).ToHashSet(StringComparer.Ordinal) : new HashSet<string>();
+
+    /// <summary>A row holds.</summary>
+    public void KeepMeasured(string row) => File.AppendAllText(RowsFile, row + "\n");
+
+    /// <summary>All rows hold: the next run begins with the first.</summary>
+    public void ForgetMeasured() => File.Delete(RowsFile);
+
+    private string RowsFile => Path.Combine(Paths.StateDirectory, "day2.rows");
 
     private static string FileOf(LabPaths paths) => Path.Combine(paths.StateDirectory, "day2.json");
 

@@ -8,32 +8,44 @@ namespace RedisHaLab.DayTwo;
 /// <summary>Puts rows into the document.</summary>
 internal static class Table
 {
-    private const string Begin = "<!-- day2 -->", End = "<!-- /day2 -->";
+    private const string End = "<!-- /day2 -->";
 
     private const string Head = """
         | change | time | failed without retry | failed with one retry | lost writes | longest gap | one client's longest wait | fewest nodes in step |
         |---|---|---|---|---|---|---|---|
         """;
 
+    /// <summary>The table that rows go to: with three nodes without faults it has no name.</summary>
+    /// <param name="nodes">Redis nodes at the beginning.</param>
+    /// <param name="isWithDeadNode">Whether another node is dead meanwhile.</param>
+    public static string Section(int nodes, bool isWithDeadNode) => string.Join(' ',
+        new[] { nodes == 3 ? "" : Text($"{nodes} nodes"), isWithDeadNode ? "one dead" : "" }.Where(part => part.Length > 0));
+
     /// <summary>The document with these rows; others stay as they are.</summary>
+    /// <param name="document">The document.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="section">The table; see <see cref="Section"/>.</param>
     /// <exception cref="FormatException">It has no place for the table.</exception>
-    public static string Merge(string document, IEnumerable<Row> rows)
+    public static string Merge(string document, IEnumerable<Row> rows, string section = "")
     {
-        var begin = document.IndexOf(Begin, StringComparison.Ordinal);
+        var mark = section.Length == 0 ? "<!-- day2 -->" : $"<!-- day2 {section} -->";
+        var begin = document.IndexOf(mark, StringComparison.Ordinal);
         var end = begin < 0 ? -1 : document.IndexOf(End, begin, StringComparison.Ordinal);
         if (end < 0)
         {
-            throw new FormatException($"the document has no lines {Begin} and {End}, between which the table goes");
+            throw new FormatException($"the document has no lines {mark} and {End}, between which the table goes");
         }
 
         var known = document[begin..end].Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal))
-            .Select(line => (What: line[2..].Split(" | ")[0], Line: line)).ToDictionary(row => row.What, row => row.Line, StringComparer.Ordinal);
+            .Select(line => (What: WhatOf(line), Line: line)).Where(row => row.What is not null)
+            .ToDictionary(row => row.What!, row => row.Line, StringComparer.Ordinal);
         foreach (var row in rows)
         {
-            known[row.What] = Line(row);
+            var what = Changes.All.First(change => change.Name == row.Change).What;
+            known[what] = Line(what, row);
         }
 
-        var text = new StringBuilder(document[..begin]).Append(Begin).Append('\n').Append(Head.ReplaceLineEndings("\n")).Append('\n');
+        var text = new StringBuilder(document[..begin]).Append(mark).Append('\n').Append(Head.ReplaceLineEndings("\n")).Append('\n');
         foreach (var change in Changes.All.Where(change => known.ContainsKey(change.What)))
         {
             text.Append(known[change.What]).Append('\n');
@@ -42,12 +54,20 @@ internal static class Table
         return text.Append(document[end..]).ToString();
     }
 
+    // The longest that fits: one may begin as another one does.
+    private static string? WhatOf(string line) => Changes.All.Select(change => change.What)
+        .Where(what => line.StartsWith($"| {what} |", StringComparison.Ordinal) || line.StartsWith($"| {what}: ", StringComparison.Ordinal))
+        .MaxBy(what => what.Length);
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
     // A lab by itself keeps each processor busy with two processes at most.
     private const double Quiet = 2;
 
     private static string Busy(Row row) => row.MachineLoad > Quiet ? string.Create(CultureInfo.InvariantCulture, $", busy machine ({row.MachineLoad:0})") : "";
 
-    private static string Line(Row row) => string.Create(CultureInfo.InvariantCulture,
-        $"| {row.What} | {row.Seconds:0} s{Busy(row)} | {row.FailedOnce} of {row.Commands} | {row.FailedTwice} | {row.Lost} | {row.LongestGap:0} ms "
-            + $"| {row.LongestWait:0} ms | {row.LeastInStep} |");
+    // What happened at the fault is in the first column, so that all tables have the same ones.
+    private static string Line(string what, Row row) => string.Create(CultureInfo.InvariantCulture,
+        $"| {what}{(row.Note is null ? "" : $": {row.Note}")} | {row.Seconds:0} s{Busy(row)} | {row.FailedOnce} of {row.Commands} | {row.FailedTwice} "
+            + $"| {row.Lost} | {row.LongestGap:0} ms | {row.LongestWait:0} ms | {row.LeastInStep} |");
 }

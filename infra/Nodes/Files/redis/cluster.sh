@@ -112,10 +112,12 @@ each_sentinel() {
   return $failed
 }
 
-# agreed NODE: every Sentinel that answers names it, and sees no failover.
+# agreed NODE: every Sentinel that answers names it, and sees no failover. A dead machine is not asked again: each time would take seconds of the
+# few in which the Sentinels must agree.
 agreed() {
   local node
   for node in "${names[@]}"; do
+    if [ -z "${role[$node]}" ] && [ -z "${named[$node]}" ]; then continue; fi
     listen "$node"
     if [ -n "${named[$node]}" ] && { [ "${named[$node]}" != "${address_of[$1]}" ] || [ "${flags[$node]}" != master ]; }; then
       obstacle="the Sentinel on $node names ${name_of[${named[$node]}]:-${named[$node]}} (${flags[$node]})"

@@ -10,7 +10,7 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: redis-ha-switchover [NODE] [--dry-run] [--complete] [--wait SECONDS]
+usage: redis-ha-switchover [NODE] [--dry-run] [--complete] [--without NODE]... [--wait SECONDS]
 
 Makes NODE (a name such as redis2, or an address) the master; without it, the replica that is least behind. Run it as root, on any Redis
 node. It first waits until a switchover is safe: one master, the target follows closely, all Sentinels that answer agree. What an
@@ -18,18 +18,24 @@ interrupted run or a bare FAILOVER left behind is put right first. It ends when 
 
   --dry-run        only say whether it is possible, and who would be master
   --complete       only when every node follows and every Sentinel answers, as before a restart of the old master
+  --without NODE   with --complete: this node is dead and does not count; the others must be a majority even without the old master
   --wait SECONDS   how long to wait until it is safe, 20 unless set
 
 Exit code 0: done (or possible), 1: not possible, or failed; the last line says why and who is master, 2: bad usage.
 TEXT
 }
 
-dry_run=no complete=no wanted='' safe_limit=20
+dry_run=no complete=no without=' ' wanted='' safe_limit=20
 while [ "$#" -gt 0 ]; do
   case $1 in
     -h | --help) usage && exit 0 ;;
     --dry-run) dry_run=yes ;;
     --complete) complete=yes ;;
+    --without)
+      case ${2:-} in '' | *[!A-Za-z0-9-]*) usage >&2 && exit 2 ;; esac
+      without+="$2 "
+      shift
+      ;;
     --wait)
       safe_limit=${2:-}
       case $safe_limit in '' | *[!0-9]* | ?????*) usage >&2 && exit 2 ;; esac
@@ -56,7 +62,11 @@ root=${REDIS_HA_ROOT:-}
 # A replica acknowledges every second.
 readonly most_lag=2
 # Seconds: until the Sentinels agree, until all nodes follow.
-readonly agree_limit=12 follow_limit=60
+agree_limit=12
+readonly follow_limit=60
+# The Sentinel that leads the failover gives a replica that does not answer so long before it goes on to the next, and the failover is not
+# over before (sentinel.c, SENTINEL_SLAVE_RECONF_TIMEOUT; a connection under way to a dead machine counts as one that stands).
+readonly dead_replica_limit=10
 # Well below down-after: the Sentinels' own questions wait with the writes (PUBLISH), and they must not think that the master is down.
 pause_limit=$((REDIS_HA_DOWN_AFTER_MS / 2 < 2000 ? REDIS_HA_DOWN_AFTER_MS / 2 : 2000))
 readonly pause_limit
@@ -100,7 +110,7 @@ safe() {
     return 1
   fi
   for node in "${names[@]}"; do
-    if [ "$node" = "$master" ]; then
+    if [ "$node" = "$master" ] || [[ $without == *" $node "* ]]; then
       continue
     fi
     reason=$(unfit "$node")
@@ -119,6 +129,11 @@ safe() {
     fi
     obstacle=${reason:-$obstacle}
   done
+  # The old master's Sentinel may be away next.
+  if [ "$complete" = yes ] && (((agree - 1) * 2 <= ${#names[@]})); then
+    obstacle="only $agree of ${#names[@]} Sentinels answer, and without $master's no failover would be possible"
+    return 1
+  fi
   target=${wanted:-$best}
   if [ -z "$target" ]; then
     obstacle="no replica can be the next master: ${obstacle:-the master has no replica}"
@@ -319,7 +334,10 @@ if [ "$target" = "$master" ]; then
   exit 0
 fi
 for node in "${names[@]}"; do
-  if [ -z "${role[$node]}" ] || [ -z "${named[$node]}" ]; then say "$node does not answer; going on without it"; fi
+  if [ -z "${role[$node]}" ] || [ -z "${named[$node]}" ]; then
+    say "$node does not answer; going on without it"
+    agree_limit=$((agree_limit + dead_replica_limit))
+  fi
 done
 say "$master is master; $target follows $(bytes_behind "$target") bytes behind"
 if [ "$dry_run" = yes ]; then

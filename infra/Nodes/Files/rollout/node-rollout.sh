@@ -1,13 +1,15 @@
 # shellcheck shell=bash
 # On a node, as root: waits for the first boot, applies the payload unless the node has it already, and waits until the node does
 # its job. Rollout puts the arguments before this text and the payload, a script of its own, in place of its mark.
-# arguments: NAME PAYLOAD-IDENTIFIER SECONDS PASS
+# arguments: NAME PAYLOAD-IDENTIFIER SECONDS PASS [NODE...] (nodes that are dead and left out)
 #   PASS "secrets": a new machine gets its first whole payload, and nothing is waited for: the first node of a new cluster is not ready
 #   before the others have theirs. A machine that has had one is left to the other passes, which go one node at a time.
 #   PASS "accept": the passwords of the payload become valid on a node, besides those that are. PASS "retire": only they are valid from now on.
 #   PASS "replicas": the master is left as it is, for the second pass. PASS "all": it is switched over first where that is needed.
 set -euo pipefail
 name=$1 payload=$2 limit=$3 pass=$4
+shift 4
+absent=("$@")
 # Empty on a node; a test rolls out into a directory.
 root=${REDIS_HA_ROOT:-}
 # sudo's own path lacks /usr/local on Oracle Linux.
@@ -37,7 +39,9 @@ REDIS_HA_END_OF_PAYLOAD
 # Another node becomes master and this one its replica, in step with it, as all others are.
 switch_over() {
   say 'is the master; switching over'
-  redis-ha-switchover --complete --wait 60 </dev/null ||
+  local node without=()
+  for node in ${absent[@]+"${absent[@]}"}; do without+=(--without "$node"); done
+  redis-ha-switchover --complete ${without[@]+"${without[@]}"} --wait 60 </dev/null ||
     give_up 'the switchover was not possible; the reason is above. This node was not restarted; bring back what is missing, then run this again'
   # Its payload is not applied yet, so its health is all that counts here.
   redis-ha-wait-ready --health "$limit" </dev/null

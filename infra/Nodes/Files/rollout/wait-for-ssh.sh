@@ -6,7 +6,7 @@
 set -euo pipefail
 name=$1 address=$2 limit=$3 key=$4
 answered=$HOME/.redis-ha-answered
-readonly known_limit=180
+readonly known_limit=20
 if [ -n "${machine:-}" ] && ((limit > known_limit)) && grep -q -x -F -e "$machine" "$answered" 2>/dev/null; then limit=$known_limit; fi
 # A machine that is just coming up may have another key for a moment.
 strange_limit=${REDIS_HA_STRANGE_SECONDS:-60}
@@ -31,7 +31,7 @@ while true; do
     fi
   fi
   if ((SECONDS >= limit)); then
-    echo "$name ($address) does not answer by SSH after $limit s: look at its console and serial log" >&2
+    echo "$name ($address) does not answer by SSH after $limit s: look at its console and serial log; if it is dead: docs/day2.md, \"While a node is dead\"" >&2
     exit 1
   fi
   sleep 1
