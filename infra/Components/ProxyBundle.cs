@@ -30,8 +30,8 @@ public sealed class ProxyBundle : ComponentResource
         Sha256 = file.Sha256;
         if (settings.BundleExpires <= now)
         {
-            Log.Warn($"{SettingsSource.Namespace}:{Setting.ProxyBundleExpires.Key} = {settings.BundleExpires:yyyy-MM-dd} has passed: new proxy nodes cannot fetch their bundle. "
-                + "Set a later date; it reaches the running nodes by the rollout, and none is replaced.", this);
+            Log.Warn($"{SettingsSource.Namespace}:{Setting.ProxyBundleExpires.Key} = {settings.BundleExpires:yyyy-MM-dd} has passed: "
+                + "new proxy nodes cannot fetch their bundle. Set a later date; it reaches the running nodes by the rollout, and none is replaced.", this);
         }
 
         var bucket = new Os.Bucket("bundles", new Os.BucketArgs

@@ -139,12 +139,14 @@ public sealed class RollingUpdate : ComponentResource
     internal static string LetGoScript(string step, int waitSeconds, PlannedMachine machine, string target) =>
         $"set -- {ShellText.Words(step, machine.Node.Name, waitSeconds, target,
             // A machine that is replaced or leaves does not have what it is to have, whatever its size.
-            machine.Change is MachineChange.Replace or MachineChange.Leave ? "-" : machine.Size.Shape, machine.Ocpus, machine.MemoryGb, machine.Place.FaultDomain ?? string.Empty)}\n"
+            machine.Change is MachineChange.Replace or MachineChange.Leave ? "-" : machine.Size.Shape, machine.Ocpus, machine.MemoryGb,
+            machine.Place.FaultDomain ?? string.Empty)}\n"
         + Template.Read("rollout/let-go.sh");
 
     /// <summary>What the bastion, or else the first Redis node, runs, from its standard input.</summary>
     internal static string ServingScript(int waitSeconds, int steadySeconds, int port, IEnumerable<NodeAddress> proxies) =>
-        $"set -- {ShellText.Words([waitSeconds, steadySeconds, port, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n{Template.Read("rollout/proxies-serve.sh")}";
+        $"set -- {ShellText.Words([waitSeconds, steadySeconds, port, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n"
+        + Template.Read("rollout/proxies-serve.sh");
 
     // A second hop that fails is retried on a connection that is dead by then, and says nothing of a wrong host key.
     private void LetGo(PlannedMachine machine, NodeAddress at, string target, int waitSeconds)

@@ -54,7 +54,8 @@ public sealed record MachinePlan
     private readonly ImmutableHashSet<string> _new;
 
     private MachinePlan(
-        ImmutableDictionary<string, PlannedMachine> machines, ImmutableArray<string> waiting, ImmutableHashSet<string> added, ImmutableArray<PlannedMachine> leaving)
+        ImmutableDictionary<string, PlannedMachine> machines, ImmutableArray<string> waiting, ImmutableHashSet<string> added,
+        ImmutableArray<PlannedMachine> leaving)
     {
         _machines = machines;
         Waiting = waiting;
@@ -98,7 +99,8 @@ public sealed record MachinePlan
         ];
         var readdressed = all.Where(pair => pair.Before is { } before && before.Node.Address != pair.Now.Node.Address).ToList();
         var moving = all.Where(pair => pair.Before is { } before && before.Place.AvailabilityDomain != pair.Now.Place.AvailabilityDomain).ToList();
-        var restarting = all.Where(pair => pair.Before is { } before && (IsResized(before, pair.Now) || (!moving.Contains(pair) && Restarts(before, pair.Now)))).ToList();
+        var restarting = all.Where(pair => pair.Before is { } before && (IsResized(before, pair.Now) || (!moving.Contains(pair) && Restarts(before, pair.Now))))
+            .ToList();
         if (readdressed.Count > 1 || (readdressed.Count == 1 && restarting.Any(pair => pair.Now.Node.Name != readdressed[0].Now.Node.Name)))
         {
             throw new MachinePlanException(Refusal(readdressed, restarting.Count > 0, settings.Network));
@@ -139,7 +141,8 @@ public sealed record MachinePlan
         string[] drained = built.GetValueOrDefault(Setting.DrainedProxies.Key)?.Split(' ') ?? [];
         var staying = settings.Network.Proxies.Select(proxy => proxy.Name).ToHashSet(StringComparer.Ordinal);
         return built.Keys.Where(name => name.StartsWith("proxy", StringComparison.Ordinal) && !staying.Contains(name) && !drained.Contains(name))
-            .Order(StringComparer.Ordinal).Select(name => Parse(name, built)).OfType<PlannedMachine>().Select(machine => machine with { Change = MachineChange.Leave });
+            .Order(StringComparer.Ordinal).Select(name => Parse(name, built)).OfType<PlannedMachine>()
+            .Select(machine => machine with { Change = MachineChange.Leave });
     }
 
     // Where OCI is to choose the fault domain, it leaves the machine where it is.

@@ -26,14 +26,14 @@ internal static class RatioPlot
         var series = result.Contenders.Where(c => c.Kind == ContenderKind.Ours && result.Comparisons.Any(x => x.Ours == c.Name)).Select(c => c.Name).ToArray();
         var height = Top + (Panels.Length * (PanelHeight + PanelGap));
         var svg = new StringBuilder();
-        Add(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {Width} {height}\" width=\"{Width}\" height=\"{height}\" font-family=\"sans-serif\" font-size=\"12\" fill=\"{Ink}\">");
+        Add(svg, $"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {height}" width="{Width}" height="{height}" font-family="sans-serif" font-size="12" fill="{Ink}">""");
         Add(svg, $"<rect width=\"{Width}\" height=\"{height}\" fill=\"#ffffff\"/>");
-        Add(svg, $"<text x=\"{Left}\" y=\"28\" font-size=\"16\" font-weight=\"bold\">redis-ha-proxy against the best HAProxy configuration for each load</text>");
-        Add(svg, $"<text x=\"{Left}\" y=\"48\">Medians of interleaved rounds; whiskers from the least to the greatest round. 1 is HAProxy; dashes are the bars.</text>");
+        Add(svg, $"""<text x="{Left}" y="28" font-size="16" font-weight="bold">redis-ha-proxy against the best HAProxy configuration for each load</text>""");
+        Add(svg, $"""<text x="{Left}" y="48">Medians of interleaved rounds; whiskers from the least to the greatest round. 1 is HAProxy; dashes are the bars.</text>""");
         for (var i = 0; i < series.Length; i++)
         {
             var x = Width - Right - ((series.Length - i) * 140);
-            Add(svg, $"<rect x=\"{x}\" y=\"18\" width=\"12\" height=\"12\" fill=\"{Colors[i % Colors.Length]}\"/><text x=\"{x + 18}\" y=\"28\">{series[i]}</text>");
+            Add(svg, $"""<rect x="{x}" y="18" width="12" height="12" fill="{Colors[i % Colors.Length]}"/><text x="{x + 18}" y="28">{series[i]}</text>""");
         }
 
         foreach (var (index, metric) in Panels.Index())
@@ -54,7 +54,7 @@ internal static class RatioPlot
         Add(svg, $"<text x=\"{Left}\" y=\"{top - 8}\" font-weight=\"bold\">{metric.Name}: {(metric.MoreIsBetter ? "more" : "less")} is better</text>");
         for (var tick = 0.0; tick <= greatest; tick += greatest > 2 ? 0.5 : 0.25)
         {
-            Add(svg, $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(tick):0.#}\" y2=\"{Y(tick):0.#}\" stroke=\"{(tick == 1 ? Ink : "#d8dee4")}\" stroke-width=\"{(tick == 1 ? 1.5 : 1)}\"/>");
+            Add(svg, $"""<line x1="{Left}" x2="{Width - Right}" y1="{Y(tick):0.#}" y2="{Y(tick):0.#}" stroke="{(tick == 1 ? Ink : "#d8dee4")}" stroke-width="{(tick == 1 ? 1.5 : 1)}"/>""");
             Add(svg, $"<text x=\"{Left - 8}\" y=\"{Y(tick) + 4:0.#}\" text-anchor=\"end\">{tick:0.00}</text>");
         }
 
@@ -66,7 +66,7 @@ internal static class RatioPlot
             Add(svg, $"<text x=\"{middle:0.#}\" y=\"{bottom + 18}\" text-anchor=\"middle\">{name}</text>");
             if (Loads.All.FirstOrDefault(x => x.Name == name) is { } load && TrafficBars.LimitOf(metric.Name, load) is { } limit)
             {
-                Add(svg, $"<line x1=\"{middle - (slot * 0.45):0.#}\" x2=\"{middle + (slot * 0.45):0.#}\" y1=\"{Y(limit):0.#}\" y2=\"{Y(limit):0.#}\" stroke=\"#b42318\" stroke-width=\"1.5\" stroke-dasharray=\"5 3\"/>");
+                Add(svg, $"""<line x1="{middle - (slot * 0.45):0.#}" x2="{middle + (slot * 0.45):0.#}" y1="{Y(limit):0.#}" y2="{Y(limit):0.#}" stroke="#b42318" stroke-width="1.5" stroke-dasharray="5 3"/>""");
             }
 
             foreach (var (s, ours) in series.Index())
@@ -83,8 +83,8 @@ internal static class RatioPlot
         void Bar(StringBuilder to, Comparison ratio, double x, double width, string color)
         {
             var center = x + (width / 2);
-            Add(to, $"<rect x=\"{x + 1:0.#}\" y=\"{Y(ratio.Median):0.#}\" width=\"{width - 2:0.#}\" height=\"{bottom - Y(ratio.Median):0.#}\" fill=\"{color}\"><title>{ratio.Ours}, {ratio.Load}: {ratio}, against {ratio.Against}</title></rect>");
-            Add(to, $"<path d=\"M{center:0.#} {Y(ratio.Min):0.#}V{Y(ratio.Max):0.#}M{center - 4:0.#} {Y(ratio.Min):0.#}h8M{center - 4:0.#} {Y(ratio.Max):0.#}h8\" stroke=\"{Ink}\" fill=\"none\"/>");
+            Add(to, $"""<rect x="{x + 1:0.#}" y="{Y(ratio.Median):0.#}" width="{width - 2:0.#}" height="{bottom - Y(ratio.Median):0.#}" fill="{color}"><title>{ratio.Ours}, {ratio.Load}: {ratio}, against {ratio.Against}</title></rect>""");
+            Add(to, $"""<path d="M{center:0.#} {Y(ratio.Min):0.#}V{Y(ratio.Max):0.#}M{center - 4:0.#} {Y(ratio.Min):0.#}h8M{center - 4:0.#} {Y(ratio.Max):0.#}h8" stroke="{Ink}" fill="none"/>""");
             Add(to, $"<text x=\"{center:0.#}\" y=\"{bottom - 5}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#ffffff\">{ratio.Median:0.00}</text>");
         }
     }

@@ -67,7 +67,7 @@ internal static class TrafficReport
     private static void Ratios(StringBuilder text, TrafficResult result, string ours)
     {
         Line(text, $"");
-        Line(text, $"**{ours} / the best HAProxy for each load and figure; median of the rounds' ratios (least-greatest).** Throughput / direct is how near it comes to no proxy at all.");
+        Line(text, $"**{ours} / the best HAProxy for each load and figure; median of the rounds' ratios (least-greatest).** {AboutDirect}");
         Line(text, $"");
         Line(text, $"| | {string.Join(" | ", Metric.All.Select(m => m.Name))} | throughput / direct |");
         Line(text, $"|---|{string.Concat(Metric.All.Select(_ => "---:|"))}---:|");
@@ -118,7 +118,8 @@ internal static class TrafficReport
         Line(text, $"|---|{string.Concat(IdleMemory.Steps.Select(_ => "---:|"))}---:|");
         foreach (var idle in result.Idle)
         {
-            Line(text, $"| {idle.Contender} | {string.Join(" | ", IdleMemory.Steps.Select(s => (idle.Resident(s) / 1e6).ToString("0.0", CultureInfo.InvariantCulture)))} | {idle.PerConnection / 1000:0.00} |");
+            var resident = string.Join(" | ", IdleMemory.Steps.Select(s => (idle.Resident(s) / 1e6).ToString("0.0", CultureInfo.InvariantCulture)));
+            Line(text, $"| {idle.Contender} | {resident} | {idle.PerConnection / 1000:0.00} |");
         }
     }
 
@@ -136,7 +137,8 @@ internal static class TrafficReport
             Line(text, $"|---|{string.Concat(profiles.Select(_ => "---:|"))}");
             foreach (var call in calls.Append("all"))
             {
-                Line(text, $"| {call} | {string.Join(" | ", profiles.Select(p => p.SystemCalls.GetValueOrDefault(call).ToString("0.00", CultureInfo.InvariantCulture)))} |");
+                var counts = string.Join(" | ", profiles.Select(p => p.SystemCalls.GetValueOrDefault(call).ToString("0.00", CultureInfo.InvariantCulture)));
+                Line(text, $"| {call} | {counts} |");
             }
 
             Line(text, $"");
@@ -180,6 +182,8 @@ internal static class TrafficReport
     };
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private const string AboutDirect = "Throughput / direct is how near it comes to no proxy at all.";
 
     private static void Line(StringBuilder text, FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
 }

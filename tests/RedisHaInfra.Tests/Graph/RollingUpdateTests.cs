@@ -30,7 +30,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         StackRun again = await deployment.Run.Again(new() { [key] = value });
 
         Assert.Equal(
-            RedisOrder.Append("rolling-update").Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: create" : $"{name}: Reboot").Order(StringComparer.Ordinal),
+            RedisOrder.Append("rolling-update").Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: create" : $"{name}: Reboot")
+                .Order(StringComparer.Ordinal),
             again.Cloud.Plan.Order(StringComparer.Ordinal));
         await AssertChain(again, RedisOrder);
     }
@@ -68,7 +69,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(new() { ["redisMemoryGb"] = "10", ["proxyMemoryGb"] = "8" }, next));
 
         string[] order = [.. RedisOrder, .. ProxyOrder];
-        Assert.Equal(order[..(Array.IndexOf(order, last) + 1)], next.Resources.Select(resource => resource.Name).Where(order.Contains).Where(name => Changed(next, name)));
+        Assert.Equal(order[..(Array.IndexOf(order, last) + 1)],
+            next.Resources.Select(resource => resource.Name).Where(order.Contains).Where(name => Changed(next, name)));
     }
 
     [Fact]
@@ -112,7 +114,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         StackRun after = await resized.Again(larger);
 
         Assert.Equal(
-            RedisOrder.Append("rolling-update").Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: delete" : $"{name}: InPlace").Order(StringComparer.Ordinal),
+            RedisOrder.Append("rolling-update").Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: delete" : $"{name}: InPlace")
+                .Order(StringComparer.Ordinal),
             after.Cloud.Plan.Order(StringComparer.Ordinal));
         Assert.Equal("AVOID_DOWNTIME", after.Cloud.One(Types.Instance, "redis1").Text("updateOperationConstraint"));
     }
@@ -128,7 +131,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         // Not on the machine that has just restarted.
         Assert.Equal("172.31.235.132", again.Cloud.One(Types.Command, "redis-in-step").Text("connection.host"));
         Assert.Contains("set -- '900' '8' '1936' 'proxy1=172.31.235.141'\n",
-            (await deployment.Run.Again(new() { ["proxyMemoryGb"] = "8" })).Cloud.One(Types.Command, "proxy2-others-serve").Text("stdin"), StringComparison.Ordinal);
+            (await deployment.Run.Again(new() { ["proxyMemoryGb"] = "8" })).Cloud.One(Types.Command, "proxy2-others-serve").Text("stdin"),
+                StringComparison.Ordinal);
     }
 
     [Fact]
@@ -141,7 +145,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         for (int round = 0; round < 10; round++)
         {
             run = await run.Again(two);
-            string[] replaced = [.. run.Cloud.All(Types.Instance).Where(machine => machine.Step!.Effect == RedisHaCloud.Effect.Replace).Select(machine => machine.Name)];
+            string[] replaced = [.. run.Cloud.All(Types.Instance).Where(machine => machine.Step!.Effect == RedisHaCloud.Effect.Replace)
+                .Select(machine => machine.Name)];
             if (replaced.Length == 0)
             {
                 break;
@@ -150,7 +155,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         }
 
         Assert.Equal(["redis3", "redis2", "redis1", "proxy2", "proxy1", "bastion"], moved);
-        Assert.Equal(["lab:AD-2", "lab:AD-3", "lab:AD-2"], new[] { "redis1", "redis2", "redis3" }.Select(name => run.Cloud.One(Types.Instance, name).Text("availabilityDomain")));
+        Assert.Equal(["lab:AD-2", "lab:AD-3", "lab:AD-2"],
+            new[] { "redis1", "redis2", "redis3" }.Select(name => run.Cloud.One(Types.Instance, name).Text("availabilityDomain")));
     }
 
     [Fact]
@@ -213,7 +219,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         await AssertChain(two, ["proxy3-others-serve", "proxy3-answers", "proxy3-let-go", "proxies"]);
         Assert.Equal("172.31.235.143", two.Cloud.One(Types.Command, "proxy3-let-go").Text("connection.host"));
         Assert.Contains("'before' 'proxy3' '900' '' '-' ", Arguments(two, "proxy3-let-go"), StringComparison.Ordinal);
-        Assert.Contains("'proxy1=172.31.235.141' 'proxy2=172.31.235.142'\n", two.Cloud.One(Types.Command, "proxy3-others-serve").Text("stdin"), StringComparison.Ordinal);
+        Assert.Contains("'proxy1=172.31.235.141' 'proxy2=172.31.235.142'\n", two.Cloud.One(Types.Command, "proxy3-others-serve").Text("stdin"),
+            StringComparison.Ordinal);
 
         // It may be dead, and drained by the run before: nobody has to reach it.
         Dictionary<string, string?> draining = Proxies("141", "142", "143");

@@ -10,7 +10,8 @@ namespace RedisHaInfra.Tests.Nodes;
 
 public sealed class ApplyProxyTests
 {
-    private const string Bundle = "#!/bin/bash\n[ ! -e \"$MACHINE/refuse\" ] || { echo 'proxy.json: listen: \"x\" is no address' >&2; exit 2; }\ncase ${1:-} in completion) echo \"complete $2\" ;; man) echo .TH ;; esac\n";
+    private const string Bundle = "#!/bin/bash\n[ ! -e \"$MACHINE/refuse\" ] || { echo 'proxy.json: listen: \"x\" is no address' >&2; exit 2; }\n"
+        + "case ${1:-} in completion) echo \"complete $2\" ;; man) echo .TH ;; esac\n";
 
     [Fact]
     public async Task A_proxys_first_boot_fetches_nothing()

@@ -18,7 +18,8 @@ public sealed partial class ClusterTests
 
         // First bootstrap: the first node promotes itself only when both others say that they never held data.
         Task first = cluster.StartRedisAsync(1);
-        await Eventually.HoldsAsync(() => cluster.BootRule(1).StartsWith("F4 waiting", StringComparison.Ordinal), () => "redis1 waits for the others: " + cluster.BootRule(1));
+        await Eventually.HoldsAsync(() => cluster.BootRule(1).StartsWith("F4 waiting", StringComparison.Ordinal),
+            () => "redis1 waits for the others: " + cluster.BootRule(1));
         await cluster.StartRedisAsync(2);
         Assert.Equal("0", (await cluster.OperatorAsync(2, 6379, "CONFIG", "GET", "replica-priority")).Split('\n')[1]);
         Assert.False(first.IsCompleted);
@@ -32,7 +33,8 @@ public sealed partial class ClusterTests
         Assert.Equal("2", await cluster.OperatorAsync(1, 6379, "WAIT", "2", "5000"));
 
         // A killed process comes back as master at once, with its data.
-        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(1, 6379, "INFO", "persistence")).Contains("aof_pending_bio_fsync:0", StringComparison.Ordinal), () => "the append-only file is written");
+        await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(1, 6379, "INFO", "persistence"))
+            .Contains("aof_pending_bio_fsync:0", StringComparison.Ordinal), () => "the append-only file is written");
         cluster.PowerCut(1);
         await cluster.StartRedisAsync(1);
         Assert.StartsWith("M1 master", cluster.BootRule(1), StringComparison.Ordinal);
@@ -70,7 +72,8 @@ public sealed partial class ClusterTests
         int target = master == 2 ? 3 : 2;
         Assert.Equal("OK", await cluster.OperatorAsync(master, 6379, "FAILOVER", "TO", cluster.Address(target), "6379", "TIMEOUT", "1000"));
         await Eventually.HoldsAsync(async () => (await cluster.OperatorAsync(target, 6379, "ROLE")).StartsWith("master", StringComparison.Ordinal)
-            && (await cluster.OperatorAsync(master, 6379, "INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal), () => "FAILOVER TO happens");
+            && (await cluster.OperatorAsync(master, 6379, "INFO", "replication")).Contains("master_link_status:up", StringComparison.Ordinal),
+                () => "FAILOVER TO happens");
         cluster.PowerCut(target);
         await cluster.StartRedisAsync(target);
         Assert.StartsWith("M3 master", cluster.BootRule(target), StringComparison.Ordinal);
@@ -108,21 +111,28 @@ public sealed partial class ClusterTests
         await cluster.SettledAsync(expected: 1);
         NodePasswords all = PayloadInputs.Passwords;
 
-        await AllowedAsync(6379, "default", all.Client, "SET k v", "GET k", "KEYS *", "INFO", "ROLE", "CLIENT LIST", "PUBLISH c m", "EVAL return(1) 0", "FLUSHALL", "ACL WHOAMI", "WAIT 0 1", "DBSIZE", "MEMORY USAGE k");
-        await DeniedAsync(6379, "default", all.Client, "CONFIG GET masterauth", "CONFIG SET dir /tmp", "REPLICAOF NO ONE", "SLAVEOF NO ONE", "FAILOVER", "SHUTDOWN NOSAVE", "ACL LIST",
-            "ACL SETUSER default nopass", "MODULE LIST", "PSYNC ? -1", "SYNC", "REPLCONF listening-port 1", "MIGRATE h 1 k 0 1", "BGREWRITEAOF", "SAVE", "EVAL return(redis.call('migrate','h','1','k','0','1')) 0");
+        await AllowedAsync(6379, "default", all.Client, "SET k v", "GET k", "KEYS *", "INFO", "ROLE", "CLIENT LIST", "PUBLISH c m", "EVAL return(1) 0",
+            "FLUSHALL", "ACL WHOAMI", "WAIT 0 1", "DBSIZE", "MEMORY USAGE k");
+        await DeniedAsync(6379, "default", all.Client, "CONFIG GET masterauth", "CONFIG SET dir /tmp", "REPLICAOF NO ONE", "SLAVEOF NO ONE", "FAILOVER",
+            "SHUTDOWN NOSAVE", "ACL LIST", "ACL SETUSER default nopass", "MODULE LIST", "PSYNC ? -1", "SYNC", "REPLCONF listening-port 1", "MIGRATE h 1 k 0 1",
+            "BGREWRITEAOF", "SAVE", "EVAL return(redis.call('migrate','h','1','k','0','1')) 0");
         await AllowedAsync(6379, "rp-health", all.Health, "PING", "ROLE", "INFO replication");
-        await DeniedAsync(6379, "rp-health", all.Health, "GET k", "SET k v", "CONFIG GET maxmemory", "CLIENT LIST", "PUBLISH c m", "SUBSCRIBE c", "ACL WHOAMI", "EVAL return(1) 0", "KEYS *");
+        await DeniedAsync(6379, "rp-health", all.Health, "GET k", "SET k v", "CONFIG GET maxmemory", "CLIENT LIST", "PUBLISH c m", "SUBSCRIBE c", "ACL WHOAMI",
+            "EVAL return(1) 0", "KEYS *");
         await AllowedAsync(6379, "sentinel", all.Sentinel, "PING", "ROLE", "INFO", "PUBLISH __sentinel__:hello x", "CONFIG REWRITE", "CLIENT SETNAME x");
-        await DeniedAsync(6379, "sentinel", all.Sentinel, "GET k", "CONFIG GET masterauth", "CONFIG SET dir /tmp", "SHUTDOWN NOSAVE", "FAILOVER", "ACL LIST", "KEYS *");
+        await DeniedAsync(6379, "sentinel", all.Sentinel, "GET k", "CONFIG GET masterauth", "CONFIG SET dir /tmp", "SHUTDOWN NOSAVE", "FAILOVER", "ACL LIST",
+            "KEYS *");
         await AllowedAsync(6379, "replication", all.Replication, "PING", "REPLCONF listening-port 6379", "INFO");
         await DeniedAsync(6379, "replication", all.Replication, "GET k", "CONFIG GET masterauth", "SHUTDOWN NOSAVE", "REPLICAOF NO ONE");
         await AllowedAsync(6379, "operator", all.Operator, "CONFIG GET maxmemory", "ACL LIST", "CLIENT LIST", "DBSIZE");
 
-        await AllowedAsync(26379, "rp-sentinel", all.SentinelWatch, "PING", "ROLE", "INFO sentinel", "SENTINEL MASTER mymaster", "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster", "SENTINEL REPLICAS mymaster", "SENTINEL SENTINELS mymaster");
-        await DeniedAsync(26379, "rp-sentinel", all.SentinelWatch, "SENTINEL FAILOVER mymaster", "SENTINEL RESET *", "SENTINEL SET mymaster quorum 1", "SENTINEL REMOVE mymaster", "SENTINEL MONITOR x 127.0.0.1 1 1",
+        await AllowedAsync(26379, "rp-sentinel", all.SentinelWatch, "PING", "ROLE", "INFO sentinel", "SENTINEL MASTER mymaster",
+            "SENTINEL GET-MASTER-ADDR-BY-NAME mymaster", "SENTINEL REPLICAS mymaster", "SENTINEL SENTINELS mymaster");
+        await DeniedAsync(26379, "rp-sentinel", all.SentinelWatch, "SENTINEL FAILOVER mymaster", "SENTINEL RESET *", "SENTINEL SET mymaster quorum 1",
+            "SENTINEL REMOVE mymaster", "SENTINEL MONITOR x 127.0.0.1 1 1",
             "SENTINEL CONFIG GET *", "PUBLISH __sentinel__:hello x", "ACL LIST", "SHUTDOWN NOSAVE", "CLIENT LIST");
-        await AllowedAsync(26379, "sentinel", all.Sentinel, "PING", $"SENTINEL IS-MASTER-DOWN-BY-ADDR {cluster.Address(1)} 6379 0 *", "PUBLISH __sentinel__:hello x");
+        await AllowedAsync(26379, "sentinel", all.Sentinel, "PING", $"SENTINEL IS-MASTER-DOWN-BY-ADDR {cluster.Address(1)} 6379 0 *",
+            "PUBLISH __sentinel__:hello x");
         await DeniedAsync(26379, "sentinel", all.Sentinel, "SENTINEL FAILOVER mymaster", "SENTINEL SET mymaster quorum 1", "ACL LIST", "SHUTDOWN NOSAVE");
         await AllowedAsync(26379, "operator", all.Operator, "SENTINEL CKQUORUM mymaster", "SENTINEL REPLICAS mymaster");
 
@@ -155,7 +165,8 @@ public sealed partial class ClusterTests
         }
     }
 
-    [GeneratedRegex("^(NOPERM|WRONGPASS|NOAUTH|AUTH failed|ERR The user executing the script can't run|Entering replica output mode[^\\n]*\\nSYNC with master failed: -NOPERM)")]
+    [GeneratedRegex("^(NOPERM|WRONGPASS|NOAUTH|AUTH failed|ERR The user executing the script can't run"
+        + "|Entering replica output mode[^\\n]*\\nSYNC with master failed: -NOPERM)")]
     private static partial Regex RefusalForm();
 
     private static void SkipWithoutRedis() =>

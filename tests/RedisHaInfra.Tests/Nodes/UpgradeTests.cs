@@ -89,7 +89,8 @@ public sealed class UpgradeTests : IDisposable
 
         Assert.Equal(1, result.ExitCode);
         // By these words the rollout knows that a switchover is what is missing.
-        Assert.Contains($"the upgrade restarts redis-server, and this node is {found} (only a replica is restarted): switch the master over first", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"the upgrade restarts redis-server, and this node is {found} (only a replica is restarted): switch the master over first",
+            result.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("-y --allow-change-held-packages", _machine.Calls, StringComparison.Ordinal);
         Assert.NotEqual("2026-12\n", _machine.InRoot("/var/lib/redis-ha/upgraded"));
     }

@@ -24,7 +24,8 @@ public sealed class StackScriptTests : IDisposable
         Assert.Contains("--stack NAME", help.Output, StringComparison.Ordinal);
 
         ShellResult unknown = await _stack.RunAsync(script, "--colour");
-        Assert.Equal((2, $"{script}: \"--colour\" is not known"), (unknown.ExitCode, unknown.Error[..unknown.Error.IndexOf(" known", StringComparison.Ordinal)] + " known"));
+        Assert.Equal((2, $"{script}: \"--colour\" is not known"), (unknown.ExitCode, unknown.Error[..unknown.Error.IndexOf(" known", StringComparison.Ordinal)]
+            + " known"));
         Assert.Equal(string.Empty, _stack.Calls);
     }
 
@@ -58,7 +59,8 @@ public sealed class StackScriptTests : IDisposable
         {
             foreach (string machine in new[] { "bastion", "redis3", "proxy2" })
             {
-                ShellResult read = await Shell.RunAsync("/usr/bin/ssh", ["-F", Path.Combine(_stack.Folder, "cache/redis-ha/203.0.113.1.config"), "-G", machine]);
+                ShellResult read = await Shell.RunAsync("/usr/bin/ssh",
+                    ["-F", Path.Combine(_stack.Folder, "cache/redis-ha/203.0.113.1.config"), "-G", machine]);
                 string[] lines = read.Output.Split('\n');
                 Assert.Contains("stricthostkeychecking true", lines);
                 Assert.Contains($"userknownhostsfile {hosts}", lines);
@@ -159,8 +161,10 @@ public sealed class StackScriptTests : IDisposable
         ShellResult good = await _stack.RunAsync("doctor");
         Assert.Equal((0, "nothing found\n"), (good.ExitCode, good.Output));
 
-        _stack.Machine("redis1", Facts + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.131\\n'; printf 'bad\\tevery write is refused\\033[2J\\tbring a replica back\\n'");
-        _stack.Machine("redis2", Facts + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.132\\n'; printf 'look\\tthe disk of / is 80 %% full\\tbootVolumeGb\\n'");
+        _stack.Machine("redis1", Facts
+            + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.131\\n'; printf 'bad\\tevery write is refused\\033[2J\\tbring a replica back\\n'");
+        _stack.Machine("redis2", Facts
+            + "cat >/dev/null; printf 'fact\\tmaster\\t172.31.235.132\\n'; printf 'look\\tthe disk of / is 80 %% full\\tbootVolumeGb\\n'");
         _stack.Machine("redis3", "echo 'Connection timed out' >&2; exit 255");
         _stack.Machine("proxy1", "printf 'fact\\tclock\\t%s\\n' 17; cat >/dev/null");
         ShellResult bad = await _stack.RunAsync("doctor");
@@ -168,7 +172,8 @@ public sealed class StackScriptTests : IDisposable
         Assert.Contains("BAD   redis1: every write is refused[2J\n        remedy: bring a replica back\n", bad.Output, StringComparison.Ordinal);
         Assert.Contains("look  redis2: the disk of / is 80 % full\n        remedy: bootVolumeGb\n", bad.Output, StringComparison.Ordinal);
         Assert.Contains("BAD   redis3: it is not reached: Connection timed out\n", bad.Output, StringComparison.Ordinal);
-        Assert.Contains("BAD   redis: the Sentinels name different masters: redis1 172.31.235.131, redis2 172.31.235.132\n", bad.Output, StringComparison.Ordinal);
+        Assert.Contains("BAD   redis: the Sentinels name different masters: redis1 172.31.235.131, redis2 172.31.235.132\n", bad.Output,
+            StringComparison.Ordinal);
         Assert.Contains("look  proxy1: its clock differs by", bad.Output, StringComparison.Ordinal);
         Assert.EndsWith("\n3 bad, 2 to look at\n", bad.Output, StringComparison.Ordinal);
     }
@@ -182,7 +187,8 @@ public sealed class StackScriptTests : IDisposable
 
         ShellResult run = await _stack.RunAsync("doctor");
 
-        Assert.Equal((1, "BAD   proxy1, proxy2: redis1: no answer since 16:20:28Z\n        remedy: explain\n\n1 bad, 0 to look at\n"), (run.ExitCode, run.Output));
+        Assert.Equal((1, "BAD   proxy1, proxy2: redis1: no answer since 16:20:28Z\n        remedy: explain\n\n1 bad, 0 to look at\n"),
+            (run.ExitCode, run.Output));
     }
 
     [SkippableFact]
@@ -243,6 +249,7 @@ public sealed class StackScriptTests : IDisposable
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("Address already in use", run.Error, StringComparison.Ordinal);
-        Assert.Single(_stack.Calls.Split('\n'), line => line.StartsWith("ssh ", StringComparison.Ordinal) && line.EndsWith(" bastion", StringComparison.Ordinal));
+        Assert.Single(_stack.Calls.Split('\n'), line => line.StartsWith("ssh ", StringComparison.Ordinal)
+            && line.EndsWith(" bastion", StringComparison.Ordinal));
     }
 }

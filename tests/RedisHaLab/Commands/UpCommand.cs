@@ -19,7 +19,11 @@ internal static class UpCommand
     /// <summary>up [--set KEY=VALUE]... [--release NAME] [--existing-network] [--certificates] [--leave-off]</summary>
     public static Command Create()
     {
-        var set = new Option<string[]>("--set") { Description = "A setting of the stack, KEY=VALUE as in Pulumi.yaml; may be repeated", DefaultValueFactory = _ => [] };
+        var set = new Option<string[]>("--set")
+        {
+            Description = "A setting of the stack, KEY=VALUE as in Pulumi.yaml; may be repeated",
+            DefaultValueFactory = _ => [],
+        };
         var leaveOff = new Option<bool>("--leave-off") { Description = "Leave machines without power as they are, as broken ones; without it they boot again" };
         var release = new Option<string?>("--release") { Description = "Build the machines from another suite of this distribution, such as trixie" };
         var existing = new Option<bool>("--existing-network")

@@ -123,7 +123,8 @@ internal sealed class Lab : IDisposable
     public async Task AddVnicAsync(Vnic vnic, bool configure)
     {
         var known = State.Vnic(vnic.Name);
-        await ChangeNetworkAsync(network => network with { Vnics = network.Vnics.With(vnic with { IsCut = known?.IsCut ?? false, IsDead = known?.IsDead ?? false }, item => item.Name) });
+        var joined = vnic with { IsCut = known?.IsCut ?? false, IsDead = known?.IsDead ?? false };
+        await ChangeNetworkAsync(network => network with { Vnics = network.Vnics.With(joined, item => item.Name) });
         await Network.EnsureVnicAsync(vnic, SubnetOf(vnic), configure);
         Services.PublishNames(State);
     }
@@ -132,10 +133,27 @@ internal sealed class Lab : IDisposable
     public async Task AddClientAsync(string subnetId)
     {
         var subnet = State.Network.Subnets.First(subnet => subnet.Id == subnetId);
-        var everything = new SecurityRule { OwnerId = NetworkModel.ClientGroup, Direction = Direction.Egress, Protocol = "all", PeerKind = PeerKind.Cidr, Peer = "0.0.0.0/0" };
-        await ChangeNetworkAsync(network => network with { Rules = network.Rules.Without(rule => rule.OwnerId == NetworkModel.ClientGroup).Append(everything).ToList() });
+        var everything = new SecurityRule
+        {
+            OwnerId = NetworkModel.ClientGroup,
+            Direction = Direction.Egress,
+            Protocol = "all",
+            PeerKind = PeerKind.Cidr,
+            Peer = "0.0.0.0/0",
+        };
+        await ChangeNetworkAsync(network => network with
+        {
+            Rules = network.Rules.Without(rule => rule.OwnerId == NetworkModel.ClientGroup).Append(everything).ToList(),
+        });
         await AddVnicAsync(
-            new Vnic { Name = VcnNetwork.ClientRole, Address = Addresses.LastUsable(subnet.Cidr), SubnetId = subnetId, GroupIds = [NetworkModel.ClientGroup], HostName = VcnNetwork.ClientRole },
+            new Vnic
+            {
+                Name = VcnNetwork.ClientRole,
+                Address = Addresses.LastUsable(subnet.Cidr),
+                SubnetId = subnetId,
+                GroupIds = [NetworkModel.ClientGroup],
+                HostName = VcnNetwork.ClientRole,
+            },
             configure: true);
     }
 

@@ -90,7 +90,8 @@ public sealed partial class GoldenTests
         }
 
         Assert.Equal(await GetAsync("/stats.json"), await GetAsync("/stats;json"));
-        Assert.All([await GetAsync("/haproxy_stats"), await GetAsync("/stats;norefresh"), await GetAsync("/;up")], page => Assert.StartsWith("<!doctype html>", page, StringComparison.Ordinal));
+        Assert.All([await GetAsync("/haproxy_stats"), await GetAsync("/stats;norefresh"), await GetAsync("/;up")], page =>
+            Assert.StartsWith("<!doctype html>", page, StringComparison.Ordinal));
         var moment = source.Now() with { Host = "HOST", Version = "VERSION" };
         JsonElement forTerminal = Scene.Json(moment.Figures.ForTerminal, moment);
         return new()

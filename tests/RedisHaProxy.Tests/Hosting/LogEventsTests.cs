@@ -123,6 +123,7 @@ public sealed class LogEventsTests
 
     private static IEnumerable<LoggerMessageAttribute> Lines() =>
         typeof(LogEvents).Assembly.GetTypes()
-            .SelectMany(type => type.GetMethods(BindingFlags.DeclaredOnly | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static))
+            .SelectMany(type => type.GetMethods(
+                BindingFlags.DeclaredOnly | BindingFlags.NonPublic | BindingFlags.Public | BindingFlags.Instance | BindingFlags.Static))
             .Select(method => method.GetCustomAttribute<LoggerMessageAttribute>()).OfType<LoggerMessageAttribute>();
 }

@@ -187,7 +187,8 @@ internal sealed class ModelState
     {
         var names = new EvidenceNames(Letters.Select(l => l.ToString()));
         string nodes = string.Join(' ', World.Nodes.Select((n, i) =>
-            $"{Letters[i]}:{(!World.NodeServes(i) ? n.Up ? "silent " : "dead " : "")}{(n.Locked ? "locked " : "")}{(n.Of < 0 ? "master" : $"of {Letters[n.Of]} {(n.LinkUp ? "up" : "down")}")}"));
+            $"{Letters[i]}:{(!World.NodeServes(i) ? n.Up ? "silent " : "dead " : "")}{(n.Locked ? "locked " : "")}"
+            + $"{(n.Of < 0 ? "master" : $"of {Letters[n.Of]} {(n.LinkUp ? "up" : "down")}")}"));
         string sentinels = string.Join(' ', World.Sentinels.Select(s => s.Up ? $"{Letters[s.Names]}@{s.ConfigEpoch}" : "dead"));
         string proxies = string.Join("; ", Decisions.Select(d => $"{d.RuleName} {d.Action} {names.Node(d.Node)}{(d.IsHeld ? " held" : "")}"));
         return $"{World.Now,2} {nodes} | Sentinels {sentinels} | {proxies}";
