@@ -51,7 +51,7 @@ internal static class Explanation
     {
         if (moment.ReadOnlyMaster is { } master)
         {
-            yield return $"{master.Name} refuses all writes ({master.RefusalText}). "
+            yield return $"{master.Name} refuses all writes: {master.RefusalText}. "
                 + master.Refusal.Remedy(master.Name, moment.Nodes.Where(n => n != master && !n.Up).Select(n => n.Name));
         }
 

@@ -33,7 +33,7 @@ internal sealed record Headline(Level Level, string Text, string Title, DateTime
         return moment switch
         {
             { Gate.Mode: GateMode.Open, ReadOnlyMaster: { } master } =>
-                new(Level.Warn, $"Master: {target}, read-only in effect ({Monitoring.WriteRefusals.Code(master.Refusal)})", $"{target} READ-ONLY", gate),
+                new(Level.Warn, $"Master: {target}, read-only in effect: {Monitoring.WriteRefusals.Brief(master.Refusal)}", $"{target} READ-ONLY", gate),
             { Gate.Mode: GateMode.Open, Phase: LifecyclePhase.Draining or LifecyclePhase.Stopping } =>
                 new(Level.Warn, $"{moment.Phase.ToString().ToUpperInvariant()}; master: {target}",
                     $"{moment.Phase.ToString().ToUpperInvariant()}, {target} is master",

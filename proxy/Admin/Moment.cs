@@ -165,7 +165,7 @@ internal sealed record NodeMoment(NodeStatus Status, NodeSnapshot Traffic, bool 
     public WriteRefusal Refusal => Answer is { } answer ? WriteRefusals.Of(answer, MinReplicasToWrite) : WriteRefusal.None;
 
     /// <summary>The same in words.</summary>
-    public string? RefusalText => Refusal == WriteRefusal.None ? null : $"{Refusal.Code()}: {Refusal.Text(Answer!.Value, MinReplicasToWrite)}";
+    public string? RefusalText => Refusal == WriteRefusal.None ? null : $"{Refusal.Brief()}: {Refusal.Text(Answer!.Value, MinReplicasToWrite)}";
 }
 
 /// <summary>The read-only listener. Its sessions are not among those of the gate.</summary>

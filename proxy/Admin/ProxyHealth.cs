@@ -41,7 +41,7 @@ internal static class ProxyHealth
         return !serving.Good ? serving : forwarder.Order switch
         {
             { Mode: GateMode.Open, Target: { } master } => new(true,
-                $"ok, master {master.Name}{(refusal == WriteRefusal.None ? "" : $", read-only in effect: it refuses all writes ({refusal.Code()})")}"),
+                $"ok, master {master.Name}{(refusal == WriteRefusal.None ? "" : $", read-only in effect: it refuses all writes, {refusal.Brief()}")}"),
             { Mode: GateMode.Park } => new(false, "no master now; one is expected, sessions wait"),
             _ => new(false, "no master; sessions are refused"),
         };

@@ -287,7 +287,7 @@ internal sealed partial class ProxyHost : IAsyncDisposable
         string route = snapshot.Order switch
         {
             { Mode: GateMode.Open, Target: { } master } => $"master {master.Name} ({master.EndPoint})"
-                + (_router.Refusal == WriteRefusal.None ? "" : $", read-only in effect ({_router.Refusal.Code()})"),
+                + (_router.Refusal == WriteRefusal.None ? "" : $", read-only in effect: {_router.Refusal.Brief()}"),
             { Mode: GateMode.Park } => $"no master; {snapshot.Parked} sessions wait",
             _ => "no master; sessions are refused",
         };

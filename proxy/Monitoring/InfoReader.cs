@@ -56,6 +56,31 @@ internal static class InfoReader
         return told ? count : otherwise;
     }
 
+    /// <summary>
+    /// Keys of all databases, and those of them with a time to live: <code>db0:keys=3,expires=1,avg_ttl=0,subexpiry=0</code>
+    /// </summary>
+    /// <param name="info">The text of section keyspace. A database without keys has no line.</param>
+    public static (long All, long Expiring) Keys(ReadOnlySpan<byte> info)
+    {
+        (long all, long expiring) = (0, 0);
+        for (ReadOnlySpan<byte> rest = info; rest.Length > 0;)
+        {
+            int end = rest.IndexOf((byte)'\n');
+            ReadOnlySpan<byte> line = end < 0 ? rest : rest[..end];
+            rest = end < 0 ? default : rest[(end + 1)..];
+            if (line.StartsWith("db"u8))
+            {
+                all += Count(line, ":keys="u8);
+                expiring += Count(line, ",expires="u8);
+            }
+        }
+
+        return (all, expiring);
+
+        static long Count(ReadOnlySpan<byte> line, ReadOnlySpan<byte> name) =>
+            line.IndexOf(name) is int at and >= 0 && Utf8Parser.TryParse(line[(at + name.Length)..], out long count, out _) ? count : 0;
+    }
+
     /// <summary>The number in a field, or <paramref name="otherwise"/> when it is absent.</summary>
     /// <exception cref="RespException">It is there and no number.</exception>
     public static long Number(ReadOnlySpan<byte> info, ReadOnlySpan<byte> name, long otherwise) =>

@@ -1,5 +1,5 @@
 // What is asked of a data node: PING, ROLE and INFO replication in one packet, once per connection the run id, and of a master once a second what
-// can make it refuse writes.
+// can make it refuse writes: its memory, its pause, and how many keys it could remove.
 //
 // PING tells a loading server, which answers ROLE and INFO as if nothing were wrong. ROLE gives role, master and link in one
 // small reply. The run id cannot change within a connection, so INFO server is asked only when it is new. All this is within
@@ -26,6 +26,7 @@ internal sealed class NodeConversation : IConversation
     private bool _asksState;
     private TimeSpan _stateDueAt;
     private MemoryReport? _memory;
+    private string _policy = "";
     private bool _paused;
 
     private string? _runId;
@@ -46,7 +47,8 @@ internal sealed class NodeConversation : IConversation
             : ((byte[])[.. Authentication(credentials), .. RespSocket.Command("INFO", "server")], 2);
         byte[] question = [.. RespSocket.Command("PING"), .. RespSocket.Command("ROLE"), .. RespSocket.Command("INFO", "replication")];
         _short = (question, 3);
-        _long = ((byte[])[.. question, .. RespSocket.Command("INFO", "memory"), .. RespSocket.Command("INFO", "clients")], 5);
+        _long = ((byte[])[.. question, .. RespSocket.Command("INFO", "memory"), .. RespSocket.Command("INFO", "clients"),
+            .. RespSocket.Command("INFO", "keyspace")], 6);
     }
 
     /// <inheritdoc/>
@@ -228,9 +230,19 @@ internal sealed class NodeConversation : IConversation
     {
         ReadOnlySpan<byte> memory = Section(ref reader);
         long used = Plain(memory, "used_memory:"u8), limit = Plain(memory, "maxmemory:"u8);
-        bool evictsNothing = InfoReader.TryGet(memory, "maxmemory_policy:"u8, out ReadOnlySpan<byte> policy) && policy.SequenceEqual("noeviction"u8);
-        _memory = used < 0 || limit < 0 ? null : new MemoryReport(used - Math.Max(0, Plain(memory, "mem_not_counted_for_evict:"u8)), limit, evictsNothing);
+        if (InfoReader.TryGet(memory, "maxmemory_policy:"u8, out ReadOnlySpan<byte> policy) && !System.Text.Ascii.Equals(policy, _policy))
+        {
+            _policy = RespReader.Printable(policy);
+        }
+
+        long counted = used - Math.Max(0, Plain(memory, "mem_not_counted_for_evict:"u8));
         _paused = InfoReader.TryGet(Section(ref reader), "paused_actions:"u8, out ReadOnlySpan<byte> actions) && !actions.SequenceEqual("none"u8);
+        bool told = reader.NextType != RespType.Error;
+        (long keys, long expiring) = InfoReader.Keys(Section(ref reader));
+        long? evictable = _policy == "noeviction" ? 0 : !told ? null
+            : _policy.StartsWith("volatile-", StringComparison.Ordinal) ? expiring
+            : _policy.StartsWith("allkeys-", StringComparison.Ordinal) ? keys : null;
+        _memory = used < 0 || limit < 0 ? null : new MemoryReport(counted, limit, _policy, evictable);
 
         static ReadOnlySpan<byte> Section(ref RespReader reader)
         {

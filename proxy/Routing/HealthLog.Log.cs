@@ -29,9 +29,9 @@ internal sealed partial class HealthLog
         EventName = nameof(LogEvents.NodeComplaint))]
     private partial void LogComplaint(string node, string error, string left);
 
-    [LoggerMessage(EventId = LogEvents.WritesRefused, Level = LogLevel.Warning, Message = "{Node} refuses all writes ({Code}): {Reason}. {Remedy}{Left}",
+    [LoggerMessage(EventId = LogEvents.WritesRefused, Level = LogLevel.Warning, Message = "{Node} refuses all writes: {Brief}: {Reason}. {Remedy}{Left}",
         EventName = nameof(LogEvents.WritesRefused))]
-    private partial void LogWritesRefused(string node, string reason, string code, string remedy, string left);
+    private partial void LogWritesRefused(string node, string brief, string reason, string remedy, string left);
 
     [LoggerMessage(EventId = LogEvents.WritesTaken, Level = LogLevel.Warning, Message = "{Node} takes writes again{Left}",
         EventName = nameof(LogEvents.WritesTaken))]

@@ -110,7 +110,7 @@ internal sealed partial class HealthLog(MonotonicClock clock, ILogger logger, Fu
         if (refusal != WriteRefusal.None)
         {
             var others = watch.Nodes.Where((node, i) => node.Name != name && watch.NodeHealth[i].IsDown).Select(node => node.Name);
-            LogWritesRefused(name, refusal.Text(report, watch.ReplicasNeeded), refusal.Code(), refusal.Remedy(name, others), RepeatedLines.Describe(left));
+            LogWritesRefused(name, refusal.Brief(), refusal.Text(report, watch.ReplicasNeeded), refusal.Remedy(name, others), RepeatedLines.Describe(left));
         }
         else if (report.IsMaster)
         {

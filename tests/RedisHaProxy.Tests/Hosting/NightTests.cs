@@ -9,6 +9,8 @@ namespace RedisHaProxy.Tests.Hosting;
 
 public sealed class NightTests
 {
+    private const string Full = "Master: redis1, read-only in effect: memory is full (OOM)";
+
     [SkippableFact]
     public async Task A_master_that_refuses_all_writes_and_a_lost_majority_are_said_everywhere_and_so_is_their_end()
     {
@@ -23,23 +25,24 @@ public sealed class NightTests
         await HasAsync(proxy, "metrics", "redis_ha_proxy_node_good_replicas{node=\"redis1\"} 2");
 
         others.ForEach(node => node.Kill());
-        await LevelAsync(proxy, "warn", "Master: redis1, read-only in effect (NOREPLICAS)");
-        Assert.StartsWith("redis1 refuses all writes (NOREPLICAS: 0 of the 1 replicas that it needs (min-replicas-to-write) acknowledge). "
+        await LevelAsync(proxy, "warn", "Master: redis1, read-only in effect: too few replicas (NOREPLICAS)");
+        Assert.StartsWith("redis1 refuses all writes: too few replicas (NOREPLICAS): 0 of the 1 replicas that it needs (min-replicas-to-write) acknowledge. "
             + "Start the replicas: systemctl start redis-server on redis2 and redis3.", await FirstHintAsync(proxy), StringComparison.Ordinal);
         await HasAsync(proxy, "metrics", "redis_ha_proxy_node_writes_refused{node=\"redis1\",reason=\"NOREPLICAS\"} 1");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_node_good_replicas{node=\"redis1\"} 0");
         Assert.DoesNotContain("node_replication_lag_bytes{", await proxy.GetAsync("metrics"), StringComparison.Ordinal);
-        Assert.Equal((HttpStatusCode.OK, "ok, master redis1, read-only in effect: it refuses all writes (NOREPLICAS)\n"),
+        Assert.Equal((HttpStatusCode.OK, "ok, master redis1, read-only in effect: it refuses all writes, too few replicas (NOREPLICAS)\n"),
             (await proxy.StatusAsync("readyz"), await proxy.GetAsync("readyz")));
-        Assert.Contains("Master: redis1, read-only in effect (NOREPLICAS)", (await proxy.VerbAsync("status")).Output, StringComparison.Ordinal);
-        await proxy.LogsAsync("redis1 refuses all writes (NOREPLICAS)");
+        Assert.Contains("Master: redis1, read-only in effect: too few replicas (NOREPLICAS)", (await proxy.VerbAsync("status")).Output,
+            StringComparison.Ordinal);
+        await proxy.LogsAsync("redis1 refuses all writes: too few replicas (NOREPLICAS)");
 
         // What the hint says helps.
         await master.CommandAsync("CONFIG", "SET", "min-replicas-to-write", "0");
         await LevelAsync(proxy, "good", "Master: redis1");
         await proxy.LogsAsync("redis1 takes writes again");
         await master.CommandAsync("CONFIG", "SET", "maxmemory", "1000");
-        await LevelAsync(proxy, "warn", "Master: redis1, read-only in effect (OOM)");
+        await LevelAsync(proxy, "warn", Full);
         await master.CommandAsync("CONFIG", "SET", "maxmemory", "0");
         await LevelAsync(proxy, "good", "Master: redis1");
 
@@ -74,6 +77,40 @@ public sealed class NightTests
         {
             await proxy.LogsAsync(line);
         }
+    }
+
+    [SkippableFact]
+    public async Task A_master_whose_memory_is_full_of_what_its_policy_may_not_remove_is_said_to_refuse_writes()
+    {
+        Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { Nodes = 1, Sentinels = 0 });
+        await using var proxy = await RunningProxy.StartAsync(deployment);
+        await LevelAsync(proxy, "good", "Master: redis1");
+        var master = deployment.Nodes[0];
+        await master.CommandAsync("SET", "lasting", "1");
+
+        // Above maxmemory with something to remove: Redis removes it, takes writes, and is full when nothing is left of it.
+        await master.CommandAsync("CONFIG", "SET", "maxmemory-policy", "volatile-lru");
+        await master.CommandAsync("CONFIG", "SET", "maxmemory", "1000");
+        await LevelAsync(proxy, "warn", Full);
+        Assert.StartsWith("OOM ", (await Assert.ThrowsAnyAsync<Exception>(() => master.CommandAsync("SET", "another", "1"))).Message, StringComparison.Ordinal);
+        Assert.Contains("no key has a time to live, so its policy volatile-lru removes nothing. On redis1: CONFIG SET maxmemory with more",
+            await FirstHintAsync(proxy), StringComparison.Ordinal);
+        await HasAsync(proxy, "metrics", "redis_ha_proxy_node_writes_refused{node=\"redis1\",reason=\"OOM\"} 1");
+        await HasAsync(proxy, "readyz", "ok, master redis1, read-only in effect: it refuses all writes, memory is full (OOM)");
+        Assert.Contains(Full, (await proxy.VerbAsync("status")).Output, StringComparison.Ordinal);
+        await proxy.LogsAsync("redis1 refuses all writes: memory is full (OOM): it holds ");
+
+        // A policy that may remove all keys helps until there is none; then the connections' own memory is too much.
+        await master.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+        await Eventually.HoldsAsync(
+            async () => (await FirstHintAsync(proxy)).Contains("there is no key that its policy allkeys-lru could remove", StringComparison.Ordinal), () => proxy.Log);
+        Assert.StartsWith("OOM ", (await Assert.ThrowsAnyAsync<Exception>(() => master.CommandAsync("SET", "another", "1"))).Message, StringComparison.Ordinal);
+
+        await master.CommandAsync("CONFIG", "SET", "maxmemory", "100mb");
+        await LevelAsync(proxy, "good", "Master: redis1");
+        await master.CommandAsync("SET", "another", "1");
+        await proxy.LogsAsync("redis1 takes writes again");
     }
 
     [SkippableFact]

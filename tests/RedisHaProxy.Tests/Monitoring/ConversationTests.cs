@@ -11,6 +11,9 @@ namespace RedisHaProxy.Tests.Monitoring;
 
 public sealed class ConversationTests
 {
+    private const string Keys = "# Keyspace\r\ndb0:keys=3,expires=0,avg_ttl=0\r\ndb7:keys=2,expires=1,avg_ttl=100,subexpiry=0\r\n";
+    private const string Lasting = "# Keyspace\r\ndb0:keys=3,expires=0,avg_ttl=0\r\n";
+    private const string NoKey = "# Keyspace\r\n";
     private const string Pong = "+PONG\r\n";
     private const string MasterRole = "*3\r\n$6\r\nmaster\r\n:1234\r\n*1\r\n*3\r\n$10\r\n172.31.0.2\r\n$4\r\n6379\r\n$4\r\n1200\r\n";
     private const string ReplicaRole = "*5\r\n$5\r\nslave\r\n$10\r\n172.31.0.1\r\n:6379\r\n$9\r\nconnected\r\n:1200\r\n";
@@ -191,33 +194,41 @@ public sealed class ConversationTests
     }
 
     [Theory]
-    [InlineData(1000, 1000, "noeviction", "none", WriteRefusal.None)]
-    [InlineData(1200, 1000, "noeviction", "none", WriteRefusal.Memory)]
-    [InlineData(1050, 1000, "noeviction", "none", WriteRefusal.None)] // 100 of it are not counted
-    [InlineData(1200, 1000, "allkeys-lru", "none", WriteRefusal.None)]
-    [InlineData(1200, 0, "noeviction", "none", WriteRefusal.None)]
-    [InlineData(500, 1000, "noeviction", "write", WriteRefusal.Paused)]
-    public void A_masters_memory_and_pause_are_asked_once_a_second(int used, int limit, string policy, string paused, WriteRefusal refusal)
+    [InlineData(1000, 1000, "noeviction", "none", Keys, WriteRefusal.None)]
+    [InlineData(1200, 1000, "noeviction", "none", Keys, WriteRefusal.Memory)]
+    [InlineData(1050, 1000, "noeviction", "none", Keys, WriteRefusal.None)] // 100 of it are not counted
+    [InlineData(1200, 1000, "allkeys-lru", "none", Keys, WriteRefusal.None)]
+    [InlineData(1200, 1000, "allkeys-lru", "none", NoKey, WriteRefusal.Memory)] // clients' buffers fill it
+    [InlineData(1200, 1000, "volatile-ttl", "none", Keys, WriteRefusal.None)]
+    [InlineData(1200, 1000, "volatile-ttl", "none", Lasting, WriteRefusal.Memory)]
+    [InlineData(1000, 1000, "volatile-ttl", "none", Lasting, WriteRefusal.None)]
+    [InlineData(1200, 1000, "volatile-lfu", "none", NoKey, WriteRefusal.Memory)]
+    [InlineData(1200, 1000, "volatile-ttl", "none", null, WriteRefusal.None)] // not told is not refused
+    [InlineData(1200, 1000, "one-to-come", "none", NoKey, WriteRefusal.None)]
+    [InlineData(1200, 0, "noeviction", "none", Keys, WriteRefusal.None)]
+    [InlineData(500, 1000, "noeviction", "write", Keys, WriteRefusal.Paused)]
+    public void A_masters_memory_and_pause_are_asked_once_a_second(int used, int limit, string policy, string paused, string? keyspace, WriteRefusal refusal)
     {
         var conversation = new NodeConversation(0, null, new NodeDirectory(Nodes), _sink);
         Assert.Equal(Outcome.Up, conversation.Greeted(Encoding.ASCII.GetBytes(Bulk("# Server\r\nrun_id:run1\r\n"))));
         string answer = Pong + MasterRole + Bulk("role:master\r\n");
         string state = Bulk($"used_memory:{used}\r\nmaxmemory:{limit}\r\nmaxmemory_policy:{policy}\r\nmem_not_counted_for_evict:100\r\n")
-            + Bulk($"connected_clients:1\r\npaused_reason:{paused}\r\npaused_actions:{paused}\r\n");
+            + Bulk($"connected_clients:1\r\npaused_reason:{paused}\r\npaused_actions:{paused}\r\n")
+            + (keyspace is null ? "-NOPERM no\r\n" : Bulk(keyspace));
         Ask(0, answer);
         Ask(50, answer + state);
         Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
         Ask(100, answer);
         Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
         Ask(1050, answer);
-        Ask(1100, answer + "-NOPERM no\r\n-NOPERM no\r\n"); // not known is not refused
+        Ask(1100, answer + "-NOPERM no\r\n-NOPERM no\r\n-NOPERM no\r\n"); // not known is not refused
         Assert.Equal(WriteRefusal.None, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
         Ask(1150, Pong + ReplicaRole + Bulk("role:slave\r\n"));
         Assert.Null(_sink.Nodes[^1].Memory);
 
         void Ask(int milliseconds, string replies)
         {
-            Assert.Equal(replies.Length > answer.Length + 10 ? 5 : 3, conversation.Question.Replies);
+            Assert.Equal(replies.Length > answer.Length + 10 ? 6 : 3, conversation.Question.Replies);
             Assert.Equal(Outcome.Up, conversation.Answered(Encoding.ASCII.GetBytes(replies), TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds)));
         }
     }
