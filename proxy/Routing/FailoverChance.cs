@@ -59,7 +59,8 @@ internal readonly record struct FailoverChance(int All, int Able, int Needed)
             + Remedy([.. addresses.Select(address => MachineOf(address, nodes)).Distinct()], unlisted);
     }
 
-    private static string Remedy(string[] machines, int unlisted) => machines.Length > 0
+    /// <summary>What to do about Sentinels that do not answer: an own sentence behind the reason, with a space before it.</summary>
+    internal static string Remedy(string[] machines, int unlisted) => machines.Length > 0
         ? $" Start it there: systemctl start redis-sentinel on {string.Join(" and ", machines)}."
         : unlisted > 0 ? " List the others in sentinel.nodes, or let the Sentinels forget them (SENTINEL RESET)." : "";
 

@@ -195,5 +195,6 @@ internal sealed class Machine : IDisposable
     public IReadOnlyDictionary<string, string> Files() =>
         Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories)
             .Where(path => !path.EndsWith(".log", StringComparison.Ordinal))
-            .ToDictionary(path => path[Root.Length..], path => $"{(OperatingSystem.IsLinux() ? File.GetUnixFileMode(path) : 0)} {File.ReadAllText(path)}");
+            .ToDictionary(path => path[Root.Length..], path => new FileInfo(path).LinkTarget is { } target ? $"-> {target}"
+                : $"{(OperatingSystem.IsLinux() ? File.GetUnixFileMode(path) : 0)} {File.ReadAllText(path)}");
 }

@@ -77,7 +77,7 @@ public sealed class ValkeyTests
 
     private static RedisNodeInputs Inputs() => PayloadInputs.Redis() with { Redis = new RedisSettings { Engine = "valkey", MaxMemory = "1gb" } };
 
-    private static Machine WithPrograms(string distribution)
+    internal static Machine WithPrograms(string distribution)
     {
         var machine = new Machine(distribution);
         Directory.CreateDirectory(Path.Combine(machine.Root, "usr/bin"));

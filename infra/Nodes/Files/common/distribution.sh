@@ -217,6 +217,21 @@ name_engine() {
   create_account redis
 }
 
+# name_unit: redis-server is a name of Redis' unit on every image, as hints, alarms and documents print it: a link to the unit's file, as
+# "systemctl enable" makes one for an alias. The journal knows a unit by its own name only.
+name_unit() {
+  local file=/usr/lib/systemd/system/$redis_unit link=$root/etc/systemd/system/redis-server.service
+  if [ "$redis_unit" = redis-server.service ]; then
+    return 0
+  fi
+  if [ -f "$root/etc/systemd/system/$redis_unit" ]; then file=/etc/systemd/system/$redis_unit; fi
+  if [ "$(readlink "$link" 2>/dev/null)" != "$file" ]; then
+    ln -s -f -n -T "$file" "$link"
+    label "$link"
+    say "redis-server is a name of $redis_unit"
+  fi
+}
+
 # label PATH: SELinux contexts of a file that we placed.
 label() {
   if ! debian_family; then

@@ -150,6 +150,7 @@ install_units() {
     install_file "$payload/engine-server.service" "/etc/systemd/system/$redis_unit" 644 root:root redis-restart
     install_file "$payload/engine-sentinel.service" "/etc/systemd/system/$sentinel_unit" 644 root:root sentinel-restart
   fi
+  name_unit
   install_file "$payload/redis.dropin.conf" "/etc/systemd/system/$redis_unit.d/redis-ha.conf" 644 root:root redis-restart
   install_file "$payload/sentinel.dropin.conf" "/etc/systemd/system/$sentinel_unit.d/redis-ha.conf" 644 root:root sentinel-restart
   install_file "$payload/redis-ha-joined.service" /etc/systemd/system/redis-ha-joined.service 644 root:root joined-restart
