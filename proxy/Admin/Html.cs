@@ -32,6 +32,14 @@ internal static class Html
         return $"<time datetime=\"{full}\">{time.ToString(format, CultureInfo.InvariantCulture)}</time>";
     }
 
+    /// <summary>Since when, UTC, in a narrow column: today's as a time, an earlier one by its day and minute; the pointer shows it in full.</summary>
+    public static string Since(DateTimeOffset time)
+    {
+        string format = time.UtcDateTime.Date == DateTime.UtcNow.Date ? "HH:mm:ss" : "MMM d HH:mm";
+        string full = time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        return $"<time datetime=\"{full}\" title=\"{full}\">{time.UtcDateTime.ToString(format, CultureInfo.InvariantCulture)}</time>";
+    }
+
     /// <summary>A state by word and colour, never by colour alone.</summary>
     public static string State(bool good, string goodWord, string badWord) =>
         $"<span class=\"{(good ? "good" : "bad")}\">{Text(good ? goodWord : badWord)}</span>";
@@ -52,7 +60,8 @@ internal static class Html
             + $"aria-label=\"{Text(caption)}\"><table role=\"table\"><caption>{Text(caption)}</caption><thead role=\"rowgroup\"><tr role=\"row\">");
         foreach (var column in shown)
         {
-            html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\" role=\"columnheader\"{Class(column)}>{Text(column.Name)}</th>");
+            html.Append(CultureInfo.InvariantCulture, $"<th scope=\"col\" role=\"columnheader\" "
+                + $"data-title=\"{Text(column.Name)}\"{Class(column)}>{Text(column.Name)}</th>");
         }
 
         html.Append("</tr></thead><tbody role=\"rowgroup\">");
@@ -62,7 +71,7 @@ internal static class Html
             foreach (var (column, cell) in shown.Zip(row.Cells))
             {
                 html.Append(column == shown[0] ? $"<th scope=\"row\" role=\"rowheader\"{Class(column)}>{cell}</th>"
-                    : $"<td role=\"cell\" data-title=\"{Text(column.Name)}\"{Class(column)}>{cell}</td>");
+                    : $"<td role=\"cell\" data-title=\"{Text(column.Name)}\"{Class(column, cell)}>{cell}</td>");
             }
 
             html.Append("</tr>");
@@ -71,5 +80,12 @@ internal static class Html
         return html.Append("</tbody></table></div>").ToString();
     }
 
-    private static string Class(HtmlColumn column) => column.IsNumber ? " class=\"number\"" : "";
+    // A dash says that there is nothing to say: on a phone that needs no place.
+    private static string Class(HtmlColumn column, string cell = "") => (column.IsNumber, cell == "-") switch
+    {
+        (true, true) => " class=\"number none\"",
+        (true, false) => " class=\"number\"",
+        (false, true) => " class=\"none\"",
+        _ => "",
+    };
 }

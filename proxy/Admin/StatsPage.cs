@@ -113,7 +113,7 @@ internal static class StatsPage
         [
             "Clients", moment.Phase == LifecyclePhase.Serving ? "OPEN" : $"<span class=\"warn\">{moment.Phase.ToString().ToUpperInvariant()}</span>", "",
             .. further.SelectMany(f => IsMost(f) ? [OfClients(moment, f), N(moment.SessionsLimit)] : new[] { OfClients(moment, f) }), "",
-                Html.Time(moment.Started), "",
+                Html.Since(moment.Started), "",
         ]);
         return Html.Table("nodes", "Sessions and data nodes", columns, moment.Nodes.Select(n => new HtmlRow(RowClass(n),
         [
@@ -122,7 +122,7 @@ internal static class StatsPage
             n.LagBytes is { } lag ? Html.Text(Quantities.Bytes(lag)) : "-",
             .. further.SelectMany(f => IsMost(f) ? [Html.Text(f.Write(f.Value(n))), "-"] : new[] { Html.Text(f.Write(f.Value(n))) }),
             Check(n.Up, n.Status.Health, n.Status.Error, n.Up ? n.Latency : null, n.Status.Age),
-            Html.Time(n.Status.MaintenanceSince ?? n.Status.Since),
+            Html.Since(n.Status.MaintenanceSince ?? n.Status.Since),
             n.Status.Downtime > TimeSpan.Zero ? Html.Text(Quantities.Span(n.Status.Downtime)) : "-",
         ])).Prepend(clients));
 
@@ -172,7 +172,7 @@ internal static class StatsPage
                     : said.FailoverInProgress ? "<span class=\"warn\">failing over</span>"
                     : said.MarkedDown ? "<span class=\"bad\">down</span>" : "up",
                 Check(s.IsUp, s.Health, s.Error, null, s.Age) + (s.EventsHeard == false ? ", <span class=\"bad\">events not heard</span>" : ""),
-                Html.Time(s.Since),
+                Html.Since(s.Since),
             ]));
 
     // Codes that occurred only; what they mean stands at each of them, and in docs/operations.md.
