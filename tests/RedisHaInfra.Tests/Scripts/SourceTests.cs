@@ -13,7 +13,6 @@ public sealed partial class SourceTests
     private static readonly string[] Longer =
     [
         "tests/RedisHaInfra.Tests/Nodes/LoopbackCluster.cs",
-        "tests/RedisHaProxy.Tests/Monitoring/ConversationTests.cs",
     ];
 
     // What another program reads, a configuration or a script in a raw text, keeps its lines.

@@ -49,7 +49,8 @@ public sealed class PageLooksTests
           .map(row => `${row.getBoundingClientRect().height}: ${row.textContent}`).join('\n')
         """;
 
-    // Cells with a text (a dash says that there is none) that are not drawn, or not within their card (on a desk) or the window, and cards that stick out of their section.
+    // Cells with a text (a dash says that there is none) that are not drawn, or not within their card (on a desk) or the window, and cards that
+    // stick out of their section.
     private static string OutOfSight(int width) => $$"""
         [...document.querySelectorAll('.card')].filter(c => c.getBoundingClientRect().bottom > c.closest('section').getBoundingClientRect().bottom + 1)
           .map(c => `${c.closest('section').id} sticks out`).join('\n') + [...document.querySelectorAll('tbody td, tbody th, .big, .hints li, dd, nav a, footer')].filter(e => !['', '-'].includes(e.textContent.trim()))

@@ -104,7 +104,8 @@ public sealed class NightTests
         // A policy that may remove all keys helps until there is none; then the connections' own memory is too much.
         await master.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
         await Eventually.HoldsAsync(
-            async () => (await FirstHintAsync(proxy)).Contains("there is no key that its policy allkeys-lru could remove", StringComparison.Ordinal), () => proxy.Log);
+            async () => (await FirstHintAsync(proxy)).Contains("there is no key that its policy allkeys-lru could remove", StringComparison.Ordinal),
+            () => proxy.Log);
         Assert.StartsWith("OOM ", (await Assert.ThrowsAnyAsync<Exception>(() => master.CommandAsync("SET", "another", "1"))).Message, StringComparison.Ordinal);
 
         await master.CommandAsync("CONFIG", "SET", "maxmemory", "100mb");

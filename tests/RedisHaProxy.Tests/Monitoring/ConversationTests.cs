@@ -9,11 +9,8 @@ using RedisHaProxy.Routing;
 
 namespace RedisHaProxy.Tests.Monitoring;
 
-public sealed class ConversationTests
+public sealed partial class ConversationTests
 {
-    private const string Keys = "# Keyspace\r\ndb0:keys=3,expires=0,avg_ttl=0\r\ndb7:keys=2,expires=1,avg_ttl=100,subexpiry=0\r\n";
-    private const string Lasting = "# Keyspace\r\ndb0:keys=3,expires=0,avg_ttl=0\r\n";
-    private const string NoKey = "# Keyspace\r\n";
     private const string Pong = "+PONG\r\n";
     private const string MasterRole = "*3\r\n$6\r\nmaster\r\n:1234\r\n*1\r\n*3\r\n$10\r\n172.31.0.2\r\n$4\r\n6379\r\n$4\r\n1200\r\n";
     private const string ReplicaRole = "*5\r\n$5\r\nslave\r\n$10\r\n172.31.0.1\r\n:6379\r\n$9\r\nconnected\r\n:1200\r\n";
@@ -181,66 +178,6 @@ public sealed class ConversationTests
         Assert.Equal(handsOver, _sink.Nodes[0].HandsOver);
     }
 
-    [Theory]
-    [InlineData("role:master\r\n", null, WriteRefusal.None)]
-    [InlineData("role:master\r\nmin_slaves_good_slaves:1\r\n", 1, WriteRefusal.None)]
-    [InlineData("role:master\r\nconnected_slaves:0\r\nmin_slaves_good_slaves:0\r\n", 0, WriteRefusal.Replicas)]
-    public void Too_few_good_replicas_are_read(string replication, int? good, WriteRefusal refusal)
-    {
-        AskNode(Pong + MasterRole + Bulk(replication));
-        Assert.Equal(good, _sink.Nodes[0].GoodReplicas);
-        Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[0], needed: 1));
-        Assert.Equal(good is null ? WriteRefusal.None : WriteRefusal.Replicas, WriteRefusals.Of(_sink.Nodes[0], needed: 2));
-    }
-
-    [Theory]
-    [InlineData(1000, 1000, "noeviction", "none", Keys, WriteRefusal.None)]
-    [InlineData(1200, 1000, "noeviction", "none", Keys, WriteRefusal.Memory)]
-    [InlineData(1050, 1000, "noeviction", "none", Keys, WriteRefusal.None)] // 100 of it are not counted
-    [InlineData(1200, 1000, "allkeys-lru", "none", Keys, WriteRefusal.None)]
-    [InlineData(1200, 1000, "allkeys-lru", "none", NoKey, WriteRefusal.Memory)] // clients' buffers fill it
-    [InlineData(1200, 1000, "volatile-ttl", "none", Keys, WriteRefusal.None)]
-    [InlineData(1200, 1000, "volatile-ttl", "none", Lasting, WriteRefusal.Memory)]
-    [InlineData(1000, 1000, "volatile-ttl", "none", Lasting, WriteRefusal.None)]
-    [InlineData(1200, 1000, "volatile-lfu", "none", NoKey, WriteRefusal.Memory)]
-    [InlineData(1200, 1000, "volatile-ttl", "none", null, WriteRefusal.None)] // not told is not refused
-    [InlineData(1200, 1000, "one-to-come", "none", NoKey, WriteRefusal.None)]
-    [InlineData(1200, 0, "noeviction", "none", Keys, WriteRefusal.None)]
-    [InlineData(500, 1000, "noeviction", "write", Keys, WriteRefusal.Paused)]
-    public void A_masters_memory_and_pause_are_asked_once_a_second(int used, int limit, string policy, string paused, string? keyspace, WriteRefusal refusal)
-    {
-        var conversation = new NodeConversation(0, null, new NodeDirectory(Nodes), _sink);
-        Assert.Equal(Outcome.Up, conversation.Greeted(Encoding.ASCII.GetBytes(Bulk("# Server\r\nrun_id:run1\r\n"))));
-        string answer = Pong + MasterRole + Bulk("role:master\r\n");
-        string state = Bulk($"used_memory:{used}\r\nmaxmemory:{limit}\r\nmaxmemory_policy:{policy}\r\nmem_not_counted_for_evict:100\r\n")
-            + Bulk($"connected_clients:1\r\npaused_reason:{paused}\r\npaused_actions:{paused}\r\n")
-            + (keyspace is null ? "-NOPERM no\r\n" : Bulk(keyspace));
-        Ask(0, answer);
-        Ask(50, answer + state);
-        Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
-        Ask(100, answer);
-        Assert.Equal(refusal, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
-        Ask(1050, answer);
-        Ask(1100, answer + "-NOPERM no\r\n-NOPERM no\r\n-NOPERM no\r\n"); // not known is not refused
-        Assert.Equal(WriteRefusal.None, WriteRefusals.Of(_sink.Nodes[^1], needed: 1));
-        Ask(1150, Pong + ReplicaRole + Bulk("role:slave\r\n"));
-        Assert.Null(_sink.Nodes[^1].Memory);
-
-        void Ask(int milliseconds, string replies)
-        {
-            Assert.Equal(replies.Length > answer.Length + 10 ? 6 : 3, conversation.Question.Replies);
-            Assert.Equal(Outcome.Up, conversation.Answered(Encoding.ASCII.GetBytes(replies), TimeSpan.FromMilliseconds(milliseconds), TimeSpan.FromMilliseconds(milliseconds)));
-        }
-    }
-
-    [Fact]
-    public void A_disk_that_cannot_be_written_is_told_by_PING()
-    {
-        AskNode("-MISCONF Errors writing to the AOF file: No space left on device\r\n" + MasterRole + Bulk("x:1\r\n"));
-        Assert.Equal(WriteRefusal.Disk, WriteRefusals.Of(_sink.Nodes[0], needed: 1));
-        Assert.Contains("No space left on device", WriteRefusal.Disk.Text(_sink.Nodes[0], 1), StringComparison.Ordinal);
-    }
-
     [Fact]
     public void TILT_and_unknown_addresses_are_read()
     {
@@ -253,18 +190,25 @@ public sealed class ConversationTests
     [Fact]
     public void An_empty_address_and_an_epoch_of_64_bits_are_answers()
     {
-        AskSentinel(Vote("", "master").Replace("\r\n$1\r\n7\r\n", "\r\n$20\r\n18446744073709551615\r\n", StringComparison.Ordinal) + Bulk("sentinel_tilt:0\r\n"));
-        Assert.Equal((SentinelVote.Foreign, "(empty address):6379", long.MaxValue), (_sink.Sentinels[0].Named, _sink.Sentinels[0].NamedAddress, _sink.Sentinels[0].ConfigEpoch));
+        AskSentinel(Vote("", "master").Replace("\r\n$1\r\n7\r\n", "\r\n$20\r\n18446744073709551615\r\n", StringComparison.Ordinal)
+            + Bulk("sentinel_tilt:0\r\n"));
+        Assert.Equal((SentinelVote.Foreign, "(empty address):6379", long.MaxValue),
+            (_sink.Sentinels[0].Named, _sink.Sentinels[0].NamedAddress, _sink.Sentinels[0].ConfigEpoch));
     }
 
     [Fact]
     public void Whom_a_Sentinel_knows_is_asked_after_its_first_answer_when_the_numbers_change_and_each_minute()
     {
-        var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379"), IPEndPoint.Parse("172.31.0.2:26379")] };
+        var configuration = new SentinelConfiguration
+        {
+            Master = "mymaster",
+            Nodes = [IPEndPoint.Parse("172.31.0.1:26379"), IPEndPoint.Parse("172.31.0.2:26379")],
+        };
         using var hearing = new SentinelHearing(TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System));
         var conversation = new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing);
         string answer = Vote("172.31.0.1", "master") + Bulk("sentinel_tilt:0\r\n");
-        string known = $"*2\r\n{Server("172.31.0.2", "26379")}{Server("172.31.0.66", "26379")}*2\r\n{Server("172.31.0.2", "6379")}{Server("redis.example", "6379")}";
+        string known = $"*2\r\n{Server("172.31.0.2", "26379")}{Server("172.31.0.66", "26379")}"
+            + $"*2\r\n{Server("172.31.0.2", "6379")}{Server("redis.example", "6379")}";
         Assert.Equal(Outcome.Up, Answer(0, answer));
         Assert.Equal(Outcome.Up, Answer(1, answer + known));
         Assert.Equal(("172.31.0.66:26379", "redis.example:6379"), (_sink.Sentinels[1].UnknownSentinels, _sink.Sentinels[1].UnknownReplicas));
@@ -385,7 +329,8 @@ public sealed class ConversationTests
     {
         var configuration = new SentinelConfiguration { Master = "mymaster", Nodes = [IPEndPoint.Parse("172.31.0.1:26379")] };
         using var hearing = new SentinelHearing(TimeSpan.FromSeconds(1), new MonotonicClock(TimeProvider.System));
-        return new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing).Answered(replies, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
+        return new SentinelConversation(0, configuration, new NodeDirectory(Nodes), _sink, hearing)
+            .Answered(replies, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
     }
 
     private sealed class Sink : IReportSink

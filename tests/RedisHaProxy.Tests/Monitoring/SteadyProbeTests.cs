@@ -81,7 +81,7 @@ public sealed class SteadyProbeTests : IAsyncDisposable
     {
         byte[] greeting = Encoding.ASCII.GetBytes("$14\r\nrun_id:abcdef\n\r\n");
         byte[] answer = Encoding.ASCII.GetBytes("+PONG\r\n*3\r\n$6\r\nmaster\r\n:1\r\n*0\r\n$14\r\nrole:master\r\nx\r\n");
-        byte[] state = [.. answer, .. "$2\r\nx\n\r\n$2\r\nx\n\r\n"u8];
+        byte[] state = [.. answer, .. "$2\r\nx\n\r\n$2\r\nx\n\r\n$2\r\nx\n\r\n"u8];
         byte[] buffer = new byte[1024];
         for (int n; (n = await socket.ReceiveAsync(buffer)) > 0;)
         {
