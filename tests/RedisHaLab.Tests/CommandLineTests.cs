@@ -51,11 +51,14 @@ public sealed class CommandLineTests
     {
         var blocks = DocsCommand.Blocks(Repository.Root).ToList();
 
-        Assert.Contains(blocks, block => block.File == "README.md");
+        Assert.Contains(blocks, block => block.File == "README.md" && block.Machine is null);
+        Assert.Equal(["docs/operations.md", "docs/troubleshooting.md"],
+            blocks.Where(block => block.Machine is not null).Select(block => block.File).Distinct());
         Assert.All(blocks, block =>
         {
             Assert.Equal(block.Text.Split('\n')[0], File.ReadLines(Path.Combine(Repository.Root, block.File)).ElementAt(block.Line - 1));
-            Assert.All(block.Text.Split('\n'), line => Assert.Matches(@"^(sudo )?\./scripts/\S+ ", line));
+            Assert.All(block.Text.Split('\n'), line => Assert.Matches(
+                block.Machine is null ? @"^(sudo )?\./scripts/\S+ " : @"^(sudo redis-ha-|sudo journalctl -u redis-|cat /|test -s /)", line));
         });
     }
 
