@@ -33,13 +33,14 @@ internal static class FormsCommand
     /// <summary>All forms.</summary>
     public static IReadOnlyList<Form> All { get; } =
     [
-        new("shipped", "self-contained single file, partly trimmed, compiled at run time: what proxy/RedisHaProxy.csproj says", []),
-        new("compressed", "the same, compressed", ["EnableCompressionInSingleFile=true"]),
-        new("ready-to-run", "the same, compiled ahead of time as well (ReadyToRun)", ["PublishReadyToRun=true"]),
-        new("untrimmed", "self-contained single file with the whole framework", ["PublishTrimmed=false"]),
-        new("untrimmed-ready-to-run", "the same, compiled ahead of time as well", ["PublishTrimmed=false", "PublishReadyToRun=true"]),
+        new("shipped", "self-contained single file, partly trimmed, what the verbs run compiled ahead of time: what proxy/RedisHaProxy.csproj says", []),
+        new("at-run-time", "the same, all of it compiled at run time", ["PublishReadyToRun=false"]),
+        new("compressed", "the same, compressed", ["PublishReadyToRun=false", "EnableCompressionInSingleFile=true"]),
+        new("ready-to-run", "the same, all of it compiled ahead of time (ReadyToRun)", ["PublishReadyToRunComposite=true"]),
+        new("untrimmed", "self-contained single file with the whole framework", ["PublishTrimmed=false", "PublishReadyToRun=false"]),
+        new("untrimmed-ready-to-run", "the same, compiled ahead of time as well", ["PublishTrimmed=false", "PublishReadyToRunComposite=true"]),
         new("native-aot", "native code without a runtime (NativeAOT): needs the C tool-chain of the machine it is for",
-            ["PublishAot=true", "PublishSingleFile=false", "PublishTrimmed=true"]),
+            ["PublishAot=true", "PublishSingleFile=false", "PublishTrimmed=true", "PublishReadyToRun=false"]),
     ];
 
     public static Command Create()
