@@ -1,8 +1,11 @@
-// The other end of the control socket: how the verbs ask a running proxy.
+// The other end of the control socket: how the verbs ask a running proxy. One question and its answer by HTTP/1.0: a client library would cost each
+// verb more time than all of the rest.
 
+using System.Buffers;
+using System.Globalization;
 using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 
 namespace RedisHaProxy.Admin;
 
@@ -10,107 +13,124 @@ namespace RedisHaProxy.Admin;
 internal sealed class ControlException(string message) : Exception(message);
 
 /// <summary>Talks HTTP over the control socket.</summary>
-internal sealed class ControlClient : IDisposable
+/// <param name="socket">Path of the control socket.</param>
+/// <param name="patience">How long a whole answer may take; 15 s if null.</param>
+internal sealed class ControlClient(string socket, TimeSpan? patience = null)
 {
-    private readonly HttpClient _http;
-    private readonly string _socket;
-
-    /// <param name="socket">Path of the control socket.</param>
-    public ControlClient(string socket)
-    {
-        _socket = socket;
-        _http = new HttpClient(new SocketsHttpHandler { ConnectCallback = ConnectAsync, UseProxy = false, AllowAutoRedirect = false })
-        {
-            BaseAddress = new Uri("http://redis-ha-proxy/"),
-            Timeout = TimeSpan.FromSeconds(15),
-        };
-    }
+    private readonly TimeSpan _patience = patience ?? TimeSpan.FromSeconds(15);
 
     /// <summary>The text of a document, as the proxy wrote it.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses.</exception>
-    public Task<string> GetTextAsync(string path, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Get, path, cancellationToken);
+    public Task<string> GetTextAsync(string path, CancellationToken cancellationToken) => SendAsync("GET", path, cancellationToken);
 
     /// <summary>A document.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses, or it is of another version.</exception>
-    public async Task<JsonElement> GetAsync(string path, CancellationToken cancellationToken) =>
-        Read(await GetTextAsync(path, cancellationToken), AdminJson.Default.JsonElement);
+    public async Task<JsonDocument> GetAsync(string path, CancellationToken cancellationToken) => Read(await GetTextAsync(path, cancellationToken));
 
     /// <summary>Gives an order and returns what the proxy says.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses; the message is the proxy's.</exception>
-    public async Task<string> OrderAsync(string path, CancellationToken cancellationToken) =>
-        Read(await SendAsync(HttpMethod.Post, path, cancellationToken), AdminJson.Default.ControlAnswer).Message;
-
-    public void Dispose() => _http.Dispose();
-
-    private async Task<string> SendAsync(HttpMethod method, string path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            using var request = new HttpRequestMessage(method, path);
-            if (method == HttpMethod.Post && Caller(Environment.GetEnvironmentVariable) is { } caller)
-            {
-                request.Headers.TryAddWithoutValidation(ControlEndpoints.SudoHeader, caller);
-            }
-
-            using var response = await _http.SendAsync(request, cancellationToken);
-            string body = await response.Content.ReadAsStringAsync(cancellationToken);
-            if (response.IsSuccessStatusCode)
-            {
-                return body;
-            }
-
-            throw new ControlException(response.Content.Headers.ContentType?.MediaType == "application/json"
-                ? Read(body, AdminJson.Default.ControlAnswer).Message : body.TrimEnd());
-        }
-        catch (HttpRequestException e) when (e.InnerException is SocketException socket)
-        {
-            throw new ControlException(socket.SocketErrorCode switch
-            {
-                SocketError.AccessDenied => $"user {Environment.UserName} may not use {_socket}; use sudo, or the group of the proxy",
-                _ when !File.Exists(_socket) => $"no proxy is running here: {_socket} does not exist (--socket names the path of admin.socket)",
-                _ => $"no proxy answers on {_socket} ({socket.Message}): it is not running any more",
-            });
-        }
-        catch (HttpRequestException e)
-        {
-            throw new ControlException($"the proxy on {_socket} did not answer: {e.Message}");
-        }
-        catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new ControlException($"the proxy on {_socket} did not answer within {_http.Timeout.TotalSeconds:0} s");
-        }
-    }
+    public async Task<string> OrderAsync(string path, CancellationToken cancellationToken) => Message(await SendAsync("POST", path, cancellationToken));
 
     /// <summary>Who called sudo (sudo(8) sets both variables); null where nobody did.</summary>
     internal static string? Caller(Func<string, string?> environment) =>
         environment("SUDO_UID") is not { Length: > 0 } id ? null
         : new string([.. $"{environment("SUDO_USER")} ({id})".Trim().Where(c => c is > ' ' and < '\x7f' or ' ').Take(64)]);
 
-    private T Read<T>(string body, JsonTypeInfo<T> type)
+    private async Task<string> SendAsync(string method, string path, CancellationToken cancellationToken)
     {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(_patience);
         try
         {
-            return JsonSerializer.Deserialize(body, type) ?? throw new JsonException();
+            using var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), limit.Token);
+            // What does not fit into the socket's buffer, which holds 200 kB, is not sent by any verb.
+            await connection.SendAsync(Encoding.ASCII.GetBytes(Request(method, path)), SocketFlags.None, limit.Token);
+            return Answer(await ReceiveAsync(connection, limit.Token));
         }
-        catch (JsonException)
+        catch (SocketException e)
         {
-            throw new ControlException($"the answer on {_socket} is not understood; is the running proxy of another version?");
+            throw new ControlException(e.SocketErrorCode switch
+            {
+                SocketError.AccessDenied => $"user {Environment.UserName} may not use {socket}; use sudo, or the group of the proxy",
+                _ when Directory.Exists(socket) => $"{socket} is a folder; --socket names the path of admin.socket",
+                _ when File.Exists(socket) && new FileInfo(socket).Length > 0 => $"{socket} is a file, and no socket; --socket names the path of admin.socket",
+                _ when !File.Exists(socket) => $"no proxy is running here: {socket} does not exist (--socket names the path of admin.socket)",
+                _ => $"no proxy answers on {socket} ({e.Message}): it is not running any more",
+            });
+        }
+        catch (ArgumentException)
+        {
+            throw new ControlException($"{socket} is too long for the path of a socket");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ControlException($"the proxy on {socket} did not answer within {_patience.TotalSeconds:0.#} s");
         }
     }
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    private static string Request(string method, string path)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
+        string caller = method == "POST" && Caller(Environment.GetEnvironmentVariable) is { } who ? $"{ControlEndpoints.SudoHeader}: {who}\r\n" : "";
+        return $"{method} /{path} HTTP/1.0\r\nHost: redis-ha-proxy\r\nContent-Length: 0\r\n{caller}\r\n";
+    }
+
+    // Up to the end of the connection: that is the end of an answer in HTTP/1.0.
+    private static async Task<byte[]> ReceiveAsync(Socket connection, CancellationToken cancellationToken)
+    {
+        var bytes = new ArrayBufferWriter<byte>(16 * 1024);
+        while (true)
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_socket), cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
+            int count = await connection.ReceiveAsync(bytes.GetMemory(16 * 1024), SocketFlags.None, cancellationToken);
+            if (count == 0)
+            {
+                return bytes.WrittenSpan.ToArray();
+            }
+
+            bytes.Advance(count);
         }
     }
+
+    private string Answer(byte[] answer)
+    {
+        int end = answer.AsSpan().IndexOf("\r\n\r\n"u8);
+        string[] head = end < 0 ? [] : Encoding.Latin1.GetString(answer, 0, end).Split("\r\n");
+        if (head.Length == 0 || !head[0].StartsWith("HTTP/1.", StringComparison.Ordinal) || head[0].Length < 12
+            || !int.TryParse(head[0].AsSpan(9, 3), NumberStyles.None, CultureInfo.InvariantCulture, out int code))
+        {
+            throw new ControlException($"the proxy on {socket} did not answer: it closed the connection");
+        }
+
+        string body = Encoding.UTF8.GetString(answer, end + 4, answer.Length - end - 4);
+        if (head.FirstOrDefault(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase)) is { } length
+            && long.TryParse(length.AsSpan(15).Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out long expected)
+            && expected != answer.Length - end - 4)
+        {
+            throw new ControlException($"the proxy on {socket} closed the connection before its answer was whole");
+        }
+
+        bool json = head.Any(line => line.StartsWith("Content-Type: application/json", StringComparison.OrdinalIgnoreCase));
+        return code is >= 200 and < 300 ? body : throw new ControlException(json ? Message(body) : body.TrimEnd());
+    }
+
+    private string Message(string body)
+    {
+        using JsonDocument document = Read(body);
+        return document.RootElement is { ValueKind: JsonValueKind.Object } answer && answer.TryGetProperty("message", out JsonElement message)
+            && message.GetString() is { } text ? text : throw Strange();
+    }
+
+    private JsonDocument Read(string body)
+    {
+        try
+        {
+            return JsonDocument.Parse(body);
+        }
+        catch (JsonException)
+        {
+            throw Strange();
+        }
+    }
+
+    private ControlException Strange() => new($"the answer on {socket} is not understood; is the running proxy of another version?");
 }

@@ -28,6 +28,22 @@ internal static partial class CommandErrors
             return "a verb is missing";
         }
 
+        if (MissingOption().Match(message) is { Success: true } needed)
+        {
+            return $"'{command.Name}' needs {needed.Groups[1].Value}{ValueOf(command, needed.Groups[1].Value)}";
+        }
+
+        if (MissingArgument().Match(message) is { Success: true } missing)
+        {
+            return missing.Groups[1].Value == command.Name ? $"'{command.Name}' needs {string.Join(" ", command.Arguments.Select(a => a.HelpName ?? a.Name))}"
+                : $"'{missing.Groups[1].Value}' needs a value:{ValueOf(command, missing.Groups[1].Value)}";
+        }
+
+        if (NotAmong().Match(message) is { Success: true } other)
+        {
+            return $"'{other.Groups[1].Value}' is not one of {string.Join(", ", Quoted().Matches(other.Groups[2].Value).Select(name => name.Groups[1].Value))}";
+        }
+
         // "Cannot parse argument 'x' for option '--json' as expected type 'System.Boolean'."
         return ConversionError().Match(message) is { Success: true } match
             ? $"'{match.Groups[1].Value}' is no value of '{match.Groups[2].Value}'"
@@ -36,6 +52,22 @@ internal static partial class CommandErrors
 
     private static IEnumerable<string> OptionsOf(Command command) =>
         command.Options.Where(o => !o.Hidden).Select(o => o.Name).Append("--help");
+
+    private static string ValueOf(Command command, string option) =>
+        command.Options.FirstOrDefault(o => o.Name == option || o.Aliases.Contains(option))?.HelpName is { } value ? $" {value}" : "";
+
+    // The library's own texts (Resources.resx of System.CommandLine).
+    [GeneratedRegex("^Option '([^']*)' is required")]
+    private static partial Regex MissingOption();
+
+    [GeneratedRegex("^Required argument missing for (?:option|command): '([^']*)'")]
+    private static partial Regex MissingArgument();
+
+    [GeneratedRegex(@"^Argument '(.*)' not recognized\. Must be one of:(.*)$", RegexOptions.Singleline)]
+    private static partial Regex NotAmong();
+
+    [GeneratedRegex("'([^']*)'")]
+    private static partial Regex Quoted();
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex Blanks();

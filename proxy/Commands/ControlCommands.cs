@@ -64,9 +64,9 @@ internal static class ControlCommands
                     return;
                 }
 
-                var document = await client.GetAsync(textPath ?? path, cancellationToken);
+                using JsonDocument document = await client.GetAsync(textPath ?? path, cancellationToken);
                 await output.WriteAsync(Terminal.Start(output, watches));
-                write(Terminal.Console(output), document, form.IsWide(parsed));
+                write(Terminal.Console(output), document.RootElement, form.IsWide(parsed));
             }
         }));
         return command;
@@ -108,8 +108,8 @@ internal static class ControlCommands
     // Only where something would be lost: a node that has no sessions needs no question.
     private static async Task<bool> ConfirmedAsync(ControlClient client, string name, TextWriter error, CancellationToken cancellationToken)
     {
-        var status = await client.GetAsync("stats.json", cancellationToken);
-        if (status.List("nodes").FirstOrDefault(n => n.Text("name") == name) is not { ValueKind: JsonValueKind.Object } node || !node.Is("routed"))
+        using JsonDocument status = await client.GetAsync("stats.json", cancellationToken);
+        if (status.RootElement.List("nodes").FirstOrDefault(n => n.Text("name") == name) is not { ValueKind: JsonValueKind.Object } node || !node.Is("routed"))
         {
             return true;
         }
@@ -134,14 +134,15 @@ internal static class ControlCommands
     // Completed with the names that the running proxy has, where one can be asked.
     private static Argument<string?> NodeArgument(string description, ArgumentArity arity, Option<string> socket)
     {
-        var node = new Argument<string?>("NODE") { Description = description, Arity = arity };
+        // With a name for help: without one, help lists the completions, and asks a running proxy for them.
+        var node = new Argument<string?>("NODE") { Description = description, Arity = arity, HelpName = "NODE" };
         node.CompletionSources.Add(context =>
         {
             try
             {
-                using var client = new ControlClient(context.ParseResult.GetValue(socket) ?? DefaultSocket);
-                JsonElement status = client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult();
-                return status.List("nodes").Select(n => new CompletionItem(n.Text("name")!));
+                var client = new ControlClient(context.ParseResult.GetValue(socket) ?? DefaultSocket);
+                using JsonDocument status = client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult();
+                return [.. status.RootElement.List("nodes").Select(n => new CompletionItem(n.Text("name")!))];
             }
             catch (ControlException)
             {
@@ -160,10 +161,9 @@ internal static class ControlCommands
 
     internal static async Task<int> AskAsync(string socket, Func<ControlClient, Task> ask)
     {
-        using var client = new ControlClient(socket);
         try
         {
-            await ask(client);
+            await ask(new ControlClient(socket));
             return ExitCode.Ok;
         }
         catch (ControlException e)

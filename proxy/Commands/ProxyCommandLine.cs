@@ -14,10 +14,13 @@ internal static class ProxyCommandLine
     /// <returns>See <see cref="ExitCode"/>.</returns>
     public static async Task<int> InvokeAsync(string[] arguments, TextWriter output, TextWriter error)
     {
-        var parsed = Build().Parse(arguments switch
+        var root = Build();
+        var parsed = root.Parse(arguments switch
         {
             [] => ["--help"],
-            ["help", .. var verb] => [.. verb, "--help"],
+            // Help for what does not exist is a mistake like any other.
+            ["help", var verb, ..] when root.Subcommands.All(c => c.Name != verb) => [verb],
+            ["help", .. var verb] => [.. verb.Take(1), "--help"],
             _ => arguments,
         });
         if (parsed.Errors.Count > 0)

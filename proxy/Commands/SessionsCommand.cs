@@ -75,7 +75,8 @@ internal static class SessionsCommand
                 return;
             }
 
-            var all = (await client.GetAsync("control/sessions", cancellationToken)).EnumerateArray().ToList();
+            using JsonDocument answer = await client.GetAsync("control/sessions", cancellationToken);
+            var all = answer.RootElement.EnumerateArray().ToList();
             var listed = Filter(all, parsed.GetValue(node), from, parsed.GetValue(idle), parsed.GetValue(top)).ToList();
             if (form.IsJson(parsed))
             {
