@@ -27,6 +27,7 @@ internal static class DocsCommand
             {
                 await lab.Progress.StepAsync($"{file}:{line}", async () =>
                 {
+                    await Shell.RunAsync("bash", ["-euo", "pipefail", "-c", AllIsWell(paths)], timeout: Limit);
                     var result = await Shell.RunAsync("bash", ["-euo", "pipefail", "-c", machine is null ? Desk(text, paths) : On(machine, text, paths)],
                         timeout: Limit);
                     Console.Write(result.Output);
@@ -69,6 +70,10 @@ internal static class DocsCommand
             }
         }
     }
+
+    // What a block before has broken comes back first.
+    private static string AllIsWell(LabPaths paths) =>
+        $"cd '{Repository.Root}'; until ./scripts/status --lab {paths.Name} >/dev/null 2>&1; do sleep 1; done";
 
     // As root already, in the repository's folder, on this lab whatever its name, and by this program, which is built.
     private static string Desk(string text, LabPaths paths) => $$"""
