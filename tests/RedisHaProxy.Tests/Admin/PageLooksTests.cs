@@ -1,4 +1,4 @@
-// The page in seven states as a real Chromium lays it out: on a desk and on a phone, in both schemes, everything is there and nothing sticks out.
+// The page in eight states as a real Chromium lays it out: on a desk and on a phone, in both schemes, everything is there and nothing sticks out.
 
 using System.Text;
 using RedisHaProxy.Admin;
@@ -7,17 +7,19 @@ namespace RedisHaProxy.Tests.Admin;
 
 public sealed class PageLooksTests
 {
-    private static readonly string[] States = ["healthy", "failover", "no-failover", "read-only", "majority-lost", "draining", "dead-node"];
+    private static readonly string[] States = ["healthy", "failover", "no-failover", "read-only", "majority-lost", "draining", "dead-node", "overload"];
 
     [SkippableFact]
-    public async Task Seven_states_fit_a_desk_and_a_phone()
+    public async Task Eight_states_fit_a_desk_and_a_phone()
     {
         Skip.If(Chromium.Missing is not null, Chromium.Missing);
         await using var browser = await Chromium.StartAsync();
         var heights = new Dictionary<string, int>();
         foreach (string state in States)
         {
-            string page = StatsPage.Write(Scene.All[state].Moment, "abc").Replace("<title>", $"<title>{state}: ", StringComparison.Ordinal);
+            // With addresses as long as those of a stack.
+            string page = StatsPage.Write(state == "overload" ? Overloaded() : Scene.All[state].Moment, "abc")
+                .Replace("<title>", $"<title>{state}: ", StringComparison.Ordinal).Replace("10.0.0.", "172.31.235.13", StringComparison.Ordinal);
             await browser.NavigateAsync($"data:text/html;charset=utf-8;base64,{Convert.ToBase64String(Encoding.UTF8.GetBytes(page))}");
             await Eventually.HoldsAsync(
                 async () => (bool)(await browser.EvaluateAsync($"document.readyState === 'complete' && document.title.startsWith('{state}: ')"))!, () => state);
@@ -40,6 +42,22 @@ public sealed class PageLooksTests
         Assert.True(heights["healthy 1280"] <= 660, string.Join(", ", heights));
         Assert.All(heights.Where(h => h.Key.EndsWith(" 1280", StringComparison.Ordinal)),
             h => Assert.True(h.Value <= (h.Key.StartsWith("failover", StringComparison.Ordinal) ? 1250 : 950), h.ToString()));
+    }
+
+    // All sessions taken, on the master, after months of work.
+    private static Moment Overloaded()
+    {
+        var master = Scene.Healthy.Data.Nodes[0] with { Sessions = 10_000, SessionsMax = 10_000, SessionsTotal = 9_876_543 };
+        return Scene.Healthy.Moment with
+        {
+            Data = Scene.Healthy.Data with
+            {
+                Sessions = 10_000,
+                SessionsMax = 10_000,
+                SessionsTotal = 9_876_543,
+                Nodes = [master, .. Scene.Healthy.Data.Nodes.Skip(1)],
+            },
+        };
     }
 
     // On a phone a server is two lines, its state and its numbers; one that does not answer says why on further ones.
