@@ -60,10 +60,10 @@ public sealed class PageLooksTests
         };
     }
 
-    // On a phone a server is two lines, its state and its numbers; one that does not answer says why on further ones.
+    // On a phone a server is two lines, its state and its numbers; one that does not answer, or has more to say, takes further ones.
     private const string TooHigh = """
         [...document.querySelectorAll('#nodes tbody tr, #sentinels tbody tr')]
-          .filter(row => row.getBoundingClientRect().height > (row.classList.contains('bad-row') ? 100 : 45))
+          .filter(row => row.getBoundingClientRect().height > (row.classList.contains('bad-row') ? 100 : row.classList.contains('warn-row') ? 62 : 45))
           .map(row => `${row.getBoundingClientRect().height}: ${row.textContent}`).join('\n')
         """;
 
