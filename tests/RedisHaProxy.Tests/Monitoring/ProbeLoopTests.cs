@@ -229,7 +229,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         int n = await server.ReceiveAsync(buffer).WaitAsync(TimeSpan.FromSeconds(5));
         Assert.Contains(question, Encoding.ASCII.GetString(buffer, 0, n), StringComparison.Ordinal);
         bool asksState = buffer.AsSpan(0, n).IndexOf("memory"u8) >= 0; // of a master, once a second
-        await server.SendAsync(Encoding.ASCII.GetBytes(asksState ? answer + "$2\r\nx\n\r\n$2\r\nx\n\r\n" : answer));
+        await server.SendAsync(Encoding.ASCII.GetBytes(asksState ? answer + "$2\r\nx\n\r\n$2\r\nx\n\r\n$2\r\nx\n\r\n" : answer));
     }
 
     private static async Task ClosedAsync(Socket server)

@@ -88,7 +88,7 @@ public sealed class ProbeReasonTests
             for (int n; (n = await socket.ReceiveAsync(buffer)) > 0;)
             {
                 bool asksRole = buffer.AsSpan(0, n).IndexOf("ROLE"u8) >= 0;
-                string state = buffer.AsSpan(0, n).IndexOf("memory"u8) >= 0 ? "$2\r\nx\n\r\n$2\r\nx\n\r\n" : "";
+                string state = buffer.AsSpan(0, n).IndexOf("memory"u8) >= 0 ? "$2\r\nx\n\r\n$2\r\nx\n\r\n$2\r\nx\n\r\n" : "";
                 await socket.SendAllAsync(!asksRole ? "$14\r\nrun_id:abcdef\n\r\n" : (Interlocked.Increment(ref answers) % 2 == 0 ? Loading : Up) + state);
                 if (asksRole && answers % 2 == 0)
                 {
