@@ -48,7 +48,7 @@ internal static class HandOverCommand
             using var helper = new HandOverHelper(path, sessions);
             using Process guard = StartGuard(helper, sessions);
             notifier.Ready("Waits for the proxy");
-            helper.Run(stop.Token);
+            helper.Run(stop.Token, FeedNowAndThen(notifier));
             return ExitCode.Ok;
         }
         catch (BpfException e)
@@ -60,6 +60,19 @@ internal static class HandOverCommand
         {
             throw new CommandFailedException(ExitCode.Failed, $"cannot listen on {path}: {e.Message}");
         }
+    }
+
+    private static Action FeedNowAndThen(ServiceNotifier notifier)
+    {
+        long fed = 0;
+        return () =>
+        {
+            if (notifier.Watchdog is { } patience && Environment.TickCount64 - fed > patience.TotalMilliseconds / 4)
+            {
+                fed = Environment.TickCount64;
+                notifier.FeedWatchdog();
+            }
+        };
     }
 
     // It lives in the same service, and ends by itself after this process.

@@ -113,6 +113,9 @@ internal struct Session
     /// </summary>
     public bool Counted;
 
+    /// <summary>The helper was told to end it.</summary>
+    public bool HandOverOrdered;
+
     /// <summary>The engine is ending what it has under way, so that it can be handed over.</summary>
     public bool Detaching;
 

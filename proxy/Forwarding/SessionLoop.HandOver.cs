@@ -10,13 +10,18 @@ namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
 {
-    private const int HandOverMilliseconds = 100;
     private const int HandOverMostMilliseconds = 10_000;
+
+    /// <summary>What the kernel has forwarded is heard of so late at most.</summary>
+    private const int HandOverLateMilliseconds = 3_000;
 
     private readonly Dictionary<long, int> _handedOver = [];
 
     /// <summary>The way to the helper; null when nothing is handed over. Set before the start.</summary>
     internal HandOverLink? HandOver { get; set; }
+
+    /// <summary>How long a session lives before it is handed over, in milliseconds. Set before the start.</summary>
+    internal int HandOverMilliseconds { get; set; } = 100;
 
     /// <summary>
     /// The engine ends what it has under way for an open session's sockets, and calls <see cref="Detached"/> when nothing is any more.
@@ -135,9 +140,10 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>Has the helper end a session; it is over here when the helper says so.</summary>
     private void EndHandedOver(int index, SessionEnd end)
     {
-        if (!_sessions[index].Ending)
+        Decide(index, end);
+        if (!_sessions[index].HandOverOrdered)
         {
-            Decide(index, end);
+            _sessions[index].HandOverOrdered = true;
             HandOver!.Reset(_sessions[index].Id);
         }
     }
@@ -209,7 +215,7 @@ internal abstract unsafe partial class SessionLoop
     private void PostponeHandOver(int index)
     {
         long age = _now - _sessions[index].ConnectedAt;
-        _sessions[index].HandOverAt = _now + Math.Clamp(age, HandOverMilliseconds, HandOverMostMilliseconds);
+        _sessions[index].HandOverAt = _now + Math.Clamp(age, Math.Max(HandOverMilliseconds, 1), HandOverMostMilliseconds);
     }
 
     private void ForgetHandOver(int index)

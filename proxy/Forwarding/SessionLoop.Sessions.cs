@@ -58,7 +58,8 @@ internal abstract unsafe partial class SessionLoop
     private long OpenLimit(int index)
     {
         bool serverClosed = _endpoints[(2 * index) + 1].Has(EndpointFlags.ReadClosed);
-        return serverClosed ? Math.Min(HalfClosedMilliseconds, _idleMilliseconds) : _idleMilliseconds;
+        long limit = serverClosed ? Math.Min(HalfClosedMilliseconds, _idleMilliseconds) : _idleMilliseconds;
+        return _sessions[index].State == SessionState.HandedOver && limit < long.MaxValue ? limit + HandOverLateMilliseconds : limit;
     }
 
     private void ArmOpenTimer(int index)

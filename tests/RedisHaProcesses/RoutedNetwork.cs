@@ -74,9 +74,44 @@ public sealed class RoutedNetwork : IDisposable
     public Task CutAsync(params IEnumerable<IPAddress> island)
         => Shell.RunInAsync(_router, ["nft", "add", "element", "ip", "cut", "island", $"{{ {string.Join(", ", island)} }}"]);
 
-    /// <summary>From now on, so many packets of a hundred are lost, anywhere.</summary>
-    public Task LoseAsync(int percent)
-        => Shell.RunInAsync(_router, ["nft", "insert", "rule", "ip", "cut", "forward", "numgen", "random", "mod", "100", "<", $"{percent}", "drop"]);
+    /// <summary>From now on, every packet between the machines passes a bad wire. Not after a cut.</summary>
+    /// <exception cref="InvalidOperationException">This machine has no TUN devices.</exception>
+    public async Task<BadWire> SpoilAsync(WireFaults faults, int seed)
+    {
+        const string table = "77";
+        var wire = BadWire.Open(_router, "wire", faults, seed);
+        try
+        {
+            await Shell.RunInAsync(_router, ["ip", "link", "set", "wire", "up"]);
+            await Shell.RunInAsync(_router, ["ip", "route", "add", "default", "dev", "wire", "table", table]);
+            foreach (var machine in _machines)
+            {
+                await Shell.RunInAsync(_router, ["ip", "rule", "add", "iif", $"v-{machine.Name}", "lookup", table]);
+            }
+
+            return wire;
+        }
+        catch
+        {
+            wire.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>From now on, packets to an address that are larger than so many bytes are refused on their way, as a tunnel would.</summary>
+    public Task NarrowAsync(NetworkNamespace machine, IPAddress address, int bytes)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        return Shell.RunInAsync(_router, ["ip", "route", "change", $"{address}/32", "dev", $"v-{machine.Name}", "mtu", "lock", $"{bytes}"]);
+    }
+
+    /// <summary>Changes the largest packet of a machine's link, in bytes, at both of its ends.</summary>
+    public async Task SetPacketSizeAsync(NetworkNamespace machine, int bytes)
+    {
+        ArgumentNullException.ThrowIfNull(machine);
+        await Shell.RunInAsync(machine, ["ip", "link", "set", "eth0", "mtu", $"{bytes}"]);
+        await Shell.RunInAsync(_router, ["ip", "link", "set", $"v-{machine.Name}", "mtu", $"{bytes}"]);
+    }
 
     /// <summary>Ends every cut.</summary>
     public Task HealAsync() => Shell.RunInAsync(_router, ["nft", "flush", "set", "ip", "cut", "island"]);

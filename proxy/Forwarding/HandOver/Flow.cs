@@ -102,6 +102,9 @@ internal enum FlowEventKind : uint
 
     /// <summary>The end sends what cannot be translated: IP fragments.</summary>
     Strange = 4,
+
+    /// <summary>A router does not take what was sent on to the end: too large for its way. The value is what would fit, in bytes.</summary>
+    TooLarge = 5,
 }
 
 /// <summary>A report.</summary>

@@ -15,6 +15,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
 {
     private const int CountMilliseconds = 1000;
     private const int IdleMilliseconds = 100;
+    private const int SilentMilliseconds = 2000; // a proxy that says nothing for so long is stuck: its sessions stop until it says something
     private const int MessagesPerRound = 256;
     private const int EventsPerWait = 8;
 
@@ -30,6 +31,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
     private readonly Dictionary<long, (long Client, long Node)> _counted = [];
     private Socket? _proxy;
     private long _countedAt;
+    private long _heardAt;
 
     /// <summary>Prepares the kernel's side and listens.</summary>
     /// <param name="path">Of the Unix socket; what is there of a predecessor is replaced. Its owner and its group may connect.</param>
@@ -62,7 +64,9 @@ internal sealed unsafe class HandOverHelper : IDisposable
     public int FlowsDescriptor => _sessions.FlowsDescriptor;
 
     /// <summary>Serves until it is told to stop; then all sessions are reset.</summary>
-    public void Run(CancellationToken stop)
+    /// <param name="stop">Says so.</param>
+    /// <param name="alive">Called now and then, ten times a second at least.</param>
+    public void Run(CancellationToken stop, Action? alive = null)
     {
         byte* events = stackalloc byte[EventsPerWait * LibC.EventSize];
         while (!stop.IsCancellationRequested)
@@ -81,8 +85,10 @@ internal sealed unsafe class HandOverHelper : IDisposable
                 }
             }
 
+            _sessions.IsWatched = _proxy is null || Environment.TickCount64 - _heardAt < SilentMilliseconds;
             _sessions.Poll();
             Report();
+            alive?.Invoke();
         }
 
         _sessions.ResetAll();
@@ -128,6 +134,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
 
         proxy.Blocking = false;
         _proxy = proxy;
+        _heardAt = Environment.TickCount64;
         Watch((int)proxy.Handle, ProxyToken);
     }
 
@@ -152,6 +159,9 @@ internal sealed unsafe class HandOverHelper : IDisposable
                 case null:
                     Forget();
                     return;
+                case true when message.Kind == HandOverMessageKind.Alive && sockets[0] < 0:
+                    _heardAt = Environment.TickCount64;
+                    break;
                 case true when message.Kind == HandOverMessageKind.Take && sockets[0] >= 0:
                     Take(message.Id, sockets[0], sockets[1]);
                     break;

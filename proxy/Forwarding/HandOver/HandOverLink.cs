@@ -12,6 +12,7 @@ namespace RedisHaProxy.Forwarding.HandOver;
 internal sealed unsafe partial class HandOverLink : IDisposable
 {
     private const int LookMilliseconds = 1000; // for a helper
+    private const int AliveMilliseconds = 500;
     private const int EventsPerWait = 4;
     private const ulong InboxToken = 1;
     private const ulong HelperToken = 2;
@@ -25,6 +26,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     private readonly Thread _thread;
     private Socket? _helper;
     private long _looked = long.MinValue / 2;
+    private long _alive;
     private string _said = "";
     private volatile bool _ready;
     private volatile int _refusal;
@@ -90,7 +92,13 @@ internal sealed unsafe partial class HandOverLink : IDisposable
                 Connect();
             }
 
-            int count = LibC.EPollWait(_epoll, events, EventsPerWait, _unsent.Count > 0 ? 1 : LookMilliseconds);
+            if (_helper is not null && Environment.TickCount64 - _alive >= AliveMilliseconds)
+            {
+                _alive = Environment.TickCount64;
+                Say(new HandOverMessage { Kind = HandOverMessageKind.Alive });
+            }
+
+            int count = LibC.EPollWait(_epoll, events, EventsPerWait, _unsent.Count > 0 ? 1 : AliveMilliseconds);
             for (int i = 0; i < count; i++)
             {
                 switch (LibC.EventData(events, i))

@@ -22,6 +22,9 @@ internal enum HandOverMessageKind
 
     /// <summary>From the helper: what the session has transferred so far.</summary>
     Counted = 5,
+
+    /// <summary>From the proxy, every half second: it lives.</summary>
+    Alive = 6,
 }
 
 /// <summary>A message.</summary>

@@ -11,10 +11,7 @@ namespace RedisHaProxy.Forwarding.HandOver;
 
 internal sealed partial class HandOvers
 {
-    /// <summary>An end that is silent for so long is asked whether it is there, three times; as a socket's keep-alive does.</summary>
-    private static readonly long SilentNanoseconds = 30_000_000_000;
-    private static readonly long ProbeNanoseconds = 10_000_000_000;
-    private const int Probes = 3;
+    private const int MostProbes = 3;
 
     /// <summary>An end that acknowledges nothing of what it was sent is given up; as a socket's user time-out does.</summary>
     private const uint StandstillSeconds = 60;
@@ -35,6 +32,10 @@ internal sealed partial class HandOvers
                 break;
             case FlowEventKind.Reset when session.State is HandOverState.Settling or HandOverState.Open:
                 Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
+                break;
+            case FlowEventKind.TooLarge when session.State is HandOverState.Settling or HandOverState.Open:
+                _narrow[side.Key.Source] = Environment.TickCount64;
+                Kill(session, HandOverEnd.Failed);
                 break;
             case FlowEventKind.Strange when session.State is HandOverState.Settling or HandOverState.Open:
                 Kill(session, HandOverEnd.Failed);
@@ -164,6 +165,18 @@ internal sealed partial class HandOvers
             }
 
             EndIfFinished(session);
+            (long client, long node) = BytesOf(session);
+            long bytes = client + node;
+            if (bytes != session.Bytes || session.Quiet == 0)
+            {
+                (session.Bytes, session.Quiet) = (bytes, Environment.TickCount64);
+            }
+            else if (session.State == HandOverState.Open && HasFinished(session.Node)
+                && Environment.TickCount64 - session.Quiet > _times.HalfClosed.TotalMilliseconds)
+            {
+                Kill(session, HandOverEnd.NodeFinished);
+            }
+
             foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
             {
                 if (session.State == HandOverState.Open && _translation[side.Flow].Seen.HasFlag(FlowSeen.Reset))
@@ -189,18 +202,18 @@ internal sealed partial class HandOvers
             return true;
         }
 
-        if (now - flow.Last < SilentNanoseconds)
+        if (now - flow.Last < _times.Silent.Ticks * TimeSpan.NanosecondsPerTick)
         {
             side.Probes = 0;
             return false;
         }
 
-        if (side.Probes > 0 && now - side.Probed < ProbeNanoseconds)
+        if (side.Probes > 0 && now - side.Probed < _times.Probe.Ticks * TimeSpan.NanosecondsPerTick)
         {
             return false;
         }
 
-        if (side.Probes == Probes)
+        if (side.Probes == MostProbes)
         {
             return true;
         }
@@ -210,6 +223,7 @@ internal sealed partial class HandOvers
         int window = Math.Max((int)(other.Edge + other.AddAcknowledgement - flow.Sent), 0);
         _segments.Send(side.Key.Reversed, flow.Acknowledged - 1, flow.Sent, RawSegments.AcknowledgeFlag, window >> other.ShiftOut, time);
         side.Probes++;
+        Probes++;
         side.Probed = now;
         return false;
     }

@@ -15,7 +15,12 @@ internal sealed partial class HandOvers : IDisposable
 {
     private const int SettlingMilliseconds = 60_000;
     private const int LookMilliseconds = 1_000;
+    private const int NarrowMilliseconds = 600_000; // as long as the kernel believes it (net.ipv4.route.mtu_expires)
 
+    /// <summary>Poll may be late for so long before packets are dropped, which TCP repairs once it is back.</summary>
+    private const int WatchedMilliseconds = 2_000;
+
+    private readonly HandOverTimes _times;
     private readonly Translation _translation;
     private readonly RawSegments _segments;
     private readonly Settling _settling;
@@ -25,15 +30,20 @@ internal sealed partial class HandOvers : IDisposable
     private readonly Queue<HandedOver> _closing = [];
     private readonly Queue<HandedOver> _reset = [];
     private readonly Queue<int> _places;
+
+    /// <summary>Addresses whose way takes smaller packets than its two ends say, and when that was heard.</summary>
+    private readonly Dictionary<uint, long> _narrow = [];
     private Interfaces _interfaces = new();
     private uint _generation;
     private long _looked;
 
     /// <summary>Prepares everything; nothing is attached yet.</summary>
     /// <param name="sessions">Most sessions at a time.</param>
+    /// <param name="times">When ends are asked whether they are there; the defaults when null.</param>
     /// <exception cref="BpfException">The kernel refuses; the message says what.</exception>
-    public HandOvers(int sessions)
+    public HandOvers(int sessions, HandOverTimes? times = null)
     {
+        _times = times ?? new HandOverTimes();
         _translation = new Translation(sessions);
         try
         {
@@ -51,6 +61,12 @@ internal sealed partial class HandOvers : IDisposable
 
     /// <summary>Called within <see cref="Poll"/>, once for each session that has ended.</summary>
     public Action<long, HandOverEnd, (long Client, long Node)>? Ended { get; set; }
+
+    /// <summary>Whether whoever decides about the sessions is there. While it is not, or while nobody calls <see cref="Poll"/>, nothing is forwarded.</summary>
+    public bool IsWatched { get; set; } = true;
+
+    /// <summary>How often ends were asked whether they are there.</summary>
+    public long Probes { get; private set; }
 
     /// <summary>Sessions that are not over.</summary>
     public int Count => _byId.Count;
@@ -97,6 +113,11 @@ internal sealed partial class HandOvers : IDisposable
         if (_places.Count == 0 || _byId.ContainsKey(id))
         {
             return HandOverAnswer.Full;
+        }
+
+        if (IsNarrow(clientKey.Source) || IsNarrow(nodeKey.Source))
+        {
+            return HandOverAnswer.SegmentSize;
         }
 
         HandOverAnswer answer = TakeOver.TryJoin((client, clientKey), (node, nodeKey), devices, out (Flow Client, Flow Node) flows);
@@ -193,6 +214,11 @@ internal sealed partial class HandOvers : IDisposable
     public void Poll()
     {
         long now = Environment.TickCount64;
+        if (IsWatched)
+        {
+            _translation.Watch(WatchedMilliseconds);
+        }
+
         while (_translation.TryRead(out FlowEvent report))
         {
             if (_byPlace.TryGetValue(report.Flow >> 1, out HandedOver? session) && _translation[report.Flow].Generation == report.Generation)
@@ -253,6 +279,17 @@ internal sealed partial class HandOvers : IDisposable
 
         _segments.Dispose();
         _translation.Dispose();
+    }
+
+    private bool IsNarrow(uint address)
+    {
+        if (_narrow.TryGetValue(address, out long since) && Environment.TickCount64 - since > NarrowMilliseconds)
+        {
+            _narrow.Remove(address);
+            return false;
+        }
+
+        return _narrow.ContainsKey(address);
     }
 
     private (uint Client, uint Node)? Devices(in FlowKey client, in FlowKey node)

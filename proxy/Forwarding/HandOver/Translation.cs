@@ -1,5 +1,6 @@
 // The programs in the kernel and what they know: which packets are of which flow, how each flow is translated, what has happened to it.
 
+using System.Diagnostics;
 using System.Reflection;
 using RedisHaProxy.Linux;
 
@@ -20,12 +21,12 @@ internal sealed unsafe class Translation : IDisposable
     private readonly int _keys = -1;
     private readonly int _flows = -1;
     private readonly int _ends = -1;
-    private readonly int _unsettled = -1;
+    private readonly int _control = -1;
     private readonly int _translate = -1;
     private readonly int _refresh = -1;
     private readonly Flow* _table;
     private readonly nint _tableBytes;
-    private readonly int* _unsettledCount;
+    private readonly uint* _said;
     private readonly RingBuffer? _reports;
     private readonly Dictionary<int, (int Ingress, int Egress)> _links = [];
 
@@ -42,14 +43,14 @@ internal sealed unsafe class Translation : IDisposable
             _keys = Bpf.CreateMap("handover_keys", Bpf.MapHash, sizeof(FlowKey), sizeof(int), 2 * sessions, Bpf.NoPreallocation);
             _flows = Bpf.CreateMap("handover_flows", Bpf.MapArray, sizeof(int), sizeof(Flow), 2 * sessions, Bpf.Mappable);
             _ends = Bpf.CreateMap("handover_ends", Bpf.MapRingBuffer, 0, 0, ReportBytes, 0);
-            _unsettled = Bpf.CreateMap("handover_unset", Bpf.MapArray, sizeof(int), sizeof(int), 1, Bpf.Mappable);
-            var maps = new Dictionary<string, int> { ["keys"] = _keys, ["flows"] = _flows, ["ends"] = _ends, ["unsettled"] = _unsettled };
+            _control = Bpf.CreateMap("handover_said", Bpf.MapArray, sizeof(int), 2 * sizeof(uint), 1, Bpf.Mappable);
+            var maps = new Dictionary<string, int> { ["keys"] = _keys, ["flows"] = _flows, ["ends"] = _ends, ["control"] = _control };
             _translate = Load(file, "tc", "handover", maps);
             _refresh = Load(file, "leave", "handover_leave", maps);
             nint page = Environment.SystemPageSize;
             _tableBytes = ((2 * sessions * sizeof(Flow)) + page - 1) / page * page;
             _table = (Flow*)SharedMemory.Map(_flows, _tableBytes, 0);
-            _unsettledCount = (int*)SharedMemory.Map(_unsettled, page, 0);
+            _said = (uint*)SharedMemory.Map(_control, page, 0);
             _reports = new RingBuffer(_ends, ReportBytes);
             LibC.Close(Bpf.Attach(_translate, LoopbackIndex, Bpf.TcxIngress)); // whether it may
         }
@@ -75,8 +76,15 @@ internal sealed unsafe class Translation : IDisposable
     /// <summary>How many sessions there are whose local sockets still send; with none, no packet that leaves is looked at.</summary>
     public int Unsettled
     {
-        set => Volatile.Write(ref *_unsettledCount, value);
+        set => Volatile.Write(ref _said[0], (uint)value);
     }
+
+    /// <summary>
+    /// Has the kernel forward for so many milliseconds from now; without being told again, it drops the packets of all sessions. A process that is stuck
+    /// so stops them, as one that forwards by itself does.
+    /// </summary>
+    public void Watch(int milliseconds) =>
+        Volatile.Write(ref _said[1], (uint)(Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000)) + (uint)milliseconds);
 
     /// <summary>Takes the next report. False when there is none.</summary>
     public bool TryRead(out FlowEvent report) => _reports!.TryRead(out report);
@@ -133,12 +141,12 @@ internal sealed unsafe class Translation : IDisposable
             LibC.MemoryUnmap((byte*)_table, _tableBytes);
         }
 
-        if (_unsettledCount is not null)
+        if (_said is not null)
         {
-            LibC.MemoryUnmap((byte*)_unsettledCount, Environment.SystemPageSize);
+            LibC.MemoryUnmap((byte*)_said, Environment.SystemPageSize);
         }
 
-        foreach (int descriptor in (ReadOnlySpan<int>)[_translate, _refresh, _keys, _flows, _ends, _unsettled])
+        foreach (int descriptor in (ReadOnlySpan<int>)[_translate, _refresh, _keys, _flows, _ends, _control])
         {
             if (descriptor >= 0)
             {

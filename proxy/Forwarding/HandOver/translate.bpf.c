@@ -17,6 +17,7 @@
 
 // Both processors that this is for, and so their BPF, are little-endian; the object is built for that (-target bpfel).
 #define ETHERTYPE_IP 0x0008
+#define PROTOCOL_ICMP 1
 #define PROTOCOL_TCP 6
 #define ETHERNET 14
 #define TCP (ETHERNET + 20)
@@ -32,7 +33,7 @@
 
 enum state { Free, Open, Closing, Dying };            // of a flow; written by user space only
 enum seen { SeenFin = 1, SeenReset = 2, SeenTime = 4 }; // in a flow; written here only
-enum event { Finished = 1, Reset = 2, Late = 3, Strange = 4 };
+enum event { Finished = 1, Reset = 2, Late = 3, Strange = 4, TooLarge = 5 };
 
 struct ip {
   __u8 version, tos; __u16 length, id, fragment; __u8 ttl, protocol; __u16 check; __u32 source, destination;
@@ -71,8 +72,15 @@ struct record {
   __u32 flow, generation, kind, value;
 };
 
+// What user space says to all of it at once. The kernel goes on by itself when a process is stuck, and nobody would end a session that must
+// not go on: so it forwards only as long as it is told that somebody watches.
+struct control {
+  __u32 unsettled;     // sessions whose local sockets still send
+  __u32 watched;       // until when, in milliseconds since boot
+};
+
 // Made by user space; the loader puts their descriptors in where these are named.
-extern char keys[], flows[], ends[], unsettled[];
+extern char keys[], flows[], ends[], control[];
 
 static void *(*map_lookup)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
 static long (*map_delete)(void *map, const void *key) = (void *)BPF_FUNC_map_delete_elem;
@@ -147,6 +155,34 @@ ALWAYS_INLINE __u64 translate_time(void *values, struct flow *flow, struct flow 
   return change(value, new_value) + change(echo, new_echo);
 }
 
+// A router says that a packet which was sent on to one of the ends is too large for its way (RFC 1191). Who sent it does not hear of it: the
+// packet had this host's address. It goes up in any case; believed is what speaks of bytes that are under way.
+ALWAYS_INLINE int hear_router(struct __sk_buff *skb) {
+  void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+  if (data + TCP + 36 > end) {
+    if (pull(skb, TCP + 36))
+      return TC_ACT_UNSPEC;
+    data = (void *)(long)skb->data;
+    end = (void *)(long)skb->data_end;
+    if (data + TCP + 36 > end)
+      return TC_ACT_UNSPEC;
+  }
+  __u8 *icmp = data + TCP;
+  struct ip *ip = data + TCP + 8;
+  struct tcp *tcp = data + TCP + 28; // its first eight bytes
+  if (icmp[0] != 3 || icmp[1] != 4 || ip->version != 0x45 || ip->protocol != PROTOCOL_TCP)
+    return TC_ACT_UNSPEC;
+  struct key key = { ip->destination, ip->source, tcp->destination, tcp->source };
+  __u32 *place = map_lookup(keys, &key);
+  if (!place)
+    return TC_ACT_UNSPEC;
+  __u32 index = *place, opposite = index ^ 1, seq = swap32(tcp->seq);
+  struct flow *flow = map_lookup(flows, &index), *other = map_lookup(flows, &opposite);
+  if (flow && other && flow->state == Open && !after(flow->acked, seq) && !after(seq, other->sent + other->add_seq))
+    report(index, flow, TooLarge, swap16(*(__u16 *)(icmp + 6)));
+  return TC_ACT_UNSPEC;
+}
+
 SECTION("tc") int translate(struct __sk_buff *skb) {
   void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
   if (skb->mark == OWN_MARK || skb->vlan_present)
@@ -161,7 +197,11 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
   }
   struct ip *ip = data + ETHERNET;
   struct tcp *tcp = data + TCP;
-  if (*(__u16 *)(data + 12) != ETHERTYPE_IP || ip->version != 0x45 || ip->protocol != PROTOCOL_TCP)
+  if (*(__u16 *)(data + 12) != ETHERTYPE_IP || ip->version != 0x45)
+    return TC_ACT_UNSPEC;
+  if (ip->protocol == PROTOCOL_ICMP)
+    return hear_router(skb);
+  if (ip->protocol != PROTOCOL_TCP)
     return TC_ACT_UNSPEC;
 
   struct key key = { ip->source, ip->destination, tcp->source, tcp->destination };
@@ -172,6 +212,11 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
   struct flow *flow = map_lookup(flows, &index), *other = map_lookup(flows, &opposite);
   if (!flow || !other || flow->state == Free)
     return TC_ACT_UNSPEC;
+  __u64 now = ktime();
+  __u32 zero = 0;
+  struct control *said = map_lookup(control, &zero);
+  if (!said || after((__u32)(now / 1000000), *(volatile __u32 *)&said->watched))
+    return TC_ACT_SHOT;
 
   __u8 flags = tcp->flags;
   __u32 header = (tcp->offset >> 4) * 4, whole = swap16(ip->length);
@@ -244,7 +289,6 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
   blocks_at = forget(blocks_at, unknown) & 63;
   blocks = forget(blocks, unknown) & 63;
 
-  __u64 now = ktime();
   __u32 seq = swap32(tcp->seq), ack = swap32(tcp->ack), length = whole - 20 - header, finish = seq + length + (flags & FIN);
   __u32 window = (__u32)swap16(tcp->window) << (flow->shift_in & 15);
 
@@ -327,8 +371,9 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
 // copy every packet's head before this runs.
 SECTION("leave") int refresh(struct __sk_buff *skb) {
   void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-  __u32 zero = 0, *count = map_lookup(unsettled, &zero);
-  if (!count || !*count || skb->mark == OWN_MARK || skb->vlan_present || data + TCP + 20 > end)
+  __u32 zero = 0;
+  struct control *said = map_lookup(control, &zero);
+  if (!said || !said->unsettled || skb->mark == OWN_MARK || skb->vlan_present || data + TCP + 20 > end)
     return TC_ACT_UNSPEC;
   struct ip *ip = data + ETHERNET;
   struct tcp *tcp = data + TCP;

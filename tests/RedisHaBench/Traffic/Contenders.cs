@@ -24,11 +24,15 @@ internal enum ContenderKind
 /// <param name="Name">Name on the command line and in tables.</param>
 /// <param name="Description">What its configuration is.</param>
 /// <param name="Kind">What it is.</param>
-/// <param name="Start">Starts it for a deployment on an address; null for the direct way.</param>
-internal sealed record Contender(string Name, string Description, ContenderKind Kind, Func<RedisDeployment, IPEndPoint, ChildProcess>? Start)
+/// <param name="Start">Starts it for a deployment on an address, in a namespace or in ours; null for the direct way. The proxy is the first process.</param>
+internal sealed record Contender(
+    string Name, string Description, ContenderKind Kind, Func<RedisDeployment, IPEndPoint, NetworkNamespace?, ChildProcess[]>? Start)
 {
     /// <summary>Whether the exit code depends on it: it is what users get.</summary>
     public bool IsDefault { get; init; }
+
+    /// <summary>Whether it needs a network namespace of its own, and root.</summary>
+    public bool NeedsNamespace { get; init; }
 
     /// <summary>The loads it takes part in; null for all.</summary>
     public IReadOnlyList<string>? Loads { get; init; }
@@ -85,8 +89,11 @@ internal static class Contenders
             new(1, HaProxyTuning.SpliceAuto, BusyPolling: true)) with { Loads = ["c1"] },
         .. engines.Select(engine => new Contender(
             OursPrefix + engine, $"this project's proxy as it ships, engine {engine}", ContenderKind.Ours,
-            (deployment, listen) => StartOurs(program, engines.Count > 1 ? engine : null, deployment, listen, new(IPAddress.Loopback, FreePorts.Take())))
+            (deployment, listen, network) =>
+                [StartOurs(program, engines.Count > 1 ? engine : null, deployment, listen, new(IPAddress.Loopback, FreePorts.Take()), network)])
         { IsDefault = engine == engines[^1] }),
+        new(OursPrefix + "hand-over", $"the same with engine {Engines[^1]}, which hands sessions over to the kernel", ContenderKind.Ours,
+            (deployment, listen, network) => StartHandingOver(program, Engines[^1], deployment, listen, network)) { NeedsNamespace = true },
     ];
 
     /// <summary>Engines that a program knows: asks it to check a configuration with the key.</summary>
@@ -149,11 +156,29 @@ internal static class Contenders
     }
 
     private static Contender HaProxy(string name, string description, HaProxyTuning tuning)
-        => new(name, description, ContenderKind.HaProxy, (deployment, listen) => HaProxyProcess.Start(
+        => new(name, description, ContenderKind.HaProxy, (deployment, listen, network) => [HaProxyProcess.Start(
             HaProxyConfiguration(
                 deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen,
                 new(IPAddress.Loopback, FreePorts.Take()), tuning),
-            deployment.Work, name: name));
+            deployment.Work, network, name)]);
+
+    private static ChildProcess[] StartHandingOver(string program, string engine, RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network)
+    {
+        var socket = Path.Combine(deployment.Work.Path, "hand-over.sock");
+        var helper = ChildProcess.Start(
+            "hand-over", program, ["hand-over", "--socket", socket], Path.Combine(deployment.Work.Path, "hand-over.log"), network);
+        try
+        {
+            var admin = new IPEndPoint(IPAddress.Loopback, FreePorts.Take());
+            var handOver = new Dictionary<string, object> { ["handOver"] = new { socket } };
+            return [StartOurs(program, engine, deployment, listen, admin, network, "hand-over", handOver), helper];
+        }
+        catch
+        {
+            helper.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>Starts our proxy with all that it has in production: probes of nodes and Sentinels, pages, control socket.</summary>
     /// <param name="program">Path of redis-ha-proxy.</param>
@@ -161,10 +186,15 @@ internal static class Contenders
     /// <param name="deployment">What it routes to.</param>
     /// <param name="listen">Where clients connect.</param>
     /// <param name="admin">Where the pages and /healthz are.</param>
-    internal static ChildProcess StartOurs(string program, string? engine, RedisDeployment deployment, IPEndPoint listen, IPEndPoint admin)
+    /// <param name="network">Namespace; null is ours.</param>
+    /// <param name="suffix">Of its name; the engine when null.</param>
+    /// <param name="more">Further settings.</param>
+    internal static ChildProcess StartOurs(
+        string program, string? engine, RedisDeployment deployment, IPEndPoint listen, IPEndPoint admin, NetworkNamespace? network = null,
+        string? suffix = null, IReadOnlyDictionary<string, object>? more = null)
     {
-        var name = OursPrefix + (engine ?? Engines[0]);
-        var settings = new Dictionary<string, object>
+        var name = OursPrefix + (suffix ?? engine ?? Engines[0]);
+        var settings = new Dictionary<string, object>(more ?? new Dictionary<string, object>())
         {
             ["admin"] = new { listen = admin.ToString(), socket = Path.Combine(deployment.Work.Path, $"{name}.sock") },
             ["limits"] = new { connections = ConnectionLimit },
@@ -174,6 +204,6 @@ internal static class Contenders
             settings["engine"] = engine;
         }
 
-        return ProxyProcess.Start(program, deployment, listen, name: name, settings: settings);
+        return ProxyProcess.Start(program, deployment, listen, network, name, settings);
     }
 }

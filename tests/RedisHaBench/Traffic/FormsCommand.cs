@@ -114,7 +114,7 @@ internal static class FormsCommand
             }
         }
 
-        await using var deployment = await Stage.StartDeploymentAsync(cancellationToken);
+        await using var deployment = await Stage.StartDeploymentAsync(namespaces: false, cancellationToken);
         var results = new List<FormResult>();
         foreach (var (form, program, failure) in published)
         {

@@ -26,7 +26,7 @@ internal sealed record IdleMemory(IReadOnlyDictionary<int, long> Resident)
     /// <exception cref="InvalidOperationException">The proxy failed.</exception>
     public static async Task<IdleMemory> MeasureAsync(Contender contender, RedisDeployment deployment, CancellationToken cancellationToken)
     {
-        using var running = await RunningContender.StartAsync(contender, deployment, cancellationToken);
+        using var running = await RunningContender.StartAsync(contender, deployment, null, 0, cancellationToken);
         var question = (byte[])[.. RespConnection.Encode("AUTH", deployment.Accounts.Client), .. RespConnection.Encode("PING")];
         var resident = new Dictionary<int, long>();
         var open = new List<Socket>();

@@ -22,12 +22,16 @@ internal static class LoadRun
     {
         try
         {
-            var before = contender.CpuTime();
+            var (before, busy) = (contender.CpuTime(), MachineCost.Busy());
             var sample = load.FanOut
                 ? await Task.Run(() => FanOutLoad.Run(contender.EndPoint, deployment.Accounts.Client, load, requests, cancellationToken), cancellationToken)
                 : await RedisBenchmarkAsync(load, contender, deployment, requests, cancellationToken);
             var cost = contender.CpuTime() - before;
-            return sample with { Cpu = cost?.TotalMicroseconds / sample.Requests };
+            return sample with
+            {
+                Cpu = cost?.TotalMicroseconds / sample.Requests,
+                Machine = contender.Clients is null ? null : (MachineCost.Busy() - busy).TotalMicroseconds / sample.Requests,
+            };
         }
         catch (Exception e) when (e is IOException or FormatException or TimeoutException)
         {
@@ -65,7 +69,7 @@ internal static class LoadRun
         File.Delete(log);
         var (words, input) = RedisBenchmark(load, contender, deployment, requests);
         using var process = ChildProcess.Start("redis-benchmark", "sh",
-            ["-c", "input=$1; shift; exec \"$@\" <\"$input\"", "sh", input ?? "/dev/null", .. words], log);
+            ["-c", "input=$1; shift; exec \"$@\" <\"$input\"", "sh", input ?? "/dev/null", .. words], log, contender.Clients);
         await Eventually.HoldsAsync(
             () => process.HasExited, () => $"redis-benchmark ends; it says: {process.LogTail(3)}", Limit, TimeSpan.FromMilliseconds(10), cancellationToken);
         var text = await File.ReadAllTextAsync(log, cancellationToken);

@@ -9,7 +9,14 @@ namespace RedisHaBench.Traffic;
 /// <param name="P99">99 of 100 requests took at most this, milliseconds.</param>
 /// <param name="P999">999 of 1000 requests took at most this, milliseconds.</param>
 /// <param name="Cpu">Processor time of the proxy's process for each request, microseconds; null without a proxy.</param>
-internal sealed record Sample(long Requests, double Throughput, double P50, double P99, double P999, double? Cpu);
+internal sealed record Sample(long Requests, double Throughput, double P50, double P99, double P999, double? Cpu)
+{
+    /// <summary>
+    /// Processor time of the whole machine for each request, microseconds: clients, Redis, and the kernel's work in nobody's name, which forwarding
+    /// is. Null where it is not asked for.
+    /// </summary>
+    public double? Machine { get; init; }
+}
 
 /// <summary>One of the figures of a sample.</summary>
 /// <param name="Name">In tables and JSON.</param>
@@ -27,6 +34,11 @@ internal sealed record Metric(string Name, bool MoreIsBetter, Func<Sample, doubl
 
     public static Metric Cpu { get; } = new("CPU per request", false, s => s.Cpu);
 
+    public static Metric Machine { get; } = new("CPU of the machine per request", false, s => s.Machine);
+
     /// <summary>In the order of the tables.</summary>
     public static IReadOnlyList<Metric> All { get; } = [Throughput, P50, P99, P999, Cpu];
+
+    /// <summary>With the machine's, for the tables of figures as they are.</summary>
+    public static IReadOnlyList<Metric> Absolute { get; } = [.. All, Machine];
 }

@@ -1,5 +1,6 @@
 // The deployment and the proxies in front of it. Only the one that is being measured runs; the others are suspended.
 
+using System.Globalization;
 using System.Net;
 using RedisHaProcesses;
 
@@ -11,15 +12,21 @@ internal sealed class RunningContender : IDisposable
     private static readonly TimeSpan Reply = TimeSpan.FromSeconds(15);
 
     private readonly RedisDeployment _deployment;
+    private readonly ChildProcess[] _processes;
     private readonly ChildProcess? _process;
 
-    private RunningContender(Contender contender, RedisDeployment deployment, IPEndPoint endPoint, ChildProcess? process)
+    private RunningContender(Contender contender, RedisDeployment deployment, IPEndPoint endPoint, ChildProcess[] processes, NetworkNamespace? clients)
     {
         Contender = contender;
         EndPoint = endPoint;
+        Clients = clients;
         _deployment = deployment;
-        _process = process;
+        _processes = processes;
+        _process = processes.FirstOrDefault();
     }
+
+    /// <summary>Where clients are; null is here.</summary>
+    public NetworkNamespace? Clients { get; }
 
     /// <summary>What it is.</summary>
     public Contender Contender { get; }
@@ -31,16 +38,25 @@ internal sealed class RunningContender : IDisposable
     public int? ProcessId => _process?.Id;
 
     /// <summary>Starts it, and waits until it leads to the master.</summary>
+    /// <param name="contender">What to start.</param>
+    /// <param name="deployment">What it leads to.</param>
+    /// <param name="clients">Where clients are, of a deployment in namespaces; null on the loopback.</param>
+    /// <param name="number">Which of the contenders it is, for its namespace and address.</param>
+    /// <param name="cancellationToken">Ends it early.</param>
     /// <exception cref="InvalidOperationException">It ended, or does not lead there; the message has the end of its log.</exception>
-    public static async Task<RunningContender> StartAsync(Contender contender, RedisDeployment deployment, CancellationToken cancellationToken)
+    public static async Task<RunningContender> StartAsync(
+        Contender contender, RedisDeployment deployment, NetworkNamespace? clients, int number, CancellationToken cancellationToken)
     {
         if (contender.Start is null)
         {
-            return new(contender, deployment, deployment.Nodes[0].EndPoint, null);
+            return new(contender, deployment, deployment.Nodes[0].EndPoint, [], clients);
         }
 
-        var endPoint = new IPEndPoint(IPAddress.Loopback, FreePorts.Take());
-        var running = new RunningContender(contender, deployment, endPoint, contender.Start(deployment, endPoint));
+        // A namespace for each: what one of them attaches to its interface costs the others nothing.
+        var endPoint = new IPEndPoint(clients is null ? IPAddress.Loopback : new IPAddress([10, 82, 0, (byte)(number + 1)]), FreePorts.Take());
+        var network = clients is null ? null
+            : await deployment.Network!.AddAsync(string.Create(CultureInfo.InvariantCulture, $"proxy{number}"), endPoint.Address);
+        var running = new RunningContender(contender, deployment, endPoint, contender.Start(deployment, endPoint, network), clients);
         try
         {
             await running.LeadsToMasterAsync(cancellationToken);
@@ -54,23 +70,24 @@ internal sealed class RunningContender : IDisposable
     }
 
     /// <summary>Stops it for the time that others are measured: its probes must not take their processor time.</summary>
-    public void Suspend() => _process?.Send(Signal.Stop);
+    public void Suspend() => Array.ForEach(_processes, process => process.Send(Signal.Stop));
 
     /// <summary>Lets it go on, and waits until it leads to the master.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
-        _process?.Send(Signal.Continue);
+        Array.ForEach(_processes, process => process.Send(Signal.Continue));
         await LeadsToMasterAsync(cancellationToken);
     }
 
     /// <summary>Processor time of the proxy so far; null without one.</summary>
-    public TimeSpan? CpuTime() => _process is null ? null : ProcessCost.CpuTime(_process.Id);
+    public TimeSpan? CpuTime() => _process is null ? null
+        : TimeSpan.FromTicks(_processes.Sum(process => ProcessCost.CpuTime(process.Id).Ticks));
 
     /// <summary>The end of the proxy's log.</summary>
     public string LogTail() => _process is null ? "" : $"\nThe last lines of {Contender.Name}:\n{_process.LogTail(10)}";
 
     /// <summary>Kills the proxy.</summary>
-    public void Dispose() => _process?.Dispose();
+    public void Dispose() => Array.ForEach(_processes, process => process.Dispose());
 
     // HAProxy takes every server for good until its first checks have failed: so many sessions in a row must reach the master.
     private async Task LeadsToMasterAsync(CancellationToken cancellationToken)
@@ -93,7 +110,7 @@ internal sealed class RunningContender : IDisposable
 
     private bool IsMaster()
     {
-        using var connection = RespConnection.Connect(EndPoint, Reply, null, _deployment.Accounts.Client);
+        using var connection = RespConnection.Connect(EndPoint, Reply, null, _deployment.Accounts.Client, Clients);
         return connection.Call("ROLE")[0].Text == "master";
     }
 }
@@ -108,12 +125,15 @@ internal static class Stage
     public const string BenchmarkUser = "redis-benchmark";
 
     /// <summary>Starts three nodes and three Sentinels as the product configures them, with the values that loads read.</summary>
-    public static async Task<RedisDeployment> StartDeploymentAsync(CancellationToken cancellationToken)
+    /// <param name="namespaces">Whether each node is in a network namespace of its own.</param>
+    /// <param name="cancellationToken">Ends it early.</param>
+    public static async Task<RedisDeployment> StartDeploymentAsync(bool namespaces, CancellationToken cancellationToken)
     {
         var deployment = await RedisDeployment.StartAsync(
             new RedisDeploymentOptions
             {
                 AsProduct = true,
+                Namespaces = namespaces,
                 DownAfterMilliseconds = 5000,
                 FailoverTimeoutMilliseconds = 60_000,
             },

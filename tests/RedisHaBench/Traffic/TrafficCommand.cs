@@ -30,6 +30,11 @@ internal static class TrafficCommand
             AllowMultipleArgumentsPerToken = true
         };
         var noIdle = new Option<bool>("--no-idle") { Description = "Without the memory of idle connections." };
+        var namespaces = new Option<bool>("--namespaces")
+        {
+            Description = "Clients, each proxy and each node in network namespaces with wires between them, instead of the loopback; and what each proxy "
+            + "adds to the whole machine's processor time. With the contender ours-hand-over. Without fan-out and idle memory. Needs root.",
+        };
         var profile = new Option<bool>("--profile") { Description = "Also count system calls and take profiles with perf. Needs root." };
         var proxy = new Option<string?>("--proxy") { Description = "The redis-ha-proxy to measure; by default the one that ships is published first." };
         var output = new Option<string>("--out")
@@ -58,7 +63,7 @@ internal static class TrafficCommand
         var command = new Command("traffic", "What the proxy that ships costs under load, against HAProxy as well tuned as it can be and against no proxy, "
             + "on a real Redis deployment on this machine. Exits 1 when the default engine misses a bar.")
         {
-            quick, rounds, seconds, load, contender, noIdle, profile, proxy, output, document,
+            quick, rounds, seconds, load, contender, noIdle, namespaces, profile, proxy, output, document,
         };
         command.Add(FormsCommand.Create());
         command.SetAction((parse, cancellationToken) => Interruptible.RunAsync("bench", async () =>
@@ -72,6 +77,19 @@ internal static class TrafficCommand
                 return 1;
             }
 
+            var apart = parse.GetValue(namespaces);
+            if (apart && Installed.MissingForNamespaces() is { } missingForNamespaces)
+            {
+                Console.Error.WriteLine($"bench: --namespaces: {missingForNamespaces}");
+                return 1;
+            }
+
+            if (!apart && Contenders.All("", []).FirstOrDefault(c => c.NeedsNamespace && against.Contains(c.Name)) is { } homeless)
+            {
+                Console.Error.WriteLine($"bench: {homeless.Name} needs --namespaces");
+                return 1;
+            }
+
             var program = parse.GetValue(proxy) is { } given ? Path.GetFullPath(given) : await PublishShippedAsync(cancellationToken);
             var engines = await Contenders.EnginesOfAsync(program, cancellationToken);
             return await RunAsync(
@@ -79,9 +97,13 @@ internal static class TrafficCommand
                 {
                     Rounds = parse.GetValue(rounds) ?? (isQuick ? 1 : 5),
                     Seconds = parse.GetValue(seconds) ?? (isQuick ? 0.5 : 2),
-                    Loads = [.. Loads.All.Where(l => only.Length == 0 || only.Contains(l.Name))],
-                    Contenders = [.. Contenders.All(program, engines).Where(c => against.Length == 0 || against.Contains(c.Name))],
-                    IdleRounds = parse.GetValue(noIdle) ? 0 : isQuick ? 1 : 3,
+                    Loads = [.. Loads.All.Where(l => (only.Length == 0 || only.Contains(l.Name)) && !(apart && l.FanOut))],
+                    Contenders =
+                    [
+                        .. Contenders.All(program, engines).Where(c => (against.Length == 0 || against.Contains(c.Name)) && (apart || !c.NeedsNamespace)),
+                    ],
+                    Namespaces = apart,
+                    IdleRounds = apart || parse.GetValue(noIdle) ? 0 : isQuick ? 1 : 3,
                     Profile = parse.GetValue(profile),
                 },
                 program, parse.GetValue(output)!, parse.GetValue(document), cancellationToken);
@@ -117,7 +139,7 @@ internal static class TrafficCommand
         var environment = await DescribeAsync(options, program, cancellationToken);
         Say("Starting three Redis nodes and three Sentinels");
         GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
-        await using var deployment = await Stage.StartDeploymentAsync(cancellationToken);
+        await using var deployment = await Stage.StartDeploymentAsync(options.Namespaces, cancellationToken);
         var run = new TrafficRun(options, deployment, Say, cancellationToken);
         var (cases, idle, profiles) = await run.RunAsync();
         var contenders = options.Contenders.Select(c => new ContenderResult(c.Name, c.Description, c.Kind, c.IsDefault)).ToArray();
@@ -130,6 +152,7 @@ internal static class TrafficCommand
             Cases = cases,
             Idle = idle,
             Comparisons = Comparison.Of(contenders, cases),
+            Added = AddedCost.Of(contenders, cases),
             Profiles = profiles,
         };
         result = result with { Bars = TrafficBars.Check(result) };

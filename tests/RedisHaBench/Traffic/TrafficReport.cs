@@ -53,7 +53,8 @@ internal static class TrafficReport
             Ratios(text, result, ours.Name);
         }
 
-        foreach (var metric in Metric.All)
+        Added(text, result);
+        foreach (var metric in Metric.Absolute)
         {
             Absolute(text, result, metric);
         }
@@ -81,6 +82,26 @@ internal static class TrafficReport
         }
     }
 
+    private static void Added(StringBuilder text, TrafficResult result)
+    {
+        if (result.Added.Count == 0)
+        {
+            return;
+        }
+
+        string[] ours = [.. result.Added.Select(a => a.Ours).Distinct()];
+        Line(text, $"");
+        Line(text, $"**Processor time of the whole machine that a proxy adds to a request / the least that an HAProxy adds; medians of the rounds' ratios**");
+        Line(text, $"");
+        Line(text, $"| | {string.Join(" | ", ours)} |");
+        Line(text, $"|---|{string.Concat(ours.Select(_ => "---:|"))}");
+        foreach (var load in result.Added.GroupBy(a => a.Load))
+        {
+            var cells = ours.Select(name => load.FirstOrDefault(a => a.Ours == name)?.Median.ToString("0.00", CultureInfo.InvariantCulture) ?? "");
+            Line(text, $"| {load.Key} | {string.Join(" | ", cells)} |");
+        }
+    }
+
     /// <summary>One figure as it is, over all loads.</summary>
     private static void Absolute(StringBuilder text, TrafficResult result, Metric metric)
     {
@@ -90,7 +111,7 @@ internal static class TrafficReport
             return;
         }
 
-        var unit = metric == Metric.Throughput ? "requests a second" : metric == Metric.Cpu ? "microseconds" : "milliseconds";
+        var unit = metric == Metric.Throughput ? "requests a second" : metric == Metric.Cpu || metric == Metric.Machine ? "microseconds" : "milliseconds";
         Line(text, $"");
         Line(text, $"**{metric.Name}, {unit}; medians**");
         Line(text, $"");

@@ -53,6 +53,9 @@ internal sealed record TrafficResult
     /// <summary>Ours against every HAProxy.</summary>
     public IReadOnlyList<Comparison> Comparisons { get; init; } = [];
 
+    /// <summary>What ours add to the machine's work; empty where that was not measured.</summary>
+    public IReadOnlyList<AddedCost> Added { get; init; } = [];
+
     public IReadOnlyList<TrafficBar> Bars { get; init; } = [];
 
     public IReadOnlyList<Profile> Profiles { get; init; } = [];

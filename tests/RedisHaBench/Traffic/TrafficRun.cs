@@ -2,6 +2,7 @@
 
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using RedisHaProcesses;
 
 namespace RedisHaBench.Traffic;
@@ -23,6 +24,9 @@ internal sealed record TrafficOptions
 
     /// <summary>Whether to count system calls and take profiles.</summary>
     public required bool Profile { get; init; }
+
+    /// <summary>Whether clients, proxies and nodes are in network namespaces, with wires between them, and not on the loopback.</summary>
+    public bool Namespaces { get; init; }
 }
 
 /// <summary>Runs the bench.</summary>
@@ -30,6 +34,8 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
 {
     /// <summary>Replicas, Sentinels and the probes of all proxies have fewer connections than this, loads with many sessions more.</summary>
     private const int FewClients = 200;
+
+    private static readonly IPAddress ClientAddress = IPAddress.Parse("10.81.0.1");
 
     private readonly long _start = Stopwatch.GetTimestamp();
     private readonly Dictionary<string, long> _requests = [];
@@ -47,9 +53,10 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
         var idle = await MeasureIdleAsync();
         try
         {
-            foreach (var contender in options.Contenders)
+            var clients = options.Namespaces ? await deployment.Network!.AddAsync("client", ClientAddress) : null;
+            foreach (var (number, contender) in options.Contenders.Index())
             {
-                var running = await RunningContender.StartAsync(contender, deployment, cancellationToken);
+                var running = await RunningContender.StartAsync(contender, deployment, clients, number, cancellationToken);
                 _running.Add(running);
                 running.Suspend();
             }

@@ -11,6 +11,7 @@ namespace RedisHaProxy.Tests.Forwarding;
 internal sealed class ForwarderUnderTest : IAsyncDisposable
 {
     private readonly List<SessionRecord> _records = [];
+    private readonly IDisposable? _handOver;
     private long _generation;
 
     /// <summary>With the engine that a proxy would choose.</summary>
@@ -58,6 +59,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
             throw;
         }
 
+        _handOver = HandOver.HandingOver.Begin(Forwarder);
         Forwarder.Start();
     }
 
@@ -136,5 +138,9 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         return answer.Task;
     }
 
-    public async ValueTask DisposeAsync() => await Forwarder.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Forwarder.DisposeAsync();
+        _handOver?.Dispose();
+    }
 }

@@ -15,21 +15,14 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
     private const int AtATime = 24;
     private const int Sessions = 96;
 
-    private static readonly IPAddress ClientAddress = IPAddress.Parse("10.92.1.2");
-    private static readonly IPAddress ProxyAddress = IPAddress.Parse("10.92.2.2");
-    private static readonly IPAddress NodeAddress = IPAddress.Parse("10.92.3.2");
-
     private readonly WorkDirectory _directory = new();
-    private readonly string? _missing = HandOverRights.Missing ?? Installed.MissingForNamespaces();
     private readonly List<SessionRecord> _records = [];
     private readonly List<Task> _nodeSide = [];
-    private RoutedNetwork _network = null!;
-    private NetworkNamespace _clients = null!;
-    private NetworkNamespace _proxies = null!;
-    private NetworkNamespace _nodes = null!;
+    private ThreeMachines _machines = null!;
     private Socket _listener = null!;
     private RedisNode _node = null!;
     private ChildProcess? _helper;
+    private ProxyConfiguration _configuration = null!;
     private DataPlane? _plane;
     private long _generation;
 
@@ -71,7 +64,7 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
                 session is { State: SessionState.HandedOver, BytesIn: Before + After, BytesOut: 2 * Answer, LocalPort: > 0 } && session.Node == _node),
             () => "bytes are counted while the sessions live");
 
-        Task<SocketError>[] ends = [.. sessions.SelectMany(pair => new[] { pair.Client, pair.Node }).Select(EndAsync)];
+        Task<SocketError>[] ends = [.. sessions.SelectMany(pair => new[] { pair.Client, pair.Node }).Select(ThreeMachines.EndAsync)];
         long began = Stopwatch.GetTimestamp();
         await _plane!.ApplyAsync(new GateOrder(GateMode.Park, null, ++_generation));
         Assert.All(await Task.WhenAll(ends).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
@@ -94,7 +87,7 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         await HandedOverAsync(quiet.Length + used.Length);
         await SendAsync(used, 100, 100_000);
 
-        Task<SocketError>[] ends = [.. quiet.Concat(used).SelectMany(pair => new[] { pair.Client, pair.Node }).Select(EndAsync)];
+        Task<SocketError>[] ends = [.. quiet.Concat(used).SelectMany(pair => new[] { pair.Client, pair.Node }).Select(ThreeMachines.EndAsync)];
         long began = Stopwatch.GetTimestamp();
         _helper!.Send(Signal.Kill);
         Assert.All(await Task.WhenAll(ends).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
@@ -109,6 +102,78 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
     }
 
     [SkippableFact]
+    public async Task A_silent_session_ends_after_the_idle_time_out_and_a_busy_one_does_not()
+    {
+        await StartAsync(ForwardingEngine.Auto);
+        (Socket Client, Socket Node)[] busy = await OpenSessionsAsync(1);
+        using var stop = new CancellationTokenSource();
+        Task sending = SendUntilAsync(busy[0], stop.Token);
+        (Socket Client, Socket Node)[] silent = await OpenSessionsAsync(5);
+        await SendAsync(silent, 1, 1);
+        await HandedOverAsync(silent.Length + busy.Length);
+        await _plane!.ReconfigureAsync(_configuration with { Timeouts = new TimeoutConfiguration { Idle = TimeSpan.FromSeconds(1) } });
+        Task<SocketError>[] ends = [.. silent.SelectMany(pair => new[] { pair.Client, pair.Node }).Select(ThreeMachines.EndAsync)];
+        Assert.All(await Task.WhenAll(ends).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
+        await RecordsAsync(silent.Length);
+        Assert.All(_records, record => Assert.Equal((SessionEnd.Idle, 1L, 1L), (record.End, record.BytesIn, record.BytesOut)));
+        Assert.Single(await _plane!.ListSessionsAsync());
+        await stop.CancelAsync();
+        await sending;
+        Close(silent, busy);
+    }
+
+    [SkippableFact]
+    public async Task An_operator_ends_sessions_at_both_ends()
+    {
+        await StartAsync(ForwardingEngine.Auto);
+        (Socket Client, Socket Node)[] sessions = await OpenSessionsAsync(10);
+        await SendAsync(sessions, 1, 1);
+        await HandedOverAsync(sessions.Length);
+        Task<SocketError>[] ends = [.. sessions.SelectMany(pair => new[] { pair.Client, pair.Node }).Select(ThreeMachines.EndAsync)];
+        Assert.Equal(sessions.Length, await _plane!.EndSessionsAsync(new SessionFilter { Source = ThreeMachines.ClientAddress }));
+        Assert.All(await Task.WhenAll(ends).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
+        await RecordsAsync(sessions.Length);
+        Assert.All(_records, record => Assert.Equal(SessionEnd.Operator, record.End));
+        Close(sessions);
+    }
+
+    // A process that is stuck reads and writes nothing; nor must what it has handed over go on without it.
+    [SkippableFact]
+    public async Task A_helper_that_is_stopped_forwards_nothing_until_it_goes_on()
+    {
+        await StartAsync(ForwardingEngine.Auto);
+        (Socket Client, Socket Node)[] sessions = await OpenSessionsAsync(1);
+        await SendAsync(sessions, 1, 1);
+        await HandedOverAsync(1);
+        using var stop = new CancellationTokenSource();
+        int heard = 0;
+        Task sending = SendUntilAsync(sessions[0], stop.Token, () => Interlocked.Increment(ref heard));
+        await Eventually.HoldsAsync(() => Volatile.Read(ref heard) > 2, () => "bytes pass");
+        _helper!.Send(Signal.Stop);
+        try
+        {
+            await Eventually.HoldsAsync(
+                async () =>
+                {
+                    int before = Volatile.Read(ref heard);
+                    await Task.Delay(1000);
+                    return before == Volatile.Read(ref heard);
+                },
+                () => "no byte passes");
+        }
+        finally
+        {
+            _helper.Send(Signal.Continue);
+        }
+
+        int then = Volatile.Read(ref heard);
+        await Eventually.HoldsAsync(() => Volatile.Read(ref heard) > then, () => "bytes pass again");
+        await stop.CancelAsync();
+        await sending;
+        Close(sessions);
+    }
+
+    [SkippableFact]
     public async Task A_proxy_that_ends_leaves_nothing_forwarding()
     {
         await StartAsync(ForwardingEngine.Epoll);
@@ -116,7 +181,7 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         await SendAsync(sessions, 1, 1);
         await HandedOverAsync(sessions.Length);
         await SendAsync(sessions, 100, 100_000);
-        Task<SocketError>[] ends = [.. sessions.SelectMany(pair => new[] { pair.Client, pair.Node }).Select(EndAsync)];
+        Task<SocketError>[] ends = [.. sessions.SelectMany(pair => new[] { pair.Client, pair.Node }).Select(ThreeMachines.EndAsync)];
         await _plane!.DisposeAsync();
         _plane = null;
         Assert.All(await Task.WhenAll(ends).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
@@ -125,28 +190,26 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
 
     private async Task StartAsync(ForwardingEngine engine)
     {
-        Skip.If(_missing is not null, _missing);
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
         string path = Path.Combine(_directory.Path, "helper");
         _helper = ChildProcess.Start(
             "helper", Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), ["hand-over", "--socket", path], Path.Combine(_directory.Path, "helper.log"),
-            _proxies);
+            _machines.Proxy);
         await Eventually.HoldsAsync(() => File.Exists(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
-        _listener = Open(_nodes);
-        _listener.Bind(new IPEndPoint(NodeAddress, 0));
-        _listener.Listen(1024);
+        _listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
         _node = new RedisNode("redis1", (IPEndPoint)_listener.LocalEndPoint!);
-        var configuration = new ProxyConfiguration
+        _configuration = new ProxyConfiguration
         {
-            Listen = [new IPEndPoint(ProxyAddress, 0)],
+            Listen = [new IPEndPoint(ThreeMachines.ProxyAddress, 0)],
             Redis = new RedisConfiguration { Nodes = [_node] },
             Engine = engine,
             HandOver = new HandOverConfiguration(path),
         };
-        using (_proxies.Enter())
+        using (_machines.Proxy.Enter())
         {
             try
             {
-                _plane = new DataPlane(configuration, NullLoggerFactory.Instance, TimeProvider.System, loops: 1);
+                _plane = new DataPlane(_configuration, NullLoggerFactory.Instance, TimeProvider.System, loops: 1);
             }
             catch (EngineUnavailableException e)
             {
@@ -176,33 +239,29 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         foreach ((Socket client, Socket node) in sessions)
         {
             await client.SendAllAsync(new byte[fromClient]);
-            await ReadAsync(node, fromClient);
+            await ThreeMachines.ReadAsync(node, fromClient);
             await node.SendAllAsync(new byte[fromNode]);
-            await ReadAsync(client, fromNode);
+            await ThreeMachines.ReadAsync(client, fromNode);
         }
     }
 
-    private static async Task ReadAsync(Socket socket, int bytes)
+    private static async Task SendUntilAsync((Socket Client, Socket Node) session, CancellationToken stop, Action? heard = null)
     {
-        for (byte[] buffer = new byte[bytes]; bytes > 0;)
+        Task hearing = Task.Run(async () =>
         {
-            int length = await socket.ReceiveAsync(buffer.AsMemory(0, bytes)).AsTask().WaitAsync(Bound.Wait);
-            Assert.True(length > 0, "ended too early");
-            bytes -= length;
+            for (byte[] buffer = new byte[64]; await session.Node.ReceiveAsync(buffer) > 0;)
+            {
+                heard?.Invoke();
+            }
+        }, CancellationToken.None);
+        while (!stop.IsCancellationRequested)
+        {
+            await session.Client.SendAllAsync(new byte[1]);
+            await Task.WhenAny(Task.Delay(100, stop));
         }
-    }
 
-    private static async Task<SocketError> EndAsync(Socket socket)
-    {
-        try
-        {
-            await socket.ReceiveAsync(new byte[1]);
-            return SocketError.Success;
-        }
-        catch (SocketException e)
-        {
-            return e.SocketErrorCode;
-        }
+        session.Client.Shutdown(SocketShutdown.Send);
+        await hearing.WaitAsync(Bound.Wait, CancellationToken.None);
     }
 
     private Task HandedOverAsync(int count) => Eventually.HoldsAsync(
@@ -211,7 +270,7 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
 
     private async Task<Socket> ConnectAsync()
     {
-        Socket client = Open(_clients);
+        Socket client = ThreeMachines.Open(_machines.Client);
         await client.ConnectAsync(_plane!.ListenEndPoints[0]).WaitAsync(Bound.Wait);
         return client;
     }
@@ -274,20 +333,11 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         }
     }
 
-    private static Socket Open(NetworkNamespace network)
-    {
-        using IDisposable inside = network.Enter();
-        return new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-    }
-
     public async Task InitializeAsync()
     {
-        if (_missing is null)
+        if (ThreeMachines.Missing is null)
         {
-            _network = await RoutedNetwork.CreateAsync(_directory);
-            _clients = await _network.AddAsync("client", ClientAddress);
-            _proxies = await _network.AddAsync("proxy", ProxyAddress);
-            _nodes = await _network.AddAsync("node", NodeAddress);
+            _machines = await ThreeMachines.CreateAsync(_directory);
         }
     }
 
@@ -302,7 +352,7 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
 
         _helper?.Dispose();
         _listener?.Dispose();
-        _network?.Dispose();
+        _machines?.Dispose();
         _directory.Dispose();
     }
 }

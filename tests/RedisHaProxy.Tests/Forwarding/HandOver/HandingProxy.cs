@@ -22,9 +22,10 @@ internal sealed class HandingProxy : IDisposable
     /// <param name="address">Where it listens.</param>
     /// <param name="node">Where its sessions go.</param>
     /// <param name="after">After how many bytes of both sides a session is handed over, by its number; null: never.</param>
-    public HandingProxy(NetworkNamespace network, IPAddress address, IPEndPoint node, Func<int, int?> after)
+    /// <param name="times">When ends are asked whether they are there; as the proxy does when null.</param>
+    public HandingProxy(NetworkNamespace network, IPAddress address, IPEndPoint node, Func<int, int?> after, HandOverTimes? times = null)
     {
-        _thread = new Thread(() => Run(network, address, node, after)) { IsBackground = true, Name = "handing proxy" };
+        _thread = new Thread(() => Run(network, address, node, after, times)) { IsBackground = true, Name = "handing proxy" };
         _thread.Start();
     }
 
@@ -58,12 +59,12 @@ internal sealed class HandingProxy : IDisposable
         Assert.True(_failure is null, _failure?.ToString());
     }
 
-    private void Run(NetworkNamespace network, IPAddress address, IPEndPoint node, Func<int, int?> after)
+    private void Run(NetworkNamespace network, IPAddress address, IPEndPoint node, Func<int, int?> after, HandOverTimes? times)
     {
         using IDisposable inside = network.Enter();
         try
         {
-            using var handOvers = new HandOvers(4096);
+            using var handOvers = new HandOvers(16_384, times);
             handOvers.Ended = (id, end, _) => Ends[id] = end;
             using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             listener.Bind(new IPEndPoint(address, 0));

@@ -15,7 +15,9 @@ public sealed class TranslationTests : IDisposable
 
     private static readonly string Folder = Path.Combine(Repository.Root, "proxy", "Forwarding", "HandOver");
 
-    private readonly Lazy<Translation> _translation = new(() => new Translation(4));
+    private const int Long = 1 << 30;
+
+    private readonly Lazy<Translation> _translation = new(() => Watched(new Translation(4)));
 
     [SkippableFact]
     public void Every_packet_leaves_as_the_model_says()
@@ -50,13 +52,30 @@ public sealed class TranslationTests : IDisposable
         string built = Build();
         try
         {
-            using var translation = new Translation(4, File.ReadAllBytes(built));
+            using var translation = Watched(new Translation(4, File.ReadAllBytes(built)));
             Holds(translation, Packets / 10);
         }
         finally
         {
             File.Delete(built);
         }
+    }
+
+    [SkippableFact]
+    public void Nothing_is_forwarded_that_nobody_watches()
+    {
+        SkipWithoutRights();
+        Translation translation = _translation.Value;
+        var packet = new TcpPacket { Source = 1, Destination = 2, SourcePort = 3, DestinationPort = 4, Flags = TcpPacket.Ack, TimeToLive = 64 };
+        translation[0] = translation[1] = new Flow { State = FlowState.Open };
+        Assert.True(translation.TryAdd(KeyOf(packet), 0));
+        Assert.Equal(TranslationModel.Up, translation.Run(packet.ToBytes(), _changed, out _));
+        translation.Watch(-1);
+        translation[0].Last = 0;
+        Assert.Equal(TranslationModel.Drop, translation.Run(packet.ToBytes(), _changed, out _));
+        Assert.Equal(0, translation[0].Last);
+        translation.Watch(Long);
+        Assert.Equal(TranslationModel.Up, translation.Run(packet.ToBytes(), _changed, out _));
     }
 
     [SkippableFact]
@@ -122,6 +141,12 @@ public sealed class TranslationTests : IDisposable
             },
             iter: Packets / 2,
             threads: PropertyThreads);
+    }
+
+    private static Translation Watched(Translation translation)
+    {
+        translation.Watch(Long);
+        return translation;
     }
 
     private readonly byte[] _changed = new byte[8192];

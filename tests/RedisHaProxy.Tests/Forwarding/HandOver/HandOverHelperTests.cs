@@ -1,0 +1,125 @@
+// The helper of the hand-over by itself: whatever a proxy says to it, or stops saying.
+
+using System.Net;
+using System.Net.Sockets;
+using RedisHaProxy.Forwarding.HandOver;
+using RedisHaProxy.Linux;
+
+namespace RedisHaProxy.Tests.Forwarding.HandOver;
+
+[Trait("Needs", "root")]
+public sealed class HandOverHelperTests : IAsyncLifetime, IAsyncDisposable
+{
+    private readonly WorkDirectory _directory = new();
+    private ThreeMachines _machines = null!;
+    private ChildProcess? _helper;
+
+    [SkippableFact]
+    public async Task A_proxy_that_is_killed_leaves_nothing_forwarding()
+    {
+        string path = await StartHelperAsync();
+        (Socket client, Socket fromClient) = await PairAsync(_machines.Client, _machines.Proxy, ThreeMachines.ProxyAddress);
+        (Socket toNode, Socket node) = await PairAsync(_machines.Proxy, _machines.Node, ThreeMachines.NodeAddress);
+        Socket proxy = Connect(path);
+        Assert.Equal(0, DescriptorSocket.Send(
+            (int)proxy.Handle, new HandOverMessage { Kind = HandOverMessageKind.Take, Id = 1 }, [(int)fromClient.Handle, (int)toNode.Handle]));
+        Assert.Equal(HandOverAnswer.Taken, await AnswerAsync(proxy));
+        await client.SendAllAsync(new byte[1000]);
+        await ThreeMachines.ReadAsync(node, 1000);
+        Task<SocketError>[] ends = [ThreeMachines.EndAsync(client), ThreeMachines.EndAsync(node)];
+        foreach (Socket own in new[] { fromClient, toNode })
+        {
+            LibC.Close((int)own.Handle); // what the kernel does when a process is killed
+            own.SafeHandle.SetHandleAsInvalid();
+        }
+
+        proxy.Dispose();
+        Assert.All(await Task.WhenAll(ends).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
+        client.Dispose();
+        node.Dispose();
+    }
+
+    [SkippableFact]
+    public async Task A_helper_takes_no_harm_from_what_a_proxy_says()
+    {
+        string path = await StartHelperAsync();
+        using (Socket proxy = Connect(path))
+        {
+            proxy.Send(new byte[5]);
+            Assert.Equal(0, await proxy.ReceiveAsync(new byte[1]).WaitAsync(Bound.Wait)); // it has hung up
+        }
+
+        using (Socket proxy = Connect(path))
+        using (var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
+        using (Socket unconnected = ThreeMachines.Open(_machines.Proxy))
+        {
+            var take = new HandOverMessage { Kind = HandOverMessageKind.Take, Id = -1 };
+            Assert.Equal(0, DescriptorSocket.Send((int)proxy.Handle, take, [(int)udp.Handle, (int)unconnected.Handle]));
+            Assert.Equal(HandOverAnswer.NotOpen, await AnswerAsync(proxy));
+            Assert.Equal(0, DescriptorSocket.Send((int)proxy.Handle, new HandOverMessage { Kind = HandOverMessageKind.Reset, Id = 77 }, []));
+            Assert.Equal(0, DescriptorSocket.Send((int)proxy.Handle, take, [(int)proxy.Handle, (int)proxy.Handle]));
+            Assert.Equal(HandOverAnswer.NotOpen, await AnswerAsync(proxy));
+            Assert.Equal(0, DescriptorSocket.Send((int)proxy.Handle, new HandOverMessage { Kind = (HandOverMessageKind)99 }, []));
+            Assert.Equal(0, await proxy.ReceiveAsync(new byte[1]).WaitAsync(Bound.Wait));
+        }
+
+        Assert.False(_helper!.HasExited);
+        using Socket again = Connect(path);
+        Assert.Equal(0, DescriptorSocket.Send((int)again.Handle, new HandOverMessage { Kind = HandOverMessageKind.Alive }, []));
+    }
+
+    private async Task<string> StartHelperAsync()
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        string path = Path.Combine(_directory.Path, "helper");
+        _helper = ChildProcess.Start(
+            "helper", Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), ["hand-over", "--socket", path], Path.Combine(_directory.Path, "helper.log"),
+            _machines.Proxy);
+        await Eventually.HoldsAsync(() => File.Exists(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
+        return path;
+    }
+
+    private static Socket Connect(string path)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        socket.Connect(new UnixDomainSocketEndPoint(path));
+        return socket;
+    }
+
+    private static async Task<HandOverAnswer> AnswerAsync(Socket proxy)
+    {
+        int[] sockets = new int[DescriptorSocket.MostDescriptors];
+        HandOverMessage message = default;
+        await Eventually.HoldsAsync(
+            () => DescriptorSocket.Receive((int)proxy.Handle, out message, sockets) is true && message.Kind == HandOverMessageKind.Answered,
+            () => "the helper answers");
+        return (HandOverAnswer)message.Value;
+    }
+
+    /// <summary>A connection between two machines.</summary>
+    private static async Task<(Socket From, Socket To)> PairAsync(NetworkNamespace from, NetworkNamespace to, IPAddress address)
+    {
+        using Socket listener = ThreeMachines.Listen(to, address);
+        Socket client = ThreeMachines.Open(from);
+        await client.ConnectAsync(listener.LocalEndPoint!).WaitAsync(Bound.Wait);
+        return (client, await listener.AcceptAsync().WaitAsync(Bound.Wait));
+    }
+
+    public async Task InitializeAsync()
+    {
+        if (ThreeMachines.Missing is null)
+        {
+            _machines = await ThreeMachines.CreateAsync(_directory);
+        }
+    }
+
+    async Task IAsyncLifetime.DisposeAsync() => await DisposeAsync();
+
+    public ValueTask DisposeAsync()
+    {
+        _helper?.Dispose();
+        _machines?.Dispose();
+        _directory.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
