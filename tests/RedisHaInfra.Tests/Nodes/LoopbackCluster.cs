@@ -118,7 +118,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         await Eventually.HoldsAsync(async () => await OperatorAsync(number, 6379, "PING") == "PONG", () => $"redis-server {number} does not answer");
         Directory.Delete(folder, recursive: true);
         string scripts = Path.Combine(machine.Root, "usr/local/libexec/redis-ha");
-        string steps = string.Join(" && ", ((string[])["joined.sh copied", "mark.sh member", "joined.sh admitted", "mark.sh promotable", "joined.sh founders"]).Select(step => $"bash {scripts}/{step}"));
+        string steps = string.Join(" && ", ((string[])["joined.sh copied", "mark.sh member", "joined.sh admitted", "mark.sh promotable", "joined.sh founders"])
+            .Select(step => $"bash {scripts}/{step}"));
         Start($"joined {number}", "bash", ["-c", steps], machine.Environment);
     }
 
@@ -179,7 +180,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         return (result.Output + result.Error).TrimEnd('\n');
     }
 
-    public Task<string> OperatorAsync(int number, int port, params string[] command) => AskAsync(number, port, "operator", PayloadInputs.Passwords.Operator, command);
+    public Task<string> OperatorAsync(int number, int port, params string[] command) =>
+        AskAsync(number, port, "operator", PayloadInputs.Passwords.Operator, command);
 
     /// <summary>
     /// Waits until exactly this node is master, all others follow it, every Sentinel names it and knows both replicas, and all are
@@ -199,7 +201,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
             {
                 string info = await OperatorAsync(number, 6379, "INFO", "replication");
                 string Field(string name) => info.Split('\n').Select(line => line.TrimEnd('\r').Split(':')).FirstOrDefault(pair => pair[0] == name)?[1] ?? "?";
-                roles.Add(Field("role") == "master" ? $"master of {info.Split("state=online").Length - 1} online replicas" : $"{Field("master_host")} {Field("master_link_status")} {Field("slave_priority")}");
+                roles.Add(Field("role") == "master" ? $"master of {info.Split("state=online").Length - 1} online replicas"
+                    : $"{Field("master_host")} {Field("master_link_status")} {Field("slave_priority")}");
                 string[] monitored = (await OperatorAsync(number, 26379, "SENTINEL", "MASTER", "mymaster")).Split('\n');
                 string Monitored(string name) => monitored.SkipWhile((line, index) => index % 2 == 1 || line != name).Skip(1).FirstOrDefault() ?? "?";
                 names.Add($"{Monitored("ip")} with {Monitored("num-slaves")} replicas");
@@ -212,7 +215,8 @@ internal sealed class LoopbackCluster : IAsyncDisposable
             {
                 return master;
             }
-            seen = $"roles: {string.Join("; ", roles)}; Sentinels: {string.Join("; ", names)}; all members: {members}; boot rules: {string.Join("; ", Machines.Keys.Select(BootRule))}";
+            seen = $"roles: {string.Join("; ", roles)}; Sentinels: {string.Join("; ", names)}; all members: {members}; "
+                + $"boot rules: {string.Join("; ", Machines.Keys.Select(BootRule))}";
             await Task.Delay(100);
         }
         while (clock.Elapsed < TimeSpan.FromSeconds(seconds));

@@ -57,7 +57,13 @@ internal static class ExistingNetwork
         // Path MTU discovery only, as the stack's own list: it is the stack's groups that open ports.
         var icmp = new State.SecurityRule
         {
-            OwnerId = List, Direction = Direction.Ingress, Protocol = "1", PeerKind = PeerKind.Cidr, Peer = "0.0.0.0/0", IcmpType = 3, IcmpCode = 4,
+            OwnerId = List,
+            Direction = Direction.Ingress,
+            Protocol = "1",
+            PeerKind = PeerKind.Cidr,
+            Peer = "0.0.0.0/0",
+            IcmpType = 3,
+            IcmpCode = 4,
         };
         await lab.ChangeNetworkAsync(model => model with
         {
