@@ -64,14 +64,13 @@ readonly most_lag=2
 # Seconds: until the Sentinels agree, until all nodes follow.
 agree_limit=12
 readonly follow_limit=60
-# The Sentinel that leads the failover gives a replica that does not answer so long before it goes on to the next, and the failover is not
-# over before (sentinel.c, SENTINEL_SLAVE_RECONF_TIMEOUT; a connection under way to a dead machine counts as one that stands).
-readonly dead_replica_limit=10
+# More when a node is dead: the failover is not over before the Sentinels know that it is (down-after).
+readonly dead_node_limit=10
 # Well below down-after: the Sentinels' own questions wait with the writes (PUBLISH), and they must not think that the master is down.
 pause_limit=$((REDIS_HA_DOWN_AFTER_MS / 2 < 2000 ? REDIS_HA_DOWN_AFTER_MS / 2 : 2000))
 readonly pause_limit
 
-target='' obstacle='' preferred='' exchanging='' least=0 lowered=''
+target='' obstacle='' preferred='' exchanging='' least=0 lowered='' parallel=''
 
 # unfit NODE: why it cannot be the next master; nothing when it can.
 unfit() {
@@ -170,6 +169,27 @@ half_done() {
     fi
   done
   return 1
+}
+
+# abreast: the Sentinels send all replicas to the new master at once. One after the other, as usual, a dead one that comes first holds up all others
+# until failover-timeout: it never says that it follows, and its time-out is looked at only when another may begin (sentinel.c,
+# sentinelFailoverReconfNextSlave).
+abreast() {
+  local node
+  if [ "$dry_run" = yes ] || [ -n "$parallel" ]; then return; fi
+  for node in "${names[@]}"; do
+    if [ -z "$parallel" ] && [ -n "${named[$node]}" ]; then
+      parallel=$(on "$node" '{{sentinel-port}}' SENTINEL MASTER "$REDIS_HA_MASTER_NAME" | pair parallel-syncs)
+    fi
+  done
+  parallel=${parallel:-1}
+  each_sentinel SENTINEL SET "$REDIS_HA_MASTER_NAME" parallel-syncs "${#names[@]}" || stop "not all Sentinels take parallel-syncs ${#names[@]}; nothing was changed"
+}
+
+# one_by_one: what abreast changed is as it was.
+one_by_one() {
+  if [ -n "$parallel" ]; then each_sentinel SENTINEL SET "$REDIS_HA_MASTER_NAME" parallel-syncs "$parallel" || true; fi
+  parallel=''
 }
 
 # prefer NODE: every Sentinel that answers would choose it.
@@ -272,12 +292,13 @@ agree() {
   done
 }
 
-# What must never stay: a preference, Sentinels that ask too often, paused writes.
+# What must never stay: a preference, Sentinels that ask too often or send all at once, paused writes.
 put_back() {
   local code=$?
   trap - EXIT
   trap '' INT TERM
   ask_usually
+  one_by_one
   if [ -n "$exchanging" ]; then on "$exchanging" '{{redis-port}}' FAILOVER ABORT >/dev/null; fi
   if [ -n "$lowered" ]; then fence "$lowered" "$least" || true; fi
   if [ -n "$preferred" ]; then on "$preferred" '{{redis-port}}' CONFIG SET replica-priority 100 >/dev/null; fi
@@ -336,7 +357,8 @@ fi
 for node in "${names[@]}"; do
   if [ -z "${role[$node]}" ] || [ -z "${named[$node]}" ]; then
     say "$node does not answer; going on without it"
-    agree_limit=$((agree_limit + dead_replica_limit))
+    if ((agree_limit < 20)); then agree_limit=$((agree_limit + dead_node_limit)); fi
+    abreast
   fi
 done
 say "$master is master; $target follows $(bytes_behind "$target") bytes behind"
