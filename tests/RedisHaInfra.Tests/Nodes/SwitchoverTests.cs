@@ -80,7 +80,25 @@ public sealed class SwitchoverTests
         ShellResult refused = await RunAsync(cluster, 1, "--complete", "--wait", "0");
         Assert.Equal((1, "redis-ha-switchover: not now: redis3 does not answer; nothing was changed\n"), (refused.ExitCode, refused.Error));
         Assert.Equal("redis1 can be master instead of redis2", LastLine(await RunAsync(cluster, 1, "--dry-run", "--complete", "--without", "redis3")));
+
+        // With a dead node all replicas are sent to the new master at once, and one after the other again afterwards.
+        Machine machine = cluster.Machines[1];
+        machine.StandIn("redis-cli", """
+            echo "$*" >>"$ASKED"; PATH=${PATH#*:} exec redis-cli "$@"
+            """);
+        string asked = Path.Combine(machine.Root, "asked");
+        ShellResult without = await Shell.RunAsync("bash", [Script(machine), "redis1"],
+            environment: new Dictionary<string, string>(machine.Environment) { ["ASKED"] = asked }, timeout: TimeSpan.FromSeconds(90));
+        machine.WithoutStandIn("redis-cli");
+        Assert.True(without.ExitCode == 0, without.ToString());
+        Assert.Equal("redis1 is master instead of redis2", LastLine(without));
+        string[] parallel = [.. (await File.ReadAllLinesAsync(asked)).Where(line => line.Contains(" parallel-syncs ", StringComparison.Ordinal))];
+        Assert.Contains(parallel, line => line.EndsWith(" parallel-syncs 3", StringComparison.Ordinal));
+        Assert.EndsWith(" parallel-syncs 1", parallel[^1], StringComparison.Ordinal);
         await cluster.StartRedisAsync(3);
+        await AsBeforeAsync(cluster, expected: 1);
+        ShellResult back = await RunAsync(cluster, 1, "redis2");
+        Assert.True(back.ExitCode == 0, back.ToString());
         await AsBeforeAsync(cluster, expected: 2);
     }
 
@@ -123,6 +141,7 @@ public sealed class SwitchoverTests
         foreach (int number in cluster.Machines.Keys)
         {
             Assert.Equal("100", (await cluster.OperatorAsync(number, 6379, "CONFIG", "GET", "replica-priority")).Split('\n')[1]);
+            Assert.EndsWith("\nparallel-syncs\n1", await cluster.OperatorAsync(number, 26379, "SENTINEL", "MASTER", "mymaster"), StringComparison.Ordinal);
             Assert.Contains("info-period\n10000\n", await cluster.OperatorAsync(number, 26379, "SENTINEL", "DEBUG") + "\n", StringComparison.OrdinalIgnoreCase);
         }
     }

@@ -183,7 +183,8 @@ abreast() {
     fi
   done
   parallel=${parallel:-1}
-  each_sentinel SENTINEL SET "$REDIS_HA_MASTER_NAME" parallel-syncs "${#names[@]}" || stop "not all Sentinels take parallel-syncs ${#names[@]}; nothing was changed"
+  each_sentinel SENTINEL SET "$REDIS_HA_MASTER_NAME" parallel-syncs "${#names[@]}" ||
+    stop "not all Sentinels take parallel-syncs ${#names[@]}; nothing was changed"
 }
 
 # one_by_one: what abreast changed is as it was.
