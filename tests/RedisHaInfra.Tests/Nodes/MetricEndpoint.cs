@@ -8,18 +8,15 @@ namespace RedisHaInfra.Tests.Nodes;
 
 internal sealed class MetricEndpoint : IDisposable
 {
-    private readonly HttpListener _listener = new();
-    private readonly Task _run;
+    private readonly LoopbackHttp _http;
 
     public MetricEndpoint()
     {
-        _listener.Prefixes.Add($"{Address}/");
-        _listener.Start();
         Service.Posted += Values.Enqueue;
-        _run = Task.Run(RunAsync);
+        _http = new LoopbackHttp(AnswerAsync);
     }
 
-    public string Address { get; } = $"http://127.0.0.1:{FreePorts.Take()}";
+    public string Address => _http.Address;
 
     public MetricService Service { get; } = new(TimeProvider.System);
 
@@ -36,27 +33,8 @@ internal sealed class MetricEndpoint : IDisposable
 
     public void Dispose()
     {
-        _listener.Close();
-        _run.Wait(TimeSpan.FromSeconds(5));
+        _http.Dispose();
         Service.Dispose();
-    }
-
-    private async Task RunAsync()
-    {
-        while (true)
-        {
-            try
-            {
-                await AnswerAsync(await _listener.GetContextAsync());
-            }
-            catch (Exception error) when (error is HttpListenerException or ObjectDisposedException)
-            {
-                if (!_listener.IsListening)
-                {
-                    return;
-                }
-            }
-        }
     }
 
     private async Task AnswerAsync(HttpListenerContext context)

@@ -8,21 +8,14 @@ namespace RedisHaInfra.Tests.Nodes;
 
 internal sealed class ObjectStore : IDisposable
 {
-    private readonly HttpListener _listener = new();
-    private readonly string _base = $"http://127.0.0.1:{FreePorts.Take()}";
-    private readonly Task _run;
+    private readonly LoopbackHttp _http;
     private int _refusals;
 
-    public ObjectStore()
-    {
-        _listener.Prefixes.Add($"{_base}/");
-        _listener.Start();
-        _run = Task.Run(RunAsync);
-    }
+    public ObjectStore() => _http = new LoopbackHttp(AnswerAsync);
 
-    public string WriteAddress => $"{_base}/p/write-token/n/ns/b/backups/o/";
+    public string WriteAddress => $"{_http.Address}/p/write-token/n/ns/b/backups/o/";
 
-    public string ReadAddress => $"{_base}/p/read-token/n/ns/b/backups/o/";
+    public string ReadAddress => $"{_http.Address}/p/read-token/n/ns/b/backups/o/";
 
     /// <summary>What is stored, by name.</summary>
     public ConcurrentDictionary<string, byte[]> Objects { get; } = [];
@@ -30,29 +23,7 @@ internal sealed class ObjectStore : IDisposable
     /// <summary>The next requests to write are refused.</summary>
     public void RefuseNext(int count) => Interlocked.Exchange(ref _refusals, count);
 
-    public void Dispose()
-    {
-        _listener.Close();
-        _run.Wait(TimeSpan.FromSeconds(5));
-    }
-
-    private async Task RunAsync()
-    {
-        while (true)
-        {
-            try
-            {
-                await AnswerAsync(await _listener.GetContextAsync());
-            }
-            catch (Exception error) when (error is HttpListenerException or ObjectDisposedException)
-            {
-                if (!_listener.IsListening)
-                {
-                    return;
-                }
-            }
-        }
-    }
+    public void Dispose() => _http.Dispose();
 
     private async Task AnswerAsync(HttpListenerContext context)
     {
