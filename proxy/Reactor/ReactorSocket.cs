@@ -49,7 +49,10 @@ internal sealed class ReactorSocket : IDisposable
 
         await _becameWritable.WaitAsync(cancel);
         cancel.ThrowIfCancellationRequested();
-        if ((SocketError)(int)_socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error)! is not SocketError.Success and var error)
+        // Linux refuses a connection by another error than a reset (tcp_reset): a reset is of one that was established, and has ended before this
+        // thread looked. What the peer said before is still to be received; sending fails.
+        if ((SocketError)(int)_socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.Error)!
+            is not (SocketError.Success or SocketError.ConnectionReset or SocketError.Shutdown) and var error)
         {
             throw new SocketException((int)error);
         }
@@ -164,6 +167,8 @@ internal sealed class ReactorSocket : IDisposable
         {
             SocketError.Success => sent,
             SocketError.WouldBlock => 0,
+            // EPIPE, "cannot send after socket shutdown": nobody here shuts one down, the peer has.
+            SocketError.Shutdown => throw new SocketException((int)SocketError.ConnectionReset),
             _ => throw new SocketException((int)error),
         };
     }

@@ -21,17 +21,22 @@ public static class Eventually
     {
         ArgumentNullException.ThrowIfNull(condition);
         var start = Stopwatch.GetTimestamp();
-        while (!await condition())
+        while (true)
         {
-            if (Stopwatch.GetElapsedTime(start) >= patience)
+            // Looked at before the condition: a process that was stopped for the whole time still looks once more.
+            var isLast = Stopwatch.GetElapsedTime(start) >= patience;
+            if (await condition())
+            {
+                return true;
+            }
+
+            if (isLast)
             {
                 return false;
             }
 
             await Task.Delay(every ?? Pause, cancellationToken);
         }
-
-        return true;
     }
 
     /// <summary>The same for a condition that needs no waiting itself.</summary>
