@@ -1,8 +1,8 @@
 // Who reaches what, computed from the rules of both sides: from every zone to every kind of machine at every port, for each way in.
 
 using System.Collections.Immutable;
-using System.Net;
 using RedisHaInfra.Settings;
+using RedisHaProcesses;
 
 namespace RedisHaInfra.Tests.Configuration;
 
@@ -19,10 +19,8 @@ public sealed class PortMatrixTests
         redis > redis 6379 26379
         """;
 
-    // A zone is a group, or an address outside of all groups. "neighbour" is another machine in the private subnet.
-    private sealed record Zone(string Name, SecurityGroup? Group, string Address);
-
-    private static readonly Zone[] Zones =
+    // "neighbour" is another machine in the private subnet.
+    private static readonly PortZone[] Zones =
     [
         new("administrator", null, "203.0.113.9"),
         new("client", null, "10.20.30.40"),
@@ -36,7 +34,7 @@ public sealed class PortMatrixTests
     ];
 
     // Every port of the system, and some that must be closed to everybody.
-    private static readonly int[] AllPorts = [22, 25, 80, 443, 1936, 2379, 6379, 6380, 6381, 6382, 16379, 26379];
+    private static readonly int[] AllPorts = [22, 1936, 6379, 26379, .. PortTable.Others];
 
     [Theory]
     [InlineData("vm", """
@@ -62,11 +60,11 @@ public sealed class PortMatrixTests
     private static IEnumerable<string> Matrix(NetworkSettings network)
     {
         ImmutableArray<SecurityRule> rules = SecurityRules.For(network);
-        Zone[] zones = [.. Zones.Where(zone => network.WayIn == WayIn.Machine || zone.Group != SecurityGroup.Bastion)];
+        PortZone[] zones = [.. Zones.Where(zone => network.WayIn == WayIn.Machine || zone.Group != SecurityGroup.Bastion)];
         return from source in zones
                from target in zones
                where target.Group is not null
-               let ports = AllPorts.Where(port => Reaches(rules, source, target, port)).ToList()
+               let ports = AllPorts.Where(port => PortTable.Allows(rules, source, target, port)).ToList()
                where ports.Count > 0
                select $"{source.Name} > {target.Name} {string.Join(' ', ports)}";
     }
@@ -112,15 +110,5 @@ public sealed class PortMatrixTests
             .Where(rule => rule.Peer == TrafficPeer.BastionService).Select(rule => $"{rule.Group} {rule.Direction} {rule.Port}");
 
         Assert.Equal(["Proxy In 22", "Redis In 22"], rules);
-    }
-
-    // A connection needs a rule that lets it out, where its source is in a group of ours, and one that lets it in.
-    private static bool Reaches(ImmutableArray<SecurityRule> rules, Zone source, Zone target, int port)
-    {
-        bool Matches(TrafficPeer peer, Zone zone) =>
-            peer.Group is { } group ? group == zone.Group : peer.Cidr is { } cidr && IPNetwork.Parse(cidr).Contains(IPAddress.Parse(zone.Address));
-        return rules.Any(rule => rule.Direction == TrafficDirection.In && rule.Group == target.Group && rule.Port == port && Matches(rule.Peer, source))
-            && (source.Group is null || rules.Any(rule =>
-                rule.Direction == TrafficDirection.Out && rule.Group == source.Group && rule.Port == port && Matches(rule.Peer, target)));
     }
 }

@@ -43,6 +43,7 @@ internal static class CommandLineProgram
             InsideCommands.Logs(),
             StatusCommand.Create(JsonOption),
             AlarmsCommand.Create(),
+            PortsCommand.Create(JsonOption),
             VerifyCommand.Create(JsonOption),
             LoadCommand.Create(JsonOption),
             DayTwoCommand.Create(JsonOption),

@@ -42,6 +42,7 @@ internal sealed class Acceptance
         await _checks.RunAsync("a wrong password is refused", WrongPasswordAsync);
         await _checks.RunAsync("a client cannot speak on the Sentinels' channel", SentinelChannelAsync);
         await _checks.RunAsync("a write through the balancer is read from the replicas", ReplicatedAsync);
+        await _checks.RunAsync("ports from every place to every machine", () => new PortProbe(_cluster, _options.Settings.Network).CheckAsync());
         await _options.RunAsync(_checks);
         await _checks.RunAsync("redis-ha-switchover to another node, under load", SwitchoverAsync);
         await _checks.RunAsync(WaysName("after it, ROLE is master"), WaysAsync);
