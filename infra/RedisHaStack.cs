@@ -57,7 +57,11 @@ public class RedisHaStack : Stack
         (Output<TlsFiles> Files, Output<string> Authority)? tls = settings.Tls is { } asked
             ? credentials.Tls(asked, settings.Network, Deployment.Instance.StackName, TimeProvider.System.GetUtcNow())
             : null;
-        var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle, tls?.Files, redisAuthority);
+        (Output<TlsFiles> Files, Output<string> Authority)? adminTls = settings.AdminTls is { } pages
+            ? credentials.AdminTls(pages, settings.Network, Deployment.Instance.StackName, TimeProvider.System.GetUtcNow())
+            : null;
+        var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle, tls?.Files, adminTls?.Files,
+            redisAuthority);
         rolling?.LeavingProxies(settings.Network.Proxies);
         var rollout = new Rollout(new RolloutArgs
         {
@@ -87,12 +91,16 @@ public class RedisHaStack : Stack
         Output<string?> address = bastion?.PublicAddress.Apply(text => (string?)text) ?? Output.Create(Task.FromResult<string?>(null));
         BastionService = service?.Id ?? Output.Create(string.Empty);
         Output<Instructions> lines = Output.Tuple(address, BastionService).Apply(known =>
-            new Instructions(settings.Compute.OperatingSystem.User, known.Item1, first, known.Item2.Length == 0 ? null : known.Item2));
+            new Instructions(settings.Compute.OperatingSystem.User, known.Item1, first, known.Item2.Length == 0 ? null : known.Item2)
+            {
+                HasAdminTls = settings.AdminTls is not null,
+            });
         Endpoint = loadBalancer.Address.Apply(address => $"{address}:{Ports.Redis}");
         TlsEndpoint = At(loadBalancer, settings.Network, ClientPortKind.Tls);
         ReadOnlyEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnly);
         ReadOnlyTlsEndpoint = At(loadBalancer, settings.Network, ClientPortKind.ReadOnlyTls);
         CertificateAuthority = tls?.Authority ?? Output.Create(string.Empty);
+        AdminAuthority = adminTls?.Authority ?? Output.Create(string.Empty);
         RedisAuthority = redisAuthority is null ? Output.Create(string.Empty) : Output.Unsecret(redisAuthority);
         EndpointName = Output.Create(settings.Network.EndpointName is { } host ? $"{host}:{Ports.Redis}" : string.Empty);
         Password = Output.CreateSecret(credentials.Passwords.Apply(all => all.Client));
@@ -106,7 +114,7 @@ public class RedisHaStack : Stack
         Shell = lines.Apply(known => known.Shell(settings.Network.Redis[0]));
         SshConfig = lines.Apply(known => known.SshConfig([.. settings.Network.Redis, .. settings.Network.Proxies]));
         StatsTunnel = lines.Apply(known => known.StatsTunnel(settings.Network.Proxies[0]));
-        StatsPage = Output.Create(Instructions.StatsPage);
+        StatsPage = lines.Apply(known => known.StatsPage);
         Readme = Output.Tuple(lines, Endpoint, Output.All(machines.Select(machine => machine.Description))).Apply(known => known.Item1.Readme(
             Deployment.Instance.StackName, known.Item2, [.. known.Item3.Select(machine => (machine.Node, machine.Role))], settings.Network.Proxies,
             settings.Network.ClientPorts, isMonitored: settings.Passwords.HasMetrics));
@@ -131,6 +139,11 @@ public class RedisHaStack : Stack
     /// <summary>The certificate of the stack's own authority, in PEM, for clients to trust; empty when there is none.</summary>
     [Output("certificateAuthority")]
     public Output<string> CertificateAuthority { get; private set; }
+
+    /// <summary>The certificate of the stack's own authority, in PEM, for browsers and scrapers of the proxies' pages to trust; empty without adminTls
+    /// and with a given certificate.</summary>
+    [Output("adminAuthority")]
+    public Output<string> AdminAuthority { get; private set; }
 
     /// <summary>The authorities of the Redis nodes' certificates, in PEM, for an exporter to trust; empty without redisTls.</summary>
     [Output("redisAuthority")]

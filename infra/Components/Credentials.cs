@@ -16,6 +16,7 @@ public sealed class Credentials : ComponentResource
     private const int Length = 32;
 
     private readonly Output<string> _hostKeySeed;
+    private Output<PrivateAuthority>? _authority;
 
     /// <summary>All passwords, as a secret: those in use, and those that are valid as well.</summary>
     public Output<NodePasswords> Passwords { get; }
@@ -92,7 +93,7 @@ public sealed class Credentials : ComponentResource
         {
             return (key.ToOutput().Apply(text => new TlsFiles(certificate, text, tls.ClientAuthorities)), Output.Create(string.Empty));
         }
-        Output<PrivateAuthority> authority = Generate("tls-authority-seed").Apply(seed => new PrivateAuthority(seed, stack));
+        Output<PrivateAuthority> authority = Authority(stack);
         // The proxies' own addresses for who looks at one of them, and the ends of tunnels.
         string[] names = network.EndpointName is { } name ? [name, "localhost"] : ["localhost"];
         string[] addresses = [network.LoadBalancerAddress, .. network.Proxies.Select(proxy => proxy.Address), "127.0.0.1"];
@@ -103,6 +104,28 @@ public sealed class Credentials : ComponentResource
                 return new TlsFiles(issued, secret, tls.ClientAuthorities);
             }),
             Output.Unsecret(authority.Apply(own => own.Certificate())));
+    }
+
+    /// <summary>What the proxies need for TLS of their pages, and the certificate that browsers and scrapers trust (empty with a given certificate).</summary>
+    /// <param name="tls">TLS of the pages.</param>
+    /// <param name="network">The proxies' addresses.</param>
+    /// <param name="stack">The stack's name.</param>
+    /// <param name="now">The time of the run.</param>
+    public (Output<TlsFiles> Files, Output<string> Authority) AdminTls(AdminTlsSettings tls, NetworkSettings network, string stack, DateTimeOffset now)
+    {
+        if (tls is { Certificate: { } certificate, Key: { } key })
+        {
+            return (key.ToOutput().Apply(text => new TlsFiles(certificate, text, null)), Output.Create(string.Empty));
+        }
+        // Looked at by address, or at the end of a tunnel.
+        string[] addresses = [.. network.Proxies.Select(proxy => proxy.Address), "127.0.0.1"];
+        return (
+            Authority(stack).Apply(own =>
+            {
+                (string issued, string secret) = own.Issue(addresses, ["localhost"], now, "the proxies' pages");
+                return new TlsFiles(issued, secret, null);
+            }),
+            Output.Unsecret(Authority(stack).Apply(own => own.Certificate())));
     }
 
     /// <summary>What each Redis node needs for TLS, by its address, and the authorities that nodes and proxies believe.</summary>
@@ -127,6 +150,10 @@ public sealed class Credentials : ComponentResource
             });
         });
     }
+
+    // The one of the proxies, towards clients and of their pages.
+    private Output<PrivateAuthority> Authority(string stack) =>
+        _authority ??= Generate("tls-authority-seed").Apply(seed => new PrivateAuthority(seed, stack));
 
     private Output<string> Generate(string name) =>
         Output.CreateSecret(Partial.Required(

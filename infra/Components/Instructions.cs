@@ -12,6 +12,11 @@ namespace RedisHaInfra.Components;
 /// <param name="Service">OCID of OCI's Bastion service; null where there is none.</param>
 public sealed record Instructions(string User, string? Bastion, NodeAddress FirstNode, string? Service)
 {
+    /// <summary>Whether the proxies' pages are HTTPS.</summary>
+    public bool HasAdminTls { get; init; }
+
+    private string Scheme => HasAdminTls ? "https" : "http";
+
     private string Gate => Bastion ?? FirstNode.Address;
 
     /// <summary>Opens a tunnel to Redis on this machine's port 6379.</summary>
@@ -97,15 +102,17 @@ public sealed record Instructions(string User, string? Bastion, NodeAddress Firs
     private static string MetricsPassword(string stack) =>
         $"\n    pulumi stack output metricsPassword --stack {stack} --show-secrets  # metrics, user metrics";
 
-    private static string Scrapes(IReadOnlyList<NodeAddress> proxies, IReadOnlyList<(NodeAddress Node, string Role)> machines) => $"""
+    private string Scrapes(IReadOnlyList<NodeAddress> proxies, IReadOnlyList<(NodeAddress Node, string Role)> machines) => $"""
         ## Metrics
 
-        From the networks of monitoringNetworks, as user metrics: {string.Join(", ", proxies.Select(proxy => $"http://{proxy.Address}:{Ports.Admin}/metrics"))};
+        From the networks of monitoringNetworks, as user metrics: {string.Join(", ", proxies.Select(Metrics))};
         for redis_exporter {string.Join(", ", machines.Where(each => each.Role == "redis").Select(each => $"redis://{each.Node.Address}:{Ports.Redis}"))}
         (docs/monitoring.md).
 
 
         """;
+
+    private string Metrics(NodeAddress proxy) => $"{Scheme}://{proxy.Address}:{Ports.Admin}/metrics";
 
     private static string Clients(string endpoint, IReadOnlyList<ClientPort> ports)
     {
@@ -143,5 +150,5 @@ public sealed record Instructions(string User, string? Bastion, NodeAddress Firs
     public static string RedisCli => $"REDISCLI_AUTH=\"$(pulumi stack output password --show-secrets)\" redis-cli -h 127.0.0.1 -p {Ports.Redis}";
 
     /// <summary>The stats page through its tunnel.</summary>
-    public static string StatsPage => $"http://127.0.0.1:{Ports.Admin}/stats";
+    public string StatsPage => $"{Scheme}://127.0.0.1:{Ports.Admin}/stats";
 }

@@ -16,16 +16,16 @@ public sealed class ProxyNodes : ComponentResource
     /// <summary>Builds the nodes.</summary>
     public ProxyNodes(Deployed deployed, StackSettings settings, Region region, MachinePlan plan, RollingUpdate? rolling, Network network,
         SecurityGroups groups, Credentials credentials, ProxyBundle bundle, Output<TlsFiles>? tls,
-        Output<string>? redisAuthority)
+        Output<TlsFiles>? adminTls, Output<string>? redisAuthority)
         : base("redis-ha:infra:ProxyNodes", "proxy-nodes")
     {
         ImmutableArray<NodeAddress> nodes = settings.Network.Proxies;
         Machines = RollingUpdate.Order(nodes.Length).Select(index =>
         {
             NodeAddress node = nodes[index];
-            Output<TlsFiles?> files = tls?.Apply(known => (TlsFiles?)known) ?? Output.Create(Task.FromResult<TlsFiles?>(null));
             Output<string?> authority = redisAuthority?.Apply(text => (string?)text) ?? Output.Create(Task.FromResult<string?>(null));
-            Output<ProxyNodeInputs> inputs = Output.Tuple(credentials.Passwords, bundle.Url, files, authority).Apply(known => new ProxyNodeInputs
+            var given = Output.Tuple(credentials.Passwords, bundle.Url, Known(tls), Known(adminTls), authority);
+            Output<ProxyNodeInputs> inputs = given.Apply(known => new ProxyNodeInputs
             {
                 Node = node,
                 RedisNodes = settings.Network.Redis,
@@ -37,8 +37,9 @@ public sealed class ProxyNodes : ComponentResource
                 BundleUrl = known.Item2,
                 BundleSha256 = bundle.Sha256,
                 Tls = known.Item3,
-                RedisAuthority = known.Item4,
-                Options = settings.Proxy.Options(settings.Network, settings.Tls, settings.RedisTls),
+                AdminTls = known.Item4,
+                RedisAuthority = known.Item5,
+                Options = settings.ProxyOptions,
             });
             Output<NodePayload> payload = inputs.Apply(NodePayload.Of);
             Output<HostKey> hostKey = credentials.HostKeyOf(node.Name);
@@ -64,4 +65,7 @@ public sealed class ProxyNodes : ComponentResource
         rolling?.AfterProxies(Machines);
         RegisterOutputs();
     }
+
+    private static Output<TlsFiles?> Known(Output<TlsFiles>? files) =>
+        files?.Apply(known => (TlsFiles?)known) ?? Output.Create(Task.FromResult<TlsFiles?>(null));
 }

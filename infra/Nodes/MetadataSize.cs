@@ -66,7 +66,7 @@ internal static class MetadataSize
             Passwords = passwords,
             BundleUrl = "https://bundle.example/",
             BundleSha256 = new string('0', 64),
-            Options = settings.Proxy.Options(settings.Network, settings.Tls, settings.RedisTls),
+            Options = settings.ProxyOptions,
         }).FirstBootScript).Length);
     }
 }

@@ -141,6 +141,9 @@ public sealed record ProxyNodeInputs
     /// <summary>Certificate and key for clients; null without TLS.</summary>
     public TlsFiles? Tls { get; init; }
 
+    /// <summary>Certificate and key of the pages; null without TLS.</summary>
+    public TlsFiles? AdminTls { get; init; }
+
     /// <summary>The authorities of the Redis nodes' certificates, in PEM; null when these speak no TLS.</summary>
     public string? RedisAuthority { get; init; }
 }

@@ -30,7 +30,8 @@ internal static class ProxyNodeFiles
         .. inputs.Options.HasMetricsReader
             ? new[] { PayloadFile.Secret("metrics.password", Valid(inputs.Passwords, ProxyDocument.MetricsUser, all => all.Metrics)) }
             : [],
-        .. Tls(inputs.Tls),
+        .. Tls(inputs.Tls, "tls"),
+        .. Tls(inputs.AdminTls, "admin"),
         .. inputs.RedisAuthority is { } authority ? new[] { PayloadFile.Secret("redis-ca.crt", authority) } : [],
         PayloadFile.Secret("bundle.curl", $"url = \"{PayloadRules.Url(inputs.BundleUrl)}\"\n"),
         new("node.env", $"""
@@ -79,11 +80,11 @@ internal static class ProxyNodeFiles
                 ("file-limit", FileLimit(options)), ("sessions", Text(options.MaxConnections * Lanes(options)))) with { IsInUserData = false },
         ];
 
-    private static PayloadFile[] Tls(TlsFiles? files) => files is null ? []
+    private static PayloadFile[] Tls(TlsFiles? files, string name) => files is null ? []
         :
         [
-            PayloadFile.Secret("tls.crt", files.Certificate),
-            PayloadFile.Secret("tls.key", files.Key),
+            PayloadFile.Secret($"{name}.crt", files.Certificate),
+            PayloadFile.Secret($"{name}.key", files.Key),
             .. files.ClientAuthorities is { } authorities ? new[] { PayloadFile.Secret("clients-ca.crt", authorities) } : [],
         ];
 

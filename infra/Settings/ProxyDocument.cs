@@ -95,6 +95,10 @@ public sealed record ProxyDocument
         {
             json[section]!["tls"] = new JsonObject { ["caFile"] = "redis-ca.crt" };
         }
+        if (Options.HasAdminTls)
+        {
+            json["admin"]!["tls"] = new JsonObject { ["certificateFile"] = "admin.crt", ["keyFile"] = "admin.key" };
+        }
         if (Options.HasMetricsReader)
         {
             json["admin"]!["metricsUser"] = MetricsUser;
@@ -160,6 +164,9 @@ public sealed record ProxyOptions
 
     /// <summary>The keys that have a setting each (<see cref="ProxyKeys"/>), as JSON; empty for the defaults.</summary>
     public string Keys { get; init; } = string.Empty;
+
+    /// <summary>Whether pages and metrics are read over TLS.</summary>
+    public bool HasAdminTls { get; init; }
 
     /// <summary>Whether Redis and Sentinel are reached over TLS.</summary>
     public bool HasRedisTls { get; init; }

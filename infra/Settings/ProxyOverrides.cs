@@ -44,7 +44,7 @@ internal static class ProxyOverrides
         ["admin.metricsPasswordFile"] = Setting.MetricsPassword.Key,
         ["admin.socket"] = null,
         ["admin.peers"] = Setting.ProxyAddresses.Key,
-        ["admin.tls"] = null,
+        ["admin.tls"] = Setting.AdminTls.Key,
         ["timeouts.drainDelay"] = null,
         ["timeouts.drain"] = null,
         ["limits.connections"] = Setting.ProxyMaxConnections.Key,

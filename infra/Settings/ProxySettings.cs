@@ -20,14 +20,16 @@ public sealed record ProxySettings
     /// <summary>What the settings say of every proxy's configuration alike.</summary>
     /// <param name="network">The ports and the load balancer's address.</param>
     /// <param name="tls">TLS with clients; null for none.</param>
+    /// <param name="adminTls">TLS of the pages; null for none.</param>
     /// <param name="redisTls">TLS of the Redis nodes; null for none.</param>
-    public ProxyOptions Options(NetworkSettings network, TlsSettings? tls, RedisTlsSettings? redisTls) => new()
+    public ProxyOptions Options(NetworkSettings network, TlsSettings? tls, AdminTlsSettings? adminTls, RedisTlsSettings? redisTls) => new()
     {
         MaxConnections = MaxConnections,
         ClientPorts = network.ClientPorts,
         HeaderFrom = network.HasProxyProtocol ? network.LoadBalancerAddress : null,
         HasClientAuthorities = tls?.ClientAuthorities is not null,
         Keys = Keys,
+        HasAdminTls = adminTls is not null,
         HasRedisTls = redisTls is not null,
         HasMetricsReader = !network.MonitoringNetworks.IsEmpty,
         HandsOver = HandsOver,

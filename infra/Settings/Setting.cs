@@ -126,6 +126,13 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly Setting TlsCertificate = new("tlsCertificate", SettingType.Text, "", "\"$(cat proxy.crt)\"") { IsExampleValue = false };
     internal static readonly Setting TlsPrivateKey = new("tlsPrivateKey", SettingType.Text, "", "< proxy.key", Secret: true) { IsExampleValue = false };
     internal static readonly Setting TlsClientCa = new("tlsClientCa", SettingType.Text, "", "\"$(cat clients-ca.crt)\"") { IsExampleValue = false };
+    internal static readonly ChoiceSetting AdminTls = new("adminTls", ["no", "yes"]);
+    internal static readonly Setting AdminTlsCertificate = new("adminTlsCertificate", SettingType.Text, "", "\"$(cat admin.crt)\"") { IsExampleValue = false };
+    internal static readonly Setting AdminTlsPrivateKey = new("adminTlsPrivateKey", SettingType.Text, "", "< admin.key", Secret: true)
+    {
+        IsExampleValue = false,
+    };
+
     internal static readonly ChoiceSetting RedisTls = new("redisTls", ["no", "yes"]);
     internal static readonly Setting RedisTlsCertificate = new("redisTlsCertificate", SettingType.Text, "", "\"$(cat redis.crt)\"") { IsExampleValue = false };
     internal static readonly Setting RedisTlsPrivateKey = new("redisTlsPrivateKey", SettingType.Text, "", "< redis.key", Secret: true)
@@ -179,7 +186,8 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
         RedisSave,
         RedisReplicationBacklog, RedisMaxClients, RedisClientOutputBuffer, RedisClientMemory, RedisUpgrade, RedisOverrides,
         SentinelMasterName, SentinelQuorum, SentinelDownAfterMilliseconds, SentinelFailoverTimeoutMilliseconds, SentinelParallelSyncs,
-        ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, RedisTls, RedisTlsCertificate, RedisTlsPrivateKey, RedisTlsCa,
+        ProxyMaxConnections, ClientTls, TlsPort, TlsCertificate, TlsPrivateKey, TlsClientCa, AdminTls, AdminTlsCertificate, AdminTlsPrivateKey,
+        RedisTls, RedisTlsCertificate, RedisTlsPrivateKey, RedisTlsCa,
         ReadOnlyPort, ReadOnlyTlsPort, ProxyProtocol,
         ProxyConnectTimeout, ProxyParkTimeout, ProxyIdleTimeout, ProxyMaxConnectionsPerSource, ProxyMaxParked, ProxyLogLevel, ProxyLogFormat, ProxyLogSessions,
         ProxyHandOver,

@@ -34,8 +34,14 @@ public sealed partial record StackSettings
     /// <summary>The proxies.</summary>
     public required ProxySettings Proxy { get; init; }
 
+    /// <summary>What they say of every proxy's configuration alike.</summary>
+    public ProxyOptions ProxyOptions => Proxy.Options(Network, Tls, AdminTls, RedisTls);
+
     /// <summary>TLS with clients; null for none.</summary>
     public required TlsSettings? Tls { get; init; }
+
+    /// <summary>TLS of the proxies' pages; null for none.</summary>
+    public required AdminTlsSettings? AdminTls { get; init; }
 
     /// <summary>TLS of the Redis nodes; null for none.</summary>
     public required RedisTlsSettings? RedisTls { get; init; }
@@ -92,6 +98,7 @@ public sealed partial record StackSettings
         SentinelSettings sentinel = RedisSettingsReader.Sentinel(reader, network);
         RedisSettings redis = RedisSettingsReader.Redis(reader, network, compute, proxy, sentinel);
         var tls = TlsSettings.Read(reader);
+        var adminTls = AdminTlsSettings.Read(reader);
         var redisTls = RedisTlsSettings.Read(reader, network);
         ProxyOverrides.Judge(reader, new ProxyDocument
         {
@@ -100,7 +107,7 @@ public sealed partial record StackSettings
             Peers = [.. network.Proxies.Skip(1)],
             MinReplicasToWrite = redis.MinReplicasToWrite,
             Sentinel = sentinel,
-            Options = proxy.Options(network, tls, redisTls),
+            Options = proxy.Options(network, tls, adminTls, redisTls),
         });
         var settings = new StackSettings
         {
@@ -114,6 +121,7 @@ public sealed partial record StackSettings
             Sentinel = sentinel,
             Proxy = proxy,
             Tls = tls,
+            AdminTls = adminTls,
             RedisTls = redisTls,
             Backup = BackupSettings.Read(reader),
             Alarms = AlarmSettings.Read(reader),

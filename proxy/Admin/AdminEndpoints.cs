@@ -40,6 +40,14 @@ internal sealed class AdminEndpoints(Lifecycle lifecycle, IForwarder forwarder, 
                 return HealthAsync(context, ProxyHealth.Ready(lifecycle.Phase, forwarder.Snapshot(), blind(), refusal()));
         }
 
+        // Before any password is looked at: it came where everybody on the way could read it.
+        if (context.Features.Get<WithoutTls>() is { } open)
+        {
+            open.Refused();
+            context.Response.Headers.Connection = "close";
+            return context.AnswerTextAsync(HttpStatusCode.BadRequest, "this port speaks HTTPS; without TLS it answers /healthz and /readyz only");
+        }
+
         switch (Authenticate(context))
         {
             case AuthenticationResult.TooManyGuesses:

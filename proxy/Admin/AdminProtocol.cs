@@ -1,9 +1,9 @@
 // A caller of the admin server that speaks the other protocol: HTTP to the port that has HTTPS, or a TLS handshake to the one that has not.
-// Either is a setting of a load balancer's health check or of a scraper, which would otherwise only see a connection that ends.
+// Either is a setting of a scraper or of a load balancer's health check, which would otherwise only see a connection that ends. Health checks
+// themselves may come without TLS: they carry no password and bring back a yes or no, and a balancer may not know whose certificates to believe.
 
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Text;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
@@ -14,20 +14,17 @@ using RedisHaProxy.Tls;
 namespace RedisHaProxy.Admin;
 
 /// <summary>Looks at the first bytes of each connection.</summary>
-/// <param name="https">Whether the port speaks HTTPS.</param>
 /// <param name="time">For the rate of log lines.</param>
 /// <param name="log">Takes them.</param>
-internal sealed partial class AdminProtocol(bool https, TimeProvider time, ILogger log)
+internal sealed partial class AdminProtocol(TimeProvider time, ILogger log)
 {
-    private const string Answer = "this port speaks HTTPS; let the health check or the scraper use it\n";
-
-    private static readonly byte[] PlainAnswer = Encoding.ASCII.GetBytes(
-        $"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {Answer.Length}\r\nConnection: close\r\n\r\n{Answer}");
-
     private readonly SampledLog _sample = new(1, TimeSpan.FromSeconds(30), time);
 
-    /// <summary>Passes the connection on, unless it speaks the other protocol.</summary>
-    public async Task RunAsync(ConnectionContext connection, ConnectionDelegate next)
+    /// <summary>Passes the connection on to what the port speaks; one without TLS, where the port has it, only for what needs none.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="http">Speaks HTTP over it.</param>
+    /// <param name="tls">Speaks HTTP over it behind TLS; null where the port has no TLS.</param>
+    public async Task RunAsync(ConnectionContext connection, ConnectionDelegate http, ConnectionDelegate? tls)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
         limit.CancelAfter(TlsServer.HandshakeLimit);
@@ -49,31 +46,30 @@ internal sealed partial class AdminProtocol(bool https, TimeProvider time, ILogg
             return; // a balancer that only connects
         }
 
-        if (SpokenProtocol.IsTls(head) == https)
+        switch (SpokenProtocol.IsTls(head), tls)
         {
-            await next(connection);
-            return;
+            case (true, { } secret):
+                await secret(connection);
+                break;
+            case (false, null):
+                await http(connection);
+                break;
+            case (false, _):
+                connection.Features.Set(new WithoutTls(() => Other(connection,
+                    "HTTP without TLS for more than a health check, and admin.tls is set: let it (a scraper, a browser) speak HTTPS, or remove admin.tls")));
+                await http(connection);
+                break;
+            default:
+                Other(connection, "TLS, and admin.tls is not set: let it (a load balancer's health check, a scraper) speak HTTP, or set admin.tls");
+                break;
         }
+    }
 
+    private void Other(ConnectionContext connection, string what)
+    {
         if (_sample.Lets(out long left))
         {
-            LogOther(
-                connection.RemoteEndPoint?.ToString() ?? "somebody",
-                https ? "HTTP without TLS, and admin.tls is set: let it (a load balancer's health check, a scraper) speak HTTPS, or remove admin.tls"
-                    : "TLS, and admin.tls is not set: let it (a load balancer's health check, a scraper) speak HTTP, or set admin.tls",
-                left);
-        }
-
-        if (https)
-        {
-            try
-            {
-                await connection.Transport.Output.WriteAsync(PlainAnswer, limit.Token);
-            }
-            catch (Exception e) when (e is OperationCanceledException or IOException)
-            {
-                // It has gone.
-            }
+            LogOther(connection.RemoteEndPoint?.ToString() ?? "somebody", what, left);
         }
     }
 
@@ -94,3 +90,7 @@ internal sealed partial class AdminProtocol(bool https, TimeProvider time, ILogg
         EventName = nameof(LogEvents.AdminProtocol))]
     private partial void LogOther(string client, string what, long left);
 }
+
+/// <summary>A connection without TLS to a port that has it: health checks are answered there, all else is refused.</summary>
+/// <param name="Refused">Tells of a request that was refused.</param>
+internal sealed record WithoutTls(Action Refused);

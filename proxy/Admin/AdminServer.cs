@@ -56,12 +56,9 @@ internal sealed class AdminServer : IAsyncDisposable
             {
                 listener.Protocols = HttpProtocols.Http1;
                 listener.Use(next => connection => connections.RunAsync(connection, next));
-                var protocol = new AdminProtocol(_tls is not null, time, loggers.CreateLogger<AdminProtocol>());
-                listener.Use(next => connection => protocol.RunAsync(connection, next));
-                if (_tls is not null)
-                {
-                    listener.Use(next => connection => TlsHttpConnection.RunAsync(connection, _tls, next, protocol.HandshakeFailed));
-                }
+                var protocol = new AdminProtocol(time, loggers.CreateLogger<AdminProtocol>());
+                listener.Use(next => connection => protocol.RunAsync(connection, next,
+                    _tls is null ? null : secret => TlsHttpConnection.RunAsync(secret, _tls, next, protocol.HandshakeFailed)));
             });
         }
 

@@ -2,7 +2,6 @@
 
 using System.Collections.Immutable;
 using RedisHaInfra.Settings;
-using RedisHaProcesses;
 
 namespace RedisHaInfra.Tests.Configuration;
 

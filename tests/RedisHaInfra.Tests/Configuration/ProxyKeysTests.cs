@@ -82,6 +82,6 @@ public sealed class ProxyKeysTests
     {
         StackSettings read = GoodSettings.Read(settings);
         return PayloadInputs.FileOf(RedisHaInfra.Nodes.NodePayload.Of(
-            PayloadInputs.Proxy() with { Options = read.Proxy.Options(read.Network, read.Tls, read.RedisTls) }).ApplyScript, "proxy.json");
+            PayloadInputs.Proxy() with { Options = read.ProxyOptions }).ApplyScript, "proxy.json");
     }
 }

@@ -136,7 +136,7 @@ public sealed class ProxyOverridesTests
     }
 
     private static string Payload(StackSettings settings) =>
-        NodePayload.Of(PayloadInputs.Proxy() with { Options = settings.Proxy.Options(settings.Network, settings.Tls, settings.RedisTls) }).ApplyScript;
+        NodePayload.Of(PayloadInputs.Proxy() with { Options = settings.ProxyOptions }).ApplyScript;
 
     private static JsonObject Document(StackSettings settings) => (JsonObject)JsonNode.Parse(PayloadInputs.FileOf(Payload(settings), "proxy.json"))!;
 

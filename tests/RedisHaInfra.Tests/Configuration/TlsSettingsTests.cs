@@ -87,6 +87,23 @@ public sealed class TlsSettingsTests
     public void A_plain_read_only_port_does_not_go_with_TLS_alone() =>
         Assert.Contains("use readOnlyTlsPort", Assert.Single(Problems(("clientTls", "required"), ("readOnlyPort", "6381"))).Rule, StringComparison.Ordinal);
 
+    [Fact]
+    public void The_pages_have_a_certificate_and_key_of_their_own()
+    {
+        StackSettings settings = Read(("adminTls", "yes"), ("adminTlsCertificate", Good.Certificate), ("adminTlsPrivateKey", Good.Key));
+
+        Assert.Equal((Good.Certificate, Good.Key), (settings.AdminTls!.Certificate, settings.AdminTls.Key!.Reveal()));
+        Assert.Contains("CN=redis-ha one", Proxy(settings, new TlsFiles(Good.Certificate, Good.Key, null)).Admin!.Tls!.Certificate.Subject,
+            StringComparison.Ordinal);
+        Assert.Null(Read().AdminTls);
+        Assert.Contains("both or none", Assert.Single(Problems(("adminTls", "yes"), ("adminTlsPrivateKey", Good.Key))).Rule, StringComparison.Ordinal);
+        Assert.Contains("used together with adminTls = yes only", Assert.Single(Problems(
+            ("adminTlsCertificate", Good.Certificate), ("adminTlsPrivateKey", Good.Key)), problem => problem.Key == "adminTlsCertificate").Rule,
+            StringComparison.Ordinal);
+        SettingProblem problem = Assert.Single(Problems(("adminTls", "yes"), ("adminTlsCertificate", Good.Certificate), ("adminTlsPrivateKey", Other.Key)));
+        Assert.Equal(("adminTlsPrivateKey", "[secret]"), (problem.Key, problem.Value));
+    }
+
     private static (string Certificate, string Key) Issue(string name) =>
         new PrivateAuthority($"0123456789abcdefghijklmnopqrstuv {name}", name)
             .Issue(["172.31.235.188"], [], new DateTimeOffset(2026, 11, 29, 0, 0, 0, TimeSpan.Zero));
@@ -97,18 +114,20 @@ public sealed class TlsSettingsTests
         Assert.Throws<SettingsException>(() => StackSettings.Read(Source(changes))).Problems;
 
     private static SettingsSource Source((string Key, string? Value)[] changes) =>
-        new(GoodSettings.With(changes.ToDictionary(change => change.Key, change => change.Value)), ["sshPrivateKey", "tlsPrivateKey"]);
+        new(GoodSettings.With(changes.ToDictionary(change => change.Key, change => change.Value)), ["sshPrivateKey", "tlsPrivateKey", "adminTlsPrivateKey"]);
 
     // What the proxy makes of its files, read as on the machine.
     private static ProxyConfiguration Proxy(StackSettings settings, TlsFiles files)
     {
-        ProxyOptions options = settings.Proxy.Options(settings.Network, settings.Tls, settings.RedisTls);
-        string script = NodePayload.Of(PayloadInputs.Proxy() with { Options = options, Tls = files }).ApplyScript;
+        bool isAdmin = settings.AdminTls is not null;
+        ProxyNodeInputs inputs = PayloadInputs.Proxy() with { Options = settings.ProxyOptions };
+        string script = NodePayload.Of(isAdmin ? inputs with { AdminTls = files } : inputs with { Tls = files }).ApplyScript;
         string folder = Directory.CreateTempSubdirectory("redis-ha-").FullName;
         try
         {
             string[] more = files.ClientAuthorities is null ? [] : ["clients-ca.crt"];
-            foreach (string name in new[] { "redis.password", "sentinel.password", "tls.crt", "tls.key" }.Concat(more))
+            string own = isAdmin ? "admin" : "tls";
+            foreach (string name in new[] { "redis.password", "sentinel.password", $"{own}.crt", $"{own}.key" }.Concat(more))
             {
                 File.WriteAllText(Path.Combine(folder, name), PayloadInputs.FileOf(script, name));
             }

@@ -53,6 +53,31 @@ public sealed class ClientPortTests
     }
 
     [Fact]
+    public async Task Pages_over_TLS_have_a_certificate_for_the_proxies_and_leave_the_balancers_check_as_it_is()
+    {
+        StackRun plain = await StackRun.Of(new Dictionary<string, string?> { ["monitoringNetworks"] = """["10.0.9.0/24"]""" });
+        StackRun run = await StackRun.Of(new Dictionary<string, string?> { ["monitoringNetworks"] = """["10.0.9.0/24"]""", ["adminTls"] = "yes" });
+        string payload = run.Cloud.One(Types.Command, "proxy2-ready").Text("stdin");
+        using var certificate = X509Certificate2.CreateFromPem(
+            payload.AsSpan(payload.IndexOf("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal)));
+
+        Assert.All(["172.31.235.141", "172.31.235.142", "127.0.0.1", "localhost"], name => Assert.True(certificate.MatchesHostname(name), name));
+        Assert.Equal("https://127.0.0.1:1936/stats", await Value(run.Stack.StatsPage));
+        Assert.Contains("https://172.31.235.141:1936/metrics", await Value(run.Stack.Readme), StringComparison.Ordinal);
+        Assert.StartsWith("-----BEGIN CERTIFICATE-----\n", await Value(run.Stack.AdminAuthority), StringComparison.Ordinal);
+        Assert.Equal(string.Empty, await Value(run.Stack.CertificateAuthority));
+        Assert.Equal(Check(plain), Check(run));
+        // Together with TLS for clients there is one authority, and two certificates.
+        StackRun both = await StackRun.Of(new Dictionary<string, string?> { ["adminTls"] = "yes", ["clientTls"] = "yes" });
+        Assert.Equal(await Value(both.Stack.AdminAuthority), await Value(both.Stack.CertificateAuthority));
+        Assert.Equal(2, both.Cloud.One(Types.Command, "proxy2-ready").Text("stdin").Split("-----BEGIN CERTIFICATE-----").Length - 1);
+
+        static IReadOnlyList<string> Check(StackRun run) =>
+            [.. run.Cloud.All(Types.BackendSet).SelectMany(set => SecrecyTests.Texts(set["healthChecker"]!, string.Empty))
+                .Select(pair => $"{pair.Path} {pair.Text}")];
+    }
+
+    [Fact]
     public async Task The_certificate_names_what_clients_connect_to()
     {
         StackRun run = await StackRun.Of(new Dictionary<string, string?> { ["clientTls"] = "yes", ["endpointName"] = "redis.example.internal" });

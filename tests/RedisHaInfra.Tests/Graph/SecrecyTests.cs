@@ -142,6 +142,7 @@ public sealed class SecrecyTests(DefaultDeployment deployment)
     [
         stack.Endpoint, stack.BastionAddress, stack.KnownHosts, stack.SshUser, stack.Tunnel, stack.RedisCli, stack.Shell, stack.SshConfig,
         stack.StatsTunnel, stack.StatsPage, stack.Readme, stack.TlsEndpoint, stack.ReadOnlyEndpoint, stack.ReadOnlyTlsEndpoint, stack.CertificateAuthority,
+        stack.AdminAuthority,
     ];
 
     internal static IEnumerable<(string Path, string Text)> Texts(object value, string path) => value switch

@@ -69,6 +69,8 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("TLS", new OptionValue("required", ("clientTls", "required"), ("readOnlyTlsPort", "6382")),
             new OptionValue("given", ("clientTls", "yes"), ("tlsPort", "7000"), ("tlsCertificate", Given.Certificate), ("tlsPrivateKey", Given.Key),
                 ("tlsClientCa", Given.Certificate))),
+        new("pages", new OptionValue("HTTPS", ("adminTls", "yes")),
+            new OptionValue("HTTPS, given", ("adminTls", "yes"), ("adminTlsCertificate", Given.Certificate), ("adminTlsPrivateKey", Given.Key))),
         new("Redis over TLS", new OptionValue("own authority", ("redisTls", "yes"))),
         new("reads", new OptionValue("plain", ("readOnlyPort", "6381"))),
         new("header", new OptionValue("sent", ("proxyProtocol", "yes")),

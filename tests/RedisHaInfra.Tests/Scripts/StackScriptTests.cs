@@ -245,9 +245,12 @@ public sealed class StackScriptTests : IDisposable
     {
         _stack.Machine("bastion", "echo 'bind [127.0.0.1]:6379: Address already in use' >&2; exit 255");
 
-        ShellResult run = await _stack.RunAsync("tunnel");
+        _stack.Output("statsPage", "https://127.0.0.1:1936/stats");
+
+        ShellResult run = await _stack.RunAsync("tunnel", "all");
 
         Assert.Equal(1, run.ExitCode);
+        Assert.Contains("https://127.0.0.1:1937/stats       # proxy2\n", run.Output, StringComparison.Ordinal);
         Assert.Contains("Address already in use", run.Error, StringComparison.Ordinal);
         Assert.Single(_stack.Calls.Split('\n'), line => line.StartsWith("ssh ", StringComparison.Ordinal)
             && line.EndsWith(" bastion", StringComparison.Ordinal));

@@ -13,6 +13,7 @@ internal sealed class StandInStack : IDisposable
         Output("endpoint", "172.31.235.188:6379");
         Output("knownHosts", hasBastion ? "203.0.113.1,172.31.235.2 ecdsa-sha2-nistp256 AAAA" : "172.31.235.131 ecdsa-sha2-nistp256 AAAA");
         Output("password", "the-Clients-0wn");
+        Output("statsPage", "http://127.0.0.1:1936/stats");
         Output("nodes", """[{"name": "redis1", "availabilityDomain": "AD-1"}, {"name": "redis2", "availabilityDomain": "AD-2"}]""");
         Output("sshConfig", new Instructions("ubuntu", hasBastion ? "203.0.113.1" : null, Node("redis1", 131), null)
             .SshConfig([Node("redis1", 131), Node("redis2", 132), Node("redis3", 133), Node("proxy1", 141), Node("proxy2", 142)]));
@@ -35,7 +36,8 @@ internal sealed class StandInStack : IDisposable
 
     private static NodeAddress Node(string name, int last) => new(name, $"172.31.235.{last}");
 
-    private void Output(string name, string value) => File.WriteAllText(Path.Combine(Folder, "outputs", name), value + "\n");
+    /// <summary>Sets an output.</summary>
+    public void Output(string name, string value) => File.WriteAllText(Path.Combine(Folder, "outputs", name), value + "\n");
 
     /// <summary>What ssh gives from a machine; "*" for those without an answer of their own.</summary>
     public void Machine(string name, string answer)

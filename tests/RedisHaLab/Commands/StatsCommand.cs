@@ -30,14 +30,13 @@ internal static class StatsCommand
             var proxy = stack.Nodes.FirstOrDefault(node => node.Role == "proxy" && node.Name == name) ?? throw new LabException(
                 $"\"{name}\" is not a proxy; the proxies are {string.Join(", ", stack.Nodes.Where(node => node.Role == "proxy").Select(node => node.Name))}.",
                     LabException.Unusable);
-            await ServeAsync(lab, $"{proxy.Address}:{new Uri(stack.StatsPage).Port}", parsed.GetValue(port), new Uri(stack.StatsPage).AbsolutePath,
-                cancellation);
+            await ServeAsync(lab, $"{proxy.Address}:{new Uri(stack.StatsPage).Port}", parsed.GetValue(port), new Uri(stack.StatsPage), cancellation);
             return 0;
         }));
         return command;
     }
 
-    private static async Task ServeAsync(Lab lab, string target, int port, string page, CancellationToken cancellation)
+    private static async Task ServeAsync(Lab lab, string target, int port, Uri page, CancellationToken cancellation)
     {
         using var listener = new TcpListener(IPAddress.Loopback, port);
         try
@@ -51,7 +50,7 @@ internal static class StatsCommand
 
         var bound = ((IPEndPoint)listener.LocalEndpoint).Port;
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"http://127.0.0.1:{bound}{page}   (user admin, password in {lab.Paths.AdminPasswordFile}; Ctrl-C ends it)"));
+            $"{page.Scheme}://127.0.0.1:{bound}{page.AbsolutePath}   (user admin, password in {lab.Paths.AdminPasswordFile}; Ctrl-C ends it)"));
         try
         {
             while (true)

@@ -110,7 +110,7 @@ internal static class UpCommand
         var run = $"sudo ./scripts/lab{name}";
         var endpoint = stack.Endpoint.Split(':');
         var proxy = stack.Nodes.First(node => node.Role == "proxy");
-        var port = new Uri(stack.StatsPage).Port;
+        var page = new Uri(stack.StatsPage);
         var way = stack.BastionAddress.Length > 0 ? $"bastion       {stack.SshUser}@{stack.BastionAddress}"
             : $"machines      from the operators' own network: `{run} ssh MACHINE`";
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"""
@@ -118,12 +118,12 @@ internal static class UpCommand
             The system is up after {progress.Elapsed.TotalSeconds:0} s.
 
               endpoint      {stack.Endpoint}   (password in {lab.Paths.PasswordFile})
-              stats page    http://{proxy.Address}:{port}/stats   (`{run} stats` opens it on 127.0.0.1; user admin, password in {lab.Paths.AdminPasswordFile})
+              stats page    {page.Scheme}://{proxy.Address}:{page.Port}/stats   (`{run} stats` opens it on 127.0.0.1; user admin, password in {lab.Paths.AdminPasswordFile})
               {way}
 
             Try:
               {run} client -- redis-cli -h {endpoint[0]} -p {endpoint[1]} ROLE
-              {run} ssh {proxy.Name} -- curl -s http://127.0.0.1:{port}/healthz
+              {run} ssh {proxy.Name} -- curl -s http://127.0.0.1:{page.Port}/healthz
               {run} kill redis1          # a power cut; then: {run} start redis1
               {run} verify
               {run} down

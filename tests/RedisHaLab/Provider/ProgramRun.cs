@@ -126,7 +126,8 @@ internal static class ProgramRun
             await OutputUtilities.GetValueAsync(stack.BuiltWith),
             await OutputUtilities.GetValueAsync(stack.EndpointName),
             await OutputUtilities.GetValueAsync(stack.TlsEndpoint),
-            await OutputUtilities.GetValueAsync(stack.CertificateAuthority));
+            await OutputUtilities.GetValueAsync(stack.CertificateAuthority),
+            await OutputUtilities.GetValueAsync(stack.AdminAuthority));
     }
 
     // A file while the output has something to say.

@@ -63,10 +63,11 @@ internal sealed record NodeRow(string Name, string Role, string Address, string 
 /// <param name="EndpointName">Where clients connect by name: NAME:PORT; empty without a name.</param>
 /// <param name="TlsEndpoint">Where clients connect over TLS: ADDRESS:PORT; empty without TLS.</param>
 /// <param name="CertificateAuthority">The certificate of the stack's own authority; empty without one.</param>
+/// <param name="AdminAuthority">The same for the proxies' pages; empty without adminTls and with a given certificate.</param>
 internal sealed record StackResults(
     string Endpoint, string BastionAddress, string KnownHosts, string SshUser, string SshConfig, string StatsTunnel, string StatsPage,
     IReadOnlyList<NodeRow> Nodes, IReadOnlyDictionary<string, string> BuiltWith, string EndpointName = "", string TlsEndpoint = "",
-    string CertificateAuthority = "");
+    string CertificateAuthority = "", string AdminAuthority = "");
 
 /// <summary>The state of an instance; immutable, replaced as a whole.</summary>
 internal sealed record LabState

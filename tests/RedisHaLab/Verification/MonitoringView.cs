@@ -21,7 +21,9 @@ internal sealed class MonitoringView
 
     private string Client => _cluster.Lab.Paths.Namespace(VcnNetwork.ClientRole);
 
-    private int AdminPort => new Uri(_cluster.Stack.StatsPage).Port;
+    private Uri Page => new(_cluster.Stack.StatsPage);
+
+    private int AdminPort => Page.Port;
 
     /// <summary>Whether a rule lets the lab's client read metrics: it stands for Prometheus where monitoringNetworks has its address.</summary>
     private bool IsInside
@@ -49,8 +51,8 @@ internal sealed class MonitoringView
     {
         foreach (var proxy in _cluster.Proxies)
         {
-            var root = new Uri($"http://{proxy.Address}:{AdminPort}/");
-            var metrics = await PageAnswer.GetAsync(Client, new Uri(root, "metrics"), $"{User}:{_password}");
+            var root = new Uri($"{Page.Scheme}://{proxy.Address}:{AdminPort}/");
+            var metrics = await PageAnswer.GetAsync(Client, new Uri(root, "metrics"), $"{User}:{_password}", _cluster.Stack.AdminAuthority);
             CheckList.Require(metrics.Status == HttpStatusCode.OK && metrics.Body.Contains("\nredis_ha_proxy_healthy", StringComparison.Ordinal),
                 $"{proxy.Name}: /metrics: HTTP {(int)metrics.Status}");
             foreach (var (path, credentials, expected) in new[]
@@ -60,7 +62,7 @@ internal sealed class MonitoringView
                 ("metrics", null, HttpStatusCode.Unauthorized),
             })
             {
-                var answer = await PageAnswer.GetAsync(Client, new Uri(root, path), credentials);
+                var answer = await PageAnswer.GetAsync(Client, new Uri(root, path), credentials, _cluster.Stack.AdminAuthority);
                 CheckList.Require(answer.Status == expected, $"{proxy.Name}: /{path}: HTTP {(int)answer.Status}, {(int)expected} expected");
             }
         }

@@ -34,8 +34,13 @@ internal sealed class OutsideView
             return await CheckList.EventuallyAsync(TimeSpan.FromSeconds(20), async () =>
             {
                 CheckList.Require(!tunnel.HasExited, "the tunnel ended");
-                var health = await GetAsync(new Uri(page, "/healthz"), password: null);
-                CheckList.Require(health.Status == HttpStatusCode.OK, $"/healthz: HTTP {(int)health.Status}");
+                // Without TLS as well, for the load balancer.
+                foreach (var healthz in new[] { new Uri(page, "/healthz"), new UriBuilder(page) { Scheme = "http", Path = "/healthz" }.Uri })
+                {
+                    var health = await GetAsync(healthz, password: null);
+                    CheckList.Require(health.Status == HttpStatusCode.OK, $"{healthz}: HTTP {(int)health.Status}");
+                }
+
                 var password = (await File.ReadAllTextAsync(_cluster.Lab.Paths.AdminPasswordFile)).Trim();
                 var master = await _cluster.MasterAsync() ?? throw new CheckFailedException("not exactly one node says that it is the master");
                 foreach (var (address, type) in new[] { (page, "text/html"), (new Uri(page, "/stats.json"), "application/json") })
@@ -48,6 +53,12 @@ internal sealed class OutsideView
                         $"{address} with the password: HTTP {(int)with.Status}, {with.Type}; 200, {type} expected");
                     var names = type == "text/html" ? $"<title>{master.Name} is master" : $"\"{master.Name}\"";
                     CheckList.Require(with.Body.Contains(names, StringComparison.Ordinal), $"{address} does not name the master, {master.Name}");
+                }
+
+                if (page.Scheme == "https")
+                {
+                    var open = await GetAsync(new UriBuilder(page) { Scheme = "http" }.Uri, password);
+                    CheckList.Require(open.Status == HttpStatusCode.BadRequest, $"{page} without TLS: HTTP {(int)open.Status}, 400 expected");
                 }
 
                 return $"{page} over {OperatorKey.Gate(_cluster.Lab)}: 401 without, 200 with the password, the page says that {master.Name} is master";
@@ -108,5 +119,6 @@ internal sealed class OutsideView
     }
 
     private Task<PageAnswer> GetAsync(Uri page, string? password) =>
-        PageAnswer.GetAsync(_cluster.Lab.Paths.Namespace(_cluster.Lab.DeskRole), page, password is null ? null : "admin:" + password);
+        PageAnswer.GetAsync(_cluster.Lab.Paths.Namespace(_cluster.Lab.DeskRole), page, password is null ? null : "admin:" + password,
+            _cluster.Stack.AdminAuthority);
 }

@@ -2,7 +2,9 @@
 
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using RedisHaLab.Cluster;
 using RedisHaProcesses;
@@ -19,13 +21,17 @@ internal sealed record PageAnswer(HttpStatusCode Status, string? Type, string Bo
     /// <param name="network">The namespace of who asks.</param>
     /// <param name="page">The page.</param>
     /// <param name="credentials">USER:PASSWORD; null for none.</param>
-    /// <exception cref="CheckFailedException">Nobody answers.</exception>
-    public static async Task<PageAnswer> GetAsync(string network, Uri page, string? credentials)
+    /// <param name="authority">Whom to believe over TLS, in PEM.</param>
+    /// <exception cref="CheckFailedException">Nobody answers, or without a certificate of that authority for the address.</exception>
+    public static async Task<PageAnswer> GetAsync(string network, Uri page, string? credentials, string authority)
     {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        policy.CustomTrustStore.ImportFromPem(authority);
         using var handler = new SocketsHttpHandler
         {
             UseProxy = false,
             AllowAutoRedirect = false,
+            SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy },
             ConnectCallback = async (context, _) => new NetworkStream(
                 await NetworkNamespace.Named(network).ConnectAsync(
                     new IPEndPoint(IPAddress.Parse(context.DnsEndPoint.Host), context.DnsEndPoint.Port), TimeSpan.FromSeconds(2)),
@@ -45,7 +51,7 @@ internal sealed record PageAnswer(HttpStatusCode Status, string? Type, string Bo
         }
         catch (HttpRequestException e)
         {
-            throw new CheckFailedException($"{page}: {e.Message}");
+            throw new CheckFailedException($"{page}: {e.InnerException?.Message ?? e.Message}");
         }
     }
 }

@@ -75,7 +75,8 @@ internal sealed class PortProbe
         CheckList.Require(wrong.Count == 0, $"not as the table of rules says: {string.Join("; ", wrong)}");
         CheckList.Require(lines.Any(line => line.Open.Count > 0), "no port is open anywhere");
         var (places, machines) = (lines.Select(line => line.From).Distinct().Count(), lines.Select(line => line.To).Distinct().Count());
-        return $"{lines.Count * Ports.Count()} probes from {places} places to {machines} machines: {lines.Sum(line => line.Open.Count)} open, all others silent";
+        var open = lines.Sum(line => line.Open.Count);
+        return $"{lines.Count * Ports.Count()} probes from {places} places to {machines} machines: {open} open, all others silent";
     }
 
     private async Task<PortLine> LineAsync(PortZone source, PortZone target)

@@ -37,6 +37,11 @@ internal sealed class StackOptions
     {
         await checks.RunAsync("the Sentinels have the stack's timings", SentinelsAsync);
         await checks.RunAsync($"the append-only file is {(Settings.Redis.HasAppendOnlyFile ? "on" : "off")}", AppendOnlyAsync);
+        if (Settings.Compute.DataVolumeGb > 0)
+        {
+            await checks.RunAsync("Redis' data is on a volume of its own, as large as the setting", VolumesAsync);
+        }
+
         foreach (var user in Settings.Redis.Users)
         {
             await checks.RunAsync($"the user {user.Name} comes in with each of its passwords", () => UserAsync(user));
@@ -99,6 +104,22 @@ internal sealed class StackOptions
         }
 
         return $"aof_enabled:{wanted} on each node";
+    }
+
+    private async Task<string> VolumesAsync()
+    {
+        foreach (var node in _cluster.Redis)
+        {
+            var mounted = (await _cluster.ShellAsync(node.Name, "findmnt --noheadings --bytes --output LABEL,SIZE --mountpoint /var/lib/redis")).Output
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            CheckList.Require(mounted is ["redis-ha-data", _], $"{node.Name} has another file system at /var/lib/redis: {string.Join(' ', mounted)}");
+            // A file system's own tables take a part of the volume.
+            var gigabytes = double.Parse(mounted[1], CultureInfo.InvariantCulture) / (1L << 30);
+            CheckList.Require(gigabytes > Settings.Compute.DataVolumeGb * 0.95,
+                $"{node.Name}'s data volume has {gigabytes:0} GB, {Settings.Compute.DataVolumeGb} expected");
+        }
+
+        return $"{Settings.Compute.DataVolumeGb} GB on each node";
     }
 
     private async Task<string> UserAsync(RedisUser user)

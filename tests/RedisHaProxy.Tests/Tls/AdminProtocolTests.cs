@@ -14,7 +14,7 @@ namespace RedisHaProxy.Tests.Tls;
 public sealed class AdminProtocolTests
 {
     [Fact]
-    public async Task HTTP_at_the_HTTPS_port_is_answered_and_logged_once()
+    public async Task HTTP_at_the_HTTPS_port_is_answered_for_health_checks_alone_and_logged_once()
     {
         var authority = new TestAuthority();
         using var https = new SocketsHttpHandler();
@@ -28,18 +28,19 @@ public sealed class AdminProtocolTests
                 Configure(proxy, """, "tls": { "certificateFile": "proxy.crt", "keyFile": "proxy.key" }""");
             },
             https: https);
-        for (int i = 0; i < 3; i++)
+        string password = Convert.ToBase64String(Encoding.ASCII.GetBytes($"admin:{RunningProxy.Password.Trim()}"));
+        // The second request of one connection is not judged by the first.
+        Assert.Equal(["200"], Statuses(await AnswerAsync(proxy, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")));
+        Assert.Single(Statuses(await AnswerAsync(proxy, "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")), status => status is "200" or "503");
+        Assert.DoesNotContain("Administration: ", proxy.Log, StringComparison.Ordinal);
+        foreach (string path in new[] { "/stats", "/metrics", "/stats.json", "/nothing", "/" })
         {
-            using Socket client = await ConnectAsync(proxy);
-            await client.SendAllAsync("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
-            using var stream = new NetworkStream(client);
-            using var reader = new StreamReader(stream, Encoding.ASCII);
-            string answer = await reader.ReadToEndAsync().WaitAsync(Bound.Wait);
-            Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
+            string answer = await AnswerAsync(proxy, $"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {password}\r\n\r\n");
+            Assert.Equal(["400"], Statuses(answer));
             Assert.Contains("this port speaks HTTPS", answer, StringComparison.Ordinal);
         }
 
-        await Eventually.HoldsAsync(() => proxy.Log.Contains("speaks HTTP without TLS, and admin.tls is set", StringComparison.Ordinal), () => proxy.Log);
+        await Eventually.HoldsAsync(() => proxy.Log.Contains("HTTP without TLS for more than a health check", StringComparison.Ordinal), () => proxy.Log);
         Assert.Single(proxy.Log.Split('\n'), l => l.Contains("Administration: ", StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
     }
@@ -57,6 +58,18 @@ public sealed class AdminProtocolTests
         Assert.Single(proxy.Log.Split('\n'), l => l.Contains("Administration: ", StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.OK, await proxy.StatusAsync("healthz"));
     }
+
+    private static async Task<string> AnswerAsync(RunningProxy proxy, string request)
+    {
+        using Socket client = await ConnectAsync(proxy);
+        await client.SendAllAsync(request);
+        using var stream = new NetworkStream(client);
+        using var reader = new StreamReader(stream, Encoding.ASCII);
+        return await reader.ReadToEndAsync().WaitAsync(Bound.Wait);
+    }
+
+    private static IEnumerable<string> Statuses(string answer) =>
+        answer.Split('\n').Where(line => line.StartsWith("HTTP/1.1 ", StringComparison.Ordinal)).Select(line => line.Split(' ')[1]);
 
     private static async Task<Socket> ConnectAsync(RunningProxy proxy)
     {

@@ -20,9 +20,10 @@ program=$root/usr/local/bin/redis-ha-proxy
 configuration=/etc/redis-ha-proxy
 files='proxy.json redis.password sentinel.password admin.password'
 if [ -f "$payload/metrics.password" ]; then files="$files metrics.password"; fi
-# For TLS with clients, and towards Redis; the proxy reads them again at a reload, so they are no credentials of the service, which are copied at its start.
+# For TLS with clients, of the pages, and towards Redis; the proxy reads them again at a reload, so they are no credentials of the service, which are
+# copied at its start.
 tls_files=''
-for file in tls.crt tls.key clients-ca.crt redis-ca.crt; do
+for file in tls.crt tls.key clients-ca.crt admin.crt admin.key redis-ca.crt; do
   if [ -f "$payload/$file" ]; then tls_files="$tls_files $file"; fi
 done
 
@@ -130,7 +131,7 @@ take_into_use() {
     systemctl reload redis-ha-proxy.service || fail 'the proxy does not take the new certificate (journalctl -u redis-ha-proxy says why); it goes on with the old one'
   fi
   settled proxy-reload
-  for file in tls.crt tls.key clients-ca.crt redis-ca.crt metrics.password; do
+  for file in tls.crt tls.key clients-ca.crt admin.crt admin.key redis-ca.crt metrics.password; do
     if [ ! -f "$payload/$file" ]; then rm -f "$root$configuration/$file"; fi
   done
 }
