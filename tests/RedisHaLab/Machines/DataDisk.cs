@@ -12,11 +12,21 @@ internal static class DataDisk
 {
     private const string Name = "oraclevdb";
 
+    // capabilities(7), linux/capability.h.
+    private const int SystemResource = 24;
+
     /// <summary>Makes a volume, or grows it, also while it is in use.</summary>
+    /// <exception cref="LabException">This host's kernel would not let the file system on it grow.</exception>
     public static async Task SizeAsync(LabPaths paths, string volume, long gigabytes)
     {
         Directory.CreateDirectory(paths.VolumesDirectory);
         var image = paths.VolumeImage(volume);
+        if (File.Exists(image) && new FileInfo(image).Length < gigabytes << 30 && !HasCapability(SystemResource))
+        {
+            throw new LabException("a data volume cannot grow here: a file system in use grows only with the capability CAP_SYS_RESOURCE, which this host "
+                + "does not have (a container, mostly). Nothing was changed; on another host, or in a virtual machine, it works.");
+        }
+
         await HostCommand.RequireAsync(["truncate", "--size", $">{gigabytes.ToString(CultureInfo.InvariantCulture)}G", image]);
         if (await LoopAsync(image) is { } loop)
         {
@@ -76,6 +86,13 @@ internal static class DataDisk
                 await ReleaseAsync(image);
             }
         }
+    }
+
+    private static bool HasCapability(int number)
+    {
+        const string Effective = "CapEff:";
+        var line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(Effective, StringComparison.Ordinal));
+        return (ulong.Parse(line[Effective.Length..].Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) >> number & 1) == 1;
     }
 
     private static async Task ReleaseAsync(string image)

@@ -1,11 +1,9 @@
 // Metrics as a scraper and an exporter read them, where the stack has networks for that: by their account, from there, and nothing else.
 
 using System.Net;
-using System.Net.Sockets;
+using RedisHaInfra.Settings;
 using RedisHaLab.Cluster;
 using RedisHaLab.Network;
-using RedisHaLab.State;
-using RedisHaProcesses;
 
 namespace RedisHaLab.Verification;
 
@@ -23,35 +21,20 @@ internal sealed class MonitoringView
 
     private Uri Page => new(_cluster.Stack.StatsPage);
 
-    private int AdminPort => Page.Port;
-
-    /// <summary>Whether a rule lets the lab's client read metrics: it stands for Prometheus where monitoringNetworks has its address.</summary>
-    private bool IsInside
+    /// <summary>The check; null where the stack has no networks for metrics, or none with the lab's client, who stands for Prometheus.</summary>
+    public static MonitoringView? Of(ClusterView cluster, NetworkSettings network)
     {
-        get
-        {
-            var model = _cluster.Lab.State.Network;
-            var client = IPAddress.Parse(model.Vnics.Single(vnic => vnic.Name == VcnNetwork.ClientRole).Address);
-            return model.Rules.Any(rule => rule is { Direction: Direction.Ingress, PeerKind: PeerKind.Cidr } && rule.Ports is { } ports
-                && ports.Min <= AdminPort && AdminPort <= ports.Max && IPNetwork.Parse(rule.Peer).Contains(client));
-        }
+        var client = IPAddress.Parse(cluster.Lab.State.Vnic(VcnNetwork.ClientRole)!.Address);
+        return network.MonitoringNetworks.Any(monitoring => IPNetwork.Parse(monitoring).Contains(client))
+            ? new MonitoringView(cluster, File.ReadAllText(cluster.Lab.Paths.MetricsPasswordFile).Trim()) : null;
     }
 
-    /// <summary>The checks; null where the stack has no networks for metrics.</summary>
-    public static MonitoringView? Of(ClusterView cluster) =>
-        File.Exists(cluster.Lab.Paths.MetricsPasswordFile) ? new MonitoringView(cluster, File.ReadAllText(cluster.Lab.Paths.MetricsPasswordFile).Trim()) : null;
-
-    /// <summary>From the client's machine: all that the account opens and what it does not, or nothing at all where it is outside.</summary>
-    public Task<string> ReadAsync() => IsInside ? InsideAsync() : ClosedAsync(Client, "the client, whose address is in no network of monitoringNetworks,");
-
-    /// <summary>From the internet: nothing.</summary>
-    public Task<string> OutsideAsync() => ClosedAsync(_cluster.Lab.Paths.Namespace(VcnNetwork.OutsideRole), "the internet");
-
-    private async Task<string> InsideAsync()
+    /// <summary>From the client's machine: all that the account opens, and nothing of what it does not.</summary>
+    public async Task<string> ReadAsync()
     {
         foreach (var proxy in _cluster.Proxies)
         {
-            var root = new Uri($"{Page.Scheme}://{proxy.Address}:{AdminPort}/");
+            var root = new Uri($"{Page.Scheme}://{proxy.Address}:{Page.Port}/");
             var metrics = await PageAnswer.GetAsync(Client, new Uri(root, "metrics"), $"{User}:{_password}", _cluster.Stack.AdminAuthority);
             CheckList.Require(metrics.Status == HttpStatusCode.OK && metrics.Body.Contains("\nredis_ha_proxy_healthy", StringComparison.Ordinal),
                 $"{proxy.Name}: /metrics: HTTP {(int)metrics.Status}");
@@ -80,36 +63,8 @@ internal sealed class MonitoringView
                 CheckList.Require(reply.IsError && reply.Text!.StartsWith("NOPERM", StringComparison.Ordinal),
                     $"{node.Name}: {command[0]} was answered: {reply}");
             }
-
-            // The other doors of the same machine stay shut for that network.
-            CheckList.Require(!await ConnectsAsync(Client, node, 26379) && !await ConnectsAsync(Client, node, 22), $"{node.Name} has another port open");
         }
 
         return $"/metrics of {_cluster.Proxies.Count} proxies and INFO of {_cluster.Redis.Count} nodes as {User}; 403 and NOPERM for all else";
-    }
-
-    private async Task<string> ClosedAsync(string network, string who)
-    {
-        var targets = _cluster.Proxies.Select(proxy => (Node: proxy, Port: AdminPort))
-            .Concat(_cluster.Redis.Select(node => (Node: node, _cluster.Endpoint.Port)));
-        foreach (var (node, port) in targets)
-        {
-            CheckList.Require(!await ConnectsAsync(network, node, port), $"{node.Name}:{port} answers {who}");
-        }
-
-        return $"{who} reaches none of them";
-    }
-
-    private static async Task<bool> ConnectsAsync(string network, NodeRow node, int port)
-    {
-        try
-        {
-            using var socket = await NetworkNamespace.Named(network).ConnectAsync(new IPEndPoint(IPAddress.Parse(node.Address), port), TimeSpan.FromSeconds(2));
-            return true;
-        }
-        catch (Exception e) when (e is SocketException or OperationCanceledException)
-        {
-            return false;
-        }
     }
 }

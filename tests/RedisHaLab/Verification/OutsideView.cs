@@ -1,24 +1,20 @@
-// The system from where operators are, and from the internet: what they reach, and what nobody reaches directly.
+// The system from where operators are: what they reach.
 
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using RedisHaLab.Cluster;
-using RedisHaLab.Network;
 using RedisHaLab.Provider;
 using RedisHaProcesses;
 
 namespace RedisHaLab.Verification;
 
-/// <summary>Checks from outside of the network.</summary>
+/// <summary>A check from outside of the network.</summary>
 internal sealed class OutsideView
 {
     private readonly ClusterView _cluster;
 
     public OutsideView(ClusterView cluster) => _cluster = cluster;
-
-    private bool HasBastion => _cluster.Stack.BastionAddress.Length > 0;
 
     /// <summary>The stats page by `ssh -L` over the bastion, or else a Redis node: refused without the password, served with it, naming the master.</summary>
     public async Task<string> StatsTunnelAsync()
@@ -72,49 +68,6 @@ internal sealed class OutsideView
             }
 
             await tunnel.WaitForExitAsync();
-        }
-    }
-
-    /// <summary>Every private address from the internet and over the VPN: silence or refusal, never a connection that is not meant to be.</summary>
-    public async Task<string> RefusalsAsync()
-    {
-        var nodes = _cluster.Stack.Nodes.Where(node => node.Role != "bastion").ToList();
-        var (redis, ssh, page) = (_cluster.Endpoint.Port, 22, new Uri(_cluster.Stack.StatsPage).Port);
-        List<(string Role, string Address, int Port)> targets =
-        [
-            .. nodes.Select(node => (VcnNetwork.OutsideRole, node.Address, ssh)),
-            .. nodes.Select(node => (VcnNetwork.OutsideRole, node.Address, redis)),
-            .. nodes.Select(node => (VcnNetwork.OutsideRole, node.Address, page)),
-            (VcnNetwork.OutsideRole, _cluster.Endpoint.Address.ToString(), redis),
-            // The bastion answers at its public address alone.
-            .. _cluster.Stack.Nodes.Where(node => node.Role == "bastion").Select(node => (VcnNetwork.OutsideRole, node.Address, ssh)),
-            .. HasBastion ? new[] { (VcnNetwork.OutsideRole, _cluster.Stack.BastionAddress, redis) } : [],
-            // Operators without a bastion come to the machines by SSH; to Redis itself and to the proxies come only clients and the balancer.
-            .. nodes.Select(node => (VcnNetwork.OfficeRole, node.Address, redis)),
-            .. _cluster.Proxies.Select(node => (VcnNetwork.OfficeRole, node.Address, page)),
-            .. HasBastion ? nodes.Select(node => (VcnNetwork.OfficeRole, node.Address, ssh)) : [],
-        ];
-        var open = (await Task.WhenAll(targets.Select(async target => (target,
-            IsOpen: await ConnectsAsync(target.Role, target.Address, target.Port))))).Where(result => result.IsOpen).ToList();
-        CheckList.Require(open.Count == 0,
-            $"open: {string.Join(", ", open.Select(result => $"{result.target.Address}:{result.target.Port} from {result.target.Role}"))}");
-        // The same attempt must work where it may, or this check could not fail.
-        var door = HasBastion ? (Role: VcnNetwork.OutsideRole, Address: _cluster.Stack.BastionAddress) : (Role: VcnNetwork.OfficeRole, nodes[0].Address);
-        CheckList.Require(await ConnectsAsync(door.Role, door.Address, 22), $"not even {door.Address}:22 answers from {door.Role}");
-        return $"{targets.Count} of {targets.Count} refused; {door.Address}:22 answers from {door.Role}";
-    }
-
-    private async Task<bool> ConnectsAsync(string role, string address, int port)
-    {
-        try
-        {
-            using var socket = await NetworkNamespace.Named(_cluster.Lab.Paths.Namespace(role))
-                .ConnectAsync(new IPEndPoint(IPAddress.Parse(address), port), TimeSpan.FromSeconds(2));
-            return true;
-        }
-        catch (Exception e) when (e is SocketException or OperationCanceledException)
-        {
-            return false;
         }
     }
 
