@@ -46,7 +46,7 @@ public static class Eventually
     /// <summary>Polls <paramref name="condition"/> until it holds.</summary>
     /// <param name="condition">Returns true when satisfied; an exception of the network or an error reply counts as "not yet".</param>
     /// <param name="what">What is waited for, for the error; may describe the last thing seen.</param>
-    /// <param name="within">The bound; 20 s when null.</param>
+    /// <param name="within">The bound; 60 s when null: only a failure reaches it.</param>
     /// <param name="every">The pause between two polls; 10 ms when null.</param>
     /// <param name="cancellationToken">Ends the wait early.</param>
     /// <exception cref="TimeoutException">The bound passed; carries the last exception.</exception>
@@ -54,7 +54,7 @@ public static class Eventually
         Func<Task<bool>> condition, Func<string> what, TimeSpan? within = null, TimeSpan? every = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(what);
-        var bound = within ?? TimeSpan.FromSeconds(20);
+        var bound = within ?? TimeSpan.FromSeconds(60);
         Exception? last = null;
         if (!await HoldsWithinAsync(LookAsync, bound, every, cancellationToken))
         {

@@ -40,6 +40,9 @@ internal static unsafe partial class Bpf
     internal const uint TcxEgress = 47;
     private const int LogBytes = 64 * 1024;
 
+    // The kernel gives up the check of a program when a signal comes to the thread (EAGAIN), and the runtime sends signals; libbpf tries again as often.
+    private const int LoadAttempts = 5;
+
     private const int SystemCallX64 = 321;
     private const int SystemCallArm64 = 280;
 
@@ -110,7 +113,13 @@ internal static unsafe partial class Bpf
                 License = (ulong)termsAt,
             };
             Encoding.ASCII.GetBytes(name, new Span<byte>(attribute.Name, 15));
-            nint program = Call(CommandProgramLoad, &attribute, sizeof(ProgramLoad));
+            nint program;
+            int attempts = 0;
+            do
+            {
+                program = Call(CommandProgramLoad, &attribute, sizeof(ProgramLoad));
+            }
+            while (program < 0 && LibC.Errno == LibC.EAGAIN && ++attempts < LoadAttempts);
             if (program >= 0)
             {
                 return (int)program;

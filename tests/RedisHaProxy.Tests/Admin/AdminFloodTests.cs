@@ -81,7 +81,7 @@ public sealed class AdminFloodTests
     {
         using Socket client = await ConnectAsync(admin, source);
         await client.SendAllAsync("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
-        return await ReadAsync(client).WaitAsync(TimeSpan.FromSeconds(5)); // to the end: no connection is kept
+        return await ReadAsync(client).WaitAsync(Bound.Wait); // to the end: no connection is kept
     }
 
     private static async Task<string> ReadAsync(Socket client)

@@ -90,13 +90,23 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
     /// <summary>The same, without waiting for it.</summary>
     public Task Order(GateMode mode, int? node = null) => Forwarder.Apply(new GateOrder(mode, node is { } index ? Nodes[index] : null, ++_generation));
 
+    /// <summary>A client's connection. It waits for no thread of the pool, because some clients must ask within a second of their connection.</summary>
     public async Task<Socket> ConnectAsync()
+    {
+        var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        client.Connect(Forwarder.ListenEndPoints[0]);
+        await client.SendAllAsync(Header);
+        return client;
+    }
+
+    /// <summary>Many, all at the same time.</summary>
+    public Task<Socket[]> ConnectAsync(int clients) => Task.WhenAll(Enumerable.Range(0, clients).Select(async _ =>
     {
         var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await client.ConnectAsync(Forwarder.ListenEndPoints[0]).WaitAsync(Bound.Wait);
         await client.SendAllAsync(Header);
         return client;
-    }
+    }));
 
     /// <summary>A client that the forwarder has parked.</summary>
     public async Task<Socket> ConnectAndParkAsync()

@@ -77,10 +77,8 @@ public abstract class GateTests(ForwardingEngine engine)
     [SkippableFact]
     public async Task A_session_whose_node_has_just_died_waits_for_the_next_master()
     {
-        var dead = PlainServer.Echo();
-        await dead.DisposeAsync(); // its port now refuses
         await using var alive = PlainServer.Echo();
-        await using var forwarder = new ForwarderUnderTest(engine, [dead.EndPoint, alive.EndPoint]);
+        await using var forwarder = new ForwarderUnderTest(engine, [Nobody(), alive.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("hello");
@@ -92,23 +90,20 @@ public abstract class GateTests(ForwardingEngine engine)
     [SkippableFact]
     public async Task A_node_that_comes_back_is_tried_again_without_an_order()
     {
-        var first = PlainServer.Echo();
-        await first.DisposeAsync();
-        await using var forwarder = new ForwarderUnderTest(engine, [first.EndPoint]);
+        IPEndPoint node = Nobody();
+        await using var forwarder = new ForwarderUnderTest(engine, [node]);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         await client.SendAllAsync("hello");
         await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures > 0, () => "the connect has failed");
-        await using var again = new PlainServer(socket => socket.SendAllAsync("back"), first.EndPoint.Port);
+        await using var again = new PlainServer(socket => socket.SendAllAsync("back"), node.Port);
         Assert.Equal("back", await client.ReadTextAsync(4));
     }
 
     [SkippableFact]
     public async Task A_node_that_keeps_refusing_ends_the_wait_with_an_error()
     {
-        var dead = PlainServer.Echo();
-        await dead.DisposeAsync();
-        await using var forwarder = new ForwarderUnderTest(engine, [dead.EndPoint], ParkingTests.ShortPark);
+        await using var forwarder = new ForwarderUnderTest(engine, [Nobody()], ParkingTests.ShortPark);
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         Assert.Equal(ParkingTests.NoMaster, await client.AskAsync());
@@ -130,7 +125,7 @@ public abstract class GateTests(ForwardingEngine engine)
         Assert.Equal(ParkingTests.NoMaster, await client.AskAsync());
         client.Dispose();
         Assert.Equal(SessionEnd.ConnectFailed, (await forwarder.RecordsAsync(1))[0].End);
-        Assert.InRange(forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures, 2, 5);
+        Assert.InRange(forwarder.Forwarder.Snapshot().Nodes[0].ConnectFailures, 1, 5); // three, unless a pause of this process was as long as them
     }
 
     [SkippableFact]
@@ -200,6 +195,9 @@ public abstract class GateTests(ForwardingEngine engine)
         await forwarder.OrderAsync(GateMode.Closed);
         await forwarder.DisposeAsync();
     }
+
+    // An address that refuses. Not that of a server that has ended: the kernel may give its port to the next socket of another test.
+    private static IPEndPoint Nobody() => new(IPAddress.Loopback, FreePorts.Take());
 }
 
 public sealed class EpollGateTests() : GateTests(ForwardingEngine.Epoll);

@@ -183,7 +183,7 @@ public abstract class ParkingTests(ForwardingEngine engine)
 
         Assert.Equal(SessionEnd.ParkTimeout, (await forwarder.RecordsAsync(1))[0].End);
         await forwarder.OrderAsync(GateMode.Open, 0);
-        Socket[] clients = await Task.WhenAll(Enumerable.Range(0, 400).Select(_ => forwarder.ConnectAsync()));
+        Socket[] clients = await forwarder.ConnectAsync(400);
         foreach (Socket client in clients)
         {
             await client.SendAllAsync("x");
@@ -199,7 +199,7 @@ public abstract class ParkingTests(ForwardingEngine engine)
         await using var next = PlainServer.Echo();
         await using var forwarder = new ForwarderUnderTest(engine, [silent.EndPoint, next.EndPoint]);
         await forwarder.OrderAsync(GateMode.Open, 0);
-        Socket[] clients = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => forwarder.ConnectAsync()));
+        Socket[] clients = await forwarder.ConnectAsync(200);
 
         // Connects under way are limited; the others wait for their turn.
         await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().Parked == 200 - 128, () => "some wait for their turn");

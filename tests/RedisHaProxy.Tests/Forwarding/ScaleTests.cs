@@ -26,10 +26,10 @@ public abstract class ScaleTests(ForwardingEngine engine)
         const int Clients = 5000;
         Need(3 * Clients);
         await using RedisProcess redis = await StartRedisAsync(Clients);
-        await using var forwarder = new ForwarderUnderTest(engine, [redis.EndPoint], new TimeoutConfiguration { Park = Patience });
+        await using var forwarder = new ForwarderUnderTest(engine, [redis.EndPoint], new TimeoutConfiguration { Park = Patience, Connect = Patience });
         await forwarder.OrderAsync(atFirst, 0);
         int open = OpenFiles();
-        Socket[] clients = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => forwarder.ConnectAsync()));
+        Socket[] clients = await forwarder.ConnectAsync(Clients);
         await Task.WhenAll(clients.Select(client => client.SendAllAsync("PING\r\n")));
         if (atFirst == GateMode.Park)
         {
@@ -77,16 +77,22 @@ public abstract class ScaleTests(ForwardingEngine engine)
                 () => $"{idle} are connected: {forwarder.Forwarder.Snapshot().Nodes[0].Sessions}",
                 Patience);
             Assert.Equal(0, await forwarder.AskLoopAsync(0, loop => loop.HeldBytes()));
-            long before = await forwarder.AskLoopAsync(0, _ => GC.GetAllocatedBytesForCurrentThread());
-
             using Socket busy = await forwarder.ConnectAsync();
-            for (int i = 0; i < 1000; i++)
+            long least = long.MaxValue;
+            for (int attempt = 0; attempt < 4 && least > 1000; attempt++)
             {
-                await busy.SendAllAsync("PING\r\n");
-                Assert.Equal("+PONG\r\n", await busy.ReadTextAsync(7));
+                // A garbage collection in between counts the rest of the thread's buffer as used, which is why the least counts.
+                long before = await forwarder.AskLoopAsync(0, _ => GC.GetAllocatedBytesForCurrentThread());
+                for (int i = 0; i < 1000; i++)
+                {
+                    await busy.SendAllAsync("PING\r\n");
+                    Assert.Equal("+PONG\r\n", await busy.ReadTextAsync(7));
+                }
+
+                least = Math.Min(least, await forwarder.AskLoopAsync(0, _ => GC.GetAllocatedBytesForCurrentThread()) - before);
             }
 
-            Assert.InRange(await forwarder.AskLoopAsync(0, _ => GC.GetAllocatedBytesForCurrentThread()) - before, 0, 1000);
+            Assert.InRange(least, 0, 1000);
             Assert.Equal(idle + 1, (await forwarder.Forwarder.ListSessionsAsync()).Count);
             await forwarder.OrderAsync(GateMode.Park);
             Assert.Equal(idle + 1, forwarder.Forwarder.Snapshot().Ends[(int)SessionEnd.RoleLost]);
@@ -160,12 +166,12 @@ public abstract class ScaleTests(ForwardingEngine engine)
             Interlocked.Increment(ref attempts);
             return LibC.EMFILE;
         });
-        Socket[] clients = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => forwarder.ConnectAsync())); // into the backlog
         long start = Environment.TickCount64;
+        Socket[] clients = await forwarder.ConnectAsync(Clients); // into the backlog
         await Eventually.HoldsAsync(() => Volatile.Read(ref attempts) >= 5, () => "the loop tries again");
         Assert.InRange(Environment.TickCount64 - start, 350, 20_000); // but rests in between
         Assert.Equal(0, forwarder.Forwarder.Snapshot().Sessions);
-        Assert.InRange(forwarder.Forwarder.Snapshot().StalledMilliseconds, 0, 1000);
+        await Eventually.HoldsAsync(() => forwarder.Forwarder.Snapshot().StalledMilliseconds < 1000, () => "the loop runs");
 
         await forwarder.AskLoopAsync(0, loop => loop.AcceptFault = null);
         foreach (Socket client in clients)

@@ -86,7 +86,7 @@ internal static class SocketExtensions
 internal static class Bound
 {
     /// <summary>Limit of every single wait: generous, because it is only reached by a failure.</summary>
-    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Wait = TimeSpan.FromSeconds(60);
 
     /// <summary>The same of a whole session over a wire that loses packets, whose end may wait for several of TCP's doubled time-outs.</summary>
     public static readonly TimeSpan Exchange = TimeSpan.FromSeconds(60);

@@ -26,15 +26,14 @@ public sealed class NightTests
 
         others.ForEach(node => node.Kill());
         await LevelAsync(proxy, "warn", "Master: redis1, read-only in effect: too few replicas (NOREPLICAS)");
-        Assert.StartsWith("redis1 refuses all writes: too few replicas (NOREPLICAS): 0 of the 1 replicas that it needs (min-replicas-to-write) acknowledge. "
-            + "Start the replicas: systemctl start redis-server on redis2 and redis3.", await FirstHintAsync(proxy), StringComparison.Ordinal);
+        await HintsAsync(proxy, "redis1 refuses all writes: too few replicas (NOREPLICAS): 0 of the 1 replicas that it needs (min-replicas-to-write) "
+            + "acknowledge. Start the replicas: systemctl start redis-server on redis2 and redis3.");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_node_writes_refused{node=\"redis1\",reason=\"NOREPLICAS\"} 1");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_node_good_replicas{node=\"redis1\"} 0");
         Assert.DoesNotContain("node_replication_lag_bytes{", await proxy.GetAsync("metrics"), StringComparison.Ordinal);
         Assert.Equal((HttpStatusCode.OK, "ok, master redis1, read-only in effect: it refuses all writes, too few replicas (NOREPLICAS)\n"),
             (await proxy.StatusAsync("readyz"), await proxy.GetAsync("readyz")));
-        Assert.Contains("Master: redis1, read-only in effect: too few replicas (NOREPLICAS)", (await proxy.VerbAsync("status")).Output,
-            StringComparison.Ordinal);
+        await StatusHasAsync(proxy, "Master: redis1, read-only in effect: too few replicas (NOREPLICAS)");
         await proxy.LogsAsync("redis1 refuses all writes: too few replicas (NOREPLICAS)");
 
         // What the hint says helps.
@@ -55,18 +54,15 @@ public sealed class NightTests
         deployment.Sentinels[1].Kill();
         deployment.Sentinels[2].Kill();
         await LevelAsync(proxy, "warn", "Master: redis1; if it fails, no failover");
-        string hint = await FirstHintAsync(proxy);
-        Assert.True(
-            hint.StartsWith("If the master fails now, nobody will promote a replica: 2 of 3 Sentinels do not answer, and a failover takes 2.",
-                StringComparison.Ordinal),
-            $"{hint}\n{proxy.Log}");
+        string hint = await HintsAsync(
+            proxy, "If the master fails now, nobody will promote a replica: 2 of 3 Sentinels do not answer, and a failover takes 2.");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_sentinels_reachable 1");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_sentinels_needed 2");
         await Eventually.HoldsAsync(() => proxy.Log.Contains(hint, StringComparison.Ordinal), () => proxy.Log);
 
         master.Kill();
         await LevelAsync(proxy, "bad", "No master, and no failover will come; sessions wait");
-        Assert.StartsWith("No failover will come: 2 of 3 Sentinels do not answer", await FirstHintAsync(proxy), StringComparison.Ordinal);
+        await HintsAsync(proxy, "No failover will come: 2 of 3 Sentinels do not answer");
         Assert.DoesNotContain("wait for the Sentinels", await proxy.GetAsync("explain"), StringComparison.Ordinal);
         await HasAsync(proxy, "stats.json", "\"sessionsRefused\": 0");
 
@@ -94,18 +90,15 @@ public sealed class NightTests
         await master.CommandAsync("CONFIG", "SET", "maxmemory", "1000");
         await LevelAsync(proxy, "warn", Full);
         Assert.StartsWith("OOM ", (await Assert.ThrowsAnyAsync<Exception>(() => master.CommandAsync("SET", "another", "1"))).Message, StringComparison.Ordinal);
-        Assert.Contains("no key has a time to live, so its policy volatile-lru removes nothing. On redis1: CONFIG SET maxmemory with more",
-            await FirstHintAsync(proxy), StringComparison.Ordinal);
+        await HintsAsync(proxy, "no key has a time to live, so its policy volatile-lru removes nothing. On redis1: CONFIG SET maxmemory with more");
         await HasAsync(proxy, "metrics", "redis_ha_proxy_node_writes_refused{node=\"redis1\",reason=\"OOM\"} 1");
         await HasAsync(proxy, "readyz", "ok, master redis1, read-only in effect: it refuses all writes, memory is full (OOM)");
-        Assert.Contains(Full, (await proxy.VerbAsync("status")).Output, StringComparison.Ordinal);
+        await StatusHasAsync(proxy, Full);
         await proxy.LogsAsync("redis1 refuses all writes: memory is full (OOM): it holds ");
 
         // A policy that may remove all keys helps until there is none; then the connections' own memory is too much.
         await master.CommandAsync("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
-        await Eventually.HoldsAsync(
-            async () => (await FirstHintAsync(proxy)).Contains("there is no key that its policy allkeys-lru could remove", StringComparison.Ordinal),
-            () => proxy.Log);
+        await HintsAsync(proxy, "there is no key that its policy allkeys-lru could remove");
         Assert.StartsWith("OOM ", (await Assert.ThrowsAnyAsync<Exception>(() => master.CommandAsync("SET", "another", "1"))).Message, StringComparison.Ordinal);
 
         await master.CommandAsync("CONFIG", "SET", "maxmemory", "100mb");
@@ -174,11 +167,23 @@ public sealed class NightTests
             () => $"{level}: {headline}; last seen {seen}\n{proxy.Log}");
     }
 
-    private static async Task<string> FirstHintAsync(RunningProxy proxy)
+    // The first hint, once it has this part: one that is seen in one form need not be so in the next, where the proxy was held up between them.
+    private static async Task<string> HintsAsync(RunningProxy proxy, string part)
     {
-        using var explain = JsonDocument.Parse(await proxy.GetAsync("explain"));
-        return explain.RootElement.GetProperty("hints")[0].GetString()!;
+        string first = "";
+        await Eventually.HoldsAsync(
+            async () =>
+            {
+                using var explain = JsonDocument.Parse(await proxy.GetAsync("explain"));
+                first = explain.RootElement.GetProperty("hints").EnumerateArray().Select(hint => hint.GetString()!).FirstOrDefault("");
+                return first.Contains(part, StringComparison.Ordinal);
+            },
+            () => $"{part}; {first}\n{proxy.Log}");
+        return first;
     }
+
+    private static Task StatusHasAsync(RunningProxy proxy, string text) => Eventually.HoldsAsync(
+        async () => (await proxy.VerbAsync("status")).Output.Contains(text, StringComparison.Ordinal), () => $"status has {text}\n{proxy.Log}");
 
     private static Task HasAsync(RunningProxy proxy, string path, string text) =>
         Eventually.HoldsAsync(async () => (await proxy.GetAsync(path)).Contains(text, StringComparison.Ordinal), () => $"{path} has {text}");

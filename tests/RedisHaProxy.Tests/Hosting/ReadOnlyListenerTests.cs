@@ -70,7 +70,8 @@ public sealed class ReadOnlyListenerTests
     public async Task With_all_replicas_gone_reads_wait_or_go_to_the_master_where_it_is_allowed()
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync();
+        // Long enough that a stall of a busy machine is no failover.
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { DownAfterMilliseconds = 30_000 });
         var lastResort = new IPEndPoint(IPAddress.Loopback, FreePorts.Take());
         await using var strict = await RunningProxy.StartAsync(
             deployment, """{ "park": "1m", "drainDelay": "0s" }""", further: Section(_reads, "2s", master: false));

@@ -50,12 +50,14 @@ public sealed class ReloadTests
 
         await stop.CancelAsync();
         Assert.True(await traffic > 10);
-        Assert.Single((await TimelineAsync(proxy)).GetProperty("interruptions").EnumerateArray());
+        Assert.All((await TimelineAsync(proxy)).GetProperty("interruptions").EnumerateArray(), each => Assert.True(
+            each.GetProperty("from").ValueKind == JsonValueKind.Null || each.GetProperty("sessionsKept").GetBoolean(), $"{each}\n{proxy.Log}"));
         Assert.DoesNotContain("ended: role-lost", proxy.Log, StringComparison.Ordinal);
     }
 
+    // Without Sentinels nothing but answers counts, and one counts for 300 ms.
     [SkippableFact]
-    public async Task A_node_is_added_becomes_the_master_and_is_removed_again()
+    public Task A_node_is_added_becomes_the_master_and_is_removed_again() => SecondChance.UnlessHeldUpAsync(TimeSpan.FromMilliseconds(200), async () =>
     {
         await using var scene = await ProxyScene.StartAsync(nodes: 4);
         var (deployment, proxy) = (scene.Deployment, scene.Proxy);
@@ -87,7 +89,7 @@ public sealed class ReloadTests
         Assert.StartsWith("an unknown address (",
             status.GetProperty("nodes")[0].GetProperty("state").GetString()!.Replace("follows ", "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.True(status.GetProperty("sessions").GetProperty("bytesIn").GetInt64() > 0);
-    }
+    });
 
     [SkippableFact]
     public async Task Limits_are_lowered_for_new_sessions_only_raised_beyond_the_start_s_and_an_idle_limit_holds_for_open_sessions()

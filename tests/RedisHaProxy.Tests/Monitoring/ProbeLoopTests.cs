@@ -6,6 +6,7 @@ using System.Text;
 using RedisHaProxy.Configuration;
 using RedisHaProxy.Monitoring;
 using RedisHaProxy.Reactor;
+using RedisHaProxy.Tests.Forwarding;
 
 namespace RedisHaProxy.Tests.Monitoring;
 
@@ -73,7 +74,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         {
             while (sent < 64 * 1024 * 1024)
             {
-                sent += await server.SendAsync(flood).WaitAsync(TimeSpan.FromSeconds(10));
+                sent += await server.SendAsync(flood).WaitAsync(Bound.Wait);
             }
         }
         catch (SocketException)
@@ -91,7 +92,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         Run();
         for (int i = 0; i < 3; i++)
         {
-            using Socket server = await _listener.AcceptSocketAsync().WaitAsync(TimeSpan.FromSeconds(5));
+            using Socket server = await _listener.AcceptSocketAsync().WaitAsync(Bound.Wait);
             await AnswerAsync(server, "INFO", RunId);
             await AnswerAsync(server, "PING", Master);
             await ReportAsync(ServerHealth.Up);
@@ -109,7 +110,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         await AnswerAsync(silent, "INFO", RunId);
         NodeReport report = await ReportAsync(ServerHealth.Disconnected);
         Assert.Equal("no answer within 2 s", report.Error);
-        using Socket next = await _listener.AcceptSocketAsync().WaitAsync(TimeSpan.FromSeconds(5));
+        using Socket next = await _listener.AcceptSocketAsync().WaitAsync(Bound.Wait);
         await ClosedAsync(silent);
     }
 
@@ -213,7 +214,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await _run.WaitAsync(TimeSpan.FromSeconds(10));
+        await _run.WaitAsync(Bound.Wait);
         _probe.Dispose();
         _reactor.Dispose();
         await _reactor.Completion;
@@ -226,7 +227,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
     private static async Task AnswerAsync(Socket server, string question, string answer)
     {
         byte[] buffer = new byte[1024];
-        int n = await server.ReceiveAsync(buffer).WaitAsync(TimeSpan.FromSeconds(5));
+        int n = await server.ReceiveAsync(buffer).WaitAsync(Bound.Wait);
         Assert.Contains(question, Encoding.ASCII.GetString(buffer, 0, n), StringComparison.Ordinal);
         bool asksState = buffer.AsSpan(0, n).IndexOf("memory"u8) >= 0; // of a master, once a second
         await server.SendAsync(Encoding.ASCII.GetBytes(asksState ? answer + "$2\r\nx\n\r\n$2\r\nx\n\r\n$2\r\nx\n\r\n" : answer));
@@ -237,7 +238,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
         byte[] buffer = new byte[1024];
         try
         {
-            while (await server.ReceiveAsync(buffer).WaitAsync(TimeSpan.FromSeconds(5)) > 0)
+            while (await server.ReceiveAsync(buffer).WaitAsync(Bound.Wait) > 0)
             {
             }
         }
@@ -249,7 +250,7 @@ public sealed class ProbeLoopTests : IAsyncDisposable
 
     private async Task<NodeReport> ReportAsync(ServerHealth health)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        using var limit = new CancellationTokenSource(Bound.Wait);
         NodeReport report = await _sink.Reports.Reader.ReadAsync(limit.Token);
         Assert.Equal(health, report.Health);
         return report;

@@ -62,7 +62,7 @@ public sealed class ObservationRealTests
         int orders = router.Forwarder.Orders.Count;
         TimeSpan killedAt = router.Router.Snapshot().At;
         await Eventually.HoldsAsync(() => router.Router.Snapshot().Nodes[0].Answer!.Value.SentAt > killedAt, () => "it answers again");
-        Assert.Equal(orders, router.Forwarder.Orders.Count);
+        Assert.All(router.Forwarder.Orders.Skip(orders), order => Assert.Equal("redis1", order.Target?.Name)); // at most a stall of a busy machine
     }
 
     [SkippableFact]
@@ -118,8 +118,9 @@ public sealed class ObservationRealTests
         {
             // Without the Sentinels the followers are the evidence.
             await router.OpensToAsync(deployment.Nodes[0]);
-            Assert.Equal(RuleId.R2, router.Router.Snapshot().Decision.Rule);
-            Assert.All(router.Router.Snapshot().Sentinels, s => Assert.Equal(ServerHealth.WrongPassword, s.Health));
+            await Eventually.HoldsAsync(
+                () => router.Router.Snapshot() is { Decision.Rule: RuleId.R2 } s && s.Sentinels.All(each => each.Health == ServerHealth.WrongPassword),
+                () => router.Log.ToString());
         }
 
         ProxyConfiguration unknown = configuration with { Sentinel = configuration.Sentinel! with { Master = "another" } };

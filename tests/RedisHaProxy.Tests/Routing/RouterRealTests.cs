@@ -109,7 +109,7 @@ public sealed class RouterRealTests(ITestOutputHelper output)
             () => router.Router.Snapshot().Switchovers.Any(s => s is { From: "redis1", To: "redis1", SessionsKept: true }),
             () => $"the gate opens again\n{router.Log}");
         GateOrder[] orders = [.. router.Forwarder.Orders.Skip(before)];
-        Assert.Equal([GateMode.Park, GateMode.Open], orders.Select(o => o.Mode));
+        Assert.Equal([GateMode.Park, GateMode.Open], orders.Take(2).Select(o => o.Mode)); // a busy machine may add another stall
         Assert.All(orders, o => Assert.Equal("redis1", o.Target?.Name));
     }
 
@@ -139,8 +139,9 @@ public sealed class RouterRealTests(ITestOutputHelper output)
         });
     }
 
+    // Without Sentinels nothing but answers counts, and one counts for 300 ms.
     [SkippableFact]
-    public async Task With_all_Sentinels_dead_traffic_goes_on()
+    public Task With_all_Sentinels_dead_traffic_goes_on() => SecondChance.UnlessHeldUpAsync(TimeSpan.FromMilliseconds(200), async () =>
     {
         await using RouterScene scene = await RouterScene.StartAsync();
         (RedisDeployment deployment, RunningRouter router) = scene;
@@ -158,7 +159,7 @@ public sealed class RouterRealTests(ITestOutputHelper output)
         deployment.Nodes[2].Kill();
         await Eventually.HoldsAsync(() => router.Router.Snapshot().Decision.Rule == RuleId.R3, () => $"R3\n{router.Log}");
         Assert.Equal(before, router.Forwarder.Orders.Count);
-    }
+    });
 
     [SkippableFact]
     public async Task A_Sentinel_in_TILT_has_no_vote()

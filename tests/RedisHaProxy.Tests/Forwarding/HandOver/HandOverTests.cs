@@ -106,6 +106,7 @@ public sealed class HandOverTests(Xunit.Abstractions.ITestOutputHelper output) :
         Task lost = _ends[1].SendAllAsync(new byte[Bytes]);
         await Task.WhenAll(ends).WaitAsync(Bound.Wait); // the node's error may have gone to what it sends
         Assert.Equal(SocketError.ConnectionReset, await ends[0]);
+        await Eventually.HoldsAsync(() => !proxy.Ends.IsEmpty, () => "the proxy has heard of the end");
         Assert.Equal(HandOverEnd.Failed, Assert.Single(proxy.Ends).Value);
         await Task.WhenAny(lost); // with an error, if the reset came before its end
 
