@@ -75,7 +75,7 @@ public sealed class StormTests(ITestOutputHelper output)
             Assert.False(IsLostByOrder(storm, write), $"lost by an ordered hand-over of a deployment that was well: {what}");
         }
 
-        Assert.True(storm.Writers.Sum(w => w.Record.Writes.Count(r => r.Outcome == Outcome.Acknowledged)) > 100 * seconds);
+        Assert.True(storm.Writers.Sum(w => w.Record.Writes.Count(r => r.Outcome == Outcome.Acknowledged)) > 20 * seconds);
         return excess;
     }
 

@@ -73,7 +73,7 @@ public sealed class CommandLineTests
     [InlineData("switchover", "--help")]
     public async Task Help_comes_without_a_build(string script, params string[] arguments)
     {
-        var help = await Shell.RunAsync(Path.Combine(Repository.Root, "scripts", script), arguments, timeout: TimeSpan.FromSeconds(20));
+        var help = await Shell.RunAsync(Path.Combine(Repository.Root, "scripts", script), arguments, timeout: TimeSpan.FromSeconds(90));
         Assert.Equal((0, ""), (help.ExitCode, help.Error));
         Assert.NotEmpty(help.Output);
     }
@@ -84,7 +84,7 @@ public sealed class CommandLineTests
         var program = await _lab.RunAsync("verfy");
         Assert.Equal(LabException.Unusable, program.ExitCode);
         Assert.Contains("verify", program.Error, StringComparison.Ordinal);
-        var script = await Shell.RunAsync(Script, ["verfy"], timeout: TimeSpan.FromSeconds(20));
+        var script = await Shell.RunAsync(Script, ["verfy"], timeout: TimeSpan.FromSeconds(90));
         Assert.Equal(LabException.Unusable, script.ExitCode);
         Assert.Contains("verify", script.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("building", script.Error, StringComparison.Ordinal);

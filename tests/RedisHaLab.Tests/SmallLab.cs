@@ -77,14 +77,14 @@ internal static class SmallLab
 
     /// <summary>Runs a shell line inside a machine.</summary>
     public static Task<ShellResult> ShellAsync(Lab lab, string machine, string line) =>
-        HostCommand.RunAsync(lab.Machine(machine).Inside(["sh", "-c", line]), timeout: TimeSpan.FromSeconds(30));
+        HostCommand.RunAsync(lab.Machine(machine).Inside(["sh", "-c", line]), timeout: TimeSpan.FromSeconds(60));
 
     /// <summary>Waits until the caller reaches the server's port.</summary>
     public static async Task AnswersAsync(Lab lab)
     {
         var last = "";
         var answers = await Eventually.HoldsWithinAsync(
-            async () => (last = await ConnectAsync(lab, Caller, "10.99.0.11", 8080, 1)) == "connected", TimeSpan.FromSeconds(20),
+            async () => (last = await ConnectAsync(lab, Caller, "10.99.0.11", 8080, 1)) == "connected", TimeSpan.FromSeconds(60),
                 TimeSpan.FromMilliseconds(100));
         Assert.True(answers, $"the caller does not reach the server: {last}");
     }

@@ -176,7 +176,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
         string[] login = user.Length == 0 ? [] : ["--no-auth-warning", "--user", user];
         string[] tls = _authority is null ? [] : ["--tls", "--cacert", Path.Combine(Machines[number].Root, "etc/redis-ha/redis-ca.crt")];
         ShellResult result = await Shell.RunAsync("redis-cli", [.. tls, .. login, "-h", Address(number), "-p", $"{port}", .. command],
-            environment: new Dictionary<string, string> { ["REDISCLI_AUTH"] = user.Length == 0 ? string.Empty : password }, timeout: TimeSpan.FromSeconds(10));
+            environment: new Dictionary<string, string> { ["REDISCLI_AUTH"] = user.Length == 0 ? string.Empty : password }, timeout: TimeSpan.FromSeconds(30));
         return (result.Output + result.Error).TrimEnd('\n');
     }
 

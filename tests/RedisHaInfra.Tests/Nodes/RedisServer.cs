@@ -87,7 +87,7 @@ internal sealed class RedisServer : IAsyncDisposable
     private async Task<string> AskAsync(string user, string password, string input, params string[] command)
     {
         ShellResult result = await Shell.RunAsync("redis-cli", ["--no-auth-warning", "--user", user, "-h", Address, .. command], input,
-            new Dictionary<string, string> { ["REDISCLI_AUTH"] = password }, TimeSpan.FromSeconds(20));
+            new Dictionary<string, string> { ["REDISCLI_AUTH"] = password }, TimeSpan.FromSeconds(60));
         return (result.Output + result.Error).TrimEnd('\n');
     }
 }

@@ -28,7 +28,7 @@ public sealed class RedisTlsTests
         // Nobody is heard without TLS.
         foreach (int port in new[] { 6379, 26379 })
         {
-            ShellResult plain = await Shell.RunAsync("redis-cli", ["-h", cluster.Address(1), "-p", $"{port}", "PING"], timeout: TimeSpan.FromSeconds(20));
+            ShellResult plain = await Shell.RunAsync("redis-cli", ["-h", cluster.Address(1), "-p", $"{port}", "PING"], timeout: TimeSpan.FromSeconds(60));
             Assert.DoesNotContain("NOAUTH", plain.Output + plain.Error, StringComparison.Ordinal);
             Assert.Contains("NOAUTH", await cluster.AskAsync(1, port, string.Empty, string.Empty, "PING"), StringComparison.Ordinal);
         }

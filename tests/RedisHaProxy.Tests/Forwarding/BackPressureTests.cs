@@ -141,7 +141,9 @@ public abstract class BackPressureTests(ForwardingEngine engine)
         Assert.Equal((200L, 200L), (session.BytesIn, session.BytesOut));
     }
 
-    /// <summary>Waits until a counter that has moved stays the same in 40 looks: by looks, not by time, because who looks may be held up with who sends.</summary>
+    /// <summary>
+    /// Waits until a counter that has moved stays the same in 40 looks: by looks, not by time, because who looks may be held up with who sends.
+    /// </summary>
     private static async Task StalledAsync(Func<long> counter)
     {
         long last = -1;

@@ -15,7 +15,7 @@ public sealed class RunTests
     public async Task Sessions_reach_the_master_follow_a_failover_and_the_operator_sees_it()
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
-        await using var deployment = await RedisDeployment.StartAsync();
+        await using var deployment = await RedisDeployment.StartAsync(new RedisDeploymentOptions { DownAfterMilliseconds = 5000 });
         await using var proxy = await RunningProxy.StartAsync(deployment);
         await ProxyScene.ReadyAsync(proxy, "redis1");
 

@@ -106,7 +106,8 @@ public sealed class RouterRealTests(ITestOutputHelper output)
         int before = router.Forwarder.Orders.Count;
         await deployment.Nodes[0].CommandAsync("DEBUG", "SLEEP", "1");
         await Eventually.HoldsAsync(
-            () => router.Router.Snapshot().Switchovers.Any(s => s is { From: "redis1", To: "redis1", SessionsKept: true }),
+            () => router.Forwarder.Orders.Skip(before).Any(o => o.Mode == GateMode.Open)
+                && router.Router.Snapshot().Switchovers.Any(s => s is { From: "redis1", To: "redis1", SessionsKept: true }),
             () => $"the gate opens again\n{router.Log}");
         GateOrder[] orders = [.. router.Forwarder.Orders.Skip(before)];
         Assert.Equal([GateMode.Park, GateMode.Open], orders.Take(2).Select(o => o.Mode)); // a busy machine may add another stall
