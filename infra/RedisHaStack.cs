@@ -16,10 +16,6 @@ public class RedisHaStack : Stack
     /// <summary>Name of the output <see cref="BuiltWith"/>.</summary>
     internal const string BuiltWithName = "builtWith";
 
-    // Known before Stack's constructor registers anything: a bad configuration, a setting that cannot change, and a question to OCI
-    // without a good answer end here, each in one message.
-    private readonly Beforehand _known = Beforehand.Find();
-
     /// <summary>Builds the deployment of the running Pulumi program.</summary>
     public RedisHaStack()
         : this(null)
@@ -29,9 +25,16 @@ public class RedisHaStack : Stack
     /// <summary>Builds the deployment.</summary>
     /// <param name="transformations">Transformations of all resources besides the stack's own; tests observe by them.</param>
     protected RedisHaStack(IEnumerable<ResourceTransformation>? transformations)
-        : base(new StackOptions { ResourceTransformations = [.. transformations ?? []] })
+        // Before Stack's constructor registers anything: a bad configuration, a setting that cannot change, and a question to OCI without
+        // a good answer end here, each in one message.
+        : this(Beforehand.Find(), transformations ?? [])
     {
-        (StackSettings settings, Region region, MachinePlan plan, BundleFile bundleFile) = _known;
+    }
+
+    private RedisHaStack(Beforehand known, IEnumerable<ResourceTransformation> transformations)
+        : base(new StackOptions { ResourceTransformations = [.. TenancyTags.Left(known.Settings.Tags), .. transformations] })
+    {
+        (StackSettings settings, Region region, MachinePlan plan, BundleFile bundleFile) = known;
         var deployed = Deployed.Current(settings);
 
         var credentials = new Credentials(settings.Passwords);
@@ -121,6 +124,7 @@ public class RedisHaStack : Stack
         BuiltWith = Output.Create(FixedSettings.Of(settings).ToImmutableDictionary().SetItems(plan.Table)
             .SetItems(FixedSettings.Volumes(settings)).SetItem(Setting.PasswordVersions.Key, settings.Passwords.Text)
             .SetItem(Setting.DrainedProxies.Key, string.Join(' ', settings.Network.DrainedProxies)));
+        Absent = Output.Create(string.Join(' ', absent));
         Cost = Output.Create(CostEstimate.Text(settings, PriceTable.OfRelease));
         Backups = backups?.Name ?? Output.Create(string.Empty);
         BackupAddress = Output.CreateSecret(backups?.ReadAddress ?? Output.Create(string.Empty));
@@ -232,6 +236,10 @@ public class RedisHaStack : Stack
     /// <summary>The address by which scripts/backup and scripts/restore list and read backups, a secret; empty when there are none.</summary>
     [Output("backupAddress")]
     public Output<string> BackupAddress { get; private set; }
+
+    /// <summary>Redis nodes that this run left out, separated by blanks; empty as long as absentNodes names none.</summary>
+    [Output("absentNodes")]
+    public Output<string> Absent { get; private set; }
 
     /// <summary>The settings that cannot change while the stack exists, and each machine's address, place and size, for the next run to compare.</summary>
     [Output(BuiltWithName)]

@@ -81,6 +81,7 @@ public static partial class PropertyPaths
 
     private static int? Index(string step) => int.TryParse(step, NumberStyles.None, CultureInfo.InvariantCulture, out int index) ? index : null;
 
-    [GeneratedRegex(@"[^.\[\]]+")]
+    // A key with a period in it is quoted: definedTags["Oracle-Tags.CreatedBy"].
+    [GeneratedRegex("""(?<=\[")[^"]+(?="])|[^.\[\]"]+""")]
     private static partial Regex Steps();
 }

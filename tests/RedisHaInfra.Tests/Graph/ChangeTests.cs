@@ -1,6 +1,8 @@
 // What a changed setting does to a stack that runs: which resources are touched, and how. Engine and provider are those of
 // tests/RedisHaCloud.
 
+using System.Collections.Immutable;
+using RedisHaCloud;
 using RedisHaInfra.Tests.Configuration;
 
 namespace RedisHaInfra.Tests.Graph;
@@ -49,9 +51,27 @@ public sealed class ChangeTests(DefaultDeployment deployment)
 
         Assert.Empty(again.Cloud.Plan);
         Assert.Equal(Keys(first), Keys(again));
+
+        // What a tenancy puts on everything by itself stays: it is in the state after `pulumi refresh`.
+        StackRun refreshed = await first.Again(large, cloud => cloud with { Inputs = WithTenancyTags(cloud.Inputs) });
+        Assert.Empty(refreshed.Cloud.Plan);
+        RecordedResource machine = refreshed.Cloud.One(Types.Instance, "redis1");
+        Assert.Equal(("42", "someone", "someone"), (PropertyPaths.Find(machine.Inputs, "definedTags[\"Operations.CostCenter\"]"),
+            PropertyPaths.Find(machine.Inputs, "definedTags[\"Oracle-Tags.CreatedBy\"]"),
+            PropertyPaths.Find(machine.Inputs, "createVnicDetails.definedTags[\"Oracle-Tags.CreatedBy\"]")));
         static IEnumerable<string> Keys(StackRun run) =>
             run.Cloud.Resources.Select(resource => $"{resource.Type} {resource.Name}").Order(StringComparer.Ordinal);
     }
+
+    // Wherever the program names defined tags, at any depth.
+    private static ImmutableDictionary<string, object> WithTenancyTags(ImmutableDictionary<string, object> inputs) => inputs.ToImmutableDictionary(
+        input => input.Key, input => (input.Key, input.Value) switch
+        {
+            ("definedTags", ImmutableDictionary<string, object> tags) =>
+                tags.Add("Oracle-Tags.CreatedBy", "someone").Add("Oracle-Tags.CreatedOn", "2026-11-30T04:05:06.789Z"),
+            (_, ImmutableDictionary<string, object> map) => WithTenancyTags(map),
+            _ => input.Value,
+        });
 
     [Fact]
     public async Task A_payload_reaches_running_machines_by_commands_only()

@@ -65,6 +65,14 @@ public sealed class RecordedCloud : IMocks
     public RecordedCloud Failing(Func<RecordedResource, bool> fails) =>
         new() { Before = Before, NewestImage = NewestImage, LastOutputs = LastOutputs, Fails = fails };
 
+    /// <summary>The state after a refresh, which found each resource as this says.</summary>
+    public RecordedCloud Refreshed(Func<RecordedResource, RecordedResource> found)
+    {
+        var refreshed = new RecordedCloud();
+        refreshed._resources.AddRange(_resources.Select(found));
+        return refreshed;
+    }
+
     /// <summary>Look-ups that fail, by a part of their token, and the provider's words.</summary>
     public IReadOnlyDictionary<string, string> FailingLookUps { get; init; } = new Dictionary<string, string>();
 

@@ -71,10 +71,16 @@ public sealed class StackRun
     /// <param name="newestImage">The newest image's version.</param>
     public async Task<StackRun> Again(Dictionary<string, string?>? settings = null, string newestImage = "2026") => await Of(settings, await Next(newestImage));
 
+    /// <summary>Runs the stack again after `pulumi refresh`, which found each resource as this says.</summary>
+    /// <param name="settings">Settings besides the required ones.</param>
+    /// <param name="found">What became of a resource meanwhile.</param>
+    public async Task<StackRun> Again(Dictionary<string, string?> settings, Func<RecordedResource, RecordedResource> found) =>
+        await Of(settings, await Next(before: Cloud.Refreshed(found)));
+
     /// <summary>The cloud of a further run.</summary>
-    public async Task<RecordedCloud> Next(string newestImage = "2026") => new()
+    public async Task<RecordedCloud> Next(string newestImage = "2026", RecordedCloud? before = null) => new()
     {
-        Before = Cloud,
+        Before = before ?? Cloud,
         NewestImage = newestImage,
         LastOutputs = new Dictionary<string, object>
         {
