@@ -75,6 +75,6 @@ public sealed record SentinelSettings
     /// <summary>failover-timeout, in milliseconds.</summary>
     public int FailoverTimeoutMilliseconds { get; init; } = Setting.SentinelFailoverTimeoutMilliseconds.Value;
 
-    /// <summary>parallel-syncs.</summary>
-    public int ParallelSyncs { get; init; } = Setting.SentinelParallelSyncs.Value;
+    /// <summary>parallel-syncs: replicas that follow a new master at the same time.</summary>
+    public int ParallelSyncs { get; init; } = 2;
 }

@@ -160,13 +160,16 @@ internal static partial class RedisSettingsReader
         int nodes = network.Redis.Length;
         int majority = (nodes / 2) + 1;
         int quorum = reader.Integer(Setting.SentinelQuorum, Setting.SentinelQuorum.Minimum, int.MaxValue);
+        int replicas = Math.Max(1, nodes - 1);
+        int parallel = reader.Integer(Setting.SentinelParallelSyncs, Setting.SentinelParallelSyncs.Minimum, replicas);
         var settings = new SentinelSettings
         {
             MasterName = reader.Text(Setting.SentinelMasterName, NameForm(), "letters, digits and . _ - characters"),
             Quorum = quorum == 0 ? majority : quorum,
             DownAfterMilliseconds = reader.Integer(Setting.SentinelDownAfterMilliseconds),
             FailoverTimeoutMilliseconds = reader.Integer(Setting.SentinelFailoverTimeoutMilliseconds),
-            ParallelSyncs = reader.Integer(Setting.SentinelParallelSyncs, Setting.SentinelParallelSyncs.Minimum, Math.Max(1, network.Redis.Length - 1)),
+            // One at a time, a dead one that comes first would hold up all others, and with them writes, until failover-timeout.
+            ParallelSyncs = parallel == 0 ? replicas : parallel,
         };
         reader.Require(settings.Quorum <= nodes, Setting.SentinelQuorum,
             $"at most the number of Sentinels, {nodes}, or no failover can ever begin", Setting.RedisAddresses);

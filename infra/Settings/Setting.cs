@@ -117,7 +117,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly NumberSetting SentinelQuorum = new("sentinelQuorum", 0, 0, 9);
     internal static readonly NumberSetting SentinelDownAfterMilliseconds = new("sentinelDownAfterMilliseconds", 5_000, 1_000, 600_000);
     internal static readonly NumberSetting SentinelFailoverTimeoutMilliseconds = new("sentinelFailoverTimeoutMilliseconds", 60_000, 1_000, 3_600_000);
-    internal static readonly NumberSetting SentinelParallelSyncs = new("sentinelParallelSyncs", 1, 1, 8);
+    internal static readonly NumberSetting SentinelParallelSyncs = new("sentinelParallelSyncs", 0, 0, 8);
 
     internal static readonly NumberSetting ProxyMaxConnections = new("proxyMaxConnections", 10_000, 10, 1_000_000);
     internal static readonly ChoiceSetting ProxyProtocol = new("proxyProtocol", ["no", "yes"]);

@@ -7,6 +7,7 @@ using RedisHaBench.Traffic;
 var root = new RootCommand("Benchmarks of redis-ha-proxy against HAProxy, on real processes on this machine.")
 {
     FailoverCommand.Create(),
+    FollowersCommand.Create(),
     TrafficCommand.Create(),
 };
 var parse = root.Parse(args);

@@ -89,6 +89,7 @@ internal sealed class ProductNode
                 Quorum = options.Quorum,
                 DownAfterMilliseconds = options.DownAfterMilliseconds,
                 FailoverTimeoutMilliseconds = options.FailoverTimeoutMilliseconds,
+                ParallelSyncs = Math.Max(1, nodes.Count - 1),
             },
             Login = new LoginAccess("nobody", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl nobody"),
             Passwords = new NodePasswords

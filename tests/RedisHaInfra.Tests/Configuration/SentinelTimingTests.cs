@@ -39,6 +39,20 @@ public sealed class SentinelTimingTests
         Assert.Equal("30s", JsonDocument.Parse(proxy).RootElement.GetProperty("sentinel").GetProperty("downAfter").GetString());
     }
 
+    // One at a time, a dead one that comes first holds up all others.
+    [Theory]
+    [InlineData(3, null, 2)]
+    [InlineData(5, null, 4)]
+    [InlineData(5, "0", 4)]
+    [InlineData(5, "1", 1)]
+    public void All_replicas_follow_a_new_master_at_once_unless_fewer_are_asked_for(int nodes, string? value, int expected)
+    {
+        string addresses = JsonSerializer.Serialize(Enumerable.Range(131, nodes).Select(number => $"172.31.235.{number}"));
+        (string Key, string? Value)[] settings = [("redisAddresses", addresses), .. value is null ? [] : new[] { ("sentinelParallelSyncs", (string?)value) }];
+
+        Assert.Equal(expected, GoodSettings.Read(settings).Sentinel.ParallelSyncs);
+    }
+
     [Theory]
     [InlineData("3", null)]
     [InlineData("28", null)]

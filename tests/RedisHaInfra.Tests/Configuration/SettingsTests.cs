@@ -67,7 +67,7 @@ public sealed class SettingsTests
         SentinelSettings sentinel = GoodSettings.Read(
             ("sentinelDownAfterMilliseconds", "30000"), ("sentinelFailoverTimeoutMilliseconds", "180000"), ("redisMinReplicasMaxLagSeconds", "10")).Sentinel;
 
-        Assert.Equal((30_000, 180_000, 1, 2), (sentinel.DownAfterMilliseconds, sentinel.FailoverTimeoutMilliseconds, sentinel.ParallelSyncs, sentinel.Quorum));
+        Assert.Equal((30_000, 180_000, 2, 2), (sentinel.DownAfterMilliseconds, sentinel.FailoverTimeoutMilliseconds, sentinel.ParallelSyncs, sentinel.Quorum));
     }
 
     [Fact]
@@ -200,7 +200,7 @@ public sealed class SettingsTests
     [InlineData("sentinelQuorum", "1", "the majority of the 3 Sentinels")]
     [InlineData("sentinelDownAfterMilliseconds", "5s", "a whole number from 1000")]
     [InlineData("sentinelFailoverTimeoutMilliseconds", "4000", "at least sentinelDownAfterMilliseconds, 5000")]
-    [InlineData("sentinelParallelSyncs", "3", "from 1 to 2")]
+    [InlineData("sentinelParallelSyncs", "3", "from 0 to 2")]
     // Proxy
     [InlineData("proxyMaxConnections", "0", "from 10 to")]
     [InlineData("proxyMaxConnections", "21501", "at most 21500: the load balancer")]

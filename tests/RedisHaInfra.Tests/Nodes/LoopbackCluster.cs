@@ -73,7 +73,7 @@ internal sealed class LoopbackCluster : IAsyncDisposable
             },
             Backup = _backup,
             Metrics = _metrics,
-            Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000 },
+            Sentinel = new SentinelSettings { DownAfterMilliseconds = 3_000, FailoverTimeoutMilliseconds = 6_000, ParallelSyncs = 1 },
         };
         if (_authority is { } authority)
         {

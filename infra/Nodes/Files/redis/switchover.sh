@@ -171,8 +171,8 @@ half_done() {
   return 1
 }
 
-# abreast: the Sentinels send all replicas to the new master at once. One after the other, as usual, a dead one that comes first holds up all others
-# until failover-timeout: it never says that it follows, and its time-out is looked at only when another may begin (sentinel.c,
+# abreast: the Sentinels send all replicas to the new master at once, as usual unless sentinelParallelSyncs says fewer: then a dead one that comes first
+# holds up all others until failover-timeout: it never says that it follows, and its time-out is looked at only when another may begin (sentinel.c,
 # sentinelFailoverReconfNextSlave).
 abreast() {
   local node
