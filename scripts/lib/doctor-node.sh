@@ -4,7 +4,8 @@
 #   bad TEXT REMEDY     it hurts now, or at the next fault
 #   look TEXT REMEDY    it will hurt some day
 #   fact NAME VALUE     for comparing machines: redis VERSION, proxy VERSION, master ADDRESS, epoch NUMBER, clock SECONDS,
-#                       backup SECONDS (the longest time between two of the schedule), backups-on SECONDS (since when there is a schedule)
+#                       backup SECONDS (the longest time between two of the schedule), backups-on SECONDS (since when there is a schedule),
+#                       silent ADDRESS:SECONDS (how long a replica has not answered this Sentinel, from one minute on)
 set -u
 export PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin LC_ALL=C
 root=${REDIS_HA_ROOT:-}
@@ -80,6 +81,9 @@ case $(sed -n 's/^REDIS_HA_ROLE=//p' "$root/etc/redis-ha/node.env" 2>/dev/null) 
     master=$(redis-ha-cli sentinel -- SENTINEL MASTER "$master_name" 2>/dev/null </dev/null)
     fact master "$(grep -x -A 1 ip <<<"$master" | sed -n 2p)"
     fact epoch "$(grep -x -A 1 config-epoch <<<"$master" | sed -n 2p)"
+    while read -r silent; do fact silent "$silent"; done < <(
+      redis-ha-cli sentinel -- SENTINEL REPLICAS "$master_name" 2>/dev/null </dev/null | tr -d '\r' | awk '
+        NR % 2 { key = $0; next } key == "ip" { ip = $0 } key == "last-ok-ping-reply" && $0 >= 60000 { print ip ":" int($0 / 1000) }')
     used=$(number "$(field used_memory <<<"$memory")")
     limit=$(number "$(field maxmemory <<<"$memory")")
     policy=$(field maxmemory_policy <<<"$memory")

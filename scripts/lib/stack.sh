@@ -128,6 +128,16 @@ machines_of() {
   grep "^$1[0-9]*$" <<<"$machines" || true
 }
 
+# find_absent: "absent", the Redis nodes that the last pulumi up left out (absentNodes), separated by blanks.
+find_absent() {
+  if [ -n "$lab" ]; then
+    absent=$(cat "$lab_state/$lab/absent.nodes" 2>/dev/null) || absent=''
+  else
+    # A stack of an earlier version has no such output.
+    absent=$(output absentNodes 2>/dev/null) || absent=''
+  fi
+}
+
 # find_gate: the bastion, or else the first Redis node that is reached: their group may connect to the balancer and to the proxies' pages.
 find_gate() {
   gate=bastion

@@ -1,5 +1,6 @@
 // Changes while a node is dead: with five nodes the others can go on without it, and it gets the change when it is back.
 
+using Pulumi.Utilities;
 using RedisHaInfra.Settings;
 using RedisHaInfra.Tests.Configuration;
 
@@ -28,6 +29,8 @@ public sealed class AbsentNodeTests
             Assert.Contains($"redis{number}-ready: InPlace", without.Cloud.Plan);
             Assert.EndsWith(" 'all' 'redis1'", FirstLine(without, $"redis{number}-complete"), StringComparison.Ordinal);
         }
+        Assert.Equal(string.Empty, await OutputUtilities.GetValueAsync(five.Stack.Absent));
+        Assert.Equal("redis1", await OutputUtilities.GetValueAsync(without.Stack.Absent));
         // Nothing of the machine itself.
         Assert.Contains("redis1", without.Cloud.All(Types.Instance).Select(machine => machine.Name));
         Assert.DoesNotContain(without.Cloud.Plan, step => step.StartsWith("redis1:", StringComparison.Ordinal));

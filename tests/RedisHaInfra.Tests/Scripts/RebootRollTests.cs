@@ -104,15 +104,39 @@ public sealed class RebootRollTests : IDisposable
     }
 
     [SkippableFact]
-    public async Task A_machine_that_is_not_reached_is_left_out_and_named()
+    public async Task Nothing_reboots_while_a_machine_is_not_reached_unless_it_is_left_out()
     {
         Note("silent-redis3", string.Empty);
 
         ShellResult run = await _stack.RunAsync("reboot-roll");
 
         Assert.Equal(1, run.ExitCode);
+        Assert.Equal([], Rebooted);
+        Assert.Contains("reboot-roll: not reached: redis3; so no machine was rebooted. Bring it back, or reboot the others alone: "
+            + "scripts/reboot-roll redis2 redis1 proxy2 proxy1 bastion. ", run.Error, StringComparison.Ordinal);
+
+        // What it says works.
+        ShellResult others = await _stack.RunAsync("reboot-roll", All[1..]);
+        Assert.True(others.ExitCode == 0, others.ToString());
         Assert.Equal(All[1..], Rebooted);
-        Assert.Contains("reboot-roll: not reached, and so not rebooted: redis3\n", run.Error, StringComparison.Ordinal);
+
+        _stack.Output("absentNodes", "redis3");
+        ShellResult without = await _stack.RunAsync("reboot-roll");
+        Assert.True(without.ExitCode == 0, without.ToString());
+        Assert.Equal([.. All[1..], .. All[1..]], Rebooted);
+        Assert.EndsWith("\nrebooted: redis2 redis1 proxy2 proxy1 bastion; left out: redis3\n", without.Output, StringComparison.Ordinal);
+
+        Assert.Equal(1, (await _stack.RunAsync("reboot-roll", "redis3")).ExitCode);
+
+        // It leaves out that one alone, and none that is there.
+        Note("silent-proxy1", string.Empty);
+        ShellResult another = await _stack.RunAsync("reboot-roll");
+        Assert.Equal(1, another.ExitCode);
+        Assert.Contains("reboot-roll: not reached: proxy1; so no machine was rebooted. ", another.Error, StringComparison.Ordinal);
+        File.Delete(Path.Combine(_stack.Folder, "silent-proxy1"));
+        File.Delete(Path.Combine(_stack.Folder, "silent-redis3"));
+        Assert.Equal(0, (await _stack.RunAsync("reboot-roll")).ExitCode);
+        Assert.Equal([.. All[1..], .. All[1..], .. All], Rebooted);
     }
 
     [SkippableFact]

@@ -179,6 +179,30 @@ public sealed class StackScriptTests : IDisposable
     }
 
     [SkippableFact]
+    public async Task The_doctor_tells_of_a_node_that_changes_leave_out_and_that_is_back_or_dead_for_days()
+    {
+        _stack.Output("absentNodes", "redis2 redis3 redis9");
+        _stack.Machine("*", Facts + "cat >/dev/null");
+        _stack.Machine("redis1", Facts + """
+            cat >/dev/null; printf 'fact\tredis\t7.0.15\nfact\tsilent\t172.31.235.133:172860\nfact\tsilent\t172.31.235.132:172860\n'
+            """);
+        _stack.Machine("redis2", Facts + "cat >/dev/null; printf 'fact\\tredis\\t7.0.15\\n'");
+        _stack.Machine("redis3", "echo 'Connection timed out' >&2; exit 255");
+
+        ShellResult run = await _stack.RunAsync("doctor");
+
+        Assert.Contains("look  redis2: it serves, and absentNodes still leaves it out: it lacks what was changed meanwhile\n"
+            + "        remedy: pulumi config rm absentNodes, then pulumi up\n", run.Output, StringComparison.Ordinal);
+        Assert.Contains("look  redis3: it has not answered for 2 days; absentNodes was meant for a while\n        remedy: bring it back, ", run.Output,
+            StringComparison.Ordinal);
+        Assert.EndsWith("\n1 bad, 2 to look at\n", run.Output, StringComparison.Ordinal);
+
+        // A short absence is what the setting is for.
+        _stack.Machine("redis1", Facts + "cat >/dev/null; printf 'fact\\tsilent\\t172.31.235.133:7200\\n'");
+        Assert.EndsWith("\n1 bad, 1 to look at\n", (await _stack.RunAsync("doctor")).Output, StringComparison.Ordinal);
+    }
+
+    [SkippableFact]
     public async Task The_doctor_says_once_what_several_machines_say()
     {
         _stack.Machine("*", Facts + "cat >/dev/null");

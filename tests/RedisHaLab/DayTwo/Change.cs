@@ -47,7 +47,7 @@ internal sealed record Change(string Name, string What)
     /// <summary>Whether it begins with the loss of a node: with three of them none is left over that could be dead beside it.</summary>
     public bool LosesNode { get; init; }
 
-    /// <summary>Whether it changes what runs on the nodes and nothing else, so that of five nodes a dead one can be left out (absentNodes).</summary>
+    /// <summary>Whether of five nodes a dead one can be left out (absentNodes): it changes what runs on the nodes and nothing else, or restarts them.</summary>
     public bool GoesWithoutOne { get; init; }
 
     /// <summary>Whether it is about the number of nodes, so that it begins with what it needs; all others begin with the number that was asked for.</summary>

@@ -156,6 +156,7 @@ internal static class Changes
         },
         new("reboots", "All machines reboot, one by one (`scripts/reboot-roll`)")
         {
+            GoesWithoutOne = true,
             Order = stack => new Order(Operation.Script(stack.Paths, "reboot-roll"), stack.Settings),
         },
         // The last one: TLS goes again with the next `up` that is not told of it.

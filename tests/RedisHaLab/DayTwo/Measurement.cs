@@ -52,9 +52,16 @@ internal sealed class Measurement(Stack stack)
                 Text($"it was refused after {first.Duration.TotalSeconds:0} s only; {RefusedWithin.TotalSeconds:0} s at most expected"));
             var note = first.ExitCode == 0 ? Text($"made in {first.Duration.TotalSeconds:0} s") : Text($"refused after {first.Duration.TotalSeconds:0} s");
             stack.Progress.Say($"{change.Name}: {note}: {(first.ExitCode == 0 ? Why(first) : reason)}");
-            if (first.ExitCode != 0 && change.GoesWithoutOne && stack.Redis.Count >= 5)
+            var isLeftOut = first.ExitCode != 0 && change.GoesWithoutOne && stack.Redis.Count >= 5;
+            if (isLeftOut)
             {
-                var without = await RunAsync(LeavingOff(Changes.Up(stack, order.Settings.SetItem("absentNodes", JsonSerializer.Serialize(new[] { dead })))));
+                var absent = LeavingOff(Changes.Up(stack, order.Settings.SetItem("absentNodes", JsonSerializer.Serialize(new[] { dead }))));
+                var without = await RunAsync(absent);
+                if (without.ExitCode == 0 && !IsUp(order))
+                {
+                    without = await RunAsync(order);
+                }
+
                 Require(without.ExitCode == 0, $"without {dead} it ended with exit code {without.ExitCode}: {Why(without)}");
                 note += Text($"; made without {dead} in {without.Duration.TotalSeconds:0} s");
             }
@@ -67,6 +74,11 @@ internal sealed class Measurement(Stack stack)
             using (var lab = stack.Open())
             {
                 await new Whole(new ClusterView(lab)).RolesAsync();
+            }
+
+            if (isLeftOut && !IsUp(order))
+            {
+                await Changes.MadeAsync(stack, Changes.Up(stack, order.Settings));
             }
 
             var second = await RunAsync(order);
@@ -167,7 +179,9 @@ internal sealed class Measurement(Stack stack)
     private Task<Ended> RunAsync(Order order, TimeSpan? killAfter = null) =>
         Operation.RunAsync(order.Command, line => stack.Progress.Say("  " + line), killAfter);
 
-    private static Order LeavingOff(Order order) => order.Command.Contains("up") ? order with { Command = [.. order.Command, "--leave-off"] } : order;
+    private static bool IsUp(Order order) => order.Command.Contains("up");
+
+    private static Order LeavingOff(Order order) => IsUp(order) ? order with { Command = [.. order.Command, "--leave-off"] } : order;
 
     private static string Why(Ended ended) =>
         string.Join(" ", ended.Said.Where(line => line.Trim().Length > 0).TakeLast(ended.ExitCode == 0 ? 1 : 3).Select(line => line.Trim()));

@@ -112,6 +112,7 @@ internal static class ProgramRun
         FileModes.WriteSecret(lab.Paths.AdminPasswordFile, await OutputUtilities.GetValueAsync(stack.AdminPassword) + "\n");
         await KeepAsync(lab.Paths.MetricsPasswordFile, stack.MetricsPassword);
         await KeepAsync(lab.Paths.RedisAuthorityFile, stack.RedisAuthority);
+        await KeepAsync(lab.Paths.AbsentNodesFile, stack.Absent);
         FileModes.WriteSecret(lab.Paths.BackupAddressFile, await OutputUtilities.GetValueAsync(stack.BackupAddress) + "\n");
         var nodes = await OutputUtilities.GetValueAsync(stack.Nodes);
         return new StackResults(

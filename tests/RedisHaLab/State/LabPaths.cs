@@ -57,6 +57,9 @@ internal sealed partial class LabPaths
     /// <summary>The authority of the Redis nodes' certificates; absent where these speak no TLS.</summary>
     public string RedisAuthorityFile => Path.Combine(StateDirectory, "redis-ca.crt");
 
+    /// <summary>The Redis nodes that the last `up` left out (absentNodes); absent when it left none out.</summary>
+    public string AbsentNodesFile => Path.Combine(StateDirectory, "absent.nodes");
+
     /// <summary>The address that lists and reads backups; empty when there are none.</summary>
     public string BackupAddressFile => Path.Combine(StateDirectory, "backup.address");
 
