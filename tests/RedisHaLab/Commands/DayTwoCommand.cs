@@ -25,7 +25,7 @@ internal static class DayTwoCommand
             Description = $"A change to make; may be repeated, or several with commas. Default: all of them, which takes about half an hour: {names}",
             DefaultValueFactory = _ => [],
         };
-        var nodes = new Option<int>("--nodes") { Description = "Redis nodes of a lab that is not up yet: 3 or 5", DefaultValueFactory = _ => 3 };
+        var nodes = new Option<int?>("--nodes") { Description = "Redis nodes of a lab that is not up yet: 3 (unless set) or 5" };
         var set = new Option<string[]>("--set")
         {
             Description = "A setting of a lab that is not up yet, such as engine=valkey; may be repeated",
@@ -52,9 +52,9 @@ internal static class DayTwoCommand
         });
         nodes.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is not (3 or 5))
+            if (result.GetValueOrDefault<int?>() is not (null or 3 or 5))
             {
-                result.AddError($"--nodes: 3 or 5, such as --nodes 5; not {result.GetValueOrDefault<int>()}");
+                result.AddError($"--nodes: 3 or 5, such as --nodes 5; not {result.GetValueOrDefault<int?>()}");
             }
         });
         kill.Validators.Add(result =>
@@ -84,8 +84,9 @@ internal static class DayTwoCommand
             var progress = new Progress(Console.Error);
             var rows = new List<Row>();
             // A choice of changes is measured as it is asked for, and leaves the long run as it is.
-            var wanted = new Wanted(parsed.GetValue(nodes), parsed.GetValue(dead), parsed.GetValue(kill), chosen.Count == 0 && parsed.GetValue(kill) == 0,
-                parsed.GetValue(again), parsed.GetValue(set) ?? [], parsed.GetValue(release));
+            var beginning = Begin(paths, parsed.GetValue(nodes), parsed.GetValue(set) ?? [], parsed.GetValue(release));
+            var wanted = new Wanted(beginning, parsed.GetValue(dead), parsed.GetValue(kill), chosen.Count == 0 && parsed.GetValue(kill) == 0,
+                parsed.GetValue(again));
             await RunAsync(paths, progress, wanted, changes, row =>
             {
                 rows.Add(row);
@@ -113,22 +114,32 @@ internal static class DayTwoCommand
         (given ?? []).SelectMany(part => part.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 
     // What is made of each change, and whether a run that was interrupted goes on.
-    private sealed record Wanted(int Nodes, bool WithDeadNode, int Kill, bool GoesOn, bool Again, string[] Set, string? Release)
+    private sealed record Wanted(Beginning Beginning, bool WithDeadNode, int Kill, bool GoesOn, bool Again)
     {
-        public string Section => Table.Section(Nodes, WithDeadNode);
+        public string Section => Table.Section(Beginning.Nodes, WithDeadNode);
+    }
+
+    // What the lab was made with, or is to be made with. Options that ask for another lab than the one that exists would change what the rows mean.
+    private static Beginning Begin(LabPaths paths, int? nodes, string[] set, string? release)
+    {
+        if (!StateStore.Exists(paths))
+        {
+            return new Beginning(nodes ?? 3, [.. set], release);
+        }
+
+        var begun = Stack.BeginningOf(paths) ?? throw new LabException($"The lab \"{paths.Name}\" was not made by `day2`, which has to know its settings: "
+            + "take it down first, or use another name (--name NAME).", LabException.Unusable);
+        return begun.Contradiction(nodes, set, release) is { } contradiction
+            ? throw new LabException($"{contradiction}, and the lab \"{paths.Name}\" is up. Leave the option out to go on with it, take it down first "
+                + $"(scripts/lab down --name {paths.Name}), or use another name (--name NAME).", LabException.Unusable)
+            : begun;
     }
 
     private static async Task RunAsync(LabPaths paths, Progress progress, Wanted wanted, List<Change> changes, Action<Row> measured)
     {
-        if (StateStore.Exists(paths) && !Stack.IsKnown(paths))
-        {
-            throw new LabException($"The lab \"{paths.Name}\" was not made by `day2`, which has to know its settings: take it down first, or use another "
-                + "name (--name NAME).", LabException.Unusable);
-        }
-
-        var stack = new Stack(paths, progress, wanted.Nodes, wanted.Set);
+        var stack = new Stack(paths, progress, wanted.Beginning);
         var first = Changes.Up(stack, stack.Settings);
-        await Changes.MadeAsync(stack, wanted.Release is null ? first : first with { Command = [.. first.Command, "--release", wanted.Release] });
+        await Changes.MadeAsync(stack, stack.Beginning.Release is { } release ? first with { Command = [.. first.Command, "--release", release] } : first);
         if (wanted.Again)
         {
             stack.ForgetMeasured();
@@ -154,7 +165,7 @@ internal static class DayTwoCommand
             {
                 if (!change.CountsNodes)
                 {
-                    await Changes.NodesAsync(stack, wanted.Nodes);
+                    await Changes.NodesAsync(stack, stack.Beginning.Nodes);
                 }
 
                 var measurement = new Measurement(stack);

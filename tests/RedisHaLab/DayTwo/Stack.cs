@@ -11,6 +11,21 @@ using RedisHaLab.State;
 
 namespace RedisHaLab.DayTwo;
 
+/// <summary>What a lab is made with, before the first change.</summary>
+/// <param name="Nodes">Redis nodes.</param>
+/// <param name="More">KEY=VALUE: further settings.</param>
+/// <param name="Release">The suite of its machines; null for the host's own.</param>
+internal sealed record Beginning(int Nodes, ImmutableArray<string> More, string? Release)
+{
+    /// <summary>What a lab that exists has otherwise than these options ask for, in words; null when nothing. What is null was not asked for.</summary>
+    public string? Contradiction(int? nodes, IReadOnlyCollection<string> more, string? release) =>
+        nodes is { } count && count != Nodes ? $"--nodes {count}: it was made with {Nodes} nodes"
+        : more.Count > 0 && !more.Order(StringComparer.Ordinal).SequenceEqual(More.Order(StringComparer.Ordinal))
+            ? $"--set {string.Join(" --set ", more)}: it was made with {(More.IsEmpty ? "no further setting" : "--set " + string.Join(" --set ", More))}"
+        : release is not null && release != Release ? $"--release {release}: it was made with {Release ?? "this machine's own suite"}"
+        : null;
+}
+
 /// <summary>What changes are made to.</summary>
 internal sealed class Stack
 {
@@ -19,20 +34,24 @@ internal sealed class Stack
     /// <summary>Opens it.</summary>
     /// <param name="paths">The lab.</param>
     /// <param name="progress">Where progress goes.</param>
-    /// <param name="nodes">Redis nodes of a lab that is new.</param>
-    /// <param name="more">KEY=VALUE: further settings of a lab that is new.</param>
-    public Stack(LabPaths paths, Progress progress, int nodes, IEnumerable<string> more)
+    /// <param name="beginning">What a lab that is new is made with; that of a lab that exists is kept.</param>
+    public Stack(LabPaths paths, Progress progress, Beginning beginning)
     {
         Paths = paths;
         Progress = progress;
         _file = FileOf(paths);
-        Settings = File.Exists(_file) ? JsonSerializer.Deserialize<ImmutableSortedDictionary<string, string>>(File.ReadAllText(_file))!
-            : ImmutableSortedDictionary<string, string>.Empty.Add("redisAddresses", List(Enumerable.Range(131, nodes))).Add("proxyAddresses", List([141, 142]))
-                .SetItems(more.Select(pair => pair.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], pair[^1])));
+        var kept = Read(paths);
+        Beginning = kept?.Beginning ?? beginning;
+        Settings = kept?.Settings ?? ImmutableSortedDictionary<string, string>.Empty
+            .Add("redisAddresses", List(Enumerable.Range(131, beginning.Nodes))).Add("proxyAddresses", List([141, 142]))
+            .SetItems(beginning.More.Select(pair => pair.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], pair[^1])));
     }
 
-    /// <summary>Whether the settings of a lab are known.</summary>
-    public static bool IsKnown(LabPaths paths) => File.Exists(FileOf(paths));
+    /// <summary>What a lab that exists was made with; null where that is not known.</summary>
+    public static Beginning? BeginningOf(LabPaths paths) => Read(paths)?.Beginning;
+
+    /// <summary>What it was made with.</summary>
+    public Beginning Beginning { get; }
 
     /// <summary>The lab.</summary>
     public LabPaths Paths { get; }
@@ -66,7 +85,7 @@ internal sealed class Stack
     {
         Settings = settings;
         Paths.EnsureStateDirectory();
-        FileModes.WriteSecret(_file, JsonSerializer.Serialize(settings));
+        FileModes.WriteSecret(_file, JsonSerializer.Serialize(new Kept(Beginning, settings)));
     }
 
     /// <summary>The lab as it is now; another command may have changed it since.</summary>
@@ -98,6 +117,10 @@ internal sealed class Stack
     public void ForgetMeasured() => File.Delete(RowsFile);
 
     private string RowsFile => Path.Combine(Paths.StateDirectory, "day2.rows");
+
+    private sealed record Kept(Beginning Beginning, ImmutableSortedDictionary<string, string> Settings);
+
+    private static Kept? Read(LabPaths paths) => File.Exists(FileOf(paths)) ? JsonSerializer.Deserialize<Kept>(File.ReadAllText(FileOf(paths))) : null;
 
     private static string FileOf(LabPaths paths) => Path.Combine(paths.StateDirectory, "day2.json");
 
