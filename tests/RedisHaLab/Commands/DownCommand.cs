@@ -11,17 +11,21 @@ namespace RedisHaLab.Commands;
 /// <summary>down.</summary>
 internal static class DownCommand
 {
-    /// <summary>down [--cache].</summary>
+    /// <summary>down [--cache] [--keep-buckets].</summary>
     public static Command Create()
     {
         var cache = new Option<bool>("--cache") { Description = $"Remove the cached base root as well ({LabPaths.CacheDirectory})" };
-        var command = new Command("down", Verbs.All["down"]) { cache };
+        var buckets = new Option<bool>("--keep-buckets")
+        {
+            Description = "Keep what backups have written, as Object Storage does when a stack is destroyed, for the next lab of this name (backupBucket)",
+        };
+        var command = new Command("down", Verbs.All["down"]) { cache, buckets };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             var progress = new Progress(Console.Error);
             using (InstanceLock.Take(paths))
             {
-                var removed = await Teardown.RunAsync(paths);
+                var removed = await Teardown.RunAsync(paths, parsed.GetValue(buckets));
                 foreach (var line in removed)
                 {
                     Console.WriteLine("removed " + line);

@@ -12,7 +12,9 @@ namespace RedisHaLab.Instance;
 internal static class Teardown
 {
     /// <summary>Removes everything and returns what it removed, one line each.</summary>
-    public static async Task<IReadOnlyList<string>> RunAsync(LabPaths paths)
+    /// <param name="paths">The instance.</param>
+    /// <param name="keepsBuckets">Whether what backups have written stays.</param>
+    public static async Task<IReadOnlyList<string>> RunAsync(LabPaths paths, bool keepsBuckets = false)
     {
         var removed = new List<string>();
         await EndProcessesAsync(paths, removed);
@@ -40,10 +42,20 @@ internal static class Teardown
 
         await RemoveEmptyRootAsync();
         await DataDisk.ReleaseAllAsync(paths);
-        foreach (var directory in new[] { paths.RunDirectory, paths.StateDirectory }.Where(Directory.Exists))
+        var state = keepsBuckets && Directory.Exists(paths.UploadsDirectory)
+            ? Directory.GetFileSystemEntries(paths.StateDirectory).Where(entry => entry != paths.UploadsDirectory).ToArray() : [paths.StateDirectory];
+        foreach (var entry in state.Prepend(paths.RunDirectory))
         {
-            Directory.Delete(directory, recursive: true);
-            removed.Add("directory " + directory);
+            if (Directory.Exists(entry))
+            {
+                Directory.Delete(entry, recursive: true);
+                removed.Add("directory " + entry);
+            }
+            else if (File.Exists(entry))
+            {
+                File.Delete(entry);
+                removed.Add("file " + entry);
+            }
         }
 
         // The last instance takes the common directory along.
