@@ -95,7 +95,8 @@ internal static class FollowersRun
                 cancellationToken: cancellationToken);
             var (full, partial) = Copies(master!);
             var firstWrite = Stopwatch.GetElapsedTime(begun, written.Where(time => time != 0).Min()).TotalSeconds;
-            return new Followers(parallelSyncs, isOneGone, promoted!.Value, firstWrite, allFollow, full - before[master!].Full, partial - before[master!].Partial);
+            var (fullBefore, partialBefore) = before[master!];
+            return new Followers(parallelSyncs, isOneGone, promoted!.Value, firstWrite, allFollow, full - fullBefore, partial - partialBefore);
         }
         finally
         {
