@@ -32,8 +32,11 @@ public sealed class FailoverTests(ITestOutputHelper output)
         return MeetsBarsAsync(scenario);
     }
 
+    // A master that is not heard for less than down-after loses its sessions, and rightly: so does one of a machine that was held up as a whole.
+    private Task MeetsBarsAsync(string name) => SecondChance.UnlessHeldUpAsync(TimeSpan.FromSeconds(0.3), () => MeetsBarsInTwoRoundsAsync(name));
+
     /// <summary>What must be right must be right at once; a time that a busy machine made long has a second chance.</summary>
-    private async Task MeetsBarsAsync(string name)
+    private async Task MeetsBarsInTwoRoundsAsync(string name)
     {
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         var scenario = Scenarios.All.Single(s => s.Name == name);
