@@ -1,7 +1,6 @@
 // The other end of the control socket: how the verbs ask a running proxy. One question and its answer by HTTP/1.0: a client library would cost each
-// verb more time than all of the rest.
+// verb more time than all of the rest. Blocking calls: a verb has nothing else to do meanwhile, and the runtime's engine for the others starts in 20 ms.
 
-using System.Buffers;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -21,32 +20,36 @@ internal sealed class ControlClient(string socket, TimeSpan? patience = null)
 
     /// <summary>The text of a document, as the proxy wrote it.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses.</exception>
-    public Task<string> GetTextAsync(string path, CancellationToken cancellationToken) => SendAsync("GET", path, cancellationToken);
+    public string GetText(string path) => Send("GET", path);
 
     /// <summary>A document.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses, or it is of another version.</exception>
-    public async Task<JsonDocument> GetAsync(string path, CancellationToken cancellationToken) => Read(await GetTextAsync(path, cancellationToken));
+    public JsonDocument Get(string path) => Read(GetText(path));
 
     /// <summary>Gives an order and returns what the proxy says.</summary>
     /// <exception cref="ControlException">No proxy answers, or it refuses; the message is the proxy's.</exception>
-    public async Task<string> OrderAsync(string path, CancellationToken cancellationToken) => Message(await SendAsync("POST", path, cancellationToken));
+    public string Order(string path) => Message(Send("POST", path));
 
     /// <summary>Who called sudo (sudo(8) sets both variables); null where nobody did.</summary>
     internal static string? Caller(Func<string, string?> environment) =>
         environment("SUDO_UID") is not { Length: > 0 } id ? null
         : new string([.. $"{environment("SUDO_USER")} ({id})".Trim().Where(c => c is > ' ' and < '\x7f' or ' ').Take(64)]);
 
-    private async Task<string> SendAsync(string method, string path, CancellationToken cancellationToken)
+    private string Send(string method, string path)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(_patience);
+        long end = Environment.TickCount64 + (long)_patience.TotalMilliseconds;
         try
         {
             using var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), limit.Token);
+            connection.SendTimeout = Left(end); // for connecting too (unix(7): a listener whose queue is full)
+            connection.Connect(new UnixDomainSocketEndPoint(socket));
             // What does not fit into the socket's buffer, which holds 200 kB, is not sent by any verb.
-            await connection.SendAsync(Encoding.ASCII.GetBytes(Request(method, path)), SocketFlags.None, limit.Token);
-            return Answer(await ReceiveAsync(connection, limit.Token));
+            connection.Send(Encoding.ASCII.GetBytes(Request(method, path)));
+            return Answer(Receive(connection, end));
+        }
+        catch (SocketException e) when (e.SocketErrorCode is SocketError.TimedOut or SocketError.WouldBlock)
+        {
+            throw new ControlException($"the proxy on {socket} did not answer within {_patience.TotalSeconds:0.#} s");
         }
         catch (SocketException e)
         {
@@ -63,10 +66,6 @@ internal sealed class ControlClient(string socket, TimeSpan? patience = null)
         {
             throw new ControlException($"{socket} is too long for the path of a socket");
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new ControlException($"the proxy on {socket} did not answer within {_patience.TotalSeconds:0.#} s");
-        }
     }
 
     private static string Request(string method, string path)
@@ -76,20 +75,30 @@ internal sealed class ControlClient(string socket, TimeSpan? patience = null)
     }
 
     // Up to the end of the connection: that is the end of an answer in HTTP/1.0.
-    private static async Task<byte[]> ReceiveAsync(Socket connection, CancellationToken cancellationToken)
+    private static byte[] Receive(Socket connection, long end)
     {
-        var bytes = new ArrayBufferWriter<byte>(16 * 1024);
+        byte[] bytes = new byte[16 * 1024];
+        int length = 0;
         while (true)
         {
-            int count = await connection.ReceiveAsync(bytes.GetMemory(16 * 1024), SocketFlags.None, cancellationToken);
-            if (count == 0)
+            if (length == bytes.Length)
             {
-                return bytes.WrittenSpan.ToArray();
+                Array.Resize(ref bytes, 2 * length);
             }
 
-            bytes.Advance(count);
+            connection.ReceiveTimeout = Left(end);
+            int count = connection.Receive(bytes, length, bytes.Length - length, SocketFlags.None);
+            if (count == 0)
+            {
+                return bytes[..length];
+            }
+
+            length += count;
         }
     }
+
+    // Milliseconds up to the end, which also ends an answer that comes byte by byte.
+    private static int Left(long end) => end - Environment.TickCount64 is > 0 and var left ? (int)left : throw new SocketException((int)SocketError.TimedOut);
 
     private string Answer(byte[] answer)
     {

@@ -60,11 +60,11 @@ internal static class ControlCommands
             {
                 if (form.IsJson(parsed))
                 {
-                    await output.WriteAsync(await client.GetTextAsync(path, cancellationToken));
+                    await output.WriteAsync(client.GetText(path));
                     return;
                 }
 
-                using JsonDocument document = await client.GetAsync(textPath ?? path, cancellationToken);
+                using JsonDocument document = client.Get(textPath ?? path);
                 await output.WriteAsync(Terminal.Start(output, watches));
                 write(Terminal.Console(output), document.RootElement, form.IsWide(parsed));
             }
@@ -76,8 +76,8 @@ internal static class ControlCommands
     {
         Option<string> socket = SocketOption();
         var command = new Command(name, description) { socket };
-        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(path, cancellationToken))));
+        command.SetAction(parsed => AskAsync(parsed.GetRequiredValue(socket), async client =>
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(client.Order(path))));
         return command;
     }
 
@@ -89,26 +89,25 @@ internal static class ControlCommands
         var yes = new Option<bool>("--yes", "-y") { Description = "Do not ask on a terminal." };
         var command = new Command("maintenance", "Take a node out: it gets no sessions whatever its role, and its failures are no news. Until 'ready NODE' "
             + "or a restart.") { node, force, yes, socket };
-        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
+        command.SetAction(parsed => AskAsync(parsed.GetRequiredValue(socket), async client =>
         {
             string name = parsed.GetRequiredValue(node)!;
             bool forced = parsed.GetValue(force);
-            if (forced && !parsed.GetValue(yes) && !Console.IsInputRedirected && !await ConfirmedAsync(client, name, parsed.InvocationConfiguration.Error,
-                cancellationToken))
+            if (forced && !parsed.GetValue(yes) && !Console.IsInputRedirected && !await ConfirmedAsync(client, name, parsed.InvocationConfiguration.Error))
             {
                 throw new CommandFailedException(ExitCode.Failed, "nothing was changed");
             }
 
             await parsed.InvocationConfiguration.Output.WriteLineAsync(
-                await client.OrderAsync($"control/maintenance?node={Uri.EscapeDataString(name)}{(forced ? "&force=true" : "")}", cancellationToken));
+                client.Order($"control/maintenance?node={Uri.EscapeDataString(name)}{(forced ? "&force=true" : "")}"));
         }));
         return command;
     }
 
     // Only where something would be lost: a node that has no sessions needs no question.
-    private static async Task<bool> ConfirmedAsync(ControlClient client, string name, TextWriter error, CancellationToken cancellationToken)
+    private static async Task<bool> ConfirmedAsync(ControlClient client, string name, TextWriter error)
     {
-        using JsonDocument status = await client.GetAsync("stats.json", cancellationToken);
+        using JsonDocument status = client.Get("stats.json");
         if (status.RootElement.List("nodes").FirstOrDefault(n => n.Text("name") == name) is not { ValueKind: JsonValueKind.Object } node || !node.Is("routed"))
         {
             return true;
@@ -125,9 +124,9 @@ internal static class ControlCommands
         Argument<string?> node = NodeArgument(
             "The node to take back from maintenance; without it, the drain of this proxy is taken back.", ArgumentArity.ZeroOrOne, socket);
         var command = new Command("ready", "Take a drain back, or a node back from maintenance.") { node, socket };
-        command.SetAction((parsed, cancellationToken) => AskAsync(parsed.GetRequiredValue(socket), async client =>
-            await parsed.InvocationConfiguration.Output.WriteLineAsync(await client.OrderAsync(
-                parsed.GetValue(node) is { } name ? $"control/ready?node={Uri.EscapeDataString(name)}" : "control/ready", cancellationToken))));
+        command.SetAction(parsed => AskAsync(parsed.GetRequiredValue(socket), async client =>
+            await parsed.InvocationConfiguration.Output.WriteLineAsync(client.Order(
+                parsed.GetValue(node) is { } name ? $"control/ready?node={Uri.EscapeDataString(name)}" : "control/ready"))));
         return command;
     }
 
@@ -141,7 +140,7 @@ internal static class ControlCommands
             try
             {
                 var client = new ControlClient(context.ParseResult.GetValue(socket) ?? DefaultSocket);
-                using JsonDocument status = client.GetAsync("stats.json", CancellationToken.None).GetAwaiter().GetResult();
+                using JsonDocument status = client.Get("stats.json");
                 return [.. status.RootElement.List("nodes").Select(n => new CompletionItem(n.Text("name")!))];
             }
             catch (ControlException)

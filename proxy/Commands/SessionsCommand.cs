@@ -58,24 +58,23 @@ internal static class SessionsCommand
                 result.AddError("--end-all needs --source ADDRESS, and no other filter.");
             }
         });
-        command.SetAction((parsed, cancellationToken) => ControlCommands.AskAsync(parsed.GetRequiredValue(socket), async client =>
+        command.SetAction(parsed => ControlCommands.AskAsync(parsed.GetRequiredValue(socket), async client =>
         {
             var output = parsed.InvocationConfiguration.Output;
             if (parsed.GetValue(end) is { } id)
             {
-                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?id={id}", cancellationToken));
+                await output.WriteLineAsync(client.Order($"control/sessions/end?id={id}"));
                 return;
             }
 
             var from = parsed.GetValue(source);
             if (parsed.GetValue(endAll))
             {
-                await output.WriteLineAsync(await client.OrderAsync($"control/sessions/end?source={Uri.EscapeDataString(from!.ToString())}",
-                    cancellationToken));
+                await output.WriteLineAsync(client.Order($"control/sessions/end?source={Uri.EscapeDataString(from!.ToString())}"));
                 return;
             }
 
-            using JsonDocument answer = await client.GetAsync("control/sessions", cancellationToken);
+            using JsonDocument answer = client.Get("control/sessions");
             var all = answer.RootElement.EnumerateArray().ToList();
             var listed = Filter(all, parsed.GetValue(node), from, parsed.GetValue(idle), parsed.GetValue(top)).ToList();
             if (form.IsJson(parsed))

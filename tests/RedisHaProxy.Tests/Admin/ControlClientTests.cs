@@ -23,11 +23,11 @@ public sealed class ControlClientTests : IDisposable
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nwhole\n", "whole\n")]
     [InlineData("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nup to the end", "up to the end")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "")]
-    public async Task An_answer_is_its_body(string answer, string expected)
+    public void An_answer_is_its_body(string answer, string expected)
     {
         using var server = Serve(answer);
 
-        Assert.Equal(expected, await new ControlClient(Path).GetTextAsync("stats.json", CancellationToken.None));
+        Assert.Equal(expected, new ControlClient(Path).GetText("stats.json"));
     }
 
     [Theory]
@@ -40,50 +40,55 @@ public sealed class ControlClientTests : IDisposable
     [InlineData("", "the proxy on {0} did not answer: it closed the connection")]
     [InlineData("-ERR unknown command\r\n\r\n", "the proxy on {0} did not answer: it closed the connection")]
     [InlineData("HTTP/1.1 2x0 OK\r\n\r\n", "the proxy on {0} did not answer: it closed the connection")]
-    public async Task Another_answer_is_one_clear_sentence(string answer, string expected)
+    public void Another_answer_is_one_clear_sentence(string answer, string expected)
     {
         using var server = Serve(answer);
 
-        var error = await Assert.ThrowsAsync<ControlException>(() => new ControlClient(Path).OrderAsync("control/drain", CancellationToken.None));
+        var error = Assert.Throws<ControlException>(() => new ControlClient(Path).Order("control/drain"));
 
         Assert.Equal(string.Format(System.Globalization.CultureInfo.InvariantCulture, expected, Path), error.Message);
     }
 
     [Fact]
-    public async Task A_silent_proxy_a_dead_one_none_and_an_impossible_path_are_told_apart()
+    public void A_silent_proxy_a_dead_one_none_and_an_impossible_path_are_told_apart()
     {
         using (Serve(null))
         {
-            Assert.Contains("did not answer within 0.2 s", await AskAsync(Path), StringComparison.Ordinal);
+            Assert.Contains("did not answer within 0.2 s", Ask(Path), StringComparison.Ordinal);
+        }
+
+        using (Serve(string.Concat(Enumerable.Repeat("slowly ", 200)), TimeSpan.FromMilliseconds(20)))
+        {
+            Assert.Contains("did not answer within 0.2 s", Ask(Path), StringComparison.Ordinal);
         }
 
         _folder.Write("s", "");
-        Assert.Contains("it is not running any more", await AskAsync(Path), StringComparison.Ordinal);
+        Assert.Contains("it is not running any more", Ask(Path), StringComparison.Ordinal);
         _folder.Write("text", "of any kind");
-        Assert.Contains("is a file, and no socket", await AskAsync(Path[..^1] + "text"), StringComparison.Ordinal);
-        Assert.Contains("is a folder", await AskAsync(_folder.Path), StringComparison.Ordinal);
-        Assert.Contains("no proxy is running here", await AskAsync(Path + "2"), StringComparison.Ordinal);
-        Assert.Contains("is too long for the path of a socket", await AskAsync("/tmp/" + new string('x', 200)), StringComparison.Ordinal);
+        Assert.Contains("is a file, and no socket", Ask(Path[..^1] + "text"), StringComparison.Ordinal);
+        Assert.Contains("is a folder", Ask(_folder.Path), StringComparison.Ordinal);
+        Assert.Contains("no proxy is running here", Ask(Path + "2"), StringComparison.Ordinal);
+        Assert.Contains("is too long for the path of a socket", Ask("/tmp/" + new string('x', 200)), StringComparison.Ordinal);
     }
 
-    private static async Task<string> AskAsync(string path) =>
-        (await Assert.ThrowsAsync<ControlException>(() => new ControlClient(path, Soon).GetTextAsync("stats.json", CancellationToken.None))).Message;
+    private static string Ask(string path) =>
+        Assert.Throws<ControlException>(() => new ControlClient(path, Soon).GetText("stats.json")).Message;
 
-    // Reads the head of one request, answers, and closes; with null it takes the connection and says nothing.
-    private Socket Serve(string? answer)
+    // Reads the head of one request, answers (byte by byte if there is a pause), and closes; with null it takes the connection and says nothing.
+    private Socket Serve(string? answer, TimeSpan pause = default)
     {
         var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(Path));
         listener.Listen();
         if (answer is not null)
         {
-            _ = AnswerAsync(listener, answer);
+            _ = AnswerAsync(listener, answer, pause);
         }
 
         return listener;
     }
 
-    private static async Task AnswerAsync(Socket listener, string answer)
+    private static async Task AnswerAsync(Socket listener, string answer, TimeSpan pause)
     {
         using var connection = await listener.AcceptAsync();
         byte[] request = new byte[1024];
@@ -93,6 +98,16 @@ public sealed class ControlClientTests : IDisposable
             count += await connection.ReceiveAsync(request.AsMemory(count));
         }
 
-        await connection.SendAsync(Encoding.UTF8.GetBytes(answer));
+        byte[] bytes = Encoding.UTF8.GetBytes(answer);
+        for (int sent = 0; pause > TimeSpan.Zero && sent < bytes.Length; sent++)
+        {
+            await connection.SendAsync(bytes.AsMemory(sent, 1));
+            await Task.Delay(pause);
+        }
+
+        if (pause == TimeSpan.Zero)
+        {
+            await connection.SendAsync(bytes);
+        }
     }
 }
