@@ -81,6 +81,13 @@ internal struct Flow
     /// <summary>Seconds since boot; since then it has acknowledged nothing of what is under way to it, if there is any.</summary>
     public uint Progress;
 
+    /// <summary>
+    /// In this end's own numbers: the end of the window that the local socket had granted it before the hand-over, which may be further than what the
+    /// other end has granted so far. The kernel moves it along with what was sent.
+    /// </summary>
+    public uint Granted;
+    private readonly uint _padding;
+
     /// <summary>Of its stream since the hand-over; what was sent again is counted once.</summary>
     public long Bytes;
 

@@ -29,6 +29,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
     private readonly int _epoll;
     private readonly Queue<HandOverMessage> _unsent = [];
     private readonly Dictionary<long, (long Client, long Node)> _counted = [];
+    private readonly List<long> _toReset = [];
     private Socket? _proxy;
     private long _countedAt;
     private long _heardAt;
@@ -150,15 +151,17 @@ internal sealed unsafe class HandOverHelper : IDisposable
     private void Hear()
     {
         Span<int> sockets = stackalloc int[DescriptorSocket.MostDescriptors];
-        for (int i = 0; i < MessagesPerRound && _proxy is not null; i++)
+        bool more = true;
+        for (int i = 0; i < MessagesPerRound && _proxy is not null && more; i++)
         {
             switch (DescriptorSocket.Receive((int)_proxy.Handle, out HandOverMessage message, sockets))
             {
                 case false:
-                    return;
+                    more = false;
+                    break;
                 case null:
                     Forget();
-                    return;
+                    break;
                 case true when message.Kind == HandOverMessageKind.Alive && sockets[0] < 0:
                     _heardAt = Environment.TickCount64;
                     break;
@@ -166,7 +169,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
                     Take(message.Id, sockets[0], sockets[1]);
                     break;
                 case true when message.Kind == HandOverMessageKind.Reset && sockets[0] < 0:
-                    _sessions.Reset(message.Id);
+                    _toReset.Add(message.Id);
                     break;
                 default:
                     foreach (int socket in sockets)
@@ -178,9 +181,12 @@ internal sealed unsafe class HandOverHelper : IDisposable
                     }
 
                     Forget();
-                    return;
+                    break;
             }
         }
+
+        _sessions.Reset(_toReset); // all of them at once, so that none waits for what the others leave behind
+        _toReset.Clear();
     }
 
     private void Take(long id, int client, int node)

@@ -72,33 +72,64 @@ internal sealed partial class HandOvers
     {
         session.Client.IsReset = end == HandOverEnd.NodeReset;
         session.Node.IsReset = end == HandOverEnd.ClientReset;
-        Over(session, HandOverState.Closing, FlowState.Closing, end);
+        SetFlows(session, FlowState.Closing);
+        SendResets(session);
+        Over(session, HandOverState.Closing, end);
     }
 
     /// <summary>Both ends are told that it is over.</summary>
-    private void Kill(HandedOver session, HandOverEnd end)
+    private void Kill(HandedOver session, HandOverEnd end) => Kill([session], end);
+
+    /// <summary>The same of many: first nothing of them is forwarded, then all are told, and only then is cleared away what they had.</summary>
+    private void Kill(ReadOnlySpan<HandedOver> sessions, HandOverEnd end)
     {
-        session.Client.IsReset = session.Node.IsReset = true;
-        Over(session, HandOverState.Dying, FlowState.Dying, end);
+        foreach (HandedOver session in sessions)
+        {
+            session.Client.IsReset = session.Node.IsReset = true;
+            SetFlows(session, FlowState.Dying);
+        }
+
+        foreach (HandedOver session in sessions)
+        {
+            SendResets(session);
+        }
+
+        foreach (HandedOver session in sessions)
+        {
+            Over(session, HandOverState.Dying, end);
+        }
     }
 
-    private void Over(HandedOver session, HandOverState state, FlowState flows, HandOverEnd end)
+    private void SetFlows(HandedOver session, FlowState state) =>
+        _translation[session.Client.Flow].State = _translation[session.Node.Flow].State = state;
+
+    private void Over(HandedOver session, HandOverState state, HandOverEnd end)
     {
         session.State = state;
         session.Since = Environment.TickCount64;
-        _translation[session.Client.Flow].State = _translation[session.Node.Flow].State = flows;
         CloseSide(session.Client); // the node's side keeps its port until nothing can come to it any more
         _byId.Remove(session.Id);
-        if (session.Client.IsReset || session.Node.IsReset)
+        (session.Client.IsReset || session.Node.IsReset ? _reset : _closing).Enqueue(session);
+        Ended?.Invoke(session.Id, end, BytesOf(session));
+    }
+
+    /// <summary>A session whose ends have finished: when each has acknowledged the other's last byte, or does not within the time of a standstill.</summary>
+    private void LeaveIfDelivered(HandedOver session)
+    {
+        if (session.Told++ < StandstillSeconds * 1000 / ClosingMilliseconds && !(HasAll(session.Client) && HasAll(session.Node)))
         {
-            Tell(session);
-        }
-        else
-        {
+            session.Since = Environment.TickCount64; // what was lost on its way is sent again, and is still to be translated
             _closing.Enqueue(session);
+            return;
         }
 
-        Ended?.Invoke(session.Id, end, BytesOf(session));
+        Leave(session);
+    }
+
+    private bool HasAll(HandOverSide side)
+    {
+        ref Flow other = ref _translation[side.Flow ^ 1];
+        return other.Sent + other.AddSequence == _translation[side.Flow].Acknowledged;
     }
 
     private void Leave(HandedOver session)
@@ -117,24 +148,28 @@ internal sealed partial class HandOvers
 
     private void Tell(HandedOver session)
     {
-        if (session.Told++ == TellTimes)
+        if (session.Told == TellTimes)
         {
             Leave(session);
             return;
         }
 
-        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
-        {
-            if (!side.IsReset || !_translation.Has(side.Key, side.Flow))
-            {
-                continue; // not after a new connection took the addresses
-            }
-
-            _segments.Reset(side.Key.Reversed, _translation[side.Flow], _translation[side.Flow ^ 1]);
-        }
-
+        SendResets(session);
         session.Since = Environment.TickCount64;
         _reset.Enqueue(session);
+    }
+
+    private void SendResets(HandedOver session)
+    {
+        session.Told++;
+        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        {
+            // Not after a new connection took the addresses, which it cannot before the ends were told.
+            if (side.IsReset && (session.Told == 1 || _translation.Has(side.Key, side.Flow)))
+            {
+                _segments.Reset(side.Key.Reversed, _translation[side.Flow], _translation[side.Flow ^ 1]);
+            }
+        }
     }
 
     private void Free(int place)
@@ -220,8 +255,10 @@ internal sealed partial class HandOvers
 
         // A number that it has acknowledged already: it answers with its own (RFC 9293, 3.8.4).
         uint? time = flow.Seen.HasFlag(FlowSeen.Time) ? (uint)(now / (Stopwatch.Frequency / 1000)) + other.Clock : null;
-        int window = Math.Max((int)(other.Edge + other.AddAcknowledgement - flow.Sent), 0);
-        _segments.Send(side.Key.Reversed, flow.Acknowledged - 1, flow.Sent, RawSegments.AcknowledgeFlag, window >> other.ShiftOut, time);
+        // Acknowledged is only what the other end has: a byte that was lost on its way there is still to be sent again.
+        int window = Math.Max((int)(other.Edge - other.Acknowledged), 0);
+        uint acknowledged = other.Acknowledged + other.AddAcknowledgement;
+        _segments.Send(side.Key.Reversed, flow.Acknowledged - 1, acknowledged, RawSegments.AcknowledgeFlag, window >> other.ShiftOut, time);
         side.Probes++;
         Probes++;
         side.Probed = now;

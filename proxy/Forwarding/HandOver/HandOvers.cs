@@ -14,6 +14,7 @@ namespace RedisHaProxy.Forwarding.HandOver;
 internal sealed partial class HandOvers : IDisposable
 {
     private const int SettlingMilliseconds = 60_000;
+    private const int ArrivedMilliseconds = 20; // a packet that the table did not know yet has come to its socket by then
     private const int LookMilliseconds = 1_000;
     private const int NarrowMilliseconds = 600_000; // as long as the kernel believes it (net.ipv4.route.mtu_expires)
 
@@ -173,7 +174,7 @@ internal sealed partial class HandOvers : IDisposable
     /// <summary>What is known of a session, for a person.</summary>
     public string Describe(long id)
     {
-        if (!_byId.TryGetValue(id, out HandedOver? session))
+        if ((_byId.GetValueOrDefault(id) ?? _closing.FirstOrDefault(closing => closing.Id == id)) is not { } session)
         {
             return "over";
         }
@@ -192,22 +193,25 @@ internal sealed partial class HandOvers : IDisposable
         return $"{session.State}; client: {Of(session.Client)}; node: {Of(session.Node)}";
     }
 
-    /// <summary>Resets a session at both ends. Nothing happens when it is over.</summary>
-    public void Reset(long id)
+    /// <summary>Resets sessions at both ends. Nothing happens to those that are over.</summary>
+    public void Reset(IEnumerable<long> ids)
     {
-        if (_byId.TryGetValue(id, out HandedOver? session))
+        var sessions = new HashSet<HandedOver>();
+        foreach (long id in ids)
         {
-            Kill(session, HandOverEnd.Ordered);
+            if (_byId.TryGetValue(id, out HandedOver? session))
+            {
+                sessions.Add(session);
+            }
         }
+
+        Kill(sessions.ToArray(), HandOverEnd.Ordered);
     }
 
     /// <summary>Resets all.</summary>
     public void ResetAll()
     {
-        foreach (HandedOver session in _byId.Values.ToArray())
-        {
-            Kill(session, HandOverEnd.Ordered);
-        }
+        Kill(_byId.Values.ToArray(), HandOverEnd.Ordered);
     }
 
     /// <summary>Takes the kernel's reports, and does what is due.</summary>
@@ -233,12 +237,11 @@ internal sealed partial class HandOvers : IDisposable
             bool? settled = session.State == HandOverState.Settling ? _settling.Step(session) : true;
             if (settled is null || (settled == false && now - session.Since > SettlingMilliseconds))
             {
-                Kill(session, HandOverEnd.Failed);
+                Kill(session, session.Client.WasReset ? HandOverEnd.ClientReset : session.Node.WasReset ? HandOverEnd.NodeReset : HandOverEnd.Failed);
                 settled = true;
             }
 
-            // The packets that were on their way past the table when it was written have come to the sockets within a moment.
-            if (settled == true && now - session.Since > 5)
+            if (settled == true && now - session.Since > ArrivedMilliseconds)
             {
                 _unsettled.RemoveAt(i);
                 if (session.State == HandOverState.Settling)
@@ -252,7 +255,7 @@ internal sealed partial class HandOvers : IDisposable
         _translation.Unsettled = _unsettled.Count;
         while (_closing.TryPeek(out HandedOver? closing) && now - closing.Since >= ClosingMilliseconds)
         {
-            Leave(_closing.Dequeue());
+            LeaveIfDelivered(_closing.Dequeue());
         }
 
         while (_reset.TryPeek(out HandedOver? reset) && now - reset.Since >= TellMilliseconds)

@@ -52,6 +52,9 @@ internal sealed class HandOverSide(TcpConnection socket, FlowKey key, int flow, 
 
     public bool FinPassed { get; set; }
 
+    /// <summary>The number up to which the local socket has received, when that and not the kernel's program was the first to say so.</summary>
+    public uint? Caught { get; set; }
+
     /// <summary>Bytes that the local socket has not taken yet.</summary>
     public byte[]? Owed { get; set; }
 
@@ -59,6 +62,9 @@ internal sealed class HandOverSide(TcpConnection socket, FlowKey key, int flow, 
 
     /// <summary>Milliseconds of the caller's clock: when an acknowledgement was last told to the local socket.</summary>
     public long Acknowledged { get; set; }
+
+    /// <summary>The local socket got this end's RST, which was on its way past the table when that was written.</summary>
+    public bool WasReset { get; set; }
 
     /// <summary>This end is to be reset.</summary>
     public bool IsReset { get; set; }

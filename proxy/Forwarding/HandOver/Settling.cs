@@ -39,6 +39,7 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
                 {
                     if (LibC.Errno != LibC.EAGAIN)
                     {
+                        from.WasReset = LibC.Errno == LibC.ECONNRESET;
                         return null;
                     }
 
@@ -46,6 +47,9 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
                     return true;
                 }
 
+                // First it is said that this was sent: the other end may acknowledge it before the next line, and would not be believed.
+                from.FinRead |= length == 0;
+                Catch(from);
                 sent = length == 0 ? 0 : Send(to, bytes, (int)length);
             }
 
@@ -54,7 +58,6 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
                 return null;
             }
 
-            from.FinRead |= length == 0;
             if (sent < length)
             {
                 to.Owed = _buffer[(int)sent..(int)length];
@@ -83,11 +86,19 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
             uint seen = Interlocked.CompareExchange(ref flow.Sent, received, known);
             if (seen == known)
             {
-                Interlocked.Add(ref flow.Bytes, received - known - (from.FinRead ? 1u : 0u));
-                return;
+                Interlocked.Add(ref flow.Bytes, received - known);
+                from.Caught = received;
+                break;
             }
 
             known = seen;
+        }
+
+        // Its last number is that of the FIN, which is no byte; caught it may have been before it was read.
+        if (from.FinRead && from.Caught == received)
+        {
+            Interlocked.Decrement(ref flow.Bytes);
+            from.Caught = null;
         }
     }
 
@@ -119,7 +130,13 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
     private static nint Send(HandOverSide to, byte* bytes, int length)
     {
         nint sent = LibC.Send(to.Socket.Descriptor, bytes, length, LibC.MessageNoSignal | LibC.MessageDoNotWait);
-        return sent >= 0 ? sent : LibC.Errno == LibC.EAGAIN ? 0 : -1;
+        if (sent >= 0 || LibC.Errno == LibC.EAGAIN)
+        {
+            return Math.Max(sent, 0);
+        }
+
+        to.WasReset = LibC.Errno is LibC.ECONNRESET or LibC.EPIPE;
+        return -1;
     }
 
     // True when the local socket has nothing more to send or to hear.

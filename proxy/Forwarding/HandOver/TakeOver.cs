@@ -17,6 +17,11 @@ internal static class TakeOver
     /// <summary>More window than a socket can have.</summary>
     public const int AnyWindow = 1 << 30;
 
+    /// <summary>
+    /// What the local socket may grant beyond its present window while it is emptied, in bytes: what arrives meanwhile, and a window in units of its scale.
+    /// </summary>
+    private const uint GrantedLater = 64 * 1024;
+
     private const uint HeaderBytes = 40;
     private const int Attempts = 8;
 
@@ -122,6 +127,7 @@ internal static class TakeOver
             Sent = numbers.Receive,
             Acknowledged = acknowledged,
             Edge = acknowledged + window,
+            Granted = numbers.Receive + ofFrom.ReceiveWindow + GrantedLater,
             Clock = to.Socket.TimestampOffset,
             Bytes = unread, // nobody has counted them yet
         };

@@ -148,7 +148,7 @@ internal readonly unsafe partial record struct TcpConnection(int Descriptor)
 }
 
 /// <summary>The beginning of struct tcp_info (include/uapi/linux/tcp.h); what an older kernel does not have stays 0.</summary>
-[StructLayout(LayoutKind.Explicit, Size = 232)]
+[StructLayout(LayoutKind.Explicit, Size = 240)]
 internal struct TcpInfo
 {
     /// <summary>TCP_ESTABLISHED.</summary>
@@ -181,6 +181,10 @@ internal struct TcpInfo
     /// <summary>Window of the other end, in bytes (Linux 5.17).</summary>
     [FieldOffset(228)]
     public uint SendWindow;
+
+    /// <summary>Window that this end has granted, in bytes (Linux 6.2).</summary>
+    [FieldOffset(232)]
+    public uint ReceiveWindow;
 
     /// <summary>By how many bits the window in the other end's packets is shifted.</summary>
     public readonly int SendScale => Scales & 15;

@@ -62,11 +62,13 @@ struct flow {
   __u32 add_time;      // valid with SeenTime
   __u32 first_time;    // the first timestamp that was translated, as the other end got it
   __u32 progress;      // seconds since boot: since when it has acknowledged nothing of what it was sent, if there is such
+  __u32 granted;       // the end of the window that the local socket had granted it (in its own numbers); follows sent once that is further
+  __u32 padding;
   __u64 bytes;         // of its stream since the hand-over, each counted once
   __u64 last;          // nanoseconds since boot of its last packet
 };
 
-_Static_assert(sizeof(struct key) == 12 && sizeof(struct flow) == 80, "as in FlowKey.cs and Flow.cs");
+_Static_assert(sizeof(struct key) == 12 && sizeof(struct flow) == 88, "as in FlowKey.cs and Flow.cs");
 
 struct record {
   __u32 flow, generation, kind, value;
@@ -292,9 +294,10 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
   __u32 seq = swap32(tcp->seq), ack = swap32(tcp->ack), length = whole - 20 - header, finish = seq + length + (flags & FIN);
   __u32 window = (__u32)swap16(tcp->window) << (flow->shift_in & 15);
 
-  // Counted is only what the other end would accept: what begins within its window (Linux takes it whole, then, and acknowledges it
-  // beyond the window); an acknowledgement of what was sent. Numbers that somebody
-  // invents move nothing here, and go on to the other end, which drops them.
+  // Counted is only what this end may send: what begins within the window that it knows (Linux takes it whole, then, and acknowledges it
+  // beyond the window); an acknowledgement of what was sent. Numbers that somebody invents move nothing here, and go on to the other end,
+  // which drops them. At first this end knows the window of the local socket, which may be further than the other end's last word here: by
+  // the time its bytes arrive, the other end has room for them, and its word for that may come later than they do.
   flow->last = now;
   if ((flags & ACK) && !(flags & (SYN | RST)) && !after(flow->acked, ack) && !after(ack + flow->add_ack, other->sent)) {
     if (advance(&flow->acked, ack))
@@ -302,10 +305,12 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
     advance(&flow->edge, ack + window);
   }
   // (Not by a bare acknowledgement: after a FIN that is late or lost it has the number behind it.)
-  if (!(flags & (SYN | RST)) && (length || (flags & FIN)) && !after(seq + flow->add_seq, other->edge)) {
+  if (!(flags & (SYN | RST)) && (length || (flags & FIN)) && (!after(seq + flow->add_seq, other->edge) || !after(seq, flow->granted))) {
     int waited = other->acked != flow->sent + flow->add_seq;
     __u32 more = advance(&flow->sent, finish);
     if (more) {
+      if (after(finish, flow->granted))
+        flow->granted = finish; // nobody reads more of it than that it is not ahead of what was sent
       if (!waited)
         other->progress = (__u32)(now / 1000000000);
       __sync_fetch_and_add(&flow->bytes, (__u64)(more - (flags & FIN)));

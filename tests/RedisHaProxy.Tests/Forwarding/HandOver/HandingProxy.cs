@@ -12,7 +12,7 @@ internal sealed class HandingProxy : IDisposable
     private readonly Thread _thread;
     private readonly TaskCompletionSource<int> _port = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly ConcurrentQueue<Action<HandOvers>> _orders = new();
-    private readonly List<Copied> _copied = [];
+    private readonly List<Copy> _copied = [];
     private readonly Dictionary<int, int> _numbers = [];
     private volatile bool _stopping;
     private Exception? _failure;
@@ -33,6 +33,9 @@ internal sealed class HandingProxy : IDisposable
     public int Port => _port.Task.WaitAsync(TimeSpan.FromSeconds(10)).GetAwaiter().GetResult();
 
     public int Taken { get; private set; }
+
+    /// <summary>Sessions that are not handed over, or not yet.</summary>
+    public int Copied => _copied.Count;
 
     public ConcurrentDictionary<long, HandOverEnd> Ends { get; } = new();
 
@@ -78,7 +81,7 @@ internal sealed class HandingProxy : IDisposable
                 {
                     Socket client = listener.Accept();
                     _numbers[((IPEndPoint)client.RemoteEndPoint!).Port] = ++number;
-                    _copied.Add(new Copied(number, client, node, after(number)));
+                    _copied.Add(new Copy(number, client, node, after(number)));
                     moved = true;
                 }
 
@@ -112,7 +115,7 @@ internal sealed class HandingProxy : IDisposable
 
     private bool Serve(HandOvers handOvers, int index)
     {
-        Copied session = _copied[index];
+        Copy session = _copied[index];
         bool moved = session.Move();
         if (session.IsOver)
         {
@@ -139,7 +142,7 @@ internal sealed class HandingProxy : IDisposable
         return moved;
     }
 
-    private sealed class Copied : IDisposable
+    private sealed class Copy : IDisposable
     {
         private static readonly byte[] Buffer = new byte[64 * 1024];
 
@@ -147,7 +150,7 @@ internal sealed class HandingProxy : IDisposable
         private readonly Way _down;
         private int? _after;
 
-        public Copied(int number, Socket client, IPEndPoint node, int? after)
+        public Copy(int number, Socket client, IPEndPoint node, int? after)
         {
             Number = number;
             Client = client;

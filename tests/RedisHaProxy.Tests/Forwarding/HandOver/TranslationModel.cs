@@ -97,8 +97,10 @@ internal sealed class TranslationModel(Flow flow, Flow other)
 
         uint end = packet.Sequence + packet.Length;
         uint last = fin ? end + 1 : end;
-        if ((packet.Length > 0 || fin) && Distance(_flow.Sent, last) > 0 && Distance(packet.Sequence + _flow.AddSequence, _other.Edge) >= 0)
+        if ((packet.Length > 0 || fin) && Distance(_flow.Sent, last) > 0
+            && (Distance(packet.Sequence + _flow.AddSequence, _other.Edge) >= 0 || Distance(packet.Sequence, _flow.Granted) >= 0))
         {
+            _flow.Granted = Distance(_flow.Granted, last) > 0 ? last : _flow.Granted;
             _flow.Bytes += last - _flow.Sent - (fin ? 1u : 0u);
             _flow.Sent = last;
             if (fin && !_flow.Seen.HasFlag(FlowSeen.Fin))
