@@ -50,6 +50,7 @@ internal sealed unsafe class ReactorThread : IDisposable
     private readonly Dictionary<ulong, ReactorSocket> _sockets = [];
     private ulong _lastToken = WakeToken;
     private bool _gathers;
+    private long _lookedAt; // when the sockets were asked last
     private long _wakeUps;
 
     /// <summary>Prepares a thread; <see cref="Start"/> lets it run.</summary>
@@ -198,7 +199,10 @@ internal sealed unsafe class ReactorThread : IDisposable
                     Dispatch(LibC.EventData(_events, i), LibC.EventMask(_events, i));
                 }
 
-                FireTimers();
+                // Before the timers, and only what was due before the sockets were looked at: after a pause of this process an answer may be here and
+                // its time-out be over, and then the answer counts.
+                RunPosted();
+                FireTimers(_lookedAt);
                 RunPosted();
             }
 
@@ -229,6 +233,7 @@ internal sealed unsafe class ReactorThread : IDisposable
             return false;
         }
 
+        _lookedAt = _time.GetTimestamp();
         ready = LibC.EPollWait(_epoll, _events, EventsPerWait, milliseconds);
         int errno = ready < 0 ? LibC.Errno : 0;
         if (errno is not (0 or LibC.EINTR))
@@ -286,9 +291,8 @@ internal sealed unsafe class ReactorThread : IDisposable
     }
 
     // A timer that is armed again by a callback is due after this moment, and so in another round.
-    private void FireTimers()
+    private void FireTimers(long now)
     {
-        long now = _time.GetTimestamp();
         while (TakeDue(now) is { } timer)
         {
             timer.Fire();

@@ -179,6 +179,23 @@ public sealed class ReactorThreadTests : IDisposable
     }
 
     [Fact]
+    public async Task What_came_while_the_thread_was_held_up_counts_before_the_time_out_that_passed_meanwhile()
+    {
+        await using var server = PlainServer.Echo();
+        await EndsAsync(_reactor.InvokeAsync(async () =>
+        {
+            using ReactorSocket socket = await ConnectAsync(server.EndPoint);
+            using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(20), _reactor.Clock);
+            await socket.SendAsync("x"u8.ToArray(), default);
+            ValueTask<bool> wait = socket.ReadableAsync(limit.Token);
+            long start = Stopwatch.GetTimestamp();
+            Assert.True(SpinWait.SpinUntil(() => socket.Socket.Available > 0 && Stopwatch.GetElapsedTime(start).TotalMilliseconds > 40, Bound.Wait));
+            Assert.True(await wait);
+            Assert.False(limit.IsCancellationRequested);
+        }));
+    }
+
+    [Fact]
     public async Task A_peer_that_reads_late_gets_everything()
     {
         const int Length = 20_000_000;
