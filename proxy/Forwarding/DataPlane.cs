@@ -80,7 +80,7 @@ public sealed class DataPlane : IForwarder, ISessions
                 _order = order;
                 if (!after.IsSameAs(before))
                 {
-                    _reads.Apply(after, () => _gate.Apply(order, carriedOut));
+                    ApplyBoth(after, order, carriedOut);
                     return;
                 }
             }
@@ -164,6 +164,28 @@ public sealed class DataPlane : IForwarder, ISessions
         }
 
         _handOver?.Dispose();
+    }
+
+    // Before the gate opens, no read-only session is left that its order does not keep. An order that opens nothing waits for nothing.
+    private void ApplyBoth(GateOrder reads, GateOrder gate, Action carriedOut)
+    {
+        if (gate.Mode == GateMode.Open)
+        {
+            _reads!.Apply(reads, () => _gate.Apply(gate, carriedOut));
+            return;
+        }
+
+        int missing = 2;
+        void Done()
+        {
+            if (Interlocked.Decrement(ref missing) == 0)
+            {
+                carriedOut();
+            }
+        }
+
+        _reads!.Apply(reads, Done);
+        _gate.Apply(gate, Done);
     }
 
     /// <summary>The read order as it may be carried out beside an order of the gate.</summary>

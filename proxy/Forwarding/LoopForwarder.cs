@@ -182,7 +182,7 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
         }
 
         GateOrder indexed = order.Indexed(IndexOf);
-        OnAllLoops(loop => loop.Apply(indexed), () =>
+        OnAllLoops((loop, done) => loop.Apply(indexed, done), () =>
         {
             Volatile.Write(ref _applied, order);
             carriedOut();
@@ -323,25 +323,32 @@ public sealed partial class LoopForwarder : IForwarder, ISessions
     private Task OnAllLoops(Action<SessionLoop> command)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        OnAllLoops(command, done.SetResult);
+        OnAllLoops(
+            (loop, carriedOut) =>
+            {
+                command(loop);
+                carriedOut();
+            },
+            done.SetResult);
         return done.Task;
     }
 
-    private void OnAllLoops(Action<SessionLoop> command, Action whenAll)
+    /// <summary>The same with a command that says itself when it is carried out, on its loop's thread.</summary>
+    private void OnAllLoops(Action<SessionLoop, Action> command, Action whenAll)
     {
         int missing = _loops.Length;
+        Action done = () => // made here, and not by the loops, which allocate nothing
+        {
+            if (Interlocked.Decrement(ref missing) == 0)
+            {
+                whenAll();
+            }
+        };
         lock (_commandLock)
         {
             foreach (SessionLoop loop in _loops)
             {
-                loop.Post(each =>
-                {
-                    command(each);
-                    if (Interlocked.Decrement(ref missing) == 0)
-                    {
-                        whenAll();
-                    }
-                });
+                loop.Post(each => command(each, done));
             }
         }
     }

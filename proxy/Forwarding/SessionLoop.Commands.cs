@@ -173,8 +173,10 @@ internal abstract unsafe partial class SessionLoop
                 SessionState state = _sessions[index].State;
                 if (state == SessionState.HandedOver)
                 {
+                    long id = _sessions[index].Id;
                     DropHandedOver(index);
                     End(index, SessionEnd.Operator, reset: false);
+                    Stopped(id);
                     continue;
                 }
 

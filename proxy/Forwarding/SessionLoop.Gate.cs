@@ -23,7 +23,9 @@ internal abstract unsafe partial class SessionLoop
     /// Carries an order out: sessions to other nodes are reset; those being connected to a node that the order does not open
     /// return to the queue. Parked sessions keep waiting also when the gate is closed: only new ones are refused then.
     /// </summary>
-    public void Apply(GateOrder order)
+    /// <param name="order">The order.</param>
+    /// <param name="carriedOut">Called on this loop's thread once nothing of those sessions is forwarded any more, by the kernel neither.</param>
+    public void Apply(GateOrder order, Action carriedOut)
     {
         _order = order;
         _choice.Use(order.Taken, order.Kept.Length);
@@ -45,6 +47,8 @@ internal abstract unsafe partial class SessionLoop
                 Park(index);
             }
         }
+
+        OnceReset(carriedOut);
     }
 
     /// <summary>The client is known: to the master, if there is one.</summary>

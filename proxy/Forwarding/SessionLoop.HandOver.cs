@@ -17,6 +17,12 @@ internal abstract unsafe partial class SessionLoop
 
     private readonly Dictionary<long, int> _handedOver = [];
 
+    /// <summary>Sessions that the helper was told to end, and that the kernel may still forward.</summary>
+    private readonly HashSet<long> _ending = [];
+
+    /// <summary>What is to be done when none of these sessions is forwarded any more.</summary>
+    private readonly List<(HashSet<long> Ending, Action Done)> _onceReset = [];
+
     /// <summary>The way to the helper; null when nothing is handed over. Set before the start.</summary>
     internal HandOverLink? HandOver { get; set; }
 
@@ -76,6 +82,7 @@ internal abstract unsafe partial class SessionLoop
         if (session.Ending)
         {
             End(index, session.End, reset: true); // it was to end while the helper was asked, which does not have it
+            Stopped(id);
             return;
         }
 
@@ -123,17 +130,55 @@ internal abstract unsafe partial class SessionLoop
                 _ => SessionEnd.Error,
             });
             End(index, _sessions[index].End, reset: false);
+            Stopped(id);
         }
     }
+
+    /// <summary>The helper was told to end a session and does not answer. The kernel forwards nothing of it until the helper has heard that.</summary>
+    public void HandOverHeld(long id) => Stopped(id);
 
     /// <summary>The helper is gone, and the translation with it: what it had cannot go on.</summary>
     public void HandOverLost()
     {
-        foreach (int index in _handedOver.Values.ToArray())
+        foreach ((long id, int index) in _handedOver.ToArray())
         {
             TakeBack(index);
             Decide(index, SessionEnd.Error);
             End(index, _sessions[index].End, reset: true);
+            Stopped(id);
+        }
+    }
+
+    /// <summary>Does something when nothing is forwarded any more of the sessions that are to end: at once where there are none.</summary>
+    private void OnceReset(Action done)
+    {
+        if (_ending.Count == 0)
+        {
+            done();
+        }
+        else
+        {
+            _onceReset.Add(([.. _ending], done));
+        }
+    }
+
+    private void Stopped(long id)
+    {
+        if (!_ending.Remove(id))
+        {
+            return;
+        }
+
+        foreach ((HashSet<long> ending, _) in _onceReset)
+        {
+            ending.Remove(id);
+        }
+
+        Action[] due = [.. _onceReset.Where(waiting => waiting.Ending.Count == 0).Select(waiting => waiting.Done)];
+        _onceReset.RemoveAll(waiting => waiting.Ending.Count == 0);
+        foreach (Action done in due)
+        {
+            done();
         }
     }
 
@@ -144,6 +189,7 @@ internal abstract unsafe partial class SessionLoop
         if (!_sessions[index].HandOverOrdered)
         {
             _sessions[index].HandOverOrdered = true;
+            _ending.Add(_sessions[index].Id);
             HandOver!.Reset(_sessions[index].Id);
         }
     }

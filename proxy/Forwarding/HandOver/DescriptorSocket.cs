@@ -14,6 +14,7 @@ internal static unsafe partial class DescriptorSocket
     private const int Rights = 1; // SCM_RIGHTS
     private const int HeaderBytes = 16; // struct cmsghdr of the 64-bit ABIs
     private const int ControlBytes = HeaderBytes + (MostDescriptors * sizeof(int));
+    private const int ControlTruncated = 8; // MSG_CTRUNC
     private const int CloseOnExec = 0x40000000; // MSG_CMSG_CLOEXEC
 
     /// <summary>Sends a message, and copies of two sockets or none. 0, or errno; EAGAIN when there is no room now.</summary>
@@ -39,9 +40,14 @@ internal static unsafe partial class DescriptorSocket
     }
 
     /// <summary>Receives a message. The sockets that come with it belong to the caller, all or none of <see cref="MostDescriptors"/>.</summary>
+    /// <param name="socket">Of a pair of SOCK_SEQPACKET.</param>
+    /// <param name="message">What was said.</param>
+    /// <param name="descriptors">-1 where none came.</param>
+    /// <param name="lost">There were more sockets than this process may open at the moment, or than a message may bring; none of them is left.</param>
     /// <returns>True with a message; false when there is none now; null when the other side is gone, or does not keep to the form.</returns>
-    public static bool? Receive(int socket, out HandOverMessage message, Span<int> descriptors)
+    public static bool? Receive(int socket, out HandOverMessage message, Span<int> descriptors, out bool lost)
     {
+        lost = false;
         message = default;
         descriptors.Fill(-1);
         fixed (HandOverMessage* at = &message)
@@ -62,7 +68,8 @@ internal static unsafe partial class DescriptorSocket
                 new ReadOnlySpan<int>(control + HeaderBytes, count).CopyTo(descriptors);
             }
 
-            if (length == sizeof(HandOverMessage) && count is 0 or MostDescriptors)
+            lost = (header.Flags & ControlTruncated) != 0;
+            if (length == sizeof(HandOverMessage) && count is 0 or MostDescriptors && !lost)
             {
                 return true;
             }
@@ -72,7 +79,8 @@ internal static unsafe partial class DescriptorSocket
                 LibC.Close(descriptor);
             }
 
-            return null;
+            descriptors.Fill(-1);
+            return length == sizeof(HandOverMessage) && lost ? true : null;
         }
     }
 

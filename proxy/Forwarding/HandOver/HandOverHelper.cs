@@ -15,9 +15,12 @@ internal sealed unsafe class HandOverHelper : IDisposable
 {
     private const int CountMilliseconds = 1000;
     private const int IdleMilliseconds = 100;
-    private const int SilentMilliseconds = 2000; // a proxy that says nothing for so long is stuck: its sessions stop until it says something
-    private const int MessagesPerRound = 256;
+
+    // More than the kernel keeps of what a proxy has sent: what was there when a round began is heard in it.
+    private const int MessagesPerRound = 2048;
     private const int EventsPerWait = 8;
+
+    private const int OptionPeerCredentials = 17; // SO_PEERCRED
 
     private const ulong ListenerToken = 1;
     private const ulong ProxyToken = 2;
@@ -31,6 +34,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
     private readonly Dictionary<long, (long Client, long Node)> _counted = [];
     private readonly List<long> _toReset = [];
     private Socket? _proxy;
+    private uint _user;
     private long _countedAt;
     private long _heardAt;
 
@@ -73,20 +77,19 @@ internal sealed unsafe class HandOverHelper : IDisposable
         while (!stop.IsCancellationRequested)
         {
             int count = LibC.EPollWait(_epoll, events, EventsPerWait, _sessions.IsBusy || _unsent.Count > 0 ? 1 : IdleMilliseconds);
+            long began = Translation.Now;
             for (int i = 0; i < count; i++)
             {
-                switch (LibC.EventData(events, i))
+                if (LibC.EventData(events, i) == ListenerToken)
                 {
-                    case ListenerToken:
-                        Accept();
-                        break;
-                    case ProxyToken:
-                        Hear();
-                        break;
+                    Accept();
                 }
             }
 
-            _sessions.IsWatched = _proxy is null || Environment.TickCount64 - _heardAt < SilentMilliseconds;
+            // A session whose end was ordered before this round began is not forwarded after it, however long the process is held up in between.
+            Hear();
+            // Nor is anything forwarded while the proxy says nothing: it is stuck, and might want to end what it cannot.
+            _sessions.KnownAt = _proxy is null ? began : Math.Min(began, _heardAt);
             _sessions.Poll();
             Report();
             alive?.Invoke();
@@ -127,25 +130,40 @@ internal sealed unsafe class HandOverHelper : IDisposable
             return; // it is gone already
         }
 
+        uint user = UserOf(proxy);
         if (_proxy is not null)
         {
+            if (user != _user)
+            {
+                proxy.Dispose(); // somebody else of the group
+                return;
+            }
+
             // The newer one is right: an older proxy that still lives has lost its place, and sees that.
             Forget();
         }
 
         proxy.Blocking = false;
         _proxy = proxy;
-        _heardAt = Environment.TickCount64;
+        _user = user;
+        _heardAt = Translation.Now;
         Watch((int)proxy.Handle, ProxyToken);
     }
 
     private void Forget()
     {
+        _sessions.ResetAll(); // first: once it sees that its connection has ended, nothing of its sessions is forwarded
         _proxy?.Dispose();
         _proxy = null;
         _unsent.Clear();
-        _sessions.ResetAll();
         _counted.Clear();
+    }
+
+    private static uint UserOf(Socket peer)
+    {
+        uint* credentials = stackalloc uint[3]; // pid, uid, gid
+        uint length = 3 * sizeof(uint);
+        return LibC.GetSocketOption((int)peer.Handle, LibC.LevelSocket, OptionPeerCredentials, credentials, &length) < 0 ? uint.MaxValue : credentials[1];
     }
 
     private void Hear()
@@ -154,7 +172,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
         bool more = true;
         for (int i = 0; i < MessagesPerRound && _proxy is not null && more; i++)
         {
-            switch (DescriptorSocket.Receive((int)_proxy.Handle, out HandOverMessage message, sockets))
+            switch (DescriptorSocket.Receive((int)_proxy.Handle, out HandOverMessage message, sockets, out bool lost))
             {
                 case false:
                     more = false;
@@ -163,10 +181,13 @@ internal sealed unsafe class HandOverHelper : IDisposable
                     Forget();
                     break;
                 case true when message.Kind == HandOverMessageKind.Alive && sockets[0] < 0:
-                    _heardAt = Environment.TickCount64;
+                    _heardAt = Translation.Now;
                     break;
                 case true when message.Kind == HandOverMessageKind.Take && sockets[0] >= 0:
                     Take(message.Id, sockets[0], sockets[1]);
+                    break;
+                case true when message.Kind == HandOverMessageKind.Take && lost:
+                    Answer(message.Id, HandOverAnswer.Full);
                     break;
                 case true when message.Kind == HandOverMessageKind.Reset && sockets[0] < 0:
                     _toReset.Add(message.Id);
@@ -185,8 +206,11 @@ internal sealed unsafe class HandOverHelper : IDisposable
             }
         }
 
-        _sessions.Reset(_toReset); // all of them at once, so that none waits for what the others leave behind
-        _toReset.Clear();
+        if (_toReset.Count > 0)
+        {
+            _sessions.Reset(_toReset); // all of them at once, so that none waits for what the others leave behind
+            _toReset.Clear();
+        }
     }
 
     private void Take(long id, int client, int node)
@@ -198,8 +222,11 @@ internal sealed unsafe class HandOverHelper : IDisposable
             LibC.Close(node);
         }
 
-        Say(new HandOverMessage { Kind = HandOverMessageKind.Answered, Id = id, Value = (int)answer });
+        Answer(id, answer);
     }
+
+    private void Answer(long id, HandOverAnswer answer) =>
+        Say(new HandOverMessage { Kind = HandOverMessageKind.Answered, Id = id, Value = (int)answer });
 
     private void OnEnded(long id, HandOverEnd end, (long Client, long Node) bytes)
     {

@@ -14,6 +14,14 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     private const int LookMilliseconds = 1000; // for a helper
     private const int AliveMilliseconds = 500;
     private const int EventsPerWait = 4;
+    private const int WaitMilliseconds = 50; // when something is due without an event
+
+    /// <summary>
+    /// A helper that does not answer for so long is stuck: whatever it has not heard by then stops the kernel's forwarding (<see
+    /// cref="HandOvers.WatchedMilliseconds"/>, and what clocks differ).
+    /// </summary>
+    private const int HeldMilliseconds = HandOvers.WatchedMilliseconds + 100;
+    private const int OptionPeerProcess = 77; // SO_PEERPIDFD (Linux 6.5): readable once the process is over
     private const ulong InboxToken = 1;
     private const ulong HelperToken = 2;
 
@@ -22,9 +30,13 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     private readonly Inbox<HandOverLink> _inbox = new();
     private readonly Dictionary<long, SessionLoop> _owners = [];
     private readonly Queue<(HandOverMessage Message, int Client, int Node)> _unsent = [];
+    private readonly Queue<long> _unsentResets = []; // when each was asked for
+    private readonly Queue<(long Id, long At)> _resets = []; // which the helper has got, and may have heard
     private readonly int _epoll;
     private readonly Thread _thread;
     private Socket? _helper;
+    private int _process = -1;
+    private long? _lostAt;
     private long _looked = long.MinValue / 2;
     private long _alive;
     private string _said = "";
@@ -69,7 +81,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     public void Take(SessionLoop loop, long id, int client, int node) => _inbox.Post(link => link.OnTake(loop, id, client, node));
 
     /// <summary>Has a session reset at both ends. The loop is told when it is over.</summary>
-    public void Reset(long id) => _inbox.Post(link => link.Say(new HandOverMessage { Kind = HandOverMessageKind.Reset, Id = id }));
+    public void Reset(long id) => _inbox.Post(link => link.OnReset(id));
 
     /// <summary>Ends the link; the helper resets what was handed over.</summary>
     public void Dispose()
@@ -78,6 +90,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         _thread.Join();
         _inbox.Close(this);
         _helper?.Dispose();
+        CloseProcess();
         LibC.Close(_epoll);
     }
 
@@ -86,7 +99,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         byte* events = stackalloc byte[EventsPerWait * LibC.EventSize];
         while (!_stopping)
         {
-            if (_helper is null && Environment.TickCount64 - _looked >= LookMilliseconds)
+            if (_helper is null && _lostAt is null && Environment.TickCount64 - _looked >= LookMilliseconds)
             {
                 _looked = Environment.TickCount64;
                 Connect();
@@ -98,7 +111,8 @@ internal sealed unsafe partial class HandOverLink : IDisposable
                 Say(new HandOverMessage { Kind = HandOverMessageKind.Alive });
             }
 
-            int count = LibC.EPollWait(_epoll, events, EventsPerWait, _unsent.Count > 0 ? 1 : AliveMilliseconds);
+            int wait = _unsent.Count > 0 || _lostAt is not null ? 1 : _resets.Count > 0 ? WaitMilliseconds : AliveMilliseconds;
+            int count = LibC.EPollWait(_epoll, events, EventsPerWait, wait);
             for (int i = 0; i < count; i++)
             {
                 switch (LibC.EventData(events, i))
@@ -113,20 +127,22 @@ internal sealed unsafe partial class HandOverLink : IDisposable
             }
 
             Flush();
+            Hold();
         }
     }
 
     private void Connect()
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+        Socket? socket = null;
         try
         {
+            socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
             socket.Connect(new UnixDomainSocketEndPoint(_path));
             socket.Blocking = false;
         }
         catch (SocketException e)
         {
-            socket.Dispose();
+            socket?.Dispose();
             if (_said != e.Message)
             {
                 _said = e.Message;
@@ -142,6 +158,9 @@ internal sealed unsafe partial class HandOverLink : IDisposable
             return;
         }
 
+        int process = -1;
+        uint length = sizeof(int);
+        _process = LibC.GetSocketOption((int)socket.Handle, LibC.LevelSocket, OptionPeerProcess, &process, &length) < 0 ? -1 : process;
         _helper = socket;
         _said = "";
         _ready = true;
@@ -158,6 +177,15 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
         _owners.Add(id, loop);
         Say(new HandOverMessage { Kind = HandOverMessageKind.Take, Id = id }, client, node);
+    }
+
+    private void OnReset(long id)
+    {
+        if (_helper is not null)
+        {
+            _unsentResets.Enqueue(Environment.TickCount64);
+            Say(new HandOverMessage { Kind = HandOverMessageKind.Reset, Id = id });
+        }
     }
 
     private void Say(in HandOverMessage message, int client = -1, int node = -1)
@@ -180,6 +208,12 @@ internal sealed unsafe partial class HandOverLink : IDisposable
             }
 
             _unsent.Dequeue();
+            if (next.Message.Kind == HandOverMessageKind.Reset)
+            {
+                _unsentResets.Dequeue();
+                _resets.Enqueue((next.Message.Id, Environment.TickCount64));
+            }
+
             if (errno is not (0 or LibC.EPIPE or LibC.ECONNRESET) && next.Client >= 0)
             {
                 Answer(next.Message.Id, HandOverAnswer.Full); // it has too many descriptors under way, say
@@ -192,7 +226,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         Span<int> sockets = stackalloc int[DescriptorSocket.MostDescriptors];
         while (_helper is not null)
         {
-            switch (DescriptorSocket.Receive((int)_helper.Handle, out HandOverMessage message, sockets))
+            switch (DescriptorSocket.Receive((int)_helper.Handle, out HandOverMessage message, sockets, out _))
             {
                 case false:
                     return;
@@ -241,13 +275,54 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         }
     }
 
+    /// <summary>A helper that is stuck is to hold up no order: what it was told to end does not go on in any case.</summary>
+    private void Hold()
+    {
+        long now = Environment.TickCount64;
+        while (_resets.TryPeek(out (long Id, long At) reset))
+        {
+            if (_owners.TryGetValue(reset.Id, out SessionLoop? loop))
+            {
+                if (now - reset.At < HeldMilliseconds)
+                {
+                    break;
+                }
+
+                loop.Post(owner => owner.HandOverHeld(reset.Id));
+            }
+
+            _resets.Dequeue();
+        }
+
+        if (_unsentResets.TryPeek(out long since) && now - since >= HeldMilliseconds)
+        {
+            Lose(); // there is no room to tell it
+        }
+
+        // Of a process that is killed the connection ends before the translation does: that is over when the process is.
+        if (_lostAt is { } lostAt
+            && (_owners.Count == 0 || now - lostAt >= HeldMilliseconds || (_process >= 0 && LibC.WaitReadable(_process, TimeSpan.Zero))))
+        {
+            TellLost();
+        }
+    }
+
     private void Lose()
     {
         _ready = false;
-        _looked = Environment.TickCount64; // what loops have asked for meanwhile is refused, not sent to the next helper: the sockets may be others by then
         _helper?.Dispose();
         _helper = null;
         _unsent.Clear();
+        _unsentResets.Clear();
+        _resets.Clear();
+        _lostAt = Environment.TickCount64;
+    }
+
+    private void TellLost()
+    {
+        _lostAt = null;
+        CloseProcess();
+        _looked = Environment.TickCount64; // what loops have asked for meanwhile is refused, not sent to the next helper: the sockets may be others by then
         int lost = _owners.Count;
         foreach (SessionLoop loop in _owners.Values.Distinct().ToArray())
         {
@@ -256,6 +331,15 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
         _owners.Clear();
         LogLost(_logger, lost);
+    }
+
+    private void CloseProcess()
+    {
+        if (_process >= 0)
+        {
+            LibC.Close(_process);
+            _process = -1;
+        }
     }
 
     [LoggerMessage(LogEvents.HandOverAvailable, LogLevel.Information, "Hand-over: the helper is there; plain sessions are handed over to the kernel",

@@ -18,8 +18,11 @@ internal sealed partial class HandOvers : IDisposable
     private const int LookMilliseconds = 1_000;
     private const int NarrowMilliseconds = 600_000; // as long as the kernel believes it (net.ipv4.route.mtu_expires)
 
-    /// <summary>Poll may be late for so long before packets are dropped, which TCP repairs once it is back.</summary>
-    private const int WatchedMilliseconds = 2_000;
+    /// <summary>
+    /// The kernel forwards for so long after the moment of which <see cref="Poll"/> knows everything; then it drops packets, which TCP repairs once there is
+    /// another such moment.
+    /// </summary>
+    public const int WatchedMilliseconds = 2_000;
 
     private readonly HandOverTimes _times;
     private readonly Translation _translation;
@@ -63,8 +66,11 @@ internal sealed partial class HandOvers : IDisposable
     /// <summary>Called within <see cref="Poll"/>, once for each session that has ended.</summary>
     public Action<long, HandOverEnd, (long Client, long Node)>? Ended { get; set; }
 
-    /// <summary>Whether whoever decides about the sessions is there. While it is not, or while nobody calls <see cref="Poll"/>, nothing is forwarded.</summary>
-    public bool IsWatched { get; set; } = true;
+    /// <summary>
+    /// The moment (milliseconds since boot) of which everything is known that was said about the sessions; null: now. The kernel forwards for a
+    /// while from it; so when nobody calls <see cref="Poll"/>, or nobody says anything, nothing is forwarded.
+    /// </summary>
+    public long? KnownAt { get; set; }
 
     /// <summary>How often ends were asked whether they are there.</summary>
     public long Probes { get; private set; }
@@ -161,7 +167,7 @@ internal sealed partial class HandOvers : IDisposable
         _byPlace.Add(place, session);
         _byId.Add(id, session);
         _unsettled.Add(session);
-        _translation.Unsettled = _unsettled.Count;
+        _translation.Unsettled = _unsettled.Count + _reset.Count;
         return HandOverAnswer.Taken;
     }
 
@@ -183,10 +189,12 @@ internal sealed partial class HandOvers : IDisposable
         {
             Flow flow = _translation[side.Flow];
             Flow other = _translation[side.Flow ^ 1];
+            TcpInfo info = side.Socket.Info;
             return $"{flow.Bytes} bytes, seen {flow.Seen}, "
                 + $"under way to it {other.Sent + other.AddSequence - flow.Acknowledged} of {flow.Edge - flow.Acknowledged}, "
                 + $"last {(Stopwatch.GetTimestamp() - flow.Last) / 1_000_000} ms ago; local: unread {side.Socket.UnreadBytes}, "
-                + $"unacknowledged {side.Socket.UnacknowledgedBytes}, unsent {side.Socket.UnsentBytes}, state {side.Socket.Info.State}, "
+                + $"unacknowledged {side.Socket.UnacknowledgedBytes}, unsent {side.Socket.UnsentBytes}, state {info.State}, "
+                + $"sent again after {info.RetransmissionTime / 1000} ms, backoff {info.Backoff}, segments under way {info.CongestionWindow}, "
                 + $"owed {(side.Owed?.Length ?? 0) - side.OwedStart}, FIN read {side.FinRead} passed {side.FinPassed}";
         }
 
@@ -218,10 +226,7 @@ internal sealed partial class HandOvers : IDisposable
     public void Poll()
     {
         long now = Environment.TickCount64;
-        if (IsWatched)
-        {
-            _translation.Watch(WatchedMilliseconds);
-        }
+        _translation.Watch((KnownAt ?? Translation.Now) + WatchedMilliseconds);
 
         while (_translation.TryRead(out FlowEvent report))
         {
@@ -252,7 +257,7 @@ internal sealed partial class HandOvers : IDisposable
             }
         }
 
-        _translation.Unsettled = _unsettled.Count;
+        _translation.Unsettled = _unsettled.Count + _reset.Count;
         while (_closing.TryPeek(out HandedOver? closing) && now - closing.Since >= ClosingMilliseconds)
         {
             LeaveIfDelivered(_closing.Dequeue());

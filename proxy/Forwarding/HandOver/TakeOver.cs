@@ -6,7 +6,7 @@ namespace RedisHaProxy.Forwarding.HandOver;
 /// <summary>Finds out whether two connections can be joined, and how.</summary>
 internal static class TakeOver
 {
-    /// <summary>Most bytes that the local sockets may still have to send: what the other end's window has room for in any case.</summary>
+    /// <summary>Most bytes that the local sockets may still have to send to an end: what the other end's window has room for in any case.</summary>
     public const int MostUnacknowledged = 16 * 1024;
 
     /// <summary>
@@ -44,8 +44,7 @@ internal static class TakeOver
             return refused;
         }
 
-        if (client.Socket.UnacknowledgedBytes > MostUnacknowledged || node.Socket.UnacknowledgedBytes > MostUnacknowledged
-            || HoldsAhead(client.Socket) || HoldsAhead(node.Socket))
+        if (HoldsAhead(client.Socket) || HoldsAhead(node.Socket) || HasMuch(client.Socket, node.Socket) || HasMuch(node.Socket, client.Socket))
         {
             return HandOverAnswer.Busy;
         }
@@ -101,6 +100,9 @@ internal static class TakeOver
 
     // Behind a gap: such bytes were acknowledged selectively, and their sender would have to find out that it must send them again.
     private static bool HoldsAhead(TcpConnection socket) => socket.UnreadBytes == 0 && socket.HoldsReceived;
+
+    // What the local sockets still have to send one of the ends. It is sent without hearing which of it was lost, so it must not be much.
+    private static bool HasMuch(TcpConnection from, TcpConnection to) => from.UnreadBytes + to.UnacknowledgedBytes > MostUnacknowledged;
 
     private static Flow Join(
         (TcpConnection Socket, FlowKey Key) from,

@@ -163,6 +163,10 @@ internal struct TcpInfo
     [FieldOffset(0)]
     public byte State;
 
+    /// <summary>By how many bits the time after which it sends again is shifted, as nothing was acknowledged meanwhile.</summary>
+    [FieldOffset(4)]
+    public byte Backoff;
+
     [FieldOffset(5)]
     public byte Options;
 
@@ -170,9 +174,17 @@ internal struct TcpInfo
     [FieldOffset(6)]
     public byte Scales;
 
+    /// <summary>After how long it sends again what was not acknowledged, in microseconds.</summary>
+    [FieldOffset(8)]
+    public uint RetransmissionTime;
+
     /// <summary>The largest packet on the way to the other end, as far as it is known, in bytes.</summary>
     [FieldOffset(60)]
     public uint PathUnit;
+
+    /// <summary>Segments that it may have under way.</summary>
+    [FieldOffset(80)]
+    public uint CongestionWindow;
 
     /// <summary>The largest segment that the other end was told it may send, in bytes.</summary>
     [FieldOffset(84)]

@@ -73,18 +73,20 @@ internal sealed unsafe class Translation : IDisposable
     /// <summary>A flow, live: the kernel changes it meanwhile.</summary>
     public ref Flow this[int flow] => ref _table[flow];
 
-    /// <summary>How many sessions there are whose local sockets still send; with none, no packet that leaves is looked at.</summary>
+    /// <summary>How many sessions there are whose local sockets may still send; with none, no packet that leaves is looked at.</summary>
     public int Unsettled
     {
         set => Volatile.Write(ref _said[0], (uint)value);
     }
 
+    /// <summary>Milliseconds since boot, the kernel's clock and this process's.</summary>
+    public static long Now => Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000);
+
     /// <summary>
-    /// Has the kernel forward for so many milliseconds from now; without being told again, it drops the packets of all sessions. A process that is stuck
+    /// Has the kernel forward until then, in <see cref="Now"/>; without being told again, it drops the packets of all sessions. A process that is stuck
     /// so stops them, as one that forwards by itself does.
     /// </summary>
-    public void Watch(int milliseconds) =>
-        Volatile.Write(ref _said[1], (uint)(Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000)) + (uint)milliseconds);
+    public void Watch(long until) => Volatile.Write(ref _said[1], (uint)until);
 
     /// <summary>Takes the next report. False when there is none.</summary>
     public bool TryRead(out FlowEvent report) => _reports!.TryRead(out report);

@@ -378,6 +378,8 @@ SECTION("leave") int refresh(struct __sk_buff *skb) {
   void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
   __u32 zero = 0;
   struct control *said = map_lookup(control, &zero);
+  if (skb->ingress_ifindex) // what was sent on by the other program leaves here, too
+    return TC_ACT_UNSPEC;
   if (!said || !said->unsettled || skb->mark == OWN_MARK || skb->vlan_present || data + TCP + 20 > end)
     return TC_ACT_UNSPEC;
   struct ip *ip = data + ETHERNET;
@@ -391,7 +393,12 @@ SECTION("leave") int refresh(struct __sk_buff *skb) {
   __u32 index = *place, opposite = index ^ 1;
   struct flow *flow = map_lookup(flows, &index), *other = map_lookup(flows, &opposite);
   __u8 flags = tcp->flags;
-  if (!flow || !other || flow->state != Open || !(flags & ACK) || (flags & (SYN | RST)))
+  if (!flow || !other || flow->state == Free || (flags & (SYN | RST)))
+    return TC_ACT_UNSPEC;
+  // What must not be forwarded any more does not leave from here either; a session that both ends have finished has nothing left here.
+  if (flow->state != Open || after((__u32)(ktime() / 1000000), *(volatile __u32 *)&said->watched))
+    return TC_ACT_SHOT;
+  if (!(flags & ACK))
     return TC_ACT_UNSPEC;
 
   __u32 acked = *(volatile __u32 *)&other->acked, newest = acked + other->add_ack, room = other->edge - acked;

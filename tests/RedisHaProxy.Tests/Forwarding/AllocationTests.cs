@@ -14,6 +14,7 @@ public abstract class AllocationTests(ForwardingEngine engine)
     [InlineData(true)]
     public async Task Requests_and_sessions_cost_no_managed_memory(bool header)
     {
+        Skip.If(HandOver.HandingOver.IsOn, "a hand-over allocates, once for each session: messages between threads");
         await using var server = PlainServer.Echo();
         await using var forwarder = new ForwarderUnderTest(
             engine,

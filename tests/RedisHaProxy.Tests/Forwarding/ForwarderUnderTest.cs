@@ -11,7 +11,7 @@ namespace RedisHaProxy.Tests.Forwarding;
 internal sealed class ForwarderUnderTest : IAsyncDisposable
 {
     private readonly List<SessionRecord> _records = [];
-    private readonly IDisposable? _handOver;
+    private readonly HandOver.HandingOver? _handOver;
     private long _generation;
 
     /// <summary>With the engine that a proxy would choose.</summary>
@@ -29,7 +29,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
 
     /// <summary>With this engine; skips the test where the kernel does not have it.</summary>
     public ForwarderUnderTest(
-        ForwardingEngine engine,
+        EngineUnderTest engine,
         IEnumerable<System.Net.IPEndPoint> nodes,
         TimeoutConfiguration? timeouts = null,
         LimitConfiguration? limits = null,
@@ -38,6 +38,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         ProxyProtocolConfiguration? proxyProtocol = null,
         Func<ProxyConfiguration, ProxyConfiguration>? change = null)
     {
+        Skip.If(engine.HandsOver && HandOver.HandOverRights.Missing is not null, HandOver.HandOverRights.Missing);
         Nodes = [.. nodes.Select((endPoint, i) => new RedisNode($"redis{i + 1}", endPoint))];
         var configuration = new ProxyConfiguration
         {
@@ -46,7 +47,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
             Redis = new RedisConfiguration { Nodes = Nodes },
             Timeouts = timeouts ?? new TimeoutConfiguration(),
             Limits = limits ?? new LimitConfiguration(),
-            Engine = engine,
+            Engine = engine.Engine,
         };
         Configuration = change?.Invoke(configuration) ?? configuration;
         try
@@ -59,7 +60,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
             throw;
         }
 
-        _handOver = HandOver.HandingOver.Begin(Forwarder);
+        _handOver = engine.HandsOver ? new HandOver.HandingOver(Forwarder) : null;
         Forwarder.Start();
     }
 
@@ -77,7 +78,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         OpenAsync(ForwardingEngine.Auto, server, timeouts, limits, loops);
 
     public static async Task<ForwarderUnderTest> OpenAsync(
-        ForwardingEngine engine, PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1)
+        EngineUnderTest engine, PlainServer server, TimeoutConfiguration? timeouts = null, LimitConfiguration? limits = null, int loops = 1)
     {
         var forwarder = new ForwarderUnderTest(engine, [server.EndPoint], timeouts, limits, loops);
         await forwarder.OrderAsync(GateMode.Open, 0);

@@ -6,7 +6,7 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public abstract class ForwardingTests(ForwardingEngine engine)
+public abstract class ForwardingTests(EngineUnderTest engine)
 {
     [SkippableTheory]
     [InlineData(1)]
@@ -145,3 +145,6 @@ public abstract class ForwardingTests(ForwardingEngine engine)
 public sealed class EpollForwardingTests() : ForwardingTests(ForwardingEngine.Epoll);
 
 public sealed class UringForwardingTests() : ForwardingTests(ForwardingEngine.IoUring);
+
+[Trait("Needs", "root")]
+public sealed class HandedOverForwardingTests() : ForwardingTests(EngineUnderTest.HandingOver);

@@ -7,7 +7,7 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public abstract class GateTests(ForwardingEngine engine)
+public abstract class GateTests(EngineUnderTest engine)
 {
     [SkippableTheory]
     [InlineData(1)]
@@ -203,3 +203,6 @@ public abstract class GateTests(ForwardingEngine engine)
 public sealed class EpollGateTests() : GateTests(ForwardingEngine.Epoll);
 
 public sealed class UringGateTests() : GateTests(ForwardingEngine.IoUring);
+
+[Trait("Needs", "root")]
+public sealed class HandedOverGateTests() : GateTests(EngineUnderTest.HandingOver);

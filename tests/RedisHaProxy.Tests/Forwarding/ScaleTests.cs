@@ -24,7 +24,7 @@ public abstract class ScaleTests(ForwardingEngine engine)
     public async Task A_storm_of_5000_connections_is_served(GateMode atFirst)
     {
         const int Clients = 5000;
-        Need(3 * Clients);
+        Need((1 + HandOver.HandingOver.FilesPerSession) * Clients);
         await using RedisProcess redis = await StartRedisAsync(Clients);
         await using var forwarder = new ForwarderUnderTest(engine, [redis.EndPoint], new TimeoutConfiguration { Park = Patience, Connect = Patience });
         await forwarder.OrderAsync(atFirst, 0);
@@ -59,8 +59,8 @@ public abstract class ScaleTests(ForwardingEngine engine)
     public async Task Ten_thousand_idle_connections_disturb_nobody()
     {
         // Two descriptors each in this process, and the other tests' files; with a hard limit of 20,000 there are fewer.
-        int idle = (int)Math.Min(10_000, (FileDescriptorLimit.RaiseToHardLimit() - 1500) / 2);
-        Skip.If(idle < 5000, $"the hard limit of open files (ulimit -Hn) allows only {idle}");
+        int idle = (int)Math.Min(10_000, (FileDescriptorLimit.RaiseToHardLimit() - 1500) / HandOver.HandingOver.FilesPerSession);
+        Skip.If(idle < 4500, $"the hard limit of open files (ulimit -Hn) allows only {idle}");
         Skip.If(RedisProcess.Missing is not null, RedisProcess.Missing);
         await using RedisProcess redis = await StartRedisAsync(idle + 1);
         await using var forwarder = new ForwarderUnderTest(engine, [redis.EndPoint], limits: new LimitConfiguration { Connections = idle + 1 });

@@ -8,7 +8,7 @@ using RedisHaProxy.Linux;
 namespace RedisHaProxy.Tests.Forwarding.HandOver;
 
 [Trait("Needs", "root")]
-public sealed class HandOverHelperTests : IAsyncLifetime, IAsyncDisposable
+public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposable
 {
     private readonly WorkDirectory _directory = new();
     private ThreeMachines _machines = null!;
@@ -68,6 +68,74 @@ public sealed class HandOverHelperTests : IAsyncLifetime, IAsyncDisposable
         Assert.Equal(0, DescriptorSocket.Send((int)again.Handle, new HandOverMessage { Kind = HandOverMessageKind.Alive }, []));
     }
 
+    // Its group may connect, and only the proxy's account is the proxy.
+    [SkippableFact]
+    public async Task Another_user_does_not_take_the_proxys_place()
+    {
+        string path = await StartHelperAsync();
+        using Socket proxy = Connect(path);
+        await AnswersAsync(proxy);
+        File.SetUnixFileMode(path, AllMayUse);
+        File.SetUnixFileMode(_directory.Path, AllMayUse);
+        for (int i = 0; i < 100; i++)
+        {
+            using Socket other = await ConnectAsNobodyAsync(path);
+            Assert.Equal(0, await ReceiveAsync(other)); // it has hung up
+        }
+
+        await AnswersAsync(proxy);
+        proxy.Dispose();
+        using Socket next = await ConnectAsNobodyAsync(path);
+        await AnswersAsync(next);
+    }
+
+    private const UnixFileMode AllMayUse = (UnixFileMode)0x1ff; // 0777
+
+    /// <summary>The helper serves this connection.</summary>
+    private async Task AnswersAsync(Socket proxy)
+    {
+        using Socket unconnected = ThreeMachines.Open(_machines.Proxy);
+        var take = new HandOverMessage { Kind = HandOverMessageKind.Take, Id = 1 };
+        Assert.Equal(0, DescriptorSocket.Send((int)proxy.Handle, take, [(int)unconnected.Handle, (int)unconnected.Handle]));
+        Assert.Equal(HandOverAnswer.NotOpen, await AnswerAsync(proxy));
+    }
+
+    private static async Task<int> ReceiveAsync(Socket socket)
+    {
+        try
+        {
+            return await socket.ReceiveAsync(new byte[1]).WaitAsync(Bound.Wait);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
+        {
+            return 0;
+        }
+    }
+
+    // By the system call, a user is that of one thread only.
+    private static Task<Socket> ConnectAsNobodyAsync(string path)
+    {
+        var connected = new TaskCompletionSource<Socket>(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() =>
+        {
+            try
+            {
+                const nint Nobody = 65534;
+                nint number = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64 ? 117 : 147;
+                Assert.Equal(0, SetUsers(number, Nobody, Nobody, Nobody));
+                connected.SetResult(Connect(path));
+            }
+            catch (Exception e)
+            {
+                connected.SetException(e);
+            }
+        }).Start();
+        return connected.Task.WaitAsync(Bound.Wait);
+    }
+
+    [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "syscall")]
+    private static partial nint SetUsers(nint number, nint real, nint effective, nint saved); // setresuid(2)
+
     private async Task<string> StartHelperAsync()
     {
         Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
@@ -91,7 +159,7 @@ public sealed class HandOverHelperTests : IAsyncLifetime, IAsyncDisposable
         int[] sockets = new int[DescriptorSocket.MostDescriptors];
         HandOverMessage message = default;
         await Eventually.HoldsAsync(
-            () => DescriptorSocket.Receive((int)proxy.Handle, out message, sockets) is true && message.Kind == HandOverMessageKind.Answered,
+            () => DescriptorSocket.Receive((int)proxy.Handle, out message, sockets, out _) is true && message.Kind == HandOverMessageKind.Answered,
             () => "the helper answers");
         return (HandOverAnswer)message.Value;
     }

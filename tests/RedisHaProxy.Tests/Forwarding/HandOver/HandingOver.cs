@@ -1,5 +1,5 @@
-// The tests of the engines once more, with sessions that the kernel forwards: HANDOVER=on in the environment of the tests. It attaches to the
-// loopback, so it is for a network namespace of its own:
+// The tests of the engines once more, with sessions that the kernel forwards. Those of the gate, of back-pressure and of forwarding always run so, too
+// (HandedOver...Tests); all of them do with HANDOVER=on in the environment of the tests, in a network namespace of their own:
 //
 //   unshare --net -- bash -c 'ip link set lo up; HANDOVER=on dotnet test tests/RedisHaProxy.Tests --no-build --filter FullyQualifiedName~Forwarding'
 
@@ -18,10 +18,13 @@ internal sealed class HandingOver : IDisposable
     private readonly HandOverLink _link;
     private readonly Thread _thread;
 
-    private HandingOver(LoopForwarder forwarder)
+    private bool _disposed;
+
+    /// <summary>Has a forwarder, which has not started, hand its sessions over at once.</summary>
+    public HandingOver(LoopForwarder forwarder)
     {
         string path = Path.Combine(_directory.Path, "helper");
-        _helper = new HandOverHelper(path, sessions: 4096);
+        _helper = new HandOverHelper(path, sessions: 16_384);
         _thread = new Thread(() => _helper.Run(_stop.Token)) { IsBackground = true, Name = "hand-over helper" };
         _thread.Start();
         _link = new HandOverLink(path, NullLogger.Instance);
@@ -34,12 +37,20 @@ internal sealed class HandingOver : IDisposable
         Assert.True(SpinWait.SpinUntil(() => _link.IsReady, Bound.Wait), "the helper is there");
     }
 
-    /// <summary>Has a forwarder hand its sessions over at once, where the environment asks for it.</summary>
-    public static IDisposable? Begin(LoopForwarder forwarder) =>
-        Environment.GetEnvironmentVariable("HANDOVER") == "on" && HandOverRights.Missing is null ? new HandingOver(forwarder) : null;
+    /// <summary>Whether the environment asks for it.</summary>
+    public static bool IsOn { get; } = Environment.GetEnvironmentVariable("HANDOVER") == "on" && HandOverRights.Missing is null;
+
+    /// <summary>Descriptors of this process that a session needs, beside its client's: the helper, which is in it, too, has its own two.</summary>
+    public static int FilesPerSession => IsOn ? 4 : 2;
 
     public void Dispose()
     {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
         _link.Dispose();
         _stop.Cancel();
         _thread.Join();

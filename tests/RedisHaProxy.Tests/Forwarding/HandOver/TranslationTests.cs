@@ -70,12 +70,18 @@ public sealed class TranslationTests : IDisposable
         translation[0] = translation[1] = new Flow { State = FlowState.Open };
         Assert.True(translation.TryAdd(KeyOf(packet), 0));
         Assert.Equal(TranslationModel.Up, translation.Run(packet.ToBytes(), _changed, out _));
-        translation.Watch(-1);
+        TcpPacket leaving = packet with { Source = 2, Destination = 1, SourcePort = 4, DestinationPort = 3 };
+        translation.Unsettled = 1;
+        Assert.Equal(TranslationModel.Up, translation.RunLeaving(leaving.ToBytes(), _changed, out _));
+        translation.Watch(Translation.Now - 1);
         translation[0].Last = 0;
         Assert.Equal(TranslationModel.Drop, translation.Run(packet.ToBytes(), _changed, out _));
         Assert.Equal(0, translation[0].Last);
-        translation.Watch(Long);
+        Assert.Equal(TranslationModel.Drop, translation.RunLeaving(leaving.ToBytes(), _changed, out _));
+        translation.Watch(Translation.Now + Long);
         Assert.Equal(TranslationModel.Up, translation.Run(packet.ToBytes(), _changed, out _));
+        Assert.Equal(TranslationModel.Up, translation.RunLeaving(leaving.ToBytes(), _changed, out _));
+        translation.Unsettled = 0;
     }
 
     [SkippableFact]
@@ -125,13 +131,15 @@ public sealed class TranslationTests : IDisposable
                     int verdict = translation.RunLeaving(packet.ToBytes(), _changed, out int length);
                     bool old = (int)(newest - packet.Acknowledgement) > 0
                         && packet.Has(TcpPacket.Ack) && !packet.Has(TcpPacket.Syn) && !packet.Has(TcpPacket.Rst);
-                    bool passes = unsettled == 0 || !old || situation.Flow.State != FlowState.Open || (packet.Fragment & 0x3fff) != 0;
+                    bool looked = unsettled > 0 && situation.Flow.State != FlowState.Free && (packet.Fragment & 0x3fff) == 0;
+                    bool over = looked && situation.Flow.State != FlowState.Open && !packet.Has(TcpPacket.Syn) && !packet.Has(TcpPacket.Rst);
+                    bool passes = !looked || !old || over;
                     TcpPacket expected = passes ? packet : packet with
                     {
                         Acknowledgement = newest,
                         Window = (ushort)Math.Min(Math.Max((int)(other.Edge - other.Acknowledged), 0) >> scale, 0xffff),
                     };
-                    Assert.Equal(TranslationModel.Up, verdict);
+                    Assert.Equal(over ? TranslationModel.Drop : TranslationModel.Up, verdict);
                     Assert.Equal(Convert.ToHexString(expected.ToBytes()), Convert.ToHexString(_changed.AsSpan(0, length)));
                 }
                 finally
@@ -173,7 +181,7 @@ public sealed class TranslationTests : IDisposable
 
     private static Translation Watched(Translation translation)
     {
-        translation.Watch(Long);
+        translation.Watch(Translation.Now + Long);
         return translation;
     }
 
