@@ -65,13 +65,13 @@ public class RedisHaStack : Stack
             : null;
         var proxies = new ProxyNodes(deployed, settings, region, plan, rolling, network, groups, credentials, bundle, tls?.Files, adminTls?.Files,
             redisAuthority);
-        rolling?.LeavingProxies(settings.Network.Proxies);
         var rollout = new Rollout(new RolloutArgs
         {
             Connections = connections,
             Redis = redis.Machines,
             Absent = absent,
             Proxies = proxies.Machines,
+            Reached = reached => rolling?.LeavingProxies(settings.Network.Proxies, reached),
             LoadBalancer = serving => new LoadBalancer(deployed, settings.Network, network, groups, [.. serving, .. rolling?.Last ?? []]),
             Passwords = credentials.Passwords,
         });

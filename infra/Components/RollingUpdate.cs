@@ -14,7 +14,7 @@ namespace RedisHaInfra.Components;
 public sealed class RollingUpdate : ComponentResource
 {
     // What has not restarted yet serves, or is dead: whoever waits should hear of it soon.
-    private const int BeforehandSeconds = 180;
+    private const int BeforehandSeconds = 60;
 
     private readonly CommandChain _chain;
     private readonly Connections _connections;
@@ -114,8 +114,10 @@ public sealed class RollingUpdate : ComponentResource
     /// <summary>Proxies that leave end their sessions while the balancer still watches them: it resets what is left, and no client waits for a machine
     /// that is gone.</summary>
     /// <param name="staying">The others, which take the sessions.</param>
-    public void LeavingProxies(ImmutableArray<NodeAddress> staying)
+    /// <param name="reached">What has shown that all other machines are reached: a run that ends there has left the proxies as they were.</param>
+    public void LeavingProxies(ImmutableArray<NodeAddress> staying, ImmutableArray<Resource> reached)
     {
+        _chain.Before = [.. _chain.Before, .. reached];
         foreach (PlannedMachine machine in _plan.LeavingProxies)
         {
             Serving($"{machine.Node.Name}-others-serve", staying.Where(proxy => !_plan.IsNew(proxy.Name)).Select(proxy => _plan[proxy.Name].Present));

@@ -33,6 +33,9 @@ public sealed record RolloutArgs
     /// <summary>The proxies, in order.</summary>
     public required ImmutableArray<ConfiguredMachine> Proxies { get; init; }
 
+    /// <summary>Is given what has shown that all machines are reached, before anything that runs is changed.</summary>
+    public Action<ImmutableArray<Resource>> Reached { get; init; } = _ => { };
+
     /// <summary>Makes the endpoint, given what it waits for until all proxies serve; the last step goes through it.</summary>
     public required Func<ImmutableArray<Resource>, LoadBalancer> LoadBalancer { get; init; }
 
@@ -72,6 +75,7 @@ public sealed class Rollout : ComponentResource
             });
         }
         BringSecrets([.. args.Present, .. args.Proxies]);
+        args.Reached(_chain.Before);
         ChangePasswords("accept");
         Membership("before", [args.Redis[0]]);
         // From the last to the first: new nodes stand at the end of the list, and follow the master before the others count on them.

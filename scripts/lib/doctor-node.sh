@@ -38,7 +38,7 @@ if [ -e "$root/run/reboot-required" ] || [ -e "$root/var/run/reboot-required" ] 
   { command -v needs-restarting >/dev/null && ! needs-restarting -r >/dev/null 2>&1 </dev/null; }; then
   look 'a reboot is pending, as for a newer kernel' 'scripts/reboot-roll --only-needed'
 fi
-if apt-config dump Unattended-Upgrade::Automatic-Reboot 2>/dev/null </dev/null | grep -q -i '"\(true\|1\|yes\|on\)";' ||
+if apt-config dump Unattended-Upgrade::Automatic-Reboot 2>/dev/null </dev/null | grep -i '"\(true\|1\|yes\|on\)";' >/dev/null ||
   grep -q '^[[:space:]]*reboot[[:space:]]*=[[:space:]]*when' "$root/etc/dnf/automatic.conf" 2>/dev/null; then
   bad 'it reboots by itself after upgrades at night, as others may at the same time' 'pulumi up turns it off'
 fi
@@ -70,7 +70,7 @@ case $(sed -n 's/^REDIS_HA_ROLE=//p' "$root/etc/redis-ha/node.env" 2>/dev/null) 
         look "$online of $((nodes - 1)) replicas follow" 'redis-ha-wait-ready on the one that is missing says why'
       fi
     fi
-    if apt-get -q -s --allow-change-held-packages install --only-upgrade redis-server 2>/dev/null </dev/null | grep -q '^Inst redis-server '; then
+    if apt-get -q -s --allow-change-held-packages install --only-upgrade redis-server 2>/dev/null </dev/null | grep '^Inst redis-server ' >/dev/null; then
       look 'the distribution has a newer Redis' 'redisUpgrade, then pulumi up; docs/day2.md'
     fi
     quorum=$(redis-ha-cli sentinel -- SENTINEL CKQUORUM "$master_name" 2>&1 </dev/null)

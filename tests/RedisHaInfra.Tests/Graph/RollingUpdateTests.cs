@@ -125,7 +125,7 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
     {
         StackRun again = await deployment.Run.Again(new() { ["redisMemoryGb"] = "10" });
 
-        Assert.Equal("set -- 'before' 'redis3' '180' 'redis1' 'VM.Standard.E5.Flex' '1' '10' 'FAULT-DOMAIN-3'", Arguments(again, "redis3-let-go"));
+        Assert.Equal("set -- 'before' 'redis3' '60' 'redis1' 'VM.Standard.E5.Flex' '1' '10' 'FAULT-DOMAIN-3'", Arguments(again, "redis3-let-go"));
         Assert.Contains("'before' 'redis2' '900' 'redis3' ", Arguments(again, "redis2-let-go"), StringComparison.Ordinal);
         Assert.Contains("'before' 'redis1' '900' 'redis2' ", Arguments(again, "redis1-let-go"), StringComparison.Ordinal);
         // Not on the machine that has just restarted.
@@ -167,7 +167,7 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         Assert.Equal(["redis2: Replace"], again.Cloud.Plan.Where(step => step is "redis1: Replace" or "redis2: Replace" or "redis3: Replace"));
         // Another node sees to it: the one that is replaced may be dead.
         Assert.Equal("172.31.235.131", again.Cloud.One(Types.Command, "redis2-let-go").Text("connection.host"));
-        Assert.Contains("'before' 'redis2' '180' '' '-' ", Arguments(again, "redis2-let-go"), StringComparison.Ordinal);
+        Assert.Contains("'before' 'redis2' '60' '' '-' ", Arguments(again, "redis2-let-go"), StringComparison.Ordinal);
         await AssertChain(again, ["redis2-let-go", "redis2"]);
     }
 
@@ -221,6 +221,11 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         Assert.Contains("'before' 'proxy3' '900' '' '-' ", Arguments(two, "proxy3-let-go"), StringComparison.Ordinal);
         Assert.Contains("'proxy1=172.31.235.141' 'proxy2=172.31.235.142'\n", two.Cloud.One(Types.Command, "proxy3-others-serve").Text("stdin"),
             StringComparison.Ordinal);
+
+        // Of the machines that stay all are reached first: one that is dead ends the run while the proxy serves.
+        RecordedCloud silent = (await three.Next()).Failing(resource => resource.Name == "redis2-reachable");
+        await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(Proxies("141", "142"), silent));
+        Assert.DoesNotContain(silent.Resources, resource => resource.Name.StartsWith("proxy3-", StringComparison.Ordinal));
 
         // It may be dead, and drained by the run before: nobody has to reach it.
         Dictionary<string, string?> draining = Proxies("141", "142", "143");

@@ -118,7 +118,7 @@ newer_packages() {
   local code=0
   if debian_family; then
     timeout 300 apt-get -q -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 update || fail 'the lists of packages could not be fetched (see the log)'
-    apt-get -q -s --allow-change-held-packages install --only-upgrade "$@" | grep -q '^Inst '
+    apt-get -q -s --allow-change-held-packages install --only-upgrade "$@" | grep '^Inst ' >/dev/null
   else
     rm -f "$state/held"
     dnf_in_turn -q versionlock delete "$@" || true
@@ -261,7 +261,7 @@ open_ports_iptables() {
     fi
     line=$(iptables -w 30 -L INPUT --line-numbers -n | awk '$2 == "REJECT" || $2 == "DROP" { print $1; exit }')
     if [ -z "$line" ]; then
-      if iptables -w 30 -S INPUT | grep -q -x -e '-P INPUT ACCEPT'; then
+      if iptables -w 30 -S INPUT | grep -x -e '-P INPUT ACCEPT' >/dev/null; then
         say "the host's firewall rejects nothing: port $port is open already"
         continue
       fi

@@ -180,7 +180,28 @@ master_to_monitor() {
   echo "${entry#*=}"
 }
 
-# One Sentinel is away for a moment when its settings change; the others keep the quorum.
+# but_numbers: settings on standard input, without the numbers that a running Sentinel takes.
+but_numbers() {
+  sed -E 's/^((@7\.0 )?sentinel (monitor [^ ]+ - [0-9]+|(down-after-milliseconds|failover-timeout|parallel-syncs|master-reboot-down-after-period) [^ ]+)) [0-9]+$/\1/'
+}
+
+# sentinel_takes_live: the changed settings, when all of them are such numbers. SENTINEL SET writes Sentinel's own file as well.
+sentinel_takes_live() {
+  local line name settings=$root/etc/redis-ha/sentinel-settings.conf words
+  if [ ! -f "$settings" ] || [ ! -f "$sentinel_file" ] || ! systemctl is-active --quiet "$sentinel_unit" ||
+    ! cmp -s <(but_numbers <"$settings") <(but_numbers <"$payload/sentinel-settings.conf"); then
+    return 1
+  fi
+  while read -r line; do
+    read -r -a words <<<"${line#@7.0 }"
+    name=${words[1]}
+    if [ "$name" = monitor ]; then name=quorum; fi
+    [ "$(ask_sentinel SENTINEL SET "${words[2]}" "$name" "${words[-1]}")" = OK ] || return 1
+    say "set $name of Sentinel to ${words[-1]} live"
+  done < <(grep -v -x -F -f "$settings" "$payload/sentinel-settings.conf")
+}
+
+# A running Sentinel takes its numbers live. For everything else it is away for a moment; the others keep the quorum.
 configure_sentinel() {
   local version settings=$root/etc/redis-ha/sentinel-settings.conf
   if ! systemctl is-active --quiet "$sentinel_unit"; then
@@ -190,10 +211,12 @@ configure_sentinel() {
     settled sentinel-users
   fi
   if [ ! -f "$sentinel_file" ] || ! cmp -s "$payload/sentinel-settings.conf" "$settings"; then
-    version=$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
-    systemctl stop "$sentinel_unit"
-    as_account redis timeout 60 bash "$root$scripts/sentinel-conf.sh" "$sentinel_file" "$(master_to_monitor)" "$version" \
-      <"$payload/sentinel-settings.conf"
+    if ! sentinel_takes_live; then
+      version=$(redis-server --version | sed -n 's/.* v=\([0-9.]*\).*/\1/p')
+      systemctl stop "$sentinel_unit"
+      as_account redis timeout 60 bash "$root$scripts/sentinel-conf.sh" "$sentinel_file" "$(master_to_monitor)" "$version" \
+        <"$payload/sentinel-settings.conf"
+    fi
     install_file "$payload/sentinel-settings.conf" /etc/redis-ha/sentinel-settings.conf 600 root:root
   fi
   if pending sentinel-restart; then
