@@ -1,6 +1,7 @@
 // All changes that are measured, in the order of the table.
 
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Host;
@@ -35,6 +36,27 @@ internal static class Changes
         {
             GoesWithoutOne = true,
             Order = stack => Overrides(stack, stack.Number("redisOverrides", "slowlog-max-len "), stack.Number("redisOverrides", "io-threads ") == 2 ? 3 : 2),
+        },
+        new("sentinel-setting", "A setting of the Sentinels (`sentinelParallelSyncs`, from 1 to all at once)")
+        {
+            GoesWithoutOne = true,
+            Prepare = async stack =>
+            {
+                await MadeAsync(stack, Up(stack, stack.Settings.SetItem("sentinelParallelSyncs", "1")));
+                stack.Seen = await SentinelRunsAsync(stack);
+            },
+            Order = stack => Up(stack, stack.Settings.SetItem("sentinelParallelSyncs", "0")),
+            Prove = async stack =>
+            {
+                var all = (stack.Redis.Count - 1).ToString(CultureInfo.InvariantCulture);
+                var known = await OfSentinelsAsync(stack, "SENTINEL MASTER \"$REDIS_HA_MASTER_NAME\"",
+                    lines => lines.SkipWhile(line => line != "parallel-syncs").ElementAt(1));
+                CheckList.Require(known.All(value => value == all), $"parallel-syncs is {string.Join(", ", known)}; {all} expected");
+                await OnEachNodeAsync(stack, "sed -n 's/^sentinel parallel-syncs [^ ]* //p' /etc/redis/ha/sentinel.conf", value => value == all);
+                // A node that was dead has started again.
+                var runs = await SentinelRunsAsync(stack);
+                CheckList.Require(runs.Except(stack.Seen).Count() <= 1, "Sentinels have restarted; none expected, since they take it live");
+            },
         },
         new("redis-upgrade", "A newer package of Redis (`redisUpgrade`)")
         {
@@ -119,6 +141,7 @@ internal static class Changes
         },
         new("proxy-added", "One proxy more")
         {
+            GoesWithoutOne = true,
             Prepare = stack => CountAsync(stack, "proxyAddresses", 141, more: false),
             Order = stack => Up(stack, stack.With("proxyAddresses", More(stack, "proxyAddresses", 141, 1))),
         },
@@ -162,6 +185,7 @@ internal static class Changes
         // The last one: TLS goes again with the next `up` that is not told of it.
         new("certificate", "Another certificate for clients, with TLS sessions (`tlsCertificate`)")
         {
+            GoesWithoutOne = true,
             Prepare = stack => MadeAsync(stack, AnotherCertificate(stack)),
             Begin = async stack =>
             {
@@ -214,6 +238,23 @@ internal static class Changes
             var wanted = now.Length > count ? now.Take(count) : More(stack, "redisAddresses", 131, count - now.Length);
             await MadeAsync(stack, Up(stack, stack.With("redisAddresses", wanted)));
         }
+    }
+
+    private static Task<IReadOnlyList<string>> SentinelRunsAsync(Stack stack) => OfSentinelsAsync(stack, "INFO server",
+        lines => lines.First(line => line.StartsWith("run_id:", StringComparison.Ordinal)));
+
+    // What each Sentinel answers.
+    private static async Task<IReadOnlyList<string>> OfSentinelsAsync(Stack stack, string command, Func<IReadOnlyList<string>, string> part)
+    {
+        using var lab = stack.Open();
+        var cluster = new ClusterView(lab);
+        var answers = new List<string>();
+        foreach (var node in cluster.Redis)
+        {
+            answers.Add(part(await cluster.OperatorAsync(node.Name, "sentinel", command)));
+        }
+
+        return answers;
     }
 
     private static async Task BackupsOnAsync(Stack stack)

@@ -31,11 +31,11 @@ internal sealed class Measurement(Stack stack)
     {
         var ended = await RunAsync(order);
         Require(ended.ExitCode == 0, $"it ended with exit code {ended.ExitCode}: {string.Join(" / ", ended.Said.TakeLast(3))}");
-        return null;
+        return new Outcome(null);
     });
 
-    /// <summary>While another node is dead: it is made, or refused soon and with a reason, and with five nodes made without that one; and made for all
-    /// when the node is back.</summary>
+    /// <summary>While another node is dead: it is made, or refused soon and with a reason. With five nodes it is then made without that one, where that
+    /// can be, and made for all when the node is back.</summary>
     public async Task<Row> WithDeadNodeAsync(Change change)
     {
         await change.Prepare(stack);
@@ -52,11 +52,13 @@ internal sealed class Measurement(Stack stack)
                 Text($"it was refused after {first.Duration.TotalSeconds:0} s only; {RefusedWithin.TotalSeconds:0} s at most expected"));
             var note = first.ExitCode == 0 ? Text($"made in {first.Duration.TotalSeconds:0} s") : Text($"refused after {first.Duration.TotalSeconds:0} s");
             stack.Progress.Say($"{change.Name}: {note}: {(first.ExitCode == 0 ? Why(first) : reason)}");
-            var isLeftOut = first.ExitCode != 0 && change.GoesWithoutOne && stack.Redis.Count >= 5;
+            var isMade = first.ExitCode == 0;
+            var isLeftOut = !isMade && change.GoesWithoutOne && stack.Redis.Count >= 5;
             if (isLeftOut)
             {
-                var absent = LeavingOff(Changes.Up(stack, order.Settings.SetItem("absentNodes", JsonSerializer.Serialize(new[] { dead }))));
-                var without = await RunAsync(absent);
+                var absent = $"absentNodes={JsonSerializer.Serialize(new[] { dead })}";
+                var up = IsUp(order) ? order : Changes.Up(stack, order.Settings);
+                var without = await RunAsync(LeavingOff(up with { Command = [.. up.Command, "--set", absent] }));
                 if (without.ExitCode == 0 && !IsUp(order))
                 {
                     without = await RunAsync(order);
@@ -76,6 +78,12 @@ internal sealed class Measurement(Stack stack)
                 await new Whole(new ClusterView(lab)).RolesAsync();
             }
 
+            // What was refused is a plain change when the node is back. What a script has made is made.
+            if (!isLeftOut && !(isMade && IsUp(order)))
+            {
+                return new Outcome(note, isMade);
+            }
+
             if (isLeftOut && !IsUp(order))
             {
                 await Changes.MadeAsync(stack, Changes.Up(stack, order.Settings));
@@ -83,8 +91,8 @@ internal sealed class Measurement(Stack stack)
 
             var second = await RunAsync(order);
             Require(second.ExitCode == 0, $"with {dead} back it ended with exit code {second.ExitCode}: {Why(second)}");
-            return note + Text($"; with it back {second.Duration.TotalSeconds:0} s");
-        });
+            return new Outcome(note + Text($"; with it back {second.Duration.TotalSeconds:0} s"));
+        }, isPrepared: true);
     }
 
     /// <summary>Killed so long after its start; then once more, to its end.</summary>
@@ -96,13 +104,20 @@ internal sealed class Measurement(Stack stack)
             await Task.Delay(Calm);
             var second = await RunAsync(order);
             Require(second.ExitCode == 0, $"run again it ended with exit code {second.ExitCode}: {Why(second)}");
-            return note;
+            return new Outcome(note);
         });
 
-    private async Task<Row> RowAsync(Change change, string what, int leastAllowed, Func<Order, Task<string?>> make)
+    // What came of it: a note for the row, and whether the change is made.
+    private sealed record Outcome(string? Note, bool IsMade = true);
+
+    private async Task<Row> RowAsync(Change change, string what, int leastAllowed, Func<Order, Task<Outcome>> make, bool isPrepared = false)
     {
         _wrong.Clear();
-        await change.Prepare(stack);
+        if (!isPrepared)
+        {
+            await change.Prepare(stack);
+        }
+
         var order = change.Order(stack);
         using var lab = stack.Open();
         var cluster = new ClusterView(lab);
@@ -113,14 +128,14 @@ internal sealed class Measurement(Stack stack)
         using var progress = new Timer(_ => stack.Progress.Say($"{change.Name}: {clients.Journal.Count} commands so far"), null, Report, Report);
         await change.Begin(stack);
         var clock = Stopwatch.StartNew();
-        var note = await make(order);
+        var outcome = await make(order);
         var seconds = clock.Elapsed.TotalSeconds;
         await Task.Delay(Calm);
         await progress.DisposeAsync();
         var busy = double.Parse((await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0], CultureInfo.InvariantCulture) / Environment.ProcessorCount;
         var load = await clients.FinishAsync(since, change.IsRewind);
         await steps.StopAsync();
-        if (_wrong.Count == 0)
+        if (_wrong.Count == 0 && outcome.IsMade)
         {
             stack.Keep(order.Settings);
             await CheckAsync(() => change.Prove(stack));
@@ -129,11 +144,12 @@ internal sealed class Measurement(Stack stack)
         await WholeAsync();
         var row = Row.Of(change, what, seconds, load, steps.Least, leastAllowed, _wrong.ToImmutableArray()) with
         {
-            Note = note,
+            Note = outcome.Note,
             MachineLoad = Math.Round(busy, 1),
+            IsHeldUp = steps.LongestStall > Standstill,
         };
         stack.Progress.Say(row.ToString());
-        if (steps.LongestStall > Standstill)
+        if (row.IsHeldUp)
         {
             stack.Progress.Say(Text($"{change.Name}: this machine was too busy: the program that measures stood still for {steps.LongestStall:0} ms"));
         }

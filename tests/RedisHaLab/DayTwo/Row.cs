@@ -41,6 +41,9 @@ internal sealed record Row
     /// <summary>How many processes wanted each processor of this machine in the last minute of it (the load average).</summary>
     public double MachineLoad { get; init; }
 
+    /// <summary>Whether this machine was so busy that the program that measures stood still: then a long gap may be its own.</summary>
+    public bool IsHeldUp { get; init; }
+
     /// <summary>What happened at the failure that was made, if one was; such as what was refused, and why.</summary>
     public string? Note { get; init; }
 

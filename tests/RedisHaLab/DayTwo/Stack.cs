@@ -40,12 +40,16 @@ internal sealed class Stack
         Paths = paths;
         Progress = progress;
         _file = FileOf(paths);
-        var kept = Read(paths);
+        // What an interrupted first `up` has left, before it made a machine, binds nobody.
+        var kept = IsBegun(paths) ? Read(paths) : null;
         Beginning = kept?.Beginning ?? beginning;
         Settings = kept?.Settings ?? ImmutableSortedDictionary<string, string>.Empty
             .Add("redisAddresses", List(Enumerable.Range(131, beginning.Nodes))).Add("proxyAddresses", List([141, 142]))
             .SetItems(beginning.More.Select(pair => pair.Split('=', 2)).Select(pair => KeyValuePair.Create(pair[0], pair[^1])));
     }
+
+    /// <summary>Whether there is a lab that has got a machine, so that what it is made with stands.</summary>
+    public static bool IsBegun(LabPaths paths) => StateStore.Exists(paths) && StateStore.Read(paths).Machines.Count > 0;
 
     /// <summary>What a lab that exists was made with; null where that is not known.</summary>
     public static Beginning? BeginningOf(LabPaths paths) => Read(paths)?.Beginning;
@@ -64,6 +68,9 @@ internal sealed class Stack
 
     /// <summary>Sessions that a change must leave alone.</summary>
     public List<SslStream> Sessions { get; } = [];
+
+    /// <summary>What <see cref="Change.Prepare"/> has seen and <see cref="Change.Prove"/> compares.</summary>
+    public IReadOnlyList<string> Seen { get; set; } = [];
 
     /// <summary>Names of the Redis nodes, in order.</summary>
     public IReadOnlyList<string> Redis => [.. Addresses("redisAddresses").Select((_, index) => $"redis{index + 1}")];
