@@ -121,7 +121,8 @@ public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposab
             try
             {
                 const nint Nobody = 65534;
-                nint number = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture == System.Runtime.InteropServices.Architecture.X64 ? 117 : 147;
+                nint number = System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture
+                    == System.Runtime.InteropServices.Architecture.X64 ? 117 : 147;
                 Assert.Equal(0, SetUsers(number, Nobody, Nobody, Nobody));
                 connected.SetResult(Connect(path));
             }
