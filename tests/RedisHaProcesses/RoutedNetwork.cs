@@ -54,20 +54,36 @@ public sealed class RoutedNetwork : IDisposable
     /// <summary>Adds a machine.</summary>
     /// <param name="name">At most 10 characters.</param>
     /// <param name="address">Its address; the router answers for all others.</param>
-    public async Task<NetworkNamespace> AddAsync(string name, IPAddress address)
+    /// <param name="virtualNetwork">The number of a VLAN that its packets are tagged with; null without.</param>
+    public async Task<NetworkNamespace> AddAsync(string name, IPAddress address, int? virtualNetwork = null)
     {
         var machine = await NetworkNamespace.CreateAsync(name, _directory);
         _machines.Add(machine);
         var port = $"v-{name}";
         await Shell.RunInAsync(_router, ["ip", "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", machine.Holder]);
         await Shell.RunInAsync(_router, ["ip", "link", "set", port, "up"]);
+        await Shell.RunInAsync(machine, ["ip", "link", "set", "eth0", "up"]);
+        var link = "eth0";
+        if (virtualNetwork is { } number)
+        {
+            port = await TagAsync(_router, port, number);
+            link = await TagAsync(machine, link, number);
+        }
+
         await Shell.RunInAsync(_router, ["ip", "addr", "add", "169.254.0.1/32", "dev", port]);
         await Shell.RunInAsync(_router, ["ip", "route", "add", $"{address}/32", "dev", port]);
-        await Shell.RunInAsync(machine, ["ip", "addr", "add", $"{address}/32", "dev", "eth0"]);
-        await Shell.RunInAsync(machine, ["ip", "link", "set", "eth0", "up"]);
-        await Shell.RunInAsync(machine, ["ip", "route", "add", "169.254.0.1/32", "dev", "eth0"]);
+        await Shell.RunInAsync(machine, ["ip", "addr", "add", $"{address}/32", "dev", link]);
+        await Shell.RunInAsync(machine, ["ip", "route", "add", "169.254.0.1/32", "dev", link]);
         await Shell.RunInAsync(machine, ["ip", "route", "add", "default", "via", "169.254.0.1", "src", address.ToString()]);
         return machine;
+    }
+
+    private static async Task<string> TagAsync(NetworkNamespace machine, string link, int number)
+    {
+        var tagged = $"{link}.{number}";
+        await Shell.RunInAsync(machine, ["ip", "link", "add", "link", link, "name", tagged, "type", "vlan", "id", $"{number}"]);
+        await Shell.RunInAsync(machine, ["ip", "link", "set", tagged, "up"]);
+        return tagged;
     }
 
     /// <summary>Cuts the machines with these addresses off from all others, at once.</summary>
@@ -95,6 +111,17 @@ public sealed class RoutedNetwork : IDisposable
         {
             wire.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>From now on, every segment passes by itself: no segmentation offload, none for receiving (TSO, GSO, GRO).</summary>
+    /// <exception cref="InvalidOperationException">The kernel does not do it.</exception>
+    public void SwitchOffloadsOff()
+    {
+        foreach (var machine in _machines)
+        {
+            Offloads.SwitchOff(machine, "eth0");
+            Offloads.SwitchOff(_router, $"v-{machine.Name}");
         }
     }
 

@@ -23,7 +23,7 @@ internal enum HandOverAnswer
     /// <summary>One side may send larger segments than the other side takes.</summary>
     SegmentSize,
 
-    /// <summary>One interface is not Ethernet, or only one is the loopback.</summary>
+    /// <summary>One interface is not Ethernet or joins what it receives (LRO), or only one is the loopback.</summary>
     Interface,
 
     /// <summary>There is no place for another session, or one with the same addresses is not quite over.</summary>
@@ -45,7 +45,7 @@ internal static class HandOverReasons
         HandOverAnswer.Family => "a connection over IPv6",
         HandOverAnswer.Options => "the client's and the node's connection differ in TCP options (timestamps, SACK, window scaling), or one has ECN",
         HandOverAnswer.SegmentSize => "one side may send larger segments than the other side takes (MTU)",
-        HandOverAnswer.Interface => "an interface that is not Ethernet, or one side on the loopback only",
+        HandOverAnswer.Interface => "an interface that is not Ethernet or has large-receive-offload (LRO) on, or one side on the loopback only",
         HandOverAnswer.Full => "the helper has no place for another session",
         HandOverAnswer.NotPermitted => "the kernel does not let the helper do it",
         HandOverAnswer.Encrypted => "TLS",

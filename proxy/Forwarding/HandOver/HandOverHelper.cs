@@ -78,6 +78,10 @@ internal sealed unsafe class HandOverHelper : IDisposable
         {
             int count = LibC.EPollWait(_epoll, events, EventsPerWait, _sessions.IsBusy || _unsent.Count > 0 ? 1 : IdleMilliseconds);
             long began = Translation.Now;
+
+            // A session whose end was ordered before this round began is not forwarded after it, however long the process is held up in between. And a proxy
+            // that has gone makes room before the next one is looked at.
+            Hear();
             for (int i = 0; i < count; i++)
             {
                 if (LibC.EventData(events, i) == ListenerToken)
@@ -86,8 +90,6 @@ internal sealed unsafe class HandOverHelper : IDisposable
                 }
             }
 
-            // A session whose end was ordered before this round began is not forwarded after it, however long the process is held up in between.
-            Hear();
             // Nor is anything forwarded while the proxy says nothing: it is stuck, and might want to end what it cannot.
             _sessions.KnownAt = _proxy is null ? began : Math.Min(began, _heardAt);
             _sessions.Poll();

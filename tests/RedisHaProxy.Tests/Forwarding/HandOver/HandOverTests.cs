@@ -8,7 +8,7 @@ using RedisHaProxy.Forwarding.HandOver;
 namespace RedisHaProxy.Tests.Forwarding.HandOver;
 
 [Trait("Needs", "root")]
-public sealed class HandOverTests(Xunit.Abstractions.ITestOutputHelper output) : IAsyncLifetime, IAsyncDisposable
+public sealed partial class HandOverTests(Xunit.Abstractions.ITestOutputHelper output) : IAsyncLifetime, IAsyncDisposable
 {
     private const int AtATime = 24;
     private const int MostBatches = 10;
@@ -81,6 +81,82 @@ public sealed class HandOverTests(Xunit.Abstractions.ITestOutputHelper output) :
             """;
         await Shell.RunInAsync(_machines.Proxy, ["nft", "-f", "-"], rules);
         await RunAllAsync(proxy, _machines.Client, ThreeMachines.ProxyAddress, Sessions / 2);
+    }
+
+    // A card without offloads sends and gets every segment by itself.
+    [SkippableFact]
+    public async Task The_same_without_segmentation_or_receive_offload()
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        _machines.Network.SwitchOffloadsOff();
+        using var proxy = new HandingProxy(_machines.Proxy, ThreeMachines.ProxyAddress, Serve(_machines.Node, ThreeMachines.NodeAddress), After);
+        await RunAllAsync(proxy, _machines.Client, ThreeMachines.ProxyAddress, Sessions / 2);
+    }
+
+    [SkippableFact]
+    public async Task The_same_on_interfaces_of_a_VLAN()
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        _machines.Dispose();
+        try
+        {
+            _machines = await ThreeMachines.CreateAsync(_directory, virtualNetwork: 5);
+        }
+        catch (InvalidOperationException e) when (e.Message.Contains("Unknown device type", StringComparison.Ordinal))
+        {
+            Skip.If(true, "this kernel has no VLANs (8021q)");
+        }
+
+        using var proxy = new HandingProxy(_machines.Proxy, ThreeMachines.ProxyAddress, Serve(_machines.Node, ThreeMachines.NodeAddress), After);
+        await RunAllAsync(proxy, _machines.Client, ThreeMachines.ProxyAddress, Sessions / 2);
+    }
+
+    // Both send a hundred megabytes to an end that does not read. Then one reads to the end of the stream, half-closed by then, and only then the other.
+    [SkippableFact]
+    public async Task A_hundred_megabytes_for_sleepers_at_both_ends_wait_at_their_senders_and_all_arrive()
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        const int Each = 100 * 1024 * 1024;
+        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
+        using var proxy = new HandingProxy(_machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => 1);
+        await OpenAsync(proxy, listener, 1);
+        int[] sent = [0, 0];
+        Task[] sending = [.. Enumerable.Range(0, 2).Select(end => Task.Run(async () =>
+        {
+            while (sent[end] < Each)
+            {
+                sent[end] += await _ends[end].SendAsync(Content.At(end, sent[end], Math.Min(100_000, Each - sent[end])));
+            }
+
+            _ends[end].Shutdown(SocketShutdown.Send);
+        }))];
+        int same = 0;
+        (int, int) last = default;
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                (int, int) now = (Volatile.Read(ref sent[0]), Volatile.Read(ref sent[1]));
+                same = now == last && now is (> 0, > 0) ? same + 1 : 0;
+                last = now;
+                return same >= 40;
+            },
+            () => $"both senders are held back: {last}");
+        Assert.True(sent[0] < Each && sent[1] < Each, $"nobody holds them back: {last}");
+        byte[] buffer = new byte[1024 * 1024];
+        foreach (int end in (int[])[1, 0])
+        {
+            int got = 0;
+            for (int length; (length = await _ends[end].ReceiveAsync(buffer).WaitAsync(Bound.Wait)) > 0; got += length)
+            {
+                Content.AssertAt(end ^ 1, got, buffer.AsSpan(0, length));
+            }
+
+            Assert.Equal(Each, got);
+        }
+
+        await Task.WhenAll(sending).WaitAsync(Bound.Wait);
+        await Eventually.HoldsAsync(() => !proxy.Ends.IsEmpty, () => "the session is over");
+        Assert.Equal(HandOverEnd.ClientFinished, Assert.Single(proxy.Ends).Value);
     }
 
     [SkippableTheory]
@@ -235,134 +311,6 @@ public sealed class HandOverTests(Xunit.Abstractions.ITestOutputHelper output) :
         {
             Skip.If(true, e.Message);
             throw;
-        }
-    }
-
-    /// <summary>Runs sessions to their ends.</summary>
-    /// <param name="proxy">What they go through.</param>
-    /// <param name="from">Where the clients are.</param>
-    /// <param name="to">The proxy's address.</param>
-    /// <param name="sessions">How many.</param>
-    /// <param name="resets">Whether some end by RST: not where packets are lost, as nobody sends a RST again.</param>
-    /// <param name="window">Bytes of the clients' receive buffers; 0 leaves it to the kernel.</param>
-    /// <param name="refused">Why none of them is handed over; null when they are.</param>
-    private async Task RunAllAsync(
-        HandingProxy proxy, NetworkNamespace from, IPAddress to, int sessions, bool resets = true, int window = 0, HandOverAnswer? refused = null)
-    {
-        await RunAsync(proxy, from, to, 1, sessions, resets, window);
-        for (int batch = 1; refused is null && proxy.Taken == 0 && batch < MostBatches; batch++)
-        {
-            await RunAsync(proxy, from, to, (batch * sessions) + 1, sessions, resets, window); // on a bad wire a few may all end untaken
-        }
-
-        sessions = _ran;
-        Task[] nodeSide;
-        lock (_nodeSide)
-        {
-            nodeSide = [.. _nodeSide];
-        }
-
-        try
-        {
-            await Task.WhenAll(nodeSide).WaitAsync(Bound.Exchange);
-        }
-        catch (TimeoutException)
-        {
-            string[] open = await proxy.AskAsync(
-                handOvers => Enumerable.Range(1, sessions).Select(id => $"{id}: {handOvers.Describe(id)}").Where(text => !text.EndsWith("over")).ToArray());
-            int waiting = nodeSide.Count(side => !side.IsCompleted);
-            Assert.Fail($"{waiting} node sides have not ended; {proxy.Copied} sessions are copied; {string.Join("; ", open)}");
-        }
-
-        Assert.Equal(sessions, nodeSide.Length);
-        Assert.DoesNotContain(proxy.Refused, each => each.Key != HandOverAnswer.NotOpen && each.Key != refused);
-        if (refused is { } reason)
-        {
-            Assert.Equal(0, proxy.Taken);
-            Assert.True(proxy.Refused.GetValueOrDefault(reason) > sessions / 3, string.Join(", ", proxy.Refused));
-            return;
-        }
-
-        Assert.True(proxy.Taken > 0, $"{proxy.Taken} of {sessions} were handed over; {string.Join(", ", proxy.Refused)}");
-        string[] left = [];
-        await Eventually.HoldsAsync(
-            async () => (left = await proxy.AskAsync(
-                handOvers => Enumerable.Range(1, sessions).Where(id => handOvers.Bytes(id) is not null).Select(id => handOvers.Describe(id)).ToArray())).Length
-                == 0,
-            () => $"{left.Length} of {proxy.Taken} have not ended: {left.FirstOrDefault()}");
-        output.WriteLine($"{proxy.Taken} of {sessions} sessions were handed over");
-        Assert.Equal(proxy.Taken, proxy.Ends.Count);
-        Assert.All(proxy.Ends, end => Assert.True(end.Value < HandOverEnd.ClientSilent, $"session {end.Key}: {end.Value}"));
-    }
-
-    private async Task RunAsync(HandingProxy proxy, NetworkNamespace from, IPAddress to, int first, int sessions, bool resets, int window)
-    {
-        int port = proxy.Port;
-        await Parallel.ForEachAsync(Enumerable.Range(first, sessions), new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (seed, cancelled) =>
-        {
-            // Some rest in the middle, where they can be taken however bad the wire is.
-            Exchange exchange = Exchange.Random(seed, resets) with { RestMilliseconds = seed % 3 == 0 ? 250 : 0 };
-            using Socket socket = ThreeMachines.Open(from);
-            if (window > 0)
-            {
-                socket.ReceiveBufferSize = window;
-            }
-
-            await socket.ConnectAsync(to, port, cancelled).AsTask().WaitAsync(Bound.Wait, cancelled);
-            try
-            {
-                await exchange.RunClientAsync(socket).WaitAsync(Bound.Exchange, cancelled);
-            }
-            catch (Exception e)
-            {
-                int own = ((IPEndPoint)socket.LocalEndPoint!).Port;
-                throw new InvalidOperationException($"{exchange} from port {own}: {await proxy.DescribeAsync(own)}", e);
-            }
-        });
-        _ran += sessions;
-    }
-
-    private IPEndPoint Serve(NetworkNamespace network, IPAddress address, int window = 0)
-    {
-        Socket listener = ThreeMachines.Open(network);
-        if (window > 0)
-        {
-            listener.ReceiveBufferSize = window; // its connections inherit it
-        }
-
-        listener.Bind(new IPEndPoint(address, 0));
-        listener.Listen(1024);
-        _parts.Add(listener);
-        _ = AcceptAsync(listener);
-        return (IPEndPoint)listener.LocalEndPoint!;
-    }
-
-    private async Task AcceptAsync(Socket listener)
-    {
-        while (true)
-        {
-            Socket socket;
-            try
-            {
-                socket = await listener.AcceptAsync();
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                return;
-            }
-
-            lock (_nodeSide)
-            {
-                _nodeSide.Add(RunAsync(socket));
-            }
-        }
-
-        async Task RunAsync(Socket socket)
-        {
-            using (socket)
-            {
-                await Exchange.RunNodeAsync(socket);
-            }
         }
     }
 

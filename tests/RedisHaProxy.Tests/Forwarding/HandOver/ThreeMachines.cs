@@ -25,16 +25,16 @@ internal sealed class ThreeMachines : IDisposable
 
     public NetworkNamespace Node { get; }
 
-    public static async Task<ThreeMachines> CreateAsync(WorkDirectory directory)
+    public static async Task<ThreeMachines> CreateAsync(WorkDirectory directory, int? virtualNetwork = null)
     {
         RoutedNetwork network = await RoutedNetwork.CreateAsync(directory);
         try
         {
             return new ThreeMachines(
                 network,
-                await network.AddAsync("client", ClientAddress),
-                await network.AddAsync("proxy", ProxyAddress),
-                await network.AddAsync("node", NodeAddress));
+                await network.AddAsync("client", ClientAddress, virtualNetwork),
+                await network.AddAsync("proxy", ProxyAddress, virtualNetwork),
+                await network.AddAsync("node", NodeAddress, virtualNetwork));
         }
         catch
         {
