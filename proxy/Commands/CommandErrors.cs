@@ -15,9 +15,13 @@ internal static partial class CommandErrors
         var command = parsed.CommandResult.Command;
         if (parsed.UnmatchedTokens is [var word, ..])
         {
+            // An argument takes whatever comes first, an option that does not exist too.
+            string? taken = command.Arguments.Select(a => parsed.GetResult(a)?.Tokens is [var first, ..] ? first.Value : null)
+                .FirstOrDefault(v => v is ['-', _, ..]);
+            word = taken ?? word;
             bool isOption = word.StartsWith('-');
             var known = isOption ? OptionsOf(command) : command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name);
-            string meant = Spelling.Nearest(word, known) is { } near ? $"; did you mean '{near}'?" : "";
+            string meant = Spelling.Nearest(word, known) is { } near ? $"; did you mean '{near}'?" : taken is null ? "" : $"; it takes {Arguments(command)}";
             return command is RootCommand ? $"there is no {(isOption ? "option" : "verb")} '{word}'{meant}"
                 : $"'{command.Name}' has no {(isOption ? "option" : "argument")} '{word}'{meant}";
         }
@@ -35,7 +39,7 @@ internal static partial class CommandErrors
 
         if (MissingArgument().Match(message) is { Success: true } missing)
         {
-            return missing.Groups[1].Value == command.Name ? $"'{command.Name}' needs {string.Join(" ", command.Arguments.Select(a => a.HelpName ?? a.Name))}"
+            return missing.Groups[1].Value == command.Name ? $"'{command.Name}' needs {Arguments(command)}"
                 : $"'{missing.Groups[1].Value}' needs a value:{ValueOf(command, missing.Groups[1].Value)}";
         }
 
@@ -49,6 +53,8 @@ internal static partial class CommandErrors
             ? $"'{match.Groups[1].Value}' is no value of '{match.Groups[2].Value}'"
             : Blanks().Replace(message, " ").TrimEnd('.', ' ');
     }
+
+    private static string Arguments(Command command) => string.Join(" ", command.Arguments.Select(a => a.HelpName ?? a.Name));
 
     private static IEnumerable<string> OptionsOf(Command command) =>
         command.Options.Where(o => !o.Hidden).Select(o => o.Name).Append("--help");

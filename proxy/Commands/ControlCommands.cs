@@ -4,7 +4,6 @@ using System.CommandLine;
 using System.CommandLine.Completions;
 using System.Text.Json;
 using RedisHaProxy.Admin;
-using Spectre.Console;
 
 namespace RedisHaProxy.Commands;
 
@@ -20,8 +19,8 @@ internal static class ControlCommands
     [
         Show("status", "Show the master, the nodes, the Sentinels and the sessions.", "stats.json", StatusText.Write, "control/status"),
         Show("explain", "Show why sessions go where they go, or why the gate is shut.", "explain",
-            (console, explain, _) => ExplainText.Write(console, explain), "control/status"),
-        Show("timeline", "Show the last failovers: when, why, how long.", "timeline", (console, timeline, _) => TimelineText.Write(console, timeline)),
+            (screen, explain, _) => ExplainText.Write(screen, explain), "control/status"),
+        Show("timeline", "Show the last failovers: when, why, how long.", "timeline", (screen, timeline, _) => TimelineText.Write(screen, timeline)),
         SessionsCommand.Create(),
         Order("drain", "Fail /healthz, so that the load balancer sends new sessions elsewhere; open sessions go on.", "control/drain"),
         Maintenance(),
@@ -30,7 +29,7 @@ internal static class ControlCommands
     ];
 
     // JSON is what everybody gets at the path; the text may need more.
-    private static Command Show(string name, string description, string path, Action<IAnsiConsole, JsonElement, bool> write, string? textPath = null)
+    private static Command Show(string name, string description, string path, Action<Screen, JsonElement, bool> write, string? textPath = null)
     {
         var (socket, form) = (SocketOption(), new FormOptions());
         var watch = new Option<bool>("--watch", "-w") { Description = "Show it again each second, until Ctrl-C." };
@@ -65,8 +64,9 @@ internal static class ControlCommands
                 }
 
                 using JsonDocument document = client.Get(textPath ?? path);
-                await output.WriteAsync(Terminal.Start(output, watches));
-                write(Terminal.Console(output), document.RootElement, form.IsWide(parsed));
+                var screen = Screen.For(output);
+                write(screen, document.RootElement, form.IsWide(parsed));
+                await output.WriteAsync($"{Terminal.Start(output, watches)}{screen}");
             }
         }));
         return command;

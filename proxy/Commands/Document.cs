@@ -20,8 +20,10 @@ internal static class Document
 
     public static DateTimeOffset Time(this JsonElement element, string name) => element.Field(name)?.GetDateTimeOffset() ?? default;
 
-    public static IEnumerable<JsonElement> List(this JsonElement element, string name) =>
-        element.Field(name)?.EnumerateArray() ?? Enumerable.Empty<JsonElement>();
+    public static JsonElement.ArrayEnumerator List(this JsonElement element, string name) => element.Field(name)?.EnumerateArray() ?? default;
+
+    /// <summary>Whether a list has anything in it.</summary>
+    public static bool Has(this JsonElement element, string name) => element.Field(name)?.GetArrayLength() > 0;
 
     /// <summary>A value as the table of figures writes it.</summary>
     public static object? Value(this JsonElement element, string name) => element.Field(name) switch
@@ -29,7 +31,18 @@ internal static class Document
         null => null,
         { ValueKind: JsonValueKind.Number } number => number.GetDouble(),
         { ValueKind: JsonValueKind.True or JsonValueKind.False } yes => yes.GetBoolean(),
-        { ValueKind: JsonValueKind.Object } map => map.EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetInt64()),
+        { ValueKind: JsonValueKind.Object } map => Counts(map),
         { } text => text.ToString(),
     };
+
+    private static Dictionary<string, long> Counts(JsonElement map)
+    {
+        var counts = new Dictionary<string, long>();
+        foreach (JsonProperty count in map.EnumerateObject())
+        {
+            counts.Add(count.Name, count.Value.GetInt64());
+        }
+
+        return counts;
+    }
 }

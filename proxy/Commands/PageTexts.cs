@@ -3,7 +3,6 @@
 using System.Buffers;
 using System.Text.Json;
 using RedisHaProxy.Admin;
-using Spectre.Console;
 
 namespace RedisHaProxy.Commands;
 
@@ -14,7 +13,7 @@ internal static class PageTexts
         moment => Text(moment.Figures.ForTerminal, moment, ExplainText.Write),
         control => Text(TimelineFigures.Timeline, control, TimelineText.Write));
 
-    private static string Text<T>(IReadOnlyList<Figure<T>> figures, T item, Action<IAnsiConsole, JsonElement> write)
+    private static string Text<T>(IReadOnlyList<Figure<T>> figures, T item, Action<Screen, JsonElement> write)
     {
         var bytes = new ArrayBufferWriter<byte>(4096);
         using (var json = new Utf8JsonWriter(bytes))
@@ -23,8 +22,8 @@ internal static class PageTexts
         }
 
         using var document = JsonDocument.Parse(bytes.WrittenMemory);
-        using var text = new StringWriter();
-        write(Terminal.Console(text), document.RootElement);
-        return text.ToString();
+        var screen = new Screen();
+        write(screen, document.RootElement);
+        return screen.ToString();
     }
 }

@@ -83,7 +83,9 @@ internal static class SessionsCommand
             }
             else
             {
-                SessionsText.Write(Terminal.Console(output), listed, all.Count, form.IsWide(parsed));
+                var screen = Screen.For(output);
+                SessionsText.Write(screen, listed, all.Count, form.IsWide(parsed));
+                await output.WriteAsync(screen.ToString());
             }
         }));
         return command;

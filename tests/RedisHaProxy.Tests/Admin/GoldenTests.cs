@@ -102,17 +102,17 @@ public sealed partial class GoldenTests
             ["metrics"] = Sorted(await GetAsync("/metrics")),
             ["csv"] = csv,
             ["html"] = ProcessIdOnPage().Replace(Nonce().Replace(StyleAndScript().Replace(await GetAsync("/stats"), "$1$2"), "nonce=\"N\""), "process 17,"),
-            ["status.txt"] = Text(console => StatusText.Write(console, forTerminal)),
+            ["status.txt"] = Text(screen => StatusText.Write(screen, forTerminal)),
             ["explain.txt"] = await GetAsync("/explain.txt"),
             ["timeline.txt"] = await GetAsync("/timeline.txt"),
         };
     }
 
-    private static string Text(Action<Spectre.Console.IAnsiConsole> write)
+    private static string Text(Action<Screen> write)
     {
-        using var writer = new StringWriter();
-        write(Terminal.Console(writer));
-        return writer.ToString();
+        var screen = new Screen();
+        write(screen);
+        return screen.ToString();
     }
 
     private static string Sorted(string metrics) =>

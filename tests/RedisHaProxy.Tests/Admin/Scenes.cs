@@ -68,11 +68,9 @@ internal sealed partial record Scene(ProxyConfiguration Settings, RoutingSnapsho
     /// <summary>The text of "status".</summary>
     public static string Text(Moment moment, int width = 100)
     {
-        using var writer = new StringWriter();
-        var console = Terminal.Console(writer);
-        console.Profile.Width = width;
-        StatusText.Write(console, Json(moment.Figures.ForTerminal, moment), moment.Figures);
-        return writer.ToString();
+        var screen = new Screen(width);
+        StatusText.Write(screen, Json(moment.Figures.ForTerminal, moment), moment.Figures);
+        return screen.ToString();
     }
 
     /// <summary>Sessions and bytes of the second before.</summary>

@@ -20,6 +20,8 @@ public sealed class WrongCommandTests : IDisposable
     [InlineData("'check' needs FILE", "check")]
     [InlineData("'check' has no option '--conect'; did you mean '--connect'?", "check", "x.json", "--conect")]
     [InlineData("'check' has no argument 'y.json'", "check", "x.json", "y.json")]
+    [InlineData("'check' has no option '-c'; it takes FILE (see", "check", "-c", "x.json")]
+    [InlineData("'check' has no option '--conect'; did you mean '--connect'?", "check", "--conect", "x.json")]
     [InlineData("'run' needs --config FILE", "run")]
     [InlineData("'--config' needs a value: FILE", "run", "--config")]
     [InlineData("'abc' is not the number of a session", "sessions", "--end", "abc")]
