@@ -27,6 +27,17 @@ fail() {
   exit 1
 }
 
+# own_word WORD: whether it is one of the script's own words, which stand without an option before them: those that match own_words.
+own_words=''
+own_word() {
+  [ -n "$own_words" ] && [[ $1 =~ ^($own_words)$ ]]
+}
+
+# is_lab_name WORD: as tests/RedisHaLab/State/LabPaths.cs has it.
+is_lab_name() {
+  [[ $1 =~ ^[a-z][a-z0-9-]{0,11}$ ]]
+}
+
 # stack_option WORD...: takes an option that all scripts have from the head of the command line, and sets "taken" to the number of its
 # words; 0 when it is another one.
 stack_option() {
@@ -48,7 +59,13 @@ stack_option() {
       ;;
     --lab)
       lab=lab taken=1
-      case ${2:-} in [a-z]*) if [ -d "$lab_state/$2" ]; then lab=$2 taken=2; fi ;; esac
+      # The name is optional: a word that the script knows itself is not one, unless there is a lab of this name.
+      case ${2:-} in
+        '' | -*) ;;
+        *)
+          if ! own_word "$2" || { is_lab_name "$2" && [ -d "$lab_state/$2" ]; }; then lab=$2 taken=2; fi
+          ;;
+      esac
       ;;
   esac
 }
@@ -74,6 +91,33 @@ output() {
   (cd "$top" && pulumi stack output "$@" ${stack:+--stack "$stack"})
 }
 
+# require_command NAME HOW: a program that the script runs; HOW to get it.
+require_command() {
+  command -v "$1" >/dev/null || fail "needs $1, $2"
+}
+
+lab_up() {
+  echo "sudo scripts/lab up$([ "$lab" = lab ] || echo " --name $lab")"
+}
+
+# require_lab: ends with a message unless the lab has come up.
+require_lab() {
+  local name others='' first
+  if [ -f "$lab_state/$lab/ssh/config" ]; then
+    require_command ip 'as scripts/lab does; Debian, Ubuntu: apt-get install iproute2'
+    return
+  fi
+  is_lab_name "$lab" || bad "\"$lab\" cannot be the name of a lab: 1 to 12 lower-case letters, digits and hyphens, such as lab2"
+  if [ -f "$lab_state/$lab/state.json" ]; then fail "the lab \"$lab\" has not come up to its end: $(lab_up)"; fi
+  for name in "$lab_state"/*/ssh/config; do
+    name=${name%/ssh/config}
+    if [ -e "$name/ssh/config" ]; then others="$others, ${name##*/}"; fi
+  done
+  others=${others#, } first=${others%%,*}
+  [ -n "$others" ] || fail "there is no lab on this machine: $(lab_up)"
+  fail "there is no lab \"$lab\"; on this machine there are: $others. For example: sudo scripts/$script --lab${first:+ $first}"
+}
+
 # open_stack: finds the deployment. Ends with a message where there is none.
 open_stack() {
   top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -81,18 +125,22 @@ open_stack() {
     [ -z "$stack" ] || bad '--stack and --lab exclude each other'
     [ -z "$jump" ] || bad '--jump and --lab exclude each other'
     [ "$(id -u)" -eq 0 ] || fail "the lab's machines are reached by root only: run it with sudo"
-    [ -f "$lab_state/$lab/ssh/config" ] || fail "there is no lab \"$lab\" that has come up on this machine: sudo scripts/lab up"
+    require_lab
     title="the lab \"$lab\"" kept=$lab_state/$lab/scripts
     # With a bastion from the internet, without one from the operators' own network.
     if grep -q -x 'Host bastion' "$lab_state/$lab/ssh/config"; then desk=outside; else desk=office; fi
+    ip netns list 2>/dev/null | grep "^redis-ha-lab\.$lab\.$desk\b" >/dev/null || fail "the lab \"$lab\" is down, as after a reboot of this machine: $(lab_up)"
     ssh=(ip netns exec "redis-ha-lab.$lab.$desk" ssh -F "$lab_state/$lab/ssh/config")
     endpoint=$(sed -n 's/.*"Endpoint": *"\([0-9.:]*\)".*/\1/p' "$lab_state/$lab/state.json" | head -n 1)
     machines=$(sed -n 's/^Host \([a-z][a-z0-9-]*\)$/\1/p' "$lab_state/$lab/ssh/config")
     return 0
   fi
-  command -v pulumi >/dev/null || fail 'needs pulumi on the PATH, which knows the stack. For the lab on this machine: --lab'
+  require_command pulumi 'which knows the stack: https://www.pulumi.com/docs/install/. For the lab on this machine: --lab'
+  require_command ssh 'Debian, Ubuntu: apt-get install openssh-client'
   local config hosts
-  config=$(output sshConfig) || fail 'the stack has no output "sshConfig": run pulumi up first (what pulumi says is above)'
+  config=$(output sshConfig) ||
+    fail "$([ -n "$stack" ] && echo "the stack \"$stack\"" || echo 'the selected stack') has no output \"sshConfig\" (what pulumi says is above). If it is not built yet: \
+run pulumi up first. If you mean another one: pulumi stack ls, then --stack NAME"
   if ! endpoint=$(output endpoint) || ! hosts=$(output knownHosts); then
     fail 'the stack is not complete: run pulumi up first'
   fi

@@ -109,5 +109,8 @@ public sealed class CommandLineTests
         var result = await _lab.RunAsync("status");
         Assert.Equal(LabException.Unusable, result.ExitCode);
         Assert.Equal("lab: There is no lab \"t-none\" here; bring it up with `scripts/lab up --name t-none`.", result.Error.Trim());
+        // The script says it before it builds anything.
+        var script = await Shell.RunAsync(Script, ["status", "--name", "t-none"], timeout: TimeSpan.FromSeconds(90));
+        Assert.Equal((result.ExitCode, result.Error), (script.ExitCode, script.Error));
     }
 }

@@ -260,7 +260,6 @@ public sealed class StackScriptTests : IDisposable
     [InlineData("--port", "abc")]
     [InlineData("--port", "70000")]
     [InlineData("all", "--port", "1")]
-    [InlineData("--lab")]
     public async Task A_tunnel_that_cannot_be_is_refused(params string[] arguments) =>
         Assert.Equal(2, (await _stack.RunAsync("tunnel", arguments)).ExitCode);
 
