@@ -182,13 +182,8 @@ internal sealed class Screen(int width = Screen.PlainWidth, bool coloured = fals
         {
             if (char.IsControl(c))
             {
-                return words with { Text = string.Create(words.Text.Length, words.Text, (to, text) =>
-                {
-                    for (int at = 0; at < text.Length; at++)
-                    {
-                        to[at] = char.IsControl(text[at]) ? ' ' : text[at];
-                    }
-                }) };
+                char[] clean = Array.ConvertAll(words.Text.ToCharArray(), each => char.IsControl(each) ? ' ' : each);
+                return words with { Text = new string(clean) };
             }
         }
 
