@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.Text.Json;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Services;
@@ -19,7 +20,10 @@ internal static class CommandLineProgram
         Recursive = true,
     };
 
-    private static readonly Option<bool> JsonOption = new("--json") { Description = "Write the result as JSON" };
+    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
+
+    /// <summary>--json of the verbs whose result <see cref="Write"/> writes.</summary>
+    public static Option<bool> Json { get; } = new("--json") { Description = "Write the result as JSON" };
 
     /// <summary>The argument that names a machine.</summary>
     public static Argument<string> MachineArgument => new("machine") { Description = "A machine, such as redis1" };
@@ -41,12 +45,12 @@ internal static class CommandLineProgram
             FaultCommands.Cut(),
             FaultCommands.Heal(),
             InsideCommands.Logs(),
-            StatusCommand.Create(JsonOption),
+            StatusCommand.Create(),
             AlarmsCommand.Create(),
-            PortsCommand.Create(JsonOption),
-            VerifyCommand.Create(JsonOption),
-            LoadCommand.Create(JsonOption),
-            DayTwoCommand.Create(JsonOption),
+            PortsCommand.Create(),
+            VerifyCommand.Create(),
+            LoadCommand.Create(),
+            DayTwoCommand.Create(),
             DocsCommand.Create(),
             DownCommand.Create(),
             Serve(),
@@ -77,6 +81,19 @@ internal static class CommandLineProgram
         {
             await Console.Error.WriteLineAsync($"lab: {e.Message}");
             return e.ExitCode;
+        }
+    }
+
+    /// <summary>Writes what a verb has found: as JSON with --json, else as <paramref name="show"/> does.</summary>
+    public static void Write<T>(ParseResult parsed, T found, Action show)
+    {
+        if (parsed.GetValue(Json))
+        {
+            Console.WriteLine(JsonSerializer.Serialize(found, Format));
+        }
+        else
+        {
+            show();
         }
     }
 

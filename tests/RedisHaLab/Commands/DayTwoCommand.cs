@@ -1,7 +1,6 @@
 // `lab day2`: makes each planned change while clients write and read, and judges what it cost them; exit code 0 only when all bars hold.
 
 using System.CommandLine;
-using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.DayTwo;
 using RedisHaLab.Host;
@@ -13,11 +12,10 @@ namespace RedisHaLab.Commands;
 /// <summary>day2.</summary>
 internal static class DayTwoCommand
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
     private static readonly string Document = Path.Combine(Repository.Root, "docs", "day2.md");
 
     /// <summary>day2 [--only NAME]... [--nodes N] [--with-dead-node | --kill N] [--again] [--write] [--json].</summary>
-    public static Command Create(Option<bool> json)
+    public static Command Create()
     {
         var names = string.Join(", ", Changes.All.Select(change => change.Name));
         var only = new Option<string[]>("--only")
@@ -42,7 +40,7 @@ internal static class DayTwoCommand
             Description = "Begin with the first change; without it a run that was interrupted goes on after the last row that held",
         };
         var write = new Option<bool>("--write") { Description = "Put the rows into docs/day2.md" };
-        var command = new Command("day2", Verbs.All["day2"]) { only, nodes, set, release, dead, kill, again, write, json };
+        var command = new Command("day2", Verbs.All["day2"]) { only, nodes, set, release, dead, kill, again, write, CommandLineProgram.Json };
         only.Validators.Add(result =>
         {
             foreach (var name in Names(result.GetValueOrDefault<string[]>()).Where(name => Changes.All.All(change => change.Name != name)))
@@ -96,16 +94,9 @@ internal static class DayTwoCommand
                     File.WriteAllText(Document, Table.Merge(File.ReadAllText(Document), [row], wanted.Section));
                 }
             });
-            if (parsed.GetValue(json))
-            {
-                Console.WriteLine(JsonSerializer.Serialize(new { passed = rows.All(row => row.Broken.Count == 0), rows }, Format));
-            }
-            else
-            {
-                Show(rows);
-            }
-
-            return rows.All(row => row.Broken.Count == 0) ? 0 : LabException.Failed;
+            var passed = rows.All(row => row.Broken.Count == 0);
+            CommandLineProgram.Write(parsed, new { passed, rows }, () => Show(rows));
+            return passed ? 0 : LabException.Failed;
         }));
         return command;
     }

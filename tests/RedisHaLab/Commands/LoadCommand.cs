@@ -4,7 +4,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
@@ -16,12 +15,11 @@ namespace RedisHaLab.Commands;
 /// <summary>load.</summary>
 internal static class LoadCommand
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
     private static readonly TimeSpan Report = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestChange = TimeSpan.FromHours(1);
 
     /// <summary>load [--seconds N] [--max-gap MS] [--max-failed N] [--json] [-- COMMAND...].</summary>
-    public static Command Create(Option<bool> json)
+    public static Command Create()
     {
         var seconds = new Option<int?>("--seconds") { Description = "How long; after COMMAND, when there is one (default 30, and 5 after a command)" };
         var gap = new Option<int?>("--max-gap") { Description = "Fail when no write was acknowledged for longer than so many milliseconds" };
@@ -31,7 +29,7 @@ internal static class LoadCommand
             Description = "A change to make meanwhile, on this machine; put -- before it",
             Arity = ArgumentArity.ZeroOrMore
         };
-        var command = new Command("load", Verbs.All["load"]) { seconds, gap, failed, json, words };
+        var command = new Command("load", Verbs.All["load"]) { seconds, gap, failed, CommandLineProgram.Json, words };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             // No exclusive lock: the change that is measured takes it.
@@ -39,15 +37,7 @@ internal static class LoadCommand
             var change = parsed.GetValue(words) ?? [];
             var duration = TimeSpan.FromSeconds(parsed.GetValue(seconds) ?? (change.Length > 0 ? 5 : 30));
             var (report, code) = await RunAsync(lab, change, duration);
-            if (parsed.GetValue(json))
-            {
-                Console.WriteLine(JsonSerializer.Serialize(report, Format));
-            }
-            else
-            {
-                Show(report);
-            }
-
+            CommandLineProgram.Write(parsed, report, () => Show(report));
             var broken = Broken(report, code, parsed.GetValue(gap), parsed.GetValue(failed)).ToList();
             broken.ForEach(sentence => Console.Error.WriteLine($"lab: {sentence}"));
             return broken.Count == 0 ? 0 : LabException.Failed;

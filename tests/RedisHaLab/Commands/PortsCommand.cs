@@ -1,7 +1,6 @@
 // `lab ports`: who reaches whom, by probing; exit code 0 only when it is what the table of rules says.
 
 using System.CommandLine;
-using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
@@ -13,27 +12,17 @@ namespace RedisHaLab.Commands;
 /// <summary>ports.</summary>
 internal static class PortsCommand
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     /// <summary>ports [--json].</summary>
-    public static Command Create(Option<bool> json)
+    public static Command Create()
     {
-        var command = new Command("ports", Verbs.All["ports"]) { json };
+        var command = new Command("ports", Verbs.All["ports"]) { CommandLineProgram.Json };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             using var exclusive = InstanceLock.Take(paths);
             using var lab = CommandLineProgram.Open(paths);
             var cluster = new ClusterView(lab);
             var lines = await new PortProbe(cluster, new StackOptions(cluster).Settings.Network).ProbeAsync();
-            if (parsed.GetValue(json))
-            {
-                Console.WriteLine(JsonSerializer.Serialize(lines, Format));
-            }
-            else
-            {
-                Show(lines);
-            }
-
+            CommandLineProgram.Write(parsed, lines, () => Show(lines));
             return lines.Any(line => line.Wrong.Count > 0) ? LabException.Failed : 0;
         }));
         return command;

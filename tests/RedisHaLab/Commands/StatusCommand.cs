@@ -1,7 +1,6 @@
 // `lab status`: the machines and what each of them does now, the services and the balancer's view, as a table or as JSON.
 
 using System.CommandLine;
-using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Instance;
 using RedisHaLab.Machines;
@@ -23,25 +22,15 @@ internal sealed record LabStatus(
 /// <summary>status.</summary>
 internal static class StatusCommand
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     /// <summary>status [--json].</summary>
-    public static Command Create(Option<bool> json)
+    public static Command Create()
     {
-        var command = new Command("status", Verbs.All["status"]) { json };
+        var command = new Command("status", Verbs.All["status"]) { CommandLineProgram.Json };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             using var lab = CommandLineProgram.Open(paths);
             var status = await ReadAsync(lab);
-            if (parsed.GetValue(json))
-            {
-                Console.WriteLine(JsonSerializer.Serialize(status, Format));
-            }
-            else
-            {
-                Show(status);
-            }
-
+            CommandLineProgram.Write(parsed, status, () => Show(status));
             return status is { IsComplete: true } && status.Machines.All(machine => machine.Phase == "ready" && !machine.IsCut)
                 && status.Services.All(service => service.Runs) ? 0 : 1;
         }));

@@ -2,7 +2,6 @@
 
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
@@ -14,12 +13,10 @@ namespace RedisHaLab.Commands;
 /// <summary>verify.</summary>
 internal static class VerifyCommand
 {
-    private static readonly JsonSerializerOptions Format = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase };
-
     /// <summary>verify [--json].</summary>
-    public static Command Create(Option<bool> json)
+    public static Command Create()
     {
-        var command = new Command("verify", Verbs.All["verify"]) { json };
+        var command = new Command("verify", Verbs.All["verify"]) { CommandLineProgram.Json };
         command.SetAction((parsed, _) => CommandLineProgram.GuardAsync(parsed, async paths =>
         {
             using var exclusive = InstanceLock.Take(paths);
@@ -27,16 +24,9 @@ internal static class VerifyCommand
             var checks = new CheckList(result => lab.Progress.Say($"{(result.Passed ? "ok    " : "FAILED")}  "
                 + $"{result.Name}{(result.Passed ? "" : ": " + result.Detail)}"));
             await new Acceptance(new ClusterView(lab), checks).RunAsync();
-            if (parsed.GetValue(json))
-            {
-                Console.WriteLine(JsonSerializer.Serialize(new { passed = checks.Results.All(result => result.Passed), checks = checks.Results }, Format));
-            }
-            else
-            {
-                Show(checks.Results);
-            }
-
-            return checks.Results.All(result => result.Passed) ? 0 : LabException.Failed;
+            var passed = checks.Results.All(result => result.Passed);
+            CommandLineProgram.Write(parsed, new { passed, checks = checks.Results }, () => Show(checks.Results));
+            return passed ? 0 : LabException.Failed;
         }));
         return command;
     }
