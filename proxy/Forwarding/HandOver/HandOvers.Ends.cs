@@ -237,9 +237,13 @@ internal sealed partial class HandOvers
             return true;
         }
 
+        if (flow.Last > side.Probed)
+        {
+            side.Probes = 0; // it has answered, however late this looks
+        }
+
         if (now - flow.Last < _times.Silent.Ticks * TimeSpan.NanosecondsPerTick)
         {
-            side.Probes = 0;
             return false;
         }
 

@@ -144,8 +144,21 @@ public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposab
         _helper = ChildProcess.Start(
             "helper", Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), ["hand-over", "--socket", path], Path.Combine(_directory.Path, "helper.log"),
             _machines.Proxy);
-        await Eventually.HoldsAsync(() => File.Exists(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
+        await Eventually.HoldsAsync(() => Listens(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
         return path;
+    }
+
+    private static bool Listens(string path)
+    {
+        try
+        {
+            Connect(path).Dispose();
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false; // the file is there a little earlier
+        }
     }
 
     private static Socket Connect(string path)

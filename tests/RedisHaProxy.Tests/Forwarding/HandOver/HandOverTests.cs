@@ -259,11 +259,10 @@ public sealed partial class HandOverTests(Xunit.Abstractions.ITestOutputHelper o
     {
         Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
         const int Idle = 4;
-        var second = TimeSpan.FromSeconds(1);
         using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
         using var proxy = new HandingProxy(
             _machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => 1,
-            new HandOverTimes { Silent = second, Probe = second });
+            new HandOverTimes { Silent = TimeSpan.FromMilliseconds(100), Probe = TimeSpan.FromSeconds(1) }); // looked at once a second: each is asked each time
         await OpenAsync(proxy, listener, Idle);
         await Eventually.HoldsAsync(() => proxy.AskAsync(handOvers => handOvers.Probes >= 3 * 2 * Idle), () => "all ends were asked three times");
         Assert.Empty(proxy.Ends);
