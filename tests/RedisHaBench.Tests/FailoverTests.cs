@@ -44,7 +44,7 @@ public sealed class FailoverTests(ITestOutputHelper output)
         {
             var start = Stopwatch.GetTimestamp();
             var settings = new RedisDeploymentOptions { AsProduct = true, DownAfterMilliseconds = 2000, FailoverTimeoutMilliseconds = 60_000 };
-            var ours = Contenders.All(Program).Single(c => c.IsOurs);
+            var ours = Contenders.All(Program).Single(c => c.Name == Contenders.Ours);
             var run = await FailoverRun.RunAsync(scenario, ours, settings, new LoadSettings());
             var bars = Bars.Check(scenario, [Analysis.Measure(run, scenario.LastSwitch)]);
             output.WriteLine($"Round {round}, {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s:\n{string.Join('\n', bars)}");

@@ -49,12 +49,12 @@ public sealed class TrafficReportTests
     [Fact]
     public void The_plot_has_a_bar_for_each_load_and_figure()
     {
-        var svg = XDocument.Parse(RatioPlot.Draw(Result));
+        var svg = XDocument.Parse(RatioPlot.Draw(Result, TrafficBars.LimitOf));
 
         var titles = svg.Descendants().Where(e => e.Name.LocalName == "title").Select(e => e.Value).ToArray();
         Assert.Equal(3 * Loads.All.Count, titles.Length);
         Assert.Contains("ours, c50: 1.20 (1.20-1.20), against haproxy-a", titles);
-        XDocument.Parse(RatioPlot.Draw(Result with { Comparisons = [] })); // nothing to compare is a plot too
+        XDocument.Parse(RatioPlot.Draw(Result with { Comparisons = [] }, TrafficBars.LimitOf)); // nothing to compare is a plot too
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class TrafficSmokeTests
         var engines = await Contenders.EnginesOfAsync(program, default);
         string[] loads = ["c50", "c20-1m-echo", "fan-out"];
         var contenders = Contenders.All(program, engines).Where(c => c.Name is "direct" or "haproxy-tuned-1" or "haproxy-splice"
-            || (c.Kind == ContenderKind.Ours && !c.NeedsNamespace)).ToArray();
+            || (c.Kind == ContenderKind.Ours && !c.HandsOver && c.Loads is null)).ToArray();
 
         // Whether bars hold says nothing on a busy machine: both exit codes are right, an exception is not.
         await TrafficCommand.RunAsync(
@@ -75,6 +75,7 @@ public sealed class TrafficSmokeTests
     [InlineData("--seconds must be from 0.1 to 60", "--seconds", "0")]
     [InlineData("--load: there is no 'c7'", "--load", "c7")]
     [InlineData("--contender: there is no 'nginx'", "--contender", "nginx")]
+    [InlineData("--haproxy: there is no file /nowhere/haproxy", "--haproxy", "/nowhere/haproxy")]
     [InlineData("--proxy: there is no file /nowhere/redis-ha-proxy", "--proxy", "/nowhere/redis-ha-proxy")]
     [InlineData("--document: /nowhere.md is not a file with the lines <!-- results -->", "--document", "/nowhere.md")]
     [InlineData("--form: there is no 'interpreted'", "forms", "--form", "interpreted")]

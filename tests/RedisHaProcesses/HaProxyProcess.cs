@@ -10,9 +10,11 @@ public static class HaProxyProcess
     /// <param name="work">Takes the configuration and the log.</param>
     /// <param name="network">Namespace; null is ours.</param>
     /// <param name="name">Name for messages and files: another one for each HAProxy of a directory.</param>
-    public static ChildProcess Start(string configuration, WorkDirectory work, NetworkNamespace? network = null, string name = "haproxy")
+    /// <param name="program">Its path, or a name to look up.</param>
+    public static ChildProcess Start(
+        string configuration, WorkDirectory work, NetworkNamespace? network = null, string name = "haproxy", string program = "haproxy")
     {
         var file = work.Write($"{name}/haproxy.cfg", configuration);
-        return ChildProcess.Start(name, "haproxy", ["-db", "-f", file], Path.Combine(work.Path, $"{name}.log"), network);
+        return ChildProcess.Start(name, program, ["-db", "-f", file], Path.Combine(work.Path, $"{name}.log"), network);
     }
 }

@@ -86,6 +86,32 @@ public sealed class RoutedNetwork : IDisposable
         return tagged;
     }
 
+    /// <summary>
+    /// Joins two machines by a wire of their own, past the router: an interface with an address at each end, and each end finds the other's address
+    /// by it.
+    /// </summary>
+    /// <param name="one">A machine, and the name (at most 15 characters) and address of its new interface.</param>
+    /// <param name="other">The same of the other end.</param>
+    public static async Task WireAsync((NetworkNamespace Machine, string Port, IPAddress Address) one,
+        (NetworkNamespace Machine, string Port, IPAddress Address) other)
+    {
+        await Shell.RunInAsync(
+            one.Machine, ["ip", "link", "add", one.Port, "type", "veth", "peer", "name", other.Port, "netns", other.Machine.Holder]);
+        foreach (var (end, peer) in new[] { (one, other.Address), (other, one.Address) })
+        {
+            await Shell.RunInAsync(end.Machine, ["ip", "addr", "add", end.Address.ToString(), "peer", peer.ToString(), "dev", end.Port]);
+            await Shell.RunInAsync(end.Machine, ["ip", "link", "set", end.Port, "up"]);
+        }
+    }
+
+    /// <summary>Leads what a machine sends to an address to the other end of one of its wires.</summary>
+    /// <param name="machine">The machine that sends.</param>
+    /// <param name="to">Where to.</param>
+    /// <param name="via">Address of the wire's other end.</param>
+    /// <param name="from">Address of its own end, from which it sends.</param>
+    public static Task RouteAsync(NetworkNamespace machine, IPAddress to, IPAddress via, IPAddress from) => Shell.RunInAsync(
+        machine, ["ip", "route", "add", $"{to}/32", "via", via.ToString(), "src", from.ToString()]);
+
     /// <summary>Cuts the machines with these addresses off from all others, at once.</summary>
     public Task CutAsync(params IEnumerable<IPAddress> island)
         => Shell.RunInAsync(_router, ["nft", "add", "element", "ip", "cut", "island", $"{{ {string.Join(", ", island)} }}"]);

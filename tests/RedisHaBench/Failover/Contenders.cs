@@ -13,7 +13,11 @@ namespace RedisHaBench.Failover;
 /// <param name="IsOurs">Whether the bars apply to it.</param>
 /// <param name="Start">Starts it for a deployment on an address, in a namespace or ours.</param>
 internal sealed record Contender(
-    string Name, string Description, bool IsOurs, Func<RedisDeployment, IPEndPoint, NetworkNamespace?, ChildProcess> Start);
+    string Name, string Description, bool IsOurs, Func<RedisDeployment, IPEndPoint, NetworkNamespace?, StartedProxy> Start)
+{
+    /// <summary>Whether it hands sessions over to the kernel, for which clients, proxy and nodes are in network namespaces.</summary>
+    public bool HandsOver { get; init; }
+}
 
 /// <summary>All contenders.</summary>
 internal static class Contenders
@@ -25,7 +29,11 @@ internal static class Contenders
     public static IReadOnlyList<Contender> All(string program) =>
     [
         new(Ours, "this project's proxy, default settings, sentinel.downAfter as the Sentinels'", true,
-            (deployment, listen, network) => ProxyProcess.Start(program, deployment, listen, network)),
+            (deployment, listen, network) => new([ProxyProcess.Start(program, deployment, listen, network)])),
+        new(Ours + "-hand-over", "the same, which hands sessions over to the kernel", true,
+            (deployment, listen, network) => HandOverHelper.Start(program, deployment, network, (settings, admin) => ProxyProcess.Start(
+                program, deployment, listen, network,
+                settings: new Dictionary<string, object>(settings) { ["admin"] = new { listen = admin.ToString() } }))) { HandsOver = true },
         new("haproxy-reference", "HAProxy with the role check of the reference architecture: check inter 3s, client and server timeouts 6 s", false,
             (deployment, listen, network) => StartHaProxy(deployment, listen, network, "inter 3s", fast: false)),
         new("haproxy-tuned", "the same with inter 1s fall 1 rise 1 on-marked-down shutdown-sessions", false,
@@ -93,7 +101,7 @@ internal static class Contenders
         return text.ToString();
     }
 
-    private static ChildProcess StartHaProxy(RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network, string checks, bool fast)
-        => HaProxyProcess.Start(HaProxyConfiguration(deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen, checks, fast),
-            deployment.Work, network);
+    private static StartedProxy StartHaProxy(RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network, string checks, bool fast)
+        => new([HaProxyProcess.Start(HaProxyConfiguration(
+            deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen, checks, fast), deployment.Work, network)]);
 }

@@ -61,6 +61,11 @@ internal static class FailoverCommand
             + "does where Redis does not fence.",
             DefaultValueFactory = _ => 1
         };
+        var namespaces = new Option<bool>("--namespaces")
+        {
+            Description = "Clients, proxy and nodes in network namespaces of their own in every scenario; with the contender redis-ha-proxy-hand-over. "
+            + "Needs root.",
+        };
         var proxy = new Option<string>("--proxy")
         {
             Description = "The redis-ha-proxy to measure; the one built with the bench by default.",
@@ -83,7 +88,7 @@ internal static class FailoverCommand
         var command = new Command("failover", "What clients see of each kind of failover through our proxy and through HAProxy, on real Redis and Sentinel "
             + "processes. Exits 1 when our proxy misses a bar.")
         {
-            quick, rounds, scenario, contender, output, document, downAfter, minReplicas, proxy,
+            quick, rounds, scenario, contender, output, document, downAfter, minReplicas, namespaces, proxy,
         };
         command.SetAction(async (parse, cancellationToken) =>
         {
@@ -97,18 +102,33 @@ internal static class FailoverCommand
             var isQuick = parse.GetValue(quick);
             var only = parse.GetValue(scenario) ?? [];
             var against = parse.GetValue(contender) ?? [];
+            var apart = parse.GetValue(namespaces);
+            if (apart && Installed.MissingForNamespaces() is { } missing)
+            {
+                Console.Error.WriteLine($"failover-bench: --namespaces: {missing}");
+                return 1;
+            }
+
+            if (!apart && Contenders.All("").FirstOrDefault(c => c.HandsOver && against.Contains(c.Name)) is { } homeless)
+            {
+                Console.Error.WriteLine($"failover-bench: {homeless.Name} needs --namespaces");
+                return 1;
+            }
+
             return await RunAsync(
                 new FailoverOptions
                 {
                     Rounds = parse.GetValue(rounds) ?? (isQuick ? 1 : 3),
                     Scenarios = [.. Scenarios.All.Where(s => only.Length > 0 ? only.Contains(s.Name) : !isQuick || s.Quick)],
-                    Contenders = [.. Contenders.All(Path.GetFullPath(parse.GetValue(proxy)!)).Where(c => against.Length == 0 || against.Contains(c.Name))],
+                    Contenders = [.. Contenders.All(Path.GetFullPath(parse.GetValue(proxy)!))
+                        .Where(c => (against.Length == 0 || against.Contains(c.Name)) && (apart || !c.HandsOver))],
                     Deployment = new RedisDeploymentOptions
                     {
                         AsProduct = true,
                         DownAfterMilliseconds = parse.GetValue(downAfter),
                         FailoverTimeoutMilliseconds = 60_000,
                         MinReplicas = parse.GetValue(minReplicas),
+                        Namespaces = apart,
                     },
                     Out = parse.GetValue(output)!,
                     Document = parse.GetValue(document),

@@ -38,32 +38,48 @@ internal sealed record LoadSettings
 /// <summary>Runs a scenario.</summary>
 internal static class FailoverRun
 {
-    /// <summary>The proxy's address when the scenario needs namespaces.</summary>
+    /// <summary>The proxy's address in namespaces.</summary>
     public static IPAddress ProxyAddress { get; } = new([10, 79, 0, 100]);
+
+    /// <summary>The clients' address, where they have a namespace of their own.</summary>
+    public static IPAddress ClientAddress { get; } = new([10, 79, 0, 101]);
 
     /// <summary>Runs a scenario with a proxy on a fresh deployment, and gives what was seen.</summary>
     /// <exception cref="TimeoutException">Something other than the proxy under test failed: the deployment did not start, fail over or converge.</exception>
     public static async Task<RunRecord> RunAsync(
         Scenario scenario, Contender contender, RedisDeploymentOptions settings, LoadSettings load, CancellationToken cancellationToken = default)
     {
-        await using var deployment = await RedisDeployment.StartAsync(settings with { Namespaces = scenario.Namespaces }, cancellationToken);
+        // Where the deployment is in namespaces anyway, clients have one of their own: they are on other machines than the proxy.
+        var apart = settings.Namespaces || contender.HandsOver;
+        await using var deployment = await RedisDeployment.StartAsync(settings with { Namespaces = scenario.Namespaces || apart }, cancellationToken);
         if (scenario.Prepare is { } prepare)
         {
             await prepare(deployment);
         }
 
-        var network = scenario.Namespaces ? await deployment.Network!.AddAsync("proxy", ProxyAddress) : null;
+        var network = scenario.Namespaces || apart ? await deployment.Network!.AddAsync("proxy", ProxyAddress) : null;
+        var clients = apart ? await deployment.Network!.AddAsync("clients", ClientAddress) : network;
         var listen = new IPEndPoint(network is null ? IPAddress.Loopback : ProxyAddress, network is null ? FreePorts.Take() : 6379);
-        using var proxy = contender.Start(deployment, listen, network);
+        var started = contender.Start(deployment, listen, network);
+        var proxy = started.Processes[0];
         try
         {
-            return await UnderLoadAsync(scenario, deployment, new Destination(listen, network, deployment), proxy, load, cancellationToken);
+            Func<Task<long?>>? handedOver =
+                contender.HandsOver ? () => HandOverHelper.HandedOverAsync(network!, started.Admin!, cancellationToken) : null;
+            return await UnderLoadAsync(scenario, deployment, new Destination(listen, clients, deployment), proxy, handedOver, load, cancellationToken);
         }
         catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or RespErrorException)
         {
             throw new InvalidOperationException(
                 $"{scenario.Name} with {contender.Name}: {e.Message}\n{deployment.Describe()}\nThe proxy's last lines, without "
                     + $"sessions:\n{LastLines(proxy)}", e);
+        }
+        finally
+        {
+            foreach (var process in started.Processes)
+            {
+                process.Dispose();
+            }
         }
     }
 
@@ -72,9 +88,16 @@ internal static class FailoverRun
         => string.Join('\n', proxy.LogTail(int.MaxValue).Split('\n').Where(l => !l.Contains(" session ", StringComparison.Ordinal)).TakeLast(30));
 
     private static async Task<RunRecord> UnderLoadAsync(
-        Scenario scenario, RedisDeployment deployment, Destination destination, ChildProcess proxy, LoadSettings load, CancellationToken cancellationToken)
+        Scenario scenario, RedisDeployment deployment, Destination destination, ChildProcess proxy, Func<Task<long?>>? handedOver, LoadSettings load,
+        CancellationToken cancellationToken)
     {
         await ServesAsync(destination, proxy, cancellationToken);
+        if (handedOver is not null)
+        {
+            await Eventually.HoldsAsync(
+                async () => await handedOver() is not null, () => "the proxy has its helper", cancellationToken: cancellationToken);
+        }
+
         var probes = deployment.Nodes.Select(n => new NodeProbe(n)).ToArray();
         var writers = Enumerable.Range(1, load.PersistentWriters).Select(i => Writer($"persistent:{i}", ClientKind.Persistent))
             .Concat(Enumerable.Range(1, load.NewWriters).Select(i => Writer($"new:{i}", ClientKind.New)))
@@ -93,6 +116,15 @@ internal static class FailoverRun
                 () => writers.All(w => w.Acknowledged >= 100) && stage.AllServed(0) && waiting.All(w => w.Waiting),
                 () => "all clients are served",
                 cancellationToken: cancellationToken);
+            if (handedOver is not null)
+            {
+                // A run in which sessions stayed with the proxy would say nothing of the hand-over.
+                var staying = load.PersistentWriters + load.Blocked + load.Subscribed;
+                await Eventually.HoldsAsync(
+                    async () => await handedOver() >= staying, () => $"the kernel takes over the {staying} sessions that stay",
+                    cancellationToken: cancellationToken);
+            }
+
             GC.Collect();
             begin = Stopwatch.GetTimestamp();
             // Redis' and Sentinel's timers run at 1 s and began with the processes: act at any phase of them, or one contender has all the luck.

@@ -240,7 +240,7 @@ internal static class Scenarios
             Act = async stage =>
             {
                 stage.Mark("cut");
-                await stage.Deployment.Network!.CutAsync(stage.Master.EndPoint.Address, FailoverRun.ProxyAddress);
+                await stage.Deployment.Network!.CutAsync(stage.Master.EndPoint.Address, FailoverRun.ProxyAddress, FailoverRun.ClientAddress);
                 await stage.PromotedAsync(PromotionTimeout, stage.Master);
                 await Task.Delay(TimeSpan.FromSeconds(4));
                 await stage.Deployment.Network.HealAsync();

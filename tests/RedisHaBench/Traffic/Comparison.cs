@@ -40,7 +40,7 @@ internal sealed record Comparison
         var comparisons = new List<Comparison>();
         foreach (var load in cases.GroupBy(c => c.Load))
         {
-            foreach (var metric in Traffic.Metric.All)
+            foreach (var metric in Traffic.Metric.Absolute)
             {
                 var best = Best(contenders, load, metric);
                 foreach (var ours in load.Where(c => KindOf(c) == ContenderKind.Ours))

@@ -24,21 +24,36 @@ internal enum ContenderKind
 /// <param name="Name">Name on the command line and in tables.</param>
 /// <param name="Description">What its configuration is.</param>
 /// <param name="Kind">What it is.</param>
-/// <param name="Start">Starts it for a deployment on an address, in a namespace or in ours; null for the direct way. The proxy is the first process.</param>
+/// <param name="Start">Starts it for a deployment on an address, in a namespace or in ours; null for the direct way.</param>
 internal sealed record Contender(
-    string Name, string Description, ContenderKind Kind, Func<RedisDeployment, IPEndPoint, NetworkNamespace?, ChildProcess[]>? Start)
+    string Name, string Description, ContenderKind Kind, Func<RedisDeployment, IPEndPoint, NetworkNamespace?, StartedProxy>? Start)
 {
     /// <summary>Whether the exit code depends on it: it is what users get.</summary>
     public bool IsDefault { get; init; }
 
-    /// <summary>Whether it needs a network namespace of its own, and root.</summary>
-    public bool NeedsNamespace { get; init; }
+    /// <summary>Whether it is there to show what a setting does, and has no bars.</summary>
+    public bool IsVariant { get; init; }
+
+    /// <summary>Whether it hands sessions over to the kernel, for which it needs a network namespace of its own, and root.</summary>
+    public bool HandsOver { get; init; }
+
+    /// <summary>What it is called on the command line: the same for each version of HAProxy.</summary>
+    public string Family => Name.Split(Contenders.BeforeVersion)[0];
 
     /// <summary>The loads it takes part in; null for all.</summary>
     public IReadOnlyList<string>? Loads { get; init; }
 
     /// <summary>Whether it takes part in a load.</summary>
     public bool Takes(Load load) => Loads?.Contains(load.Name) ?? true;
+}
+
+/// <summary>An HAProxy to measure.</summary>
+/// <param name="Program">Its path, or a name to look up.</param>
+/// <param name="Version">Its version.</param>
+internal sealed record HaProxyVersion(string Program, string Version)
+{
+    /// <summary>The version without what a distribution appends.</summary>
+    public string Short => Version.Split('-', '+')[0];
 }
 
 /// <summary>How an HAProxy is tuned.</summary>
@@ -60,6 +75,9 @@ internal static class Contenders
     /// <summary>Connections that every proxy is configured for. HAProxy reserves two descriptors for each, and for each pipe, at start.</summary>
     public const int ConnectionLimit = 9300;
 
+    /// <summary>In the name of a contender, before the version of an HAProxy that is not the installed one.</summary>
+    public const char BeforeVersion = '@';
+
     private const string OursPrefix = "ours-";
 
     /// <summary>
@@ -73,27 +91,24 @@ internal static class Contenders
     /// <summary>The contenders that a program makes possible.</summary>
     /// <param name="program">Path of redis-ha-proxy.</param>
     /// <param name="engines">Its engines.</param>
-    public static IReadOnlyList<Contender> All(string program, IReadOnlyList<string> engines) =>
+    /// <param name="moreHaProxies">HAProxies beside the installed one; each has all of its tunings.</param>
+    public static IReadOnlyList<Contender> All(string program, IReadOnlyList<string> engines, IReadOnlyList<HaProxyVersion>? moreHaProxies = null) =>
     [
         new("direct", "no proxy", ContenderKind.Direct, null),
-        HaProxy("haproxy-default", "HAProxy as it comes: a thread for each CPU, 16 kB buffers", new(0, null)),
-        HaProxy("haproxy-tuned-1", "HAProxy with nbthread 1, tune.bufsize 65536 and option splice-auto, which splices bulk in both directions",
-            new(1, HaProxyTuning.SpliceAuto)),
-        HaProxy("haproxy-tuned-2", "the same with nbthread 2", new(2, HaProxyTuning.SpliceAuto)),
-        HaProxy("haproxy-splice", "haproxy-tuned-1 that splices everything (option splice-request, splice-response), for large values",
-            new(1, HaProxyTuning.SpliceAlways)) with
-        {
-            Loads = ["c50-16k", "c20-1m", "c20-1m-echo"],
-        },
-        HaProxy("haproxy-busy", "haproxy-tuned-1 with busy-polling, for the one load where it might help",
-            new(1, HaProxyTuning.SpliceAuto, BusyPolling: true)) with { Loads = ["c1"] },
+        .. HaProxies("haproxy", ""),
+        .. (moreHaProxies ?? []).SelectMany(one => HaProxies(one.Program, BeforeVersion + one.Short)),
         .. engines.Select(engine => new Contender(
             OursPrefix + engine, $"this project's proxy as it ships, engine {engine}", ContenderKind.Ours,
-            (deployment, listen, network) =>
-                [StartOurs(program, engines.Count > 1 ? engine : null, deployment, listen, new(IPAddress.Loopback, FreePorts.Take()), network)])
+            (deployment, listen, network) => StartAlone(program, engines.Count > 1 ? engine : null, deployment, listen, network))
         { IsDefault = engine == engines[^1] }),
+        new(OursPrefix + "sleeping", $"the same with engine {Engines[^1]} and busyPollMicroseconds 0, for the one load that it polls at", ContenderKind.Ours,
+            (deployment, listen, network) => StartAlone(program, Engines[^1], deployment, listen, network, "sleeping",
+                new Dictionary<string, object> { ["busyPollMicroseconds"] = 0 }))
+        { IsVariant = true, Loads = ["c1"] },
         new(OursPrefix + "hand-over", $"the same with engine {Engines[^1]}, which hands sessions over to the kernel", ContenderKind.Ours,
-            (deployment, listen, network) => StartHandingOver(program, Engines[^1], deployment, listen, network)) { NeedsNamespace = true },
+            (deployment, listen, network) => HandOverHelper.Start(program, deployment, network, (settings, admin) =>
+                StartOurs(program, Engines[^1], deployment, listen, admin, network, "hand-over", settings)))
+        { HandsOver = true },
     ];
 
     /// <summary>Engines that a program knows: asks it to check a configuration with the key.</summary>
@@ -155,29 +170,36 @@ internal static class Contenders
         return text.ToString();
     }
 
-    private static Contender HaProxy(string name, string description, HaProxyTuning tuning)
-        => new(name, description, ContenderKind.HaProxy, (deployment, listen, network) => [HaProxyProcess.Start(
-            HaProxyConfiguration(
-                deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen,
-                new(IPAddress.Loopback, FreePorts.Take()), tuning),
-            deployment.Work, network, name)]);
-
-    private static ChildProcess[] StartHandingOver(string program, string engine, RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network)
+    private static IReadOnlyList<Contender> HaProxies(string program, string suffix)
     {
-        var socket = Path.Combine(deployment.Work.Path, "hand-over.sock");
-        var helper = ChildProcess.Start(
-            "hand-over", program, ["hand-over", "--socket", socket], Path.Combine(deployment.Work.Path, "hand-over.log"), network);
-        try
-        {
-            var admin = new IPEndPoint(IPAddress.Loopback, FreePorts.Take());
-            var handOver = new Dictionary<string, object> { ["handOver"] = new { socket } };
-            return [StartOurs(program, engine, deployment, listen, admin, network, "hand-over", handOver), helper];
-        }
-        catch
-        {
-            helper.Dispose();
-            throw;
-        }
+        return
+        [
+            Of("default", "HAProxy as it comes: a thread for each CPU, 16 kB buffers", new(0, null)),
+            Of("tuned-1", "HAProxy with nbthread 1, tune.bufsize 65536 and option splice-auto, which splices bulk in both directions",
+                new(1, HaProxyTuning.SpliceAuto)),
+            Of("tuned-2", "the same with nbthread 2", new(2, HaProxyTuning.SpliceAuto)),
+            Of("splice", "haproxy-tuned-1 that splices everything (option splice-request, splice-response), for large values",
+                new(1, HaProxyTuning.SpliceAlways), "c50-16k", "c20-1m", "c20-1m-echo"),
+            Of("busy", "haproxy-tuned-1 with busy-polling, for the one load where it might help",
+                new(1, HaProxyTuning.SpliceAuto, BusyPolling: true), "c1"),
+        ];
+
+        Contender Of(string tuned, string description, HaProxyTuning tuning, params string[] loads) => new(
+            $"haproxy-{tuned}{suffix}", description, ContenderKind.HaProxy,
+            (deployment, listen, network) => new([HaProxyProcess.Start(
+                HaProxyConfiguration(
+                    deployment.Nodes.Select(n => (n.Name, n.EndPoint)), deployment.Accounts.Health, listen,
+                    new(IPAddress.Loopback, FreePorts.Take()), tuning),
+                deployment.Work, network, $"haproxy-{tuned}{suffix}", program)]))
+        { Loads = loads.Length > 0 ? loads : null };
+    }
+
+    private static StartedProxy StartAlone(
+        string program, string? engine, RedisDeployment deployment, IPEndPoint listen, NetworkNamespace? network, string? suffix = null,
+        IReadOnlyDictionary<string, object>? more = null)
+    {
+        var admin = new IPEndPoint(IPAddress.Loopback, FreePorts.Take());
+        return new([StartOurs(program, engine, deployment, listen, admin, network, suffix, more)], admin);
     }
 
     /// <summary>Starts our proxy with all that it has in production: probes of nodes and Sentinels, pages, control socket.</summary>

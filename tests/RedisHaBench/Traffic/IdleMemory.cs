@@ -1,4 +1,4 @@
-// Resident memory of a proxy with connections that are open and silent.
+// Memory of a proxy with connections that are open and silent.
 
 using System.Net.Sockets;
 using System.Text;
@@ -27,6 +27,13 @@ internal sealed record IdleMemory(IReadOnlyDictionary<int, long> Resident)
     public static async Task<IdleMemory> MeasureAsync(Contender contender, RedisDeployment deployment, CancellationToken cancellationToken)
     {
         using var running = await RunningContender.StartAsync(contender, deployment, null, 0, cancellationToken);
+        return await MeasureAsync(running, deployment, cancellationToken);
+    }
+
+    /// <summary>The same of a proxy that was just started.</summary>
+    public static async Task<IdleMemory> MeasureAsync(RunningContender running, RedisDeployment deployment, CancellationToken cancellationToken)
+    {
+        var before = await running.HandedOverAsync(cancellationToken);
         var question = (byte[])[.. RespConnection.Encode("AUTH", deployment.Accounts.Client), .. RespConnection.Encode("PING")];
         var resident = new Dictionary<int, long>();
         var open = new List<Socket>();
@@ -40,12 +47,17 @@ internal sealed record IdleMemory(IReadOnlyDictionary<int, long> Resident)
                 }
 
                 await Task.Delay(TimeSpan.FromSeconds(1.5), cancellationToken);
-                resident.Add(step, ProcessCost.ResidentBytes(running.ProcessId!.Value));
+                resident.Add(step, running.MemoryBytes());
+            }
+
+            if (await running.HandedOverAsync(cancellationToken) - before < Steps[^1])
+            {
+                throw new InvalidOperationException($"{running.Contender.Name}: the kernel did not take over all {Steps[^1]} idle sessions{running.LogTail()}");
             }
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            throw new InvalidOperationException($"{contender.Name} with {open.Count} connections: {e.Message}{running.LogTail()}", e);
+            throw new InvalidOperationException($"{running.Contender.Name} with {open.Count} connections: {e.Message}{running.LogTail()}", e);
         }
         finally
         {
@@ -59,8 +71,9 @@ internal sealed record IdleMemory(IReadOnlyDictionary<int, long> Resident)
             var first = open.Count;
             for (var i = 0; i < count; i++)
             {
-                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveTimeout = 10_000 };
+                var socket = running.Clients?.Socket() ?? new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
                 open.Add(socket);
+                socket.ReceiveTimeout = 10_000;
                 socket.Connect(running.EndPoint);
                 socket.Send(question);
             }

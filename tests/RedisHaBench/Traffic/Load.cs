@@ -38,6 +38,12 @@ internal sealed record Load
     /// <summary>Whether it is the load of subscribers, which redis-benchmark has not.</summary>
     public bool FanOut { get; init; }
 
+    /// <summary>Whether each request has a connection of its own.</summary>
+    public bool NewConnections { get; init; }
+
+    /// <summary>Whether it runs between network namespaces only.</summary>
+    public bool NeedsNamespaces { get; init; }
+
     /// <summary>The bar on processor time.</summary>
     public CostBar CostBar { get; init; } = CostBar.Small;
 
@@ -52,7 +58,8 @@ internal sealed record Load
         ? string.Create(CultureInfo.InvariantCulture, $"{Clients} subscribers of one channel, one publisher with {Pipeline} messages of "
             + $"{FanOutLoad.PayloadBytes} bytes under way; a request is a delivery")
         : string.Create(CultureInfo.InvariantCulture,
-            $"redis-benchmark -c {Clients} -P {Pipeline}, {(BothWays ? "ECHO" : "GET")} of {Math.Max(3, ValueBytes)} bytes");
+            $"redis-benchmark -c {Clients} -P {Pipeline}, {(BothWays ? "ECHO" : "GET")} of {Math.Max(3, ValueBytes)} bytes"
+                + $"{(NewConnections ? ", a new connection for each" : "")}");
 }
 
 /// <summary>All loads.</summary>
@@ -70,6 +77,7 @@ internal static class Loads
         new() { Name = "c20-1m-echo", Clients = 20, ValueBytes = Megabyte, BothWays = true, CostBar = CostBar.Bulk, FirstRequests = 100 },
         new() { Name = "c1", Clients = 1, FirstRequests = 3_000 },
         new() { Name = "c1000", Clients = 1000, FirstRequests = 20_000 },
+        new() { Name = "c50-new", Clients = 50, NewConnections = true, NeedsNamespaces = true, CostBar = CostBar.None, FirstRequests = 2_000 },
         new() { Name = "c5000", Clients = 5000, FirstRequests = 30_000 },
         new() { Name = "fan-out", Clients = 100, Pipeline = 8, FanOut = true, FirstRequests = 50_000 },
     ];

@@ -22,15 +22,17 @@ internal static class LoadRun
     {
         try
         {
-            var (before, busy) = (contender.CpuTime(), MachineCost.Busy());
+            var handedOver = await contender.HandedOverAsync(cancellationToken);
+            var (before, machine) = (contender.CpuTime(), MachineCost.Now());
             var sample = load.FanOut
                 ? await Task.Run(() => FanOutLoad.Run(contender.EndPoint, deployment.Accounts.Client, load, requests, cancellationToken), cancellationToken)
                 : await RedisBenchmarkAsync(load, contender, deployment, requests, cancellationToken);
-            var cost = contender.CpuTime() - before;
+            var (cost, busy) = (contender.CpuTime() - before, machine.BusySince());
             return sample with
             {
                 Cpu = cost?.TotalMicroseconds / sample.Requests,
-                Machine = contender.Clients is null ? null : (MachineCost.Busy() - busy).TotalMicroseconds / sample.Requests,
+                Machine = contender.Clients is null ? null : busy.TotalMicroseconds / sample.Requests,
+                HandedOver = load.NewConnections ? null : (double?)(await contender.HandedOverAsync(cancellationToken) - handedOver) / load.Clients,
             };
         }
         catch (Exception e) when (e is IOException or FormatException or TimeoutException)
@@ -47,6 +49,11 @@ internal static class LoadRun
             Installed.Path("redis-benchmark")!, "-h", contender.EndPoint.Address.ToString(), "-p", Text(contender.EndPoint.Port),
             "--user", Stage.BenchmarkUser, "-a", deployment.Accounts.Client, "-c", Text(load.Clients), "-P", Text(load.Pipeline), "-n", Text(requests),
         ];
+        if (load.NewConnections)
+        {
+            words.AddRange(["-k", "0"]);
+        }
+
         if (!load.BothWays)
         {
             return ([.. words, "GET", load.Key], null);

@@ -23,6 +23,51 @@ internal static partial class ProcessCost
             : throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"process {processId} is gone"));
     }
 
+    /// <summary>
+    /// Memory that processes and the children of each have: what is resident, and the maps of BPF programs that no process maps (a hash map, whose size
+    /// in the kernel's own words is in /proc/PID/fdinfo), bytes.
+    /// </summary>
+    /// <exception cref="IOException">There is no such process.</exception>
+    public static long MemoryBytes(IEnumerable<int> processIds)
+    {
+        int[] all = [.. processIds.SelectMany(id => (IEnumerable<int>)[id, .. ChildrenOf(id)])];
+        return all.Sum(ResidentBytes) + all.SelectMany(HashMapsOf).DistinctBy(map => map.Id).Sum(map => map.Bytes);
+    }
+
+    // From the PPid of all processes: not every kernel has lists of children.
+    private static IEnumerable<int> ChildrenOf(int processId) => Directory.EnumerateDirectories("/proc")
+        .Select(folder => int.TryParse(Path.GetFileName(folder), CultureInfo.InvariantCulture, out var id) ? id : 0)
+        .Where(id => id > 0 && LinesOf($"/proc/{Text(id)}/status").Contains($"PPid:\t{Text(processId)}"));
+
+    private static IEnumerable<(long Id, long Bytes)> HashMapsOf(int processId)
+    {
+        const long Hash = 1; // BPF_MAP_TYPE_HASH
+        foreach (var file in Directory.EnumerateFiles($"/proc/{Text(processId)}/fdinfo"))
+        {
+            var fields = LinesOf(file).Select(line => line.Split(':', 2)).Where(field => field.Length == 2)
+                .GroupBy(field => field[0]).ToDictionary(field => field.Key, field => field.First()[1].Trim());
+            if (fields.GetValueOrDefault("map_type") == Text(Hash) && fields.TryGetValue("memlock", out var bytes) && fields.TryGetValue("map_id", out var id))
+            {
+                yield return (long.Parse(id, CultureInfo.InvariantCulture), long.Parse(bytes, CultureInfo.InvariantCulture));
+            }
+        }
+    }
+
+    // What is described may be gone meanwhile.
+    private static string[] LinesOf(string file)
+    {
+        try
+        {
+            return File.ReadAllLines(file);
+        }
+        catch (IOException)
+        {
+            return [];
+        }
+    }
+
+    private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
+
     /// <summary>Resident memory (VmRSS in /proc/PID/status), bytes.</summary>
     /// <exception cref="IOException">There is no such process.</exception>
     public static long ResidentBytes(int processId)

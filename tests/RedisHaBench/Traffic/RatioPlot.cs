@@ -17,14 +17,20 @@ internal static class RatioPlot
     private const string Ink = "#24292f";
 
     private static readonly string[] Colors = ["#2f6fb3", "#2a9d5c", "#8a5fb0", "#c26a1c"];
-    private static readonly Metric[] Panels = [Metric.Throughput, Metric.P99, Metric.Cpu];
 
     /// <summary>Draws a result.</summary>
-    public static string Draw(TrafficResult result)
+    /// <param name="result">What was measured.</param>
+    /// <param name="limit">The bar on a figure of a load; null when there is none.</param>
+    public static string Draw(TrafficResult result, Func<string, Load, double?> limit)
     {
+        // What is added to the whole machine's work says more than what the process takes, where it was measured.
+        (string Name, bool MoreIsBetter)[] panels =
+        [
+            (Metric.Throughput.Name, true), (Metric.P99.Name, false), (result.Added.Count > 0 ? AddedCost.Name : Metric.Cpu.Name, false),
+        ];
         var loads = result.Loads.Keys.ToArray();
         var series = result.Contenders.Where(c => c.Kind == ContenderKind.Ours && result.Comparisons.Any(x => x.Ours == c.Name)).Select(c => c.Name).ToArray();
-        var height = Top + (Panels.Length * (PanelHeight + PanelGap));
+        var height = Top + (panels.Length * (PanelHeight + PanelGap));
         var svg = new StringBuilder();
         Add(svg, $"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {Width} {height}" width="{Width}" height="{height}" font-family="sans-serif" font-size="12" fill="{Ink}">""");
         Add(svg, $"<rect width=\"{Width}\" height=\"{height}\" fill=\"#ffffff\"/>");
@@ -36,18 +42,19 @@ internal static class RatioPlot
             Add(svg, $"""<rect x="{x}" y="18" width="12" height="12" fill="{Colors[i % Colors.Length]}"/><text x="{x + 18}" y="28">{series[i]}</text>""");
         }
 
-        foreach (var (index, metric) in Panels.Index())
+        foreach (var (index, panel) in panels.Index())
         {
-            Panel(svg, result, metric, loads, series, Top + (index * (PanelHeight + PanelGap)));
+            Comparison[] shown = [.. result.Comparisons.Concat(result.Added).Where(c => c.IsBest && c.Metric == panel.Name)];
+            Panel(svg, shown, panel, limit, loads, series, Top + (index * (PanelHeight + PanelGap)));
         }
 
         Add(svg, $"</svg>");
         return svg.ToString();
     }
 
-    private static void Panel(StringBuilder svg, TrafficResult result, Metric metric, string[] loads, string[] series, int top)
+    private static void Panel(StringBuilder svg, Comparison[] shown, (string Name, bool MoreIsBetter) metric, Func<string, Load, double?> limitOf,
+        string[] loads, string[] series, int top)
     {
-        var shown = result.Comparisons.Where(c => c.IsBest && c.Metric == metric.Name).ToArray();
         // One wild round must not flatten all others: a whisker that leaves the panel ends at its edge.
         var greatest = Math.Min(3, Math.Ceiling(Math.Max(1.2, shown.Length == 0 ? 0 : shown.Max(c => Math.Max(c.Median, Math.Min(c.Max, 2)))) * 4) / 4);
         var bottom = top + PanelHeight;
@@ -64,7 +71,7 @@ internal static class RatioPlot
         {
             var middle = Left + ((l + 0.5) * slot);
             Add(svg, $"<text x=\"{middle:0.#}\" y=\"{bottom + 18}\" text-anchor=\"middle\">{name}</text>");
-            if (Loads.All.FirstOrDefault(x => x.Name == name) is { } load && TrafficBars.LimitOf(metric.Name, load) is { } limit)
+            if (Loads.All.FirstOrDefault(x => x.Name == name) is { } load && limitOf(metric.Name, load) is { } limit)
             {
                 Add(svg, $"""<line x1="{middle - (slot * 0.45):0.#}" x2="{middle + (slot * 0.45):0.#}" y1="{Y(limit):0.#}" y2="{Y(limit):0.#}" stroke="#b42318" stroke-width="1.5" stroke-dasharray="5 3"/>""");
             }
@@ -78,7 +85,7 @@ internal static class RatioPlot
             }
         }
 
-        double Y(double ratio) => bottom - (Math.Min(ratio, greatest) / greatest * PanelHeight);
+        double Y(double ratio) => bottom - (Math.Clamp(ratio, 0, greatest) / greatest * PanelHeight);
 
         void Bar(StringBuilder to, Comparison ratio, double x, double width, string color)
         {

@@ -16,6 +16,9 @@ internal sealed record Sample(long Requests, double Throughput, double P50, doub
     /// is. Null where it is not asked for.
     /// </summary>
     public double? Machine { get; init; }
+
+    /// <summary>Sessions that the kernel took over meanwhile, as a share of the load's; null where none are to be.</summary>
+    public double? HandedOver { get; init; }
 }
 
 /// <summary>One of the figures of a sample.</summary>

@@ -1,6 +1,5 @@
 // The deployment and the proxies in front of it. Only the one that is being measured runs; the others are suspended.
 
-using System.Globalization;
 using System.Net;
 using RedisHaProcesses;
 
@@ -12,17 +11,18 @@ internal sealed class RunningContender : IDisposable
     private static readonly TimeSpan Reply = TimeSpan.FromSeconds(15);
 
     private readonly RedisDeployment _deployment;
-    private readonly ChildProcess[] _processes;
-    private readonly ChildProcess? _process;
+    private readonly NetworkNamespace? _network;
+    private readonly StartedProxy? _started;
 
-    private RunningContender(Contender contender, RedisDeployment deployment, IPEndPoint endPoint, ChildProcess[] processes, NetworkNamespace? clients)
+    private RunningContender(
+        Contender contender, RedisDeployment deployment, IPEndPoint endPoint, StartedProxy? started, NetworkNamespace? clients, NetworkNamespace? network)
     {
         Contender = contender;
         EndPoint = endPoint;
         Clients = clients;
         _deployment = deployment;
-        _processes = processes;
-        _process = processes.FirstOrDefault();
+        _started = started;
+        _network = network;
     }
 
     /// <summary>Where clients are; null is here.</summary>
@@ -35,31 +35,26 @@ internal sealed class RunningContender : IDisposable
     public IPEndPoint EndPoint { get; }
 
     /// <summary>Process id of the proxy; null without one.</summary>
-    public int? ProcessId => _process?.Id;
+    public int? ProcessId => Proxy?.Id;
+
+    private ChildProcess? Proxy => _started?.Processes[0];
 
     /// <summary>Starts it, and waits until it leads to the master.</summary>
     /// <param name="contender">What to start.</param>
     /// <param name="deployment">What it leads to.</param>
     /// <param name="clients">Where clients are, of a deployment in namespaces; null on the loopback.</param>
-    /// <param name="number">Which of the contenders it is, for its namespace and address.</param>
+    /// <param name="number">Of its way (<see cref="Way.LayAsync"/>).</param>
     /// <param name="cancellationToken">Ends it early.</param>
     /// <exception cref="InvalidOperationException">It ended, or does not lead there; the message has the end of its log.</exception>
     public static async Task<RunningContender> StartAsync(
         Contender contender, RedisDeployment deployment, NetworkNamespace? clients, int number, CancellationToken cancellationToken)
     {
-        if (contender.Start is null)
-        {
-            return new(contender, deployment, deployment.Nodes[0].EndPoint, [], clients);
-        }
-
-        // A namespace for each: what one of them attaches to its interface costs the others nothing.
-        var endPoint = new IPEndPoint(clients is null ? IPAddress.Loopback : new IPAddress([10, 82, 0, (byte)(number + 1)]), FreePorts.Take());
-        var network = clients is null ? null
-            : await deployment.Network!.AddAsync(string.Create(CultureInfo.InvariantCulture, $"proxy{number}"), endPoint.Address);
-        var running = new RunningContender(contender, deployment, endPoint, contender.Start(deployment, endPoint, network), clients);
+        var way = clients is null ? null : await Way.LayAsync(clients, deployment, number, routes: contender.Start is null);
+        var endPoint = contender.Start is null ? deployment.Nodes[0].EndPoint : new IPEndPoint(way?.Listen ?? IPAddress.Loopback, FreePorts.Take());
+        var running = new RunningContender(contender, deployment, endPoint, contender.Start?.Invoke(deployment, endPoint, way?.Middle), clients, way?.Middle);
         try
         {
-            await running.LeadsToMasterAsync(cancellationToken);
+            await running.ReadyAsync(cancellationToken);
             return running;
         }
         catch
@@ -70,24 +65,57 @@ internal sealed class RunningContender : IDisposable
     }
 
     /// <summary>Stops it for the time that others are measured: its probes must not take their processor time.</summary>
-    public void Suspend() => Array.ForEach(_processes, process => process.Send(Signal.Stop));
+    public void Suspend() => Signalled(Signal.Stop);
 
     /// <summary>Lets it go on, and waits until it leads to the master.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
-        Array.ForEach(_processes, process => process.Send(Signal.Continue));
-        await LeadsToMasterAsync(cancellationToken);
+        Signalled(Signal.Continue);
+        await ReadyAsync(cancellationToken);
     }
 
     /// <summary>Processor time of the proxy so far; null without one.</summary>
-    public TimeSpan? CpuTime() => _process is null ? null
-        : TimeSpan.FromTicks(_processes.Sum(process => ProcessCost.CpuTime(process.Id).Ticks));
+    public TimeSpan? CpuTime() => _started is null ? null
+        : TimeSpan.FromTicks(_started.Processes.Sum(process => ProcessCost.CpuTime(process.Id).Ticks));
+
+    /// <summary>Memory of the proxy and what belongs to it, bytes.</summary>
+    public long MemoryBytes() => ProcessCost.MemoryBytes(_started!.Processes.Select(process => process.Id));
+
+    /// <summary>How many sessions the kernel has taken over from it so far; null where it has none to take, or no helper.</summary>
+    /// <exception cref="IOException">It does not answer.</exception>
+    public async Task<long?> HandedOverAsync(CancellationToken cancellationToken)
+        => Contender.HandsOver ? await HandOverHelper.HandedOverAsync(_network!, _started!.Admin!, cancellationToken) : null;
 
     /// <summary>The end of the proxy's log.</summary>
-    public string LogTail() => _process is null ? "" : $"\nThe last lines of {Contender.Name}:\n{_process.LogTail(10)}";
+    public string LogTail() => Proxy is null ? "" : $"\nThe last lines of {Contender.Name}:\n{Proxy.LogTail(10)}";
 
     /// <summary>Kills the proxy.</summary>
-    public void Dispose() => Array.ForEach(_processes, process => process.Dispose());
+    public void Dispose()
+    {
+        foreach (var process in _started?.Processes ?? [])
+        {
+            process.Dispose();
+        }
+    }
+
+    private void Signalled(Signal signal)
+    {
+        foreach (var process in _started?.Processes ?? [])
+        {
+            process.Send(signal);
+        }
+    }
+
+    private async Task ReadyAsync(CancellationToken cancellationToken)
+    {
+        await LeadsToMasterAsync(cancellationToken);
+        if (Contender.HandsOver)
+        {
+            await Eventually.HoldsAsync(
+                async () => await HandedOverAsync(cancellationToken) is not null, () => $"{Contender.Name} has its helper{LogTail()}",
+                cancellationToken: cancellationToken);
+        }
+    }
 
     // HAProxy takes every server for good until its first checks have failed: so many sessions in a row must reach the master.
     private async Task LeadsToMasterAsync(CancellationToken cancellationToken)
@@ -95,7 +123,7 @@ internal sealed class RunningContender : IDisposable
         try
         {
             await Eventually.HoldsAsync(
-                () => _process is { HasExited: true }
+                () => Proxy is { HasExited: true }
                     ? throw new InvalidOperationException($"{Contender.Name} ended{LogTail()}")
                     : Enumerable.Range(0, 6).All(_ => IsMaster()),
                 () => $"{Contender.Name} leads to the master{LogTail()}",

@@ -12,12 +12,15 @@ namespace RedisHaBench.Traffic;
 /// <param name="Actual">What was measured.</param>
 internal sealed record TrafficBar(string Contender, string Name, double Limit, bool AtLeast, double Actual)
 {
+    /// <summary>The least and the greatest of what the figure is the median of; null when it is none.</summary>
+    public string? Spread { get; init; }
+
     /// <summary>Whether it holds.</summary>
     public bool Passes => AtLeast ? Actual >= Limit : Actual <= Limit;
 
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"{(Passes ? "holds " : "MISSED")}  {Name}: {Actual:0.00} (at {(AtLeast ? "least" : "most")} "
+        $"{(Passes ? "holds " : "MISSED")}  {Name}: {Actual:0.00}{(Spread is null ? "" : $", rounds {Spread}")} (at {(AtLeast ? "least" : "most")} "
             + $"{Limit:0.00}{(Passes ? "" : $", missed by {Math.Abs(Actual - Limit):0.00}")})");
 }
 
@@ -49,7 +52,7 @@ internal static class TrafficBars
     public static IReadOnlyList<TrafficBar> Check(TrafficResult result)
     {
         var bars = new List<TrafficBar>();
-        foreach (var ours in result.Contenders.Where(c => c.Kind == ContenderKind.Ours).Select(c => c.Name))
+        foreach (var ours in result.Contenders.Where(c => c.Kind == ContenderKind.Ours && !c.IsVariant).Select(c => c.Name))
         {
             var best = result.Comparisons.Where(c => c.Ours == ours && c.IsBest).ToArray();
             foreach (var comparison in best)

@@ -26,14 +26,18 @@ internal static class TrafficCommand
         };
         var contender = new Option<string[]>("--contender")
         {
-            Description = $"Only these: {string.Join(", ", Contenders.Names)}.",
+            Description = $"Only these: {string.Join(", ", Contenders.Names)}. One of HAProxy's stands for all its versions.",
             AllowMultipleArgumentsPerToken = true
         };
         var noIdle = new Option<bool>("--no-idle") { Description = "Without the memory of idle connections." };
         var namespaces = new Option<bool>("--namespaces")
         {
             Description = "Clients, each proxy and each node in network namespaces with wires between them, instead of the loopback; and what each proxy "
-            + "adds to the whole machine's processor time. With the contender ours-hand-over. Without fan-out and idle memory. Needs root.",
+            + "adds to the whole machine's processor time. With the contender ours-hand-over and its bars, and the load c50-new; without fan-out. Needs root.",
+        };
+        var haProxy = new Option<string[]>("--haproxy")
+        {
+            Description = "An HAProxy of another version beside the installed one: its path. May be given more than once. The yardstick is the best of all.",
         };
         var profile = new Option<bool>("--profile") { Description = "Also count system calls and take profiles with perf. Needs root." };
         var proxy = new Option<string?>("--proxy") { Description = "The redis-ha-proxy to measure; by default the one that ships is published first." };
@@ -53,6 +57,8 @@ internal static class TrafficCommand
                 "--seconds must be from 0.1 to 60"));
         load.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), [.. loadNames, "none"]));
         contender.Validators.Add(r => OptionRules.CheckNames(r, r.GetValueOrDefault<string[]>(), [.. Contenders.Names]));
+        haProxy.Validators.Add(r => OptionRules.Check(r.GetValueOrDefault<string[]>().FirstOrDefault(file => !File.Exists(file)) is not { } missing, r,
+            $"--haproxy: there is no file {r.GetValueOrDefault<string[]>().FirstOrDefault(file => !File.Exists(file))}"));
         proxy.Validators.Add(r => OptionRules.Check(r.GetValueOrDefault<string?>() is not { } file || File.Exists(file), r,
             $"--proxy: there is no file {r.GetValueOrDefault<string?>()}"));
         document.Validators.Add(r => OptionRules.Check(
@@ -63,7 +69,7 @@ internal static class TrafficCommand
         var command = new Command("traffic", "What the proxy that ships costs under load, against HAProxy as well tuned as it can be and against no proxy, "
             + "on a real Redis deployment on this machine. Exits 1 when the default engine misses a bar.")
         {
-            quick, rounds, seconds, load, contender, noIdle, namespaces, profile, proxy, output, document,
+            quick, rounds, seconds, load, contender, noIdle, namespaces, haProxy, profile, proxy, output, document,
         };
         command.Add(FormsCommand.Create());
         command.SetAction((parse, cancellationToken) => Interruptible.RunAsync("bench", async () =>
@@ -84,7 +90,7 @@ internal static class TrafficCommand
                 return 1;
             }
 
-            if (!apart && Contenders.All("", []).FirstOrDefault(c => c.NeedsNamespace && against.Contains(c.Name)) is { } homeless)
+            if (!apart && Contenders.All("", []).FirstOrDefault(c => c.HandsOver && against.Contains(c.Name)) is { } homeless)
             {
                 Console.Error.WriteLine($"bench: {homeless.Name} needs --namespaces");
                 return 1;
@@ -92,23 +98,51 @@ internal static class TrafficCommand
 
             var program = parse.GetValue(proxy) is { } given ? Path.GetFullPath(given) : await PublishShippedAsync(cancellationToken);
             var engines = await Contenders.EnginesOfAsync(program, cancellationToken);
+            var (haProxies, twice) = await HaProxiesAsync(parse.GetValue(haProxy) ?? [], cancellationToken);
+            if (twice is not null)
+            {
+                Console.Error.WriteLine($"bench: {twice}");
+                return 1;
+            }
+
             return await RunAsync(
                 new TrafficOptions
                 {
                     Rounds = parse.GetValue(rounds) ?? (isQuick ? 1 : 5),
                     Seconds = parse.GetValue(seconds) ?? (isQuick ? 0.5 : 2),
-                    Loads = [.. Loads.All.Where(l => (only.Length == 0 || only.Contains(l.Name)) && !(apart && l.FanOut))],
+                    Loads = [.. Loads.All.Where(l => (only.Length == 0 || only.Contains(l.Name)) && (apart ? !l.FanOut : !l.NeedsNamespaces))],
                     Contenders =
                     [
-                        .. Contenders.All(program, engines).Where(c => (against.Length == 0 || against.Contains(c.Name)) && (apart || !c.NeedsNamespace)),
+                        .. Contenders.All(program, engines, haProxies)
+                            .Where(c => (against.Length == 0 || against.Contains(c.Family)) && (apart || !c.HandsOver)),
                     ],
                     Namespaces = apart,
-                    IdleRounds = apart || parse.GetValue(noIdle) ? 0 : isQuick ? 1 : 3,
+                    HaProxies = haProxies,
+                    IdleRounds = parse.GetValue(noIdle) ? 0 : isQuick || apart ? 1 : 3,
                     Profile = parse.GetValue(profile),
                 },
                 program, parse.GetValue(output)!, parse.GetValue(document), cancellationToken);
         }));
         return command;
+    }
+
+    // The installed one first, whose contenders have no version in their names; two of one version would have the same names.
+    private static async Task<(IReadOnlyList<HaProxyVersion> More, string? Twice)> HaProxiesAsync(
+        IReadOnlyList<string> programs, CancellationToken cancellationToken)
+    {
+        var more = new List<HaProxyVersion>();
+        foreach (var program in programs.Select(Path.GetFullPath))
+        {
+            var one = new HaProxyVersion(program, await InstalledVersion.OfAsync(program, cancellationToken));
+            if (more.FirstOrDefault(other => other.Short == one.Short) is { } same)
+            {
+                return ([], $"--haproxy: {same.Program} and {program} are both {one.Short}");
+            }
+
+            more.Add(one);
+        }
+
+        return (more, null);
     }
 
     /// <summary>Why nothing can be measured here; null when it can.</summary>
@@ -142,7 +176,7 @@ internal static class TrafficCommand
         await using var deployment = await Stage.StartDeploymentAsync(options.Namespaces, cancellationToken);
         var run = new TrafficRun(options, deployment, Say, cancellationToken);
         var (cases, idle, profiles) = await run.RunAsync();
-        var contenders = options.Contenders.Select(c => new ContenderResult(c.Name, c.Description, c.Kind, c.IsDefault)).ToArray();
+        var contenders = options.Contenders.Select(c => new ContenderResult(c.Name, c.Description, c.Kind, c.IsDefault, c.IsVariant)).ToArray();
         var result = new TrafficResult
         {
             Begun = begun,
@@ -155,14 +189,14 @@ internal static class TrafficCommand
             Added = AddedCost.Of(contenders, cases),
             Profiles = profiles,
         };
-        result = result with { Bars = TrafficBars.Check(result) };
-        return Conclude(result, run.Failures, output, document);
+        result = result with { Bars = options.Namespaces ? HandOverBars.Check(result, options.Contenders) : TrafficBars.Check(result) };
+        return Conclude(options, result, run.Failures, output, document);
     }
 
-    private static int Conclude(TrafficResult result, int failures, string output, string? document)
+    private static int Conclude(TrafficOptions options, TrafficResult result, int failures, string output, string? document)
     {
         Directory.CreateDirectory(output);
-        var plot = RatioPlot.Draw(result);
+        var plot = RatioPlot.Draw(result, options.Namespaces ? HandOverBars.LimitOf : TrafficBars.LimitOf);
         File.WriteAllText(Path.Combine(output, "performance.svg"), plot);
         File.WriteAllText(Path.Combine(output, "performance.json"), TrafficReport.ToJson(result));
         var markdown = TrafficReport.ToMarkdown(result, "performance.svg");
@@ -185,7 +219,7 @@ internal static class TrafficCommand
         }
 
         Console.WriteLine($"Written: {Path.Combine(output, "performance.md")}, performance.json and performance.svg");
-        var missed = result.Bars.Count(b => !b.Passes && result.Contenders.First(c => c.Name == b.Contender).IsDefault);
+        var missed = result.Bars.Count(b => !b.Passes && (options.Namespaces || result.Contenders.First(c => c.Name == b.Contender).IsDefault));
         if (missed > 0)
         {
             Console.WriteLine($"{missed.ToString(CultureInfo.InvariantCulture)} bars missed");
@@ -206,7 +240,7 @@ internal static class TrafficCommand
         ["kernel"] = Environment.OSVersion.Version.ToString(),
         ["congestion control"] = (await File.ReadAllTextAsync("/proc/sys/net/ipv4/tcp_congestion_control", cancellationToken)).Trim(),
         ["Redis"] = await InstalledVersion.OfAsync("redis-server", cancellationToken),
-        ["HAProxy"] = await InstalledVersion.OfAsync("haproxy", cancellationToken),
+        ["HAProxy"] = string.Join(" and ", options.HaProxies.Select(one => one.Version).Prepend(await InstalledVersion.OfAsync("haproxy", cancellationToken))),
         ["the proxy's file"] = string.Create(CultureInfo.InvariantCulture, $"{new FileInfo(program).Length / 1e6:0.0} MB"),
         ["rounds"] = options.Rounds.ToString(CultureInfo.InvariantCulture),
     };

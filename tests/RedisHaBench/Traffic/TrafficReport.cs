@@ -67,20 +67,37 @@ internal static class TrafficReport
 
     private static void Ratios(StringBuilder text, TrafficResult result, string ours)
     {
+        var added = result.Added.Any(a => a.Ours == ours);
         Line(text, $"");
         Line(text, $"**{ours} / the best HAProxy for each load and figure; median of the rounds' ratios (least-greatest).** {AboutDirect}");
         Line(text, $"");
-        Line(text, $"| | {string.Join(" | ", Metric.All.Select(m => m.Name))} | throughput / direct |");
-        Line(text, $"|---|{string.Concat(Metric.All.Select(_ => "---:|"))}---:|");
+        Line(text, $"| | {string.Join(" | ", Metric.All.Select(m => m.Name))} |{(added ? $" {AddedCost.Name} |" : "")} throughput / direct |");
+        Line(text, $"|---|{string.Concat(Metric.All.Select(_ => "---:|"))}{(added ? "---:|" : "")}---:|");
         foreach (var load in result.Loads.Keys)
         {
             var cells = Metric.All.Select(m => result.Comparisons.FirstOrDefault(c => c.Ours == ours && c.Load == load && c.Metric == m.Name
                 && c.IsBest)?.ToString() ?? "");
-            var direct = result.Comparisons.FirstOrDefault(c => c.Ours == ours && c.Load == load && c.Metric == Metric.Throughput.Name
-                && KindOf(result, c.Against) == ContenderKind.Direct);
-            Line(text, $"| {load} | {string.Join(" | ", cells)} | {direct} |");
+            var cost = added ? $" {result.Added.FirstOrDefault(a => a.Ours == ours && a.Load == load)} |" : "";
+            Line(text, $"| {load} | {string.Join(" | ", cells)} |{cost} {ToDirect(result, ours, load, Metric.Throughput)} |");
+        }
+
+        if (added)
+        {
+            Metric[] figures = [.. Metric.Absolute.Where(m => m != Metric.Cpu)];
+            Line(text, $"");
+            Line(text, $"**{ours} / no proxy; median of the rounds' ratios (least-greatest)**");
+            Line(text, $"");
+            Line(text, $"| | {string.Join(" | ", figures.Select(m => m.Name))} |");
+            Line(text, $"|---|{string.Concat(figures.Select(_ => "---:|"))}");
+            foreach (var load in result.Loads.Keys)
+            {
+                Line(text, $"| {load} | {string.Join(" | ", figures.Select(m => ToDirect(result, ours, load, m)))} |");
+            }
         }
     }
+
+    private static Comparison? ToDirect(TrafficResult result, string ours, string load, Metric metric) => result.Comparisons.FirstOrDefault(
+        c => c.Ours == ours && c.Load == load && c.Metric == metric.Name && KindOf(result, c.Against) == ContenderKind.Direct);
 
     private static void Added(StringBuilder text, TrafficResult result)
     {
@@ -89,15 +106,16 @@ internal static class TrafficReport
             return;
         }
 
-        string[] ours = [.. result.Added.Select(a => a.Ours).Distinct()];
+        string[] proxies = [.. result.Contenders.Where(c => c.Kind != ContenderKind.Direct).Select(c => c.Name)];
         Line(text, $"");
-        Line(text, $"**Processor time of the whole machine that a proxy adds to a request / the least that an HAProxy adds; medians of the rounds' ratios**");
+        Line(text, $"**Processor time of the whole machine that a proxy adds to a request, microseconds; medians.** {AboutAdded}");
         Line(text, $"");
-        Line(text, $"| | {string.Join(" | ", ours)} |");
-        Line(text, $"|---|{string.Concat(ours.Select(_ => "---:|"))}");
-        foreach (var load in result.Added.GroupBy(a => a.Load))
+        Line(text, $"| | {string.Join(" | ", proxies)} |");
+        Line(text, $"|---|{string.Concat(proxies.Select(_ => "---:|"))}");
+        foreach (var load in result.Cases.GroupBy(c => c.Load))
         {
-            var cells = ours.Select(name => load.FirstOrDefault(a => a.Ours == name)?.Median.ToString("0.00", CultureInfo.InvariantCulture) ?? "");
+            var cells = proxies.Select(name => load.FirstOrDefault(c => c.Contender == name) is { } of
+                && AddedCost.Median(result.Contenders, load, of) is { } value ? Number(value) : "");
             Line(text, $"| {load.Key} | {string.Join(" | ", cells)} |");
         }
     }
@@ -133,7 +151,7 @@ internal static class TrafficReport
         }
 
         Line(text, $"");
-        Line(text, $"**Resident memory with idle connections, MB; medians**");
+        Line(text, $"**Memory with idle connections, MB; medians**");
         Line(text, $"");
         Line(text, $"| connections | {string.Join(" | ", IdleMemory.Steps)} | of each, kB |");
         Line(text, $"|---|{string.Concat(IdleMemory.Steps.Select(_ => "---:|"))}---:|");
@@ -199,10 +217,13 @@ internal static class TrafficReport
         >= 100 => value.ToString("0", CultureInfo.InvariantCulture),
         >= 10 => value.ToString("0.0", CultureInfo.InvariantCulture),
         >= 1 => value.ToString("0.00", CultureInfo.InvariantCulture),
+        <= -1 => $"-{Number(-value)}",
         _ => value.ToString("0.000", CultureInfo.InvariantCulture),
     };
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private const string AboutAdded = "What direct needs is subtracted; interrupts and all processes count.";
 
     private const string AboutDirect = "Throughput / direct is how near it comes to no proxy at all.";
 

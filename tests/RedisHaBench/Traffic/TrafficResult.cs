@@ -30,7 +30,12 @@ internal sealed record IdleCase(string Contender, IReadOnlyList<IdleMemory> Roun
 }
 
 /// <summary>A contender in a result.</summary>
-internal sealed record ContenderResult(string Name, string Description, ContenderKind Kind, bool IsDefault);
+/// <param name="Name">Its name.</param>
+/// <param name="Description">What its configuration is.</param>
+/// <param name="Kind">What it is.</param>
+/// <param name="IsDefault">Whether the exit code depends on it.</param>
+/// <param name="IsVariant">Whether it is there to show what a setting does, and has no bars.</param>
+internal sealed record ContenderResult(string Name, string Description, ContenderKind Kind, bool IsDefault, bool IsVariant = false);
 
 /// <summary>A whole run.</summary>
 internal sealed record TrafficResult
@@ -54,7 +59,7 @@ internal sealed record TrafficResult
     public IReadOnlyList<Comparison> Comparisons { get; init; } = [];
 
     /// <summary>What ours add to the machine's work; empty where that was not measured.</summary>
-    public IReadOnlyList<AddedCost> Added { get; init; } = [];
+    public IReadOnlyList<Comparison> Added { get; init; } = [];
 
     public IReadOnlyList<TrafficBar> Bars { get; init; } = [];
 

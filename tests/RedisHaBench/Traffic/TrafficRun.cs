@@ -19,6 +19,9 @@ internal sealed record TrafficOptions
 
     public required IReadOnlyList<Contender> Contenders { get; init; }
 
+    /// <summary>HAProxies beside the installed one.</summary>
+    public IReadOnlyList<HaProxyVersion> HaProxies { get; init; } = [];
+
     /// <summary>Rounds of the measurement of memory; 0 for none.</summary>
     public required int IdleRounds { get; init; }
 
@@ -50,10 +53,10 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
     /// <exception cref="InvalidOperationException">A proxy did not start or lead to the master.</exception>
     public async Task<(IReadOnlyList<TrafficCase> Cases, IReadOnlyList<IdleCase> Idle, IReadOnlyList<Profile> Profiles)> RunAsync()
     {
-        var idle = await MeasureIdleAsync();
+        var clients = options.Namespaces ? await deployment.Network!.AddAsync("clients", ClientAddress) : null;
+        var idle = await MeasureIdleAsync(clients);
         try
         {
-            var clients = options.Namespaces ? await deployment.Network!.AddAsync("client", ClientAddress) : null;
             foreach (var (number, contender) in options.Contenders.Index())
             {
                 var running = await RunningContender.StartAsync(contender, deployment, clients, number, cancellationToken);
@@ -70,15 +73,17 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
         }
     }
 
-    private async Task<IReadOnlyList<IdleCase>> MeasureIdleAsync()
+    private async Task<IReadOnlyList<IdleCase>> MeasureIdleAsync(NetworkNamespace? clients)
     {
         var proxies = options.Contenders.Where(c => c.Start is not null && c.Loads is null).ToArray();
+        var way = options.Contenders.Count;
         var all = proxies.ToDictionary(c => c.Name, _ => new List<IdleMemory>());
         for (var round = 0; round < options.IdleRounds; round++)
         {
             foreach (var contender in Rotated(proxies, round))
             {
-                var memory = await IdleMemory.MeasureAsync(contender, deployment, cancellationToken);
+                using var running = await RunningContender.StartAsync(contender, deployment, clients, way++, cancellationToken);
+                var memory = await IdleMemory.MeasureAsync(running, deployment, cancellationToken);
                 all[contender.Name].Add(memory);
                 var steps = memory.Resident.Select(r => string.Create(CultureInfo.InvariantCulture, $"{r.Value / 1e6:0.0} MB with {r.Key}"));
                 say(string.Create(CultureInfo.InvariantCulture,
@@ -229,5 +234,7 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
     private static string Brief(Sample s) => string.Create(
         CultureInfo.InvariantCulture,
         $"{s.Throughput:#,##0}/s, p50 {TrafficReport.Number(s.P50)} ms, p99 {TrafficReport.Number(s.P99)} ms, p99.9 {TrafficReport.Number(s.P999)} "
-            + $"ms{(s.Cpu is { } cpu ? $", CPU {TrafficReport.Number(cpu)} us" : "")}");
+            + $"ms{(s.Cpu is { } cpu ? $", CPU {TrafficReport.Number(cpu)} us" : "")}"
+            + $"{(s.Machine is { } machine ? $", machine {TrafficReport.Number(machine)} us" : "")}"
+            + $"{(s.HandedOver is { } share ? $", {share:0%} of the sessions handed over" : "")}");
 }
