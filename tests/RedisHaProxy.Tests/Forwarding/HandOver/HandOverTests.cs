@@ -136,7 +136,7 @@ public sealed partial class HandOverTests(Xunit.Abstractions.ITestOutputHelper o
             () =>
             {
                 (int, int) now = (Volatile.Read(ref sent[0]), Volatile.Read(ref sent[1]));
-                same = now == last && now is (> 0, > 0) ? same + 1 : 0;
+                same = now == last && now is ( > 0, > 0) ? same + 1 : 0;
                 last = now;
                 return same >= 40;
             },

@@ -41,8 +41,10 @@ public sealed class InterfacesTests : IDisposable
         translation[0] = translation[1] = new Flow { State = FlowState.Open };
         var key = new FlowKey
         {
-            Source = TranslationModel.Swap(1u), Destination = TranslationModel.Swap(2u),
-            SourcePort = TranslationModel.Swap((ushort)3), DestinationPort = TranslationModel.Swap((ushort)4),
+            Source = TranslationModel.Swap(1u),
+            Destination = TranslationModel.Swap(2u),
+            SourcePort = TranslationModel.Swap((ushort)3),
+            DestinationPort = TranslationModel.Swap((ushort)4),
         };
         Assert.True(translation.TryAdd(key, 0));
         byte[] changed = new byte[256];
