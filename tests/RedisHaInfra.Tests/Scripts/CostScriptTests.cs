@@ -39,14 +39,15 @@ public sealed class CostScriptTests : IDisposable
         ShellResult run = await _stack.RunAsync("cost");
 
         Assert.Equal((0, """{"redis-ha:redisMemoryGb":{"value":"16"}}""" + "\n"), (run.ExitCode, run.Output));
-        Assert.Equal("pulumi config --json\ndotnet run --project infra --verbosity quiet -- cost\n", _stack.Calls);
+        Assert.Equal("dotnet --version\npulumi config --json\ndotnet run --project infra --verbosity quiet -- cost\n", _stack.Calls);
 
-        // What pulumi says is shown, and nothing is estimated.
+        // What pulumi says is shown, with the way out, and nothing is estimated.
         _stack.Program("pulumi", "echo 'error: no stack named x found' >&2; exit 255");
         _stack.Program("dotnet", "echo asked");
         ShellResult failed = await _stack.RunAsync("cost", "--stack", "x");
         Assert.NotEqual(0, failed.ExitCode);
-        Assert.Equal("error: no stack named x found\n", failed.Error);
+        Assert.StartsWith("error: no stack named x found\n", failed.Error);
+        Assert.EndsWith("Its stacks: pulumi stack ls, then --stack NAME\n", failed.Error);
         Assert.Equal(string.Empty, failed.Output);
     }
 }
