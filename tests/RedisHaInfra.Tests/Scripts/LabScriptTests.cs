@@ -57,6 +57,18 @@ public sealed class LabScriptTests : IDisposable
         Assert.Equal("", _stack.Calls);
     }
 
+    [SkippableTheory]
+    [InlineData("--name", "nosuch-lab-0")]
+    [InlineData("--name=nosuch-lab-0")]
+    [InlineData("--name:nosuch-lab-0")]
+    [Trait("Needs", "root")]
+    public async Task The_lab_that_is_missing_is_named_however_its_name_is_given(params string[] arguments)
+    {
+        ShellResult run = await _stack.RunAsync("lab", ["status", .. arguments]);
+
+        Assert.Equal((2, "lab: There is no lab \"nosuch-lab-0\" here; bring it up with `scripts/lab up --name nosuch-lab-0`.\n"), (run.ExitCode, run.Error));
+    }
+
     [SkippableFact]
     public async Task Without_any_lab_the_way_to_one_is_named()
     {
