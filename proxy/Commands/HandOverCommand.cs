@@ -33,11 +33,12 @@ internal static class HandOverCommand
         });
         var command = new Command("hand-over", "Have the kernel forward sessions, for the proxy of this machine (a service of its own).") { socket, sessions };
         command.Hidden = true;
-        command.SetAction(parsed => Run(parsed.GetRequiredValue(socket), parsed.GetValue(sessions)));
+        command.SetAction(parsed => Run(
+            parsed.GetRequiredValue(socket), parsed.GetValue(sessions), parsed.InvocationConfiguration.Error));
         return command;
     }
 
-    private static int Run(string path, int sessions)
+    private static int Run(string path, int sessions, TextWriter error)
     {
         using var stop = new CancellationTokenSource();
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, stop));
@@ -46,6 +47,9 @@ internal static class HandOverCommand
         try
         {
             using var helper = new HandOverHelper(path, sessions);
+            string priority = JournalStream.IsStandardError() ? "<4>" : "";
+            helper.Log = text => // by another thread: a journal that does not read must not hold up what is forwarded
+                ThreadPool.QueueUserWorkItem(_ => ProxyCommandLine.TellAsync(error, $"{priority}{ProxyCommandLine.Name}: hand-over: {text}").Wait());
             using Process guard = StartGuard(helper, sessions);
             notifier.Ready("Waits for the proxy");
             helper.Run(stop.Token, FeedNowAndThen(notifier));

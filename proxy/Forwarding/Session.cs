@@ -113,6 +113,9 @@ internal struct Session
     /// </summary>
     public bool Counted;
 
+    /// <summary>What it is like keeps it with the proxy, whichever helper is asked.</summary>
+    public bool StaysHere;
+
     /// <summary>The helper was told to end it.</summary>
     public bool HandOverOrdered;
 

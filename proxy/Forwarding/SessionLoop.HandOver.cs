@@ -16,6 +16,7 @@ internal abstract unsafe partial class SessionLoop
     private const int HandOverLateMilliseconds = 3_000;
 
     private readonly Dictionary<long, int> _handedOver = [];
+    private int _helpers;
 
     /// <summary>Sessions that the helper was told to end, and that the kernel may still forward.</summary>
     private readonly HashSet<long> _ending = [];
@@ -92,6 +93,7 @@ internal abstract unsafe partial class SessionLoop
         }
         else
         {
+            session.StaysHere = answer != HandOverAnswer.Full; // a full helper's successor is not
             if (answer != HandOverAnswer.NotOpen)
             {
                 CountRefused(answer);
@@ -207,8 +209,35 @@ internal abstract unsafe partial class SessionLoop
         _sessions[index].State = SessionState.Open;
     }
 
-    /// <summary>A session is open; if it may be handed over, that is tried after a while.</summary>
+    /// <summary>A session has been opened.</summary>
     private void ConsiderHandOver(int index)
+    {
+        _sessions[index].StaysHere = false;
+        PlanHandOver(index);
+    }
+
+    /// <summary>A helper that has come late, or again, is asked for the sessions that were opened without it, too.</summary>
+    private void GreetHelper()
+    {
+        if (HandOver is not { IsReady: true } helper || helper.Arrivals == _helpers)
+        {
+            return;
+        }
+
+        _helpers = helper.Arrivals;
+        for (int index = 0; index < _usedSessions; index++)
+        {
+            ref Session session = ref _sessions[index];
+            if (session.State == SessionState.Open && session is { StaysHere: false, Detaching: false, HandOverAt: long.MaxValue })
+            {
+                PlanHandOver(index);
+                ArmOpenTimer(index);
+            }
+        }
+    }
+
+    /// <summary>If an open session may be handed over, that is tried after a while.</summary>
+    private void PlanHandOver(int index)
     {
         ref Session session = ref _sessions[index];
         session.HandOverAt = long.MaxValue;
@@ -219,6 +248,7 @@ internal abstract unsafe partial class SessionLoop
 
         if (HasEdges(index))
         {
+            session.StaysHere = true;
             CountRefused(HandOverAnswer.Encrypted);
         }
         else

@@ -50,6 +50,7 @@ internal abstract unsafe partial class SessionLoop
 
         ServeParked();
         ResumeAccepting();
+        GreetHelper();
     }
 
     /// <summary>How long the engine may wait for events.</summary>

@@ -11,7 +11,7 @@ using RedisHaProxy.Linux;
 namespace RedisHaProxy.Forwarding.HandOver;
 
 /// <summary>Serves one proxy at a time. For one thread.</summary>
-internal sealed unsafe class HandOverHelper : IDisposable
+internal sealed unsafe partial class HandOverHelper : IDisposable
 {
     private const int CountMilliseconds = 1000;
     private const int IdleMilliseconds = 100;
@@ -20,7 +20,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
     private const int MessagesPerRound = 2048;
     private const int EventsPerWait = 8;
 
-    private const int OptionPeerCredentials = 17; // SO_PEERCRED
+    private const int SaidMilliseconds = 1_000;
 
     private const ulong ListenerToken = 1;
     private const ulong ProxyToken = 2;
@@ -37,6 +37,8 @@ internal sealed unsafe class HandOverHelper : IDisposable
     private uint _user;
     private long _countedAt;
     private long _heardAt;
+    private long _saidAt = long.MinValue / 2;
+    private int _unsaid;
 
     /// <summary>Prepares the kernel's side and listens.</summary>
     /// <param name="path">Of the Unix socket; what is there of a predecessor is replaced. Its owner and its group may connect.</param>
@@ -46,7 +48,7 @@ internal sealed unsafe class HandOverHelper : IDisposable
     public HandOverHelper(string path, int sessions)
     {
         _path = path;
-        _sessions = new HandOvers(sessions) { Ended = OnEnded };
+        _sessions = new HandOvers(sessions) { Ended = OnEnded, GivenUp = OnGivenUp };
         _listener = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified) { Blocking = false };
         _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
         try
@@ -54,9 +56,12 @@ internal sealed unsafe class HandOverHelper : IDisposable
             File.Delete(path);
             _listener.Bind(new UnixDomainSocketEndPoint(path));
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
-            _listener.Listen(4);
-            Watch((int)_listener.Handle, ListenerToken);
-            Watch(_sessions.Descriptor, ReportToken);
+            _listener.Listen(AcceptsPerRound);
+            _accepting = Watch((int)_listener.Handle, ListenerToken);
+            if (!_accepting || !Watch(_sessions.Descriptor, ReportToken))
+            {
+                throw new SocketException(LibC.Errno);
+            }
         }
         catch
         {
@@ -64,6 +69,9 @@ internal sealed unsafe class HandOverHelper : IDisposable
             throw;
         }
     }
+
+    /// <summary>Told why a session was given up, for a person; at most once a second.</summary>
+    public Action<string>? Log { get; set; }
 
     /// <summary>The table of flows, for <see cref="HandOverGuard"/>.</summary>
     public int FlowsDescriptor => _sessions.FlowsDescriptor;
@@ -90,6 +98,9 @@ internal sealed unsafe class HandOverHelper : IDisposable
                 }
             }
 
+            HearNewcomers();
+            ResumeAccepting();
+
             // Nor is anything forwarded while the proxy says nothing: it is stuck, and might want to end what it cannot.
             _sessions.KnownAt = _proxy is null ? began : Math.Min(began, _heardAt);
             _sessions.Poll();
@@ -106,51 +117,14 @@ internal sealed unsafe class HandOverHelper : IDisposable
     public void Dispose()
     {
         _proxy?.Dispose();
+        _newcomers.ForEach(newcomer => newcomer.Socket.Dispose());
         _listener.Dispose();
         _sessions.Dispose();
         LibC.Close(_epoll);
         File.Delete(_path);
     }
 
-    private void Watch(int descriptor, ulong token)
-    {
-        if (LibC.EPollControl(_epoll, LibC.EPollAdd, descriptor, LibC.PollIn, token) < 0)
-        {
-            throw new SocketException(LibC.Errno);
-        }
-    }
-
-    private void Accept()
-    {
-        Socket proxy;
-        try
-        {
-            proxy = _listener.Accept();
-        }
-        catch (SocketException)
-        {
-            return; // it is gone already
-        }
-
-        uint user = UserOf(proxy);
-        if (_proxy is not null)
-        {
-            if (user != _user)
-            {
-                proxy.Dispose(); // somebody else of the group
-                return;
-            }
-
-            // The newer one is right: an older proxy that still lives has lost its place, and sees that.
-            Forget();
-        }
-
-        proxy.Blocking = false;
-        _proxy = proxy;
-        _user = user;
-        _heardAt = Translation.Now;
-        Watch((int)proxy.Handle, ProxyToken);
-    }
+    private bool Watch(int descriptor, ulong token) => LibC.EPollControl(_epoll, LibC.EPollAdd, descriptor, LibC.PollIn, token) == 0;
 
     private void Forget()
     {
@@ -161,50 +135,22 @@ internal sealed unsafe class HandOverHelper : IDisposable
         _counted.Clear();
     }
 
-    private static uint UserOf(Socket peer)
-    {
-        uint* credentials = stackalloc uint[3]; // pid, uid, gid
-        uint length = 3 * sizeof(uint);
-        return LibC.GetSocketOption((int)peer.Handle, LibC.LevelSocket, OptionPeerCredentials, credentials, &length) < 0 ? uint.MaxValue : credentials[1];
-    }
-
     private void Hear()
     {
         Span<int> sockets = stackalloc int[DescriptorSocket.MostDescriptors];
         bool more = true;
         for (int i = 0; i < MessagesPerRound && _proxy is not null && more; i++)
         {
-            switch (DescriptorSocket.Receive((int)_proxy.Handle, out HandOverMessage message, sockets, out bool lost))
+            bool? heard = DescriptorSocket.Receive((int)_proxy.Handle, out HandOverMessage message, sockets, out bool lost);
+            more = heard == true;
+            if (heard is null || (more && !IsProper(message, sockets, lost)))
             {
-                case false:
-                    more = false;
-                    break;
-                case null:
-                    Forget();
-                    break;
-                case true when message.Kind == HandOverMessageKind.Alive && sockets[0] < 0:
-                    _heardAt = Translation.Now;
-                    break;
-                case true when message.Kind == HandOverMessageKind.Take && sockets[0] >= 0:
-                    Take(message.Id, sockets[0], sockets[1]);
-                    break;
-                case true when message.Kind == HandOverMessageKind.Take && lost:
-                    Answer(message.Id, HandOverAnswer.Full);
-                    break;
-                case true when message.Kind == HandOverMessageKind.Reset && sockets[0] < 0:
-                    _toReset.Add(message.Id);
-                    break;
-                default:
-                    foreach (int socket in sockets)
-                    {
-                        if (socket >= 0)
-                        {
-                            LibC.Close(socket);
-                        }
-                    }
-
-                    Forget();
-                    break;
+                Close(sockets);
+                Forget();
+            }
+            else if (more)
+            {
+                Hear(message, sockets, lost);
             }
         }
 
@@ -212,6 +158,43 @@ internal sealed unsafe class HandOverHelper : IDisposable
         {
             _sessions.Reset(_toReset); // all of them at once, so that none waits for what the others leave behind
             _toReset.Clear();
+        }
+    }
+
+    private static bool IsProper(in HandOverMessage message, ReadOnlySpan<int> sockets, bool lost) => message.Kind switch
+    {
+        HandOverMessageKind.Alive or HandOverMessageKind.Reset => sockets[0] < 0,
+        HandOverMessageKind.Take => sockets[0] >= 0 || lost,
+        _ => false,
+    };
+
+    private static void Close(ReadOnlySpan<int> sockets)
+    {
+        foreach (int socket in sockets)
+        {
+            if (socket >= 0)
+            {
+                LibC.Close(socket);
+            }
+        }
+    }
+
+    private void Hear(in HandOverMessage message, ReadOnlySpan<int> sockets, bool lost)
+    {
+        switch (message.Kind)
+        {
+            case HandOverMessageKind.Alive:
+                _heardAt = Translation.Now;
+                break;
+            case HandOverMessageKind.Take when lost:
+                Answer(message.Id, HandOverAnswer.Full);
+                break;
+            case HandOverMessageKind.Take:
+                Take(message.Id, sockets[0], sockets[1]);
+                break;
+            case HandOverMessageKind.Reset:
+                _toReset.Add(message.Id);
+                break;
         }
     }
 
@@ -234,6 +217,19 @@ internal sealed unsafe class HandOverHelper : IDisposable
     {
         _counted.Remove(id);
         Say(new HandOverMessage { Kind = HandOverMessageKind.Ended, Id = id, Value = (int)end, FromClient = bytes.Client, FromNode = bytes.Node });
+    }
+
+    private void OnGivenUp(long id, Func<string> why)
+    {
+        if (Log is null || Translation.Now - _saidAt < SaidMilliseconds)
+        {
+            _unsaid++;
+            return;
+        }
+
+        _saidAt = Translation.Now;
+        Log($"session {id} was given up: {why()}" + (_unsaid == 0 ? "" : $"; so were {_unsaid} more before"));
+        _unsaid = 0;
     }
 
     private void Report()

@@ -41,6 +41,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     private long _alive;
     private string _said = "";
     private volatile bool _ready;
+    private int _arrivals;
     private volatile int _refusal;
     private int _told;
     private bool _stopping;
@@ -59,6 +60,13 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
     /// <summary>Whether there is a helper to ask.</summary>
     public bool IsReady => _ready;
+
+    /// <summary>How often there was a new helper.</summary>
+    public int Arrivals
+    {
+        get => Volatile.Read(ref _arrivals);
+        private set => Volatile.Write(ref _arrivals, value);
+    }
 
     /// <summary>Why the last session that stays with this process does; null when none had to.</summary>
     public string? Refusal => ((HandOverAnswer)_refusal).Reason();
@@ -136,17 +144,18 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         Socket? socket = null;
         try
         {
-            socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified);
+            // Without waiting: a helper that is stuck accepts nobody, and would hold this thread up for good.
+            socket = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified) { Blocking = false };
             socket.Connect(new UnixDomainSocketEndPoint(_path));
-            socket.Blocking = false;
         }
         catch (SocketException e)
         {
             socket?.Dispose();
-            if (_said != e.Message)
+            string why = WhyNot(e);
+            if (_said != why)
             {
-                _said = e.Message;
-                LogUnavailable(_logger, _path, e.Message);
+                _said = why;
+                LogUnavailable(_logger, _path, why);
             }
 
             return;
@@ -163,9 +172,20 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         _process = LibC.GetSocketOption((int)socket.Handle, LibC.LevelSocket, OptionPeerProcess, &process, &length) < 0 ? -1 : process;
         _helper = socket;
         _said = "";
+        Arrivals++;
         _ready = true;
         LogAvailable(_logger);
     }
+
+    // The framework's own words for a path where nothing is, "Cannot assign requested address", lead nowhere.
+    private static string WhyNot(SocketException e) => e.SocketErrorCode switch
+    {
+        SocketError.AddressNotAvailable => "there is no such file: the helper does not run; see systemctl status redis-ha-hand-over, and start it",
+        SocketError.ConnectionRefused => "nobody listens there: the helper does not run; see systemctl status redis-ha-hand-over, and start it",
+        SocketError.AccessDenied => "not permitted: only the socket's owner and its group may connect, and the proxy's account must be one of them",
+        SocketError.WouldBlock => "the helper runs and accepts nobody",
+        _ => e.Message,
+    };
 
     private void OnTake(SessionLoop loop, long id, int client, int node)
     {
@@ -216,7 +236,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
             if (errno is not (0 or LibC.EPIPE or LibC.ECONNRESET) && next.Client >= 0)
             {
-                Answer(next.Message.Id, HandOverAnswer.Full); // it has too many descriptors under way, say
+                Answer(next.Message.Id, HandOverAnswer.Busy); // too many descriptors are under way to the helper, say (ETOOMANYREFS)
             }
         }
     }

@@ -11,11 +11,6 @@ namespace RedisHaProxy.Forwarding.HandOver;
 
 internal sealed partial class HandOvers
 {
-    private const int MostProbes = 3;
-
-    /// <summary>An end that acknowledges nothing of what it was sent is given up; as a socket's user time-out does.</summary>
-    private const uint StandstillSeconds = 60;
-
     private const int ClosingMilliseconds = 10_000;
 
     /// <summary>A RST may be lost, or its number may be old by then: it is sent again after so long, so many times in all.</summary>
@@ -30,15 +25,15 @@ internal sealed partial class HandOvers
                 session.First ??= side;
                 EndIfFinished(session);
                 break;
-            case FlowEventKind.Reset when session.State is HandOverState.Settling or HandOverState.Open:
+            case FlowEventKind.Reset when IsForwarded(session):
                 Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
                 break;
-            case FlowEventKind.TooLarge when session.State is HandOverState.Settling or HandOverState.Open:
+            case FlowEventKind.TooLarge when IsForwarded(session):
                 _narrow[side.Key.Source] = Environment.TickCount64;
-                Kill(session, HandOverEnd.Failed);
+                GiveUp(session, HandOverEnd.Failed, $"a router on the way to {Name(session, side)} takes {report.Value} bytes at most");
                 break;
-            case FlowEventKind.Strange when session.State is HandOverState.Settling or HandOverState.Open:
-                Kill(session, HandOverEnd.Failed);
+            case FlowEventKind.Strange when IsForwarded(session):
+                GiveUp(session, HandOverEnd.Failed, $"fragments from {Name(session, side)}");
                 break;
             case FlowEventKind.Late:
                 _segments.Send(side.Key.Reversed, report.Value, 0, RawSegments.ResetFlag, 0);
@@ -77,10 +72,16 @@ internal sealed partial class HandOvers
         Over(session, HandOverState.Closing, end);
     }
 
-    /// <summary>Both ends are told that it is over.</summary>
-    private void Kill(HandedOver session, HandOverEnd end) => Kill([session], end);
+    private static string Name(HandedOver session, HandOverSide side) => side == session.Client ? "the client" : "the node";
 
-    /// <summary>The same of many: first nothing of them is forwarded, then all are told, and only then is cleared away what they had.</summary>
+    /// <summary>Both ends are told that it is over, for a reason of our own.</summary>
+    private void GiveUp(HandedOver session, HandOverEnd end, string why)
+    {
+        GivenUp?.Invoke(session.Id, () => $"{why} ({Describe(session)})");
+        Kill([session], end);
+    }
+
+    /// <summary>Both ends of sessions are told: first nothing of them is forwarded, then all are told, and only then is cleared away what they had.</summary>
     private void Kill(ReadOnlySpan<HandedOver> sessions, HandOverEnd end)
     {
         foreach (HandedOver session in sessions)
@@ -113,17 +114,38 @@ internal sealed partial class HandOvers
         Ended?.Invoke(session.Id, end, BytesOf(session));
     }
 
-    /// <summary>A session whose ends have finished: when each has acknowledged the other's last byte, or does not within the time of a standstill.</summary>
+    /// <summary>A session whose ends have finished is left when each has acknowledged the other's last byte, or is gone.</summary>
     private void LeaveIfDelivered(HandedOver session)
     {
-        if (session.Told++ < StandstillSeconds * 1000 / ClosingMilliseconds && !(HasAll(session.Client) && HasAll(session.Node)))
+        bool delivered = true;
+        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
         {
-            session.Since = Environment.TickCount64; // what was lost on its way is sent again, and is still to be translated
-            _closing.Enqueue(session);
+            if (HasAll(side))
+            {
+                continue;
+            }
+
+            delivered = false;
+            if (WhyGone(session, side) is { } why)
+            {
+                GivenUp?.Invoke(session.Id, () => $"{why} ({Describe(session)})");
+                session.Client.IsReset = session.Node.IsReset = true;
+                session.State = HandOverState.Dying;
+                SetFlows(session, FlowState.Dying);
+                session.Told = 0;
+                Tell(session);
+                return;
+            }
+        }
+
+        if (delivered)
+        {
+            Leave(session);
             return;
         }
 
-        Leave(session);
+        session.Since = Environment.TickCount64; // what was lost on its way is sent again, and is still to be translated
+        _closing.Enqueue(session);
     }
 
     private bool HasAll(HandOverSide side)
@@ -194,67 +216,56 @@ internal sealed partial class HandOvers
     {
         foreach (HandedOver session in _byId.Values.ToArray())
         {
-            if (session.State != HandOverState.Open)
-            {
-                continue;
-            }
-
             EndIfFinished(session);
             (long client, long node) = BytesOf(session);
-            long bytes = client + node;
-            if (bytes != session.Bytes || session.Quiet == 0)
+            long moved = client + node + _translation[session.Client.Flow].Acknowledged + _translation[session.Node.Flow].Acknowledged;
+            if (moved != session.Moved || session.Quiet == 0)
             {
-                (session.Bytes, session.Quiet) = (bytes, Environment.TickCount64);
+                (session.Moved, session.Quiet) = (moved, Environment.TickCount64);
             }
-            else if (session.State == HandOverState.Open && HasFinished(session.Node)
+            else if (session.State == HandOverState.Open && HasFinished(session.Node) && HasAll(session.Client)
                 && Environment.TickCount64 - session.Quiet > _times.HalfClosed.TotalMilliseconds)
             {
-                Kill(session, HandOverEnd.NodeFinished);
+                GiveUp(session, HandOverEnd.NodeFinished, "the node has finished, and the client is silent");
             }
 
             foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
             {
-                if (session.State == HandOverState.Open && _translation[side.Flow].Seen.HasFlag(FlowSeen.Reset))
+                if (IsForwarded(session) && _translation[side.Flow].Seen.HasFlag(FlowSeen.Reset))
                 {
                     Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
                 }
-                else if (session.State == HandOverState.Open && IsGone(session, side))
+                else if (IsForwarded(session) && WhyGone(session, side) is { } why)
                 {
-                    Kill(session, side == session.Client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent);
+                    GiveUp(session, side == session.Client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent, why);
                 }
             }
         }
     }
 
-    private bool IsGone(HandedOver session, HandOverSide side)
+    private static bool IsForwarded(HandedOver session) => session.State is HandOverState.Settling or HandOverState.Open;
+
+    /// <summary>Why an end is given up; null when it is there, or is asked whether it is.</summary>
+    private string? WhyGone(HandedOver session, HandOverSide side)
     {
         Flow flow = _translation[side.Flow];
         Flow other = _translation[session.Other(side).Flow];
         long now = Stopwatch.GetTimestamp();
-        uint seconds = (uint)(now / Stopwatch.Frequency);
-        if (other.Sent + other.AddSequence != flow.Acknowledged && (int)(seconds - flow.Progress) > StandstillSeconds)
-        {
-            return true;
-        }
-
         if (flow.Last > side.Probed)
         {
             side.Probes = 0; // it has answered, however late this looks
         }
 
-        if (now - flow.Last < _times.Silent.Ticks * TimeSpan.NanosecondsPerTick)
+        TimeSpan? standing = other.Sent + other.AddSequence == flow.Acknowledged
+            ? null : TimeSpan.FromSeconds((int)((uint)(now / Stopwatch.Frequency) - flow.Progress));
+        switch (new EndSigns(Nanoseconds(now - flow.Last), standing, side.Probes, Nanoseconds(now - side.Probed)).Judge(_times))
         {
-            return false;
-        }
-
-        if (side.Probes > 0 && now - side.Probed < _times.Probe.Ticks * TimeSpan.NanosecondsPerTick)
-        {
-            return false;
-        }
-
-        if (side.Probes == MostProbes)
-        {
-            return true;
+            case Liveness.There:
+                return null;
+            case Liveness.Silent:
+                return $"{Name(session, side)} answers nothing";
+            case Liveness.Standing:
+                return $"{Name(session, side)} acknowledges nothing";
         }
 
         // A number that it has acknowledged already: it answers with its own (RFC 9293, 3.8.4).
@@ -266,6 +277,8 @@ internal sealed partial class HandOvers
         side.Probes++;
         Probes++;
         side.Probed = now;
-        return false;
+        return null;
     }
+
+    private static TimeSpan Nanoseconds(long count) => TimeSpan.FromTicks(count / TimeSpan.NanosecondsPerTick);
 }

@@ -13,7 +13,8 @@ namespace RedisHaProxy.Forwarding.HandOver;
 /// <summary>Takes sessions over into the kernel, and ends them. Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW.</summary>
 internal sealed partial class HandOvers : IDisposable
 {
-    private const int SettlingMilliseconds = 60_000;
+    private const int StuckMilliseconds = 10_000; // local sockets that have nothing left to wait for, and are not emptied
+    private const int SendAgainMilliseconds = 1_000;
     private const int ArrivedMilliseconds = 20; // a packet that the table did not know yet has come to its socket by then
     private const int LookMilliseconds = 1_000;
     private const int NarrowMilliseconds = 600_000; // as long as the kernel believes it (net.ipv4.route.mtu_expires)
@@ -65,6 +66,9 @@ internal sealed partial class HandOvers : IDisposable
 
     /// <summary>Called within <see cref="Poll"/>, once for each session that has ended.</summary>
     public Action<long, HandOverEnd, (long Client, long Node)>? Ended { get; set; }
+
+    /// <summary>Called before <see cref="Ended"/> of a session that is given up, and not by order: with the reason, for a person.</summary>
+    public Action<long, Func<string>>? GivenUp { get; set; }
 
     /// <summary>
     /// The moment (milliseconds since boot) of which everything is known that was said about the sessions; null: now. The kernel forwards for a
@@ -148,13 +152,18 @@ internal sealed partial class HandOvers : IDisposable
             return HandOverAnswer.Full;
         }
 
-        client.StopWatching();
-        node.StopWatching();
+        foreach (TcpConnection local in (ReadOnlySpan<TcpConnection>)[client, node])
+        {
+            local.StopWatching();
+            local.SendAgainWithin(SendAgainMilliseconds);
+        }
+
         var session = new HandedOver(
             id, place,
             new HandOverSide(client, clientKey, 2 * place, flows.Client.ShiftIn), new HandOverSide(node, nodeKey, (2 * place) + 1, flows.Node.ShiftIn))
         {
             Since = Environment.TickCount64,
+            UnderWay = Environment.TickCount64,
         };
         long now = Stopwatch.GetTimestamp();
         foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
@@ -180,19 +189,26 @@ internal sealed partial class HandOvers : IDisposable
     /// <summary>What is known of a session, for a person.</summary>
     public string Describe(long id)
     {
-        if ((_byId.GetValueOrDefault(id) ?? _closing.FirstOrDefault(closing => closing.Id == id)) is not { } session)
-        {
-            return "over";
-        }
+        return (_byId.GetValueOrDefault(id) ?? _closing.FirstOrDefault(closing => closing.Id == id)) is { } session ? Describe(session) : "over";
+    }
 
+    private string Describe(HandedOver session)
+    {
         string Of(HandOverSide side)
         {
             Flow flow = _translation[side.Flow];
             Flow other = _translation[side.Flow ^ 1];
-            TcpInfo info = side.Socket.Info;
-            return $"{flow.Bytes} bytes, seen {flow.Seen}, "
+            string end = $"{flow.Bytes} bytes, seen {flow.Seen}, "
                 + $"under way to it {other.Sent + other.AddSequence - flow.Acknowledged} of {flow.Edge - flow.Acknowledged}, "
-                + $"last {(Stopwatch.GetTimestamp() - flow.Last) / 1_000_000} ms ago; local: unread {side.Socket.UnreadBytes}, "
+                + $"acknowledged nothing for {(uint)(Stopwatch.GetTimestamp() / Stopwatch.Frequency) - flow.Progress} s, "
+                + $"last {(Stopwatch.GetTimestamp() - flow.Last) / 1_000_000} ms ago, asked {side.Probes} times";
+            if (side.Closed)
+            {
+                return end;
+            }
+
+            TcpInfo info = side.Socket.Info;
+            return $"{end}; local: unread {side.Socket.UnreadBytes}, "
                 + $"unacknowledged {side.Socket.UnacknowledgedBytes}, unsent {side.Socket.UnsentBytes}, state {info.State}, "
                 + $"sent again after {info.RetransmissionTime / 1000} ms, backoff {info.Backoff}, segments under way {info.CongestionWindow}, "
                 + $"owed {(side.Owed?.Length ?? 0) - side.OwedStart}, FIN read {side.FinRead} passed {side.FinPassed}";
@@ -240,9 +256,15 @@ internal sealed partial class HandOvers : IDisposable
         {
             HandedOver session = _unsettled[i];
             bool? settled = session.State == HandOverState.Settling ? _settling.Step(session) : true;
-            if (settled is null || (settled == false && now - session.Since > SettlingMilliseconds))
+            if (settled == false && !(HasAll(session.Client) && HasAll(session.Node)))
             {
-                Kill(session, session.Client.WasReset ? HandOverEnd.ClientReset : session.Node.WasReset ? HandOverEnd.NodeReset : HandOverEnd.Failed);
+                session.UnderWay = now;
+            }
+
+            if (settled is null || (settled == false && now - session.UnderWay > StuckMilliseconds))
+            {
+                HandOverEnd end = session.Client.WasReset ? HandOverEnd.ClientReset : session.Node.WasReset ? HandOverEnd.NodeReset : HandOverEnd.Failed;
+                GiveUp(session, end, settled is null ? "a local socket has failed" : "its local sockets are not emptied");
                 settled = true;
             }
 

@@ -18,19 +18,6 @@ internal enum HandOverState
     Dying,
 }
 
-/// <summary>When silent ends are asked whether they are there. The defaults are those of the proxy's sockets (Linux/Sockets.cs).</summary>
-internal sealed record HandOverTimes
-{
-    /// <summary>An end that is silent for so long is asked.</summary>
-    public TimeSpan Silent { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>When the node has finished, the client may be silent for so long.</summary>
-    public TimeSpan HalfClosed { get; init; } = TimeSpan.FromMinutes(1);
-
-    /// <summary>So long after a question without an answer comes the next one; after three, the end is given up.</summary>
-    public TimeSpan Probe { get; init; } = TimeSpan.FromSeconds(10);
-}
-
 /// <summary>One side of it.</summary>
 internal sealed class HandOverSide(TcpConnection socket, FlowKey key, int flow, int scale)
 {
@@ -96,8 +83,13 @@ internal sealed class HandedOver(long id, int place, HandOverSide client, HandOv
     /// <summary>Milliseconds of the caller's clock: since when it is in its state.</summary>
     public long Since { get; set; }
 
-    /// <summary>Bytes of both ends at the last look, and since when there are no more of them (milliseconds of the caller's clock).</summary>
-    public long Bytes { get; set; }
+    /// <summary>When something was last under way to an end (the same clock), while its local sockets are emptied.</summary>
+    public long UnderWay { get; set; }
+
+    /// <summary>
+    /// What both ends had sent and acknowledged at the last look, all in one sum, and since when there is no more of it (milliseconds of the caller's clock).
+    /// </summary>
+    public long Moved { get; set; }
 
     public long Quiet { get; set; }
 

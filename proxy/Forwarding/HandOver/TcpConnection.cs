@@ -20,6 +20,7 @@ internal readonly unsafe partial record struct TcpConnection(int Descriptor)
     private const int TcpRepairQueue = 20;
     private const int TcpQueueSequence = 21;
     private const int TcpTimestamp = 24;
+    private const int TcpLongestRetransmission = 44; // TCP_RTO_MAX_MS (Linux 6.15)
     private const int ReceiveQueue = 1;
     private const int SendQueue = 2;
     private const int RepairOn = 1;
@@ -120,6 +121,12 @@ internal readonly unsafe partial record struct TcpConnection(int Descriptor)
         LibC.SetOption(Descriptor, LibC.LevelSocket, LibC.OptionKeepAlive, 0);
         LibC.SetOption(Descriptor, LibC.LevelTcp, LibC.TcpUserTimeout, 0);
     }
+
+    /// <summary>
+    /// Sends again after so long at most, in milliseconds of at least 1000, where the kernel can: it would double its time-out with each loss, and take no
+    /// acknowledgement that is told to it for a measurement that ends the doubling (RFC 6298, 5.7).
+    /// </summary>
+    public void SendAgainWithin(int milliseconds) => LibC.SetOption(Descriptor, LibC.LevelTcp, TcpLongestRetransmission, milliseconds);
 
     /// <summary>Has the next close send nothing.</summary>
     public void CloseSilently() => LibC.SetOption(Descriptor, LibC.LevelTcp, TcpRepair, RepairOn);

@@ -1,5 +1,6 @@
 // The helper of the hand-over by itself: whatever a proxy says to it, or stops saying.
 
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using RedisHaProxy.Forwarding.HandOver;
@@ -88,6 +89,82 @@ public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposab
         using Socket next = await ConnectAsNobodyAsync(path);
         await AnswersAsync(next);
     }
+
+    // Of the proxy's own account, too: who has said nothing that a proxy says is nobody.
+    [SkippableFact]
+    public async Task A_proxy_keeps_its_place_and_the_helper_few_descriptors_whoever_connects_beside_it()
+    {
+        const int Others = 3000;
+        string path = await StartHelperAsync();
+        using Socket proxy = Connect(path);
+        await AnswersAsync(proxy);
+        int before = Descriptors();
+        var others = new List<Socket>();
+        try
+        {
+            for (int i = 0; i < Others; i++)
+            {
+                Socket other = Connect(path);
+                others.Add(other);
+                try
+                {
+                    _ = (i % 4) switch
+                    {
+                        0 => 0, // says nothing
+                        1 => other.Send(new byte[1 + (i % 100)]),
+                        2 => DescriptorSocket.Send((int)other.Handle, new HandOverMessage { Kind = (HandOverMessageKind)99 }, []),
+                        _ => DescriptorSocket.Send(
+                            (int)other.Handle, new HandOverMessage { Kind = HandOverMessageKind.Alive }, [(int)proxy.Handle, (int)proxy.Handle]),
+                    };
+                }
+                catch (SocketException)
+                {
+                    // It was one too many, and is gone.
+                }
+            }
+
+            await AnswersAsync(proxy);
+            int most = Descriptors();
+            Assert.True(most < before + 100, $"{most} descriptors, {before} before");
+        }
+        finally
+        {
+            others.ForEach(other => other.Dispose());
+        }
+
+        using Socket next = Connect(path);
+        await AnswersAsync(next); // the proxy of a restart
+    }
+
+    // A listener with somebody in it stays readable.
+    [SkippableFact]
+    public async Task A_helper_without_descriptors_does_not_spin_and_goes_on_when_there_are_some()
+    {
+        Skip.If(Installed.Missing("prlimit") is not null, "prlimit (util-linux) is not installed");
+        string path = await StartHelperAsync();
+        using Socket before = Connect(path);
+        await AnswersAsync(before); // it has all that it opens at its start
+        await LimitAsync(FirstFree());
+        using Socket proxy = Connect(path);
+        TimeSpan began = _helper!.ProcessorTime;
+        await Task.Delay(TimeSpan.FromSeconds(2)); // what it uses meanwhile is measured, and no pause of this machine adds to that
+        TimeSpan used = _helper.ProcessorTime - began;
+        Assert.True(used < TimeSpan.FromSeconds(1), $"{used.TotalMilliseconds} ms of 2 s");
+        await LimitAsync(1000);
+        await AnswersAsync(proxy);
+    }
+
+    /// <summary>The helper's next descriptor would have this number: with it as its limit, it can open none.</summary>
+    private int FirstFree()
+    {
+        string[] paths = Directory.GetFileSystemEntries($"/proc/{_helper!.Id}/fd");
+        var taken = paths.Select(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture)).ToHashSet();
+        return Enumerable.Range(0, taken.Count + 1).First(number => !taken.Contains(number));
+    }
+
+    private int Descriptors() => Directory.GetFiles($"/proc/{_helper!.Id}/fd").Length;
+
+    private Task<ShellResult> LimitAsync(int descriptors) => Shell.RunAsync("prlimit", ["--pid", $"{_helper!.Id}", $"--nofile={descriptors}:4096"]);
 
     private const UnixFileMode AllMayUse = (UnixFileMode)0x1ff; // 0777
 

@@ -17,7 +17,6 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
 
     private readonly WorkDirectory _directory = new();
     private readonly List<SessionRecord> _records = [];
-    private readonly List<Task> _nodeSide = [];
     private ThreeMachines _machines = null!;
     private Socket _listener = null!;
     private RedisNode _node = null!;
@@ -33,14 +32,14 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
     public async Task No_byte_is_wrong_or_missing_when_sessions_are_handed_over(ForwardingEngine engine)
     {
         await StartAsync(engine);
-        _ = AcceptAsync(async socket => await Exchange.RunNodeAsync(socket));
+        var nodeSide = new NodeSide(_listener, Exchange.RunNodeAsync);
         await Parallel.ForEachAsync(Enumerable.Range(1, Sessions), new ParallelOptions { MaxDegreeOfParallelism = AtATime }, async (seed, cancelled) =>
         {
             Exchange exchange = Exchange.Random(seed, resets: seed % 3 != 0) with { RestMilliseconds = seed % 3 == 0 ? 0 : 250 };
             using Socket client = await ConnectAsync();
             await exchange.RunClientAsync(client).WaitAsync(TimeSpan.FromSeconds(60), cancelled);
         });
-        await Task.WhenAll(NodeSide()).WaitAsync(Bound.Wait);
+        await Task.WhenAll(nodeSide.Sessions).WaitAsync(Bound.Wait);
         await RecordsAsync(Sessions);
         Assert.Equal(Sessions, _records.Count);
         Assert.All(_records, record => Assert.True(record.End is SessionEnd.ClientClosed or SessionEnd.ServerClosed, $"{record.End}"));
@@ -99,6 +98,23 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         await SendAsync(next, 1000, 1000);
         Assert.All(await _plane!.ListSessionsAsync(), session => Assert.Equal(SessionState.Open, session.State));
         Close(quiet, used, next);
+    }
+
+    // At the start of a machine, and after a helper's end: its sessions' clients are back before it is.
+    [SkippableTheory]
+    [MemberData(nameof(Engines))]
+    public async Task Sessions_that_were_opened_without_a_helper_are_handed_over_when_it_comes(ForwardingEngine engine)
+    {
+        const int Bytes = 100_000;
+        await StartAsync(engine, withHelper: false);
+        (Socket Client, Socket Node)[] sessions = await OpenSessionsAsync(20);
+        await SendAsync(sessions, 1, Bytes);
+        Assert.Equal(0, _plane!.Snapshot().HandOver!.Value.Taken);
+        await StartHelperAsync();
+        await HandedOverAsync(sessions.Length);
+        await SendAsync(sessions, 1, Bytes);
+        Assert.Equal(0, _plane!.Snapshot().HandOver!.Value.Refused);
+        Close(sessions);
     }
 
     [SkippableFact]
@@ -218,14 +234,25 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         Close(sessions);
     }
 
-    private async Task StartAsync(ForwardingEngine engine)
+    private async Task StartHelperAsync()
     {
-        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
-        string path = Path.Combine(_directory.Path, "helper");
+        string path = HelperPath;
         _helper = ChildProcess.Start(
             "helper", Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), ["hand-over", "--socket", path], Path.Combine(_directory.Path, "helper.log"),
             _machines.Proxy);
         await Eventually.HoldsAsync(() => File.Exists(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
+    }
+
+    private string HelperPath => Path.Combine(_directory.Path, "helper");
+
+    private async Task StartAsync(ForwardingEngine engine, bool withHelper = true)
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        if (withHelper)
+        {
+            await StartHelperAsync();
+        }
+
         _listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
         _node = new RedisNode("redis1", (IPEndPoint)_listener.LocalEndPoint!);
         _configuration = new ProxyConfiguration
@@ -233,7 +260,7 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
             Listen = [new IPEndPoint(ThreeMachines.ProxyAddress, 0)],
             Redis = new RedisConfiguration { Nodes = [_node] },
             Engine = engine,
-            HandOver = new HandOverConfiguration(path),
+            HandOver = new HandOverConfiguration(HelperPath),
         };
         using (_machines.Proxy.Enter())
         {
@@ -303,43 +330,6 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         Socket client = ThreeMachines.Open(_machines.Client);
         await client.ConnectAsync(_plane!.ListenEndPoints[0]).WaitAsync(Bound.Wait);
         return client;
-    }
-
-    private async Task AcceptAsync(Func<Socket, Task> serve)
-    {
-        while (true)
-        {
-            Socket socket;
-            try
-            {
-                socket = await _listener.AcceptAsync();
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                return;
-            }
-
-            lock (_nodeSide)
-            {
-                _nodeSide.Add(ServeAsync(socket));
-            }
-        }
-
-        async Task ServeAsync(Socket socket)
-        {
-            using (socket)
-            {
-                await serve(socket);
-            }
-        }
-    }
-
-    private Task[] NodeSide()
-    {
-        lock (_nodeSide)
-        {
-            return [.. _nodeSide];
-        }
     }
 
     private Task RecordsAsync(int count) => Eventually.HoldsAsync(

@@ -29,15 +29,14 @@ public sealed partial class HandOverTests
         }
 
         sessions = _ran;
-        Task[] nodeSide;
-        lock (_nodeSide)
-        {
-            nodeSide = [.. _nodeSide];
-        }
-
+        Task[] nodeSide = _nodeSide.Sessions;
         try
         {
             await Task.WhenAll(nodeSide).WaitAsync(BadExchange);
+        }
+        catch (Exception e) when (e is not TimeoutException)
+        {
+            throw new InvalidOperationException($"a node's side failed; given up: {string.Join("; ", proxy.GivenUp)}", e);
         }
         catch (TimeoutException)
         {
@@ -106,36 +105,7 @@ public sealed partial class HandOverTests
         listener.Bind(new IPEndPoint(address, 0));
         listener.Listen(1024);
         _parts.Add(listener);
-        _ = AcceptAsync(listener);
+        _nodeSide = new NodeSide(listener, Exchange.RunNodeAsync);
         return (IPEndPoint)listener.LocalEndPoint!;
-    }
-
-    private async Task AcceptAsync(Socket listener)
-    {
-        while (true)
-        {
-            Socket socket;
-            try
-            {
-                socket = await listener.AcceptAsync();
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
-            {
-                return;
-            }
-
-            lock (_nodeSide)
-            {
-                _nodeSide.Add(RunAsync(socket));
-            }
-        }
-
-        async Task RunAsync(Socket socket)
-        {
-            using (socket)
-            {
-                await Exchange.RunNodeAsync(socket);
-            }
-        }
     }
 }

@@ -39,6 +39,9 @@ internal sealed class HandingProxy : IDisposable
 
     public ConcurrentDictionary<long, HandOverEnd> Ends { get; } = new();
 
+    /// <summary>Sessions that the hand-over itself gave up, and why.</summary>
+    public ConcurrentDictionary<long, string> GivenUp { get; } = new();
+
     /// <summary>Why sessions were not handed over.</summary>
     public ConcurrentDictionary<HandOverAnswer, int> Refused { get; } = new();
 
@@ -52,7 +55,8 @@ internal sealed class HandingProxy : IDisposable
 
     /// <summary>What is known of the session from a client's port.</summary>
     public Task<string> DescribeAsync(int port) => AskAsync(handOvers => _numbers.TryGetValue(port, out int number)
-        ? $"session {number}, {(_copied.Any(copied => copied.Number == number) ? "copied" : handOvers.Describe(number))}"
+        ? $"session {number}, {(_copied.Find(copied => copied.Number == number) is { } copied ? copied.Describe() : handOvers.Describe(number))}"
+            + (Ends.TryGetValue(number, out HandOverEnd end) ? $", {end}" : "") + (GivenUp.TryGetValue(number, out string? why) ? $": {why}" : "")
         : "unknown");
 
     public void Dispose()
@@ -69,6 +73,7 @@ internal sealed class HandingProxy : IDisposable
         {
             using var handOvers = new HandOvers(16_384, times);
             handOvers.Ended = (id, end, _) => Ends[id] = end;
+            handOvers.GivenUp = (id, why) => GivenUp[id] = why();
             using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             listener.Bind(new IPEndPoint(address, 0));
             listener.Listen(1024);
@@ -149,6 +154,7 @@ internal sealed class HandingProxy : IDisposable
         private readonly Way _up;
         private readonly Way _down;
         private int? _after;
+        private bool _connected;
 
         public Copy(int number, Socket client, IPEndPoint node, int? after)
         {
@@ -160,17 +166,19 @@ internal sealed class HandingProxy : IDisposable
                 HandOvers.Prepare((int)Client.Handle);
             }
 
-            Node.Connect(node);
-            if (after is not null)
-            {
-                HandOvers.Prepare((int)Node.Handle);
-            }
-
             Client.NoDelay = Node.NoDelay = true;
             Client.Blocking = Node.Blocking = false;
             _after = after;
             _up = new Way(Client, Node);
             _down = new Way(Node, Client);
+            try
+            {
+                Node.Connect(node);
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.WouldBlock)
+            {
+                // Whoever waits for it here has nobody poll the hand-over: where its SYN is lost twice, the kernel drops all sessions' packets.
+            }
         }
 
         public int Number { get; }
@@ -181,11 +189,30 @@ internal sealed class HandingProxy : IDisposable
 
         public bool IsOver => _up.Failed || _down.Failed || (_up.Finished && _down.Finished);
 
-        public bool MayBeTaken => _after is { } after && _up.Bytes + _down.Bytes >= after && _up.IsIdle && _down.IsIdle;
+        public bool MayBeTaken => _connected && _after is { } after && _up.Bytes + _down.Bytes >= after && _up.IsIdle && _down.IsIdle;
 
         public void Refuse() => _after = null;
 
-        public bool Move() => _up.Move(Buffer) | _down.Move(Buffer);
+        public bool Move()
+        {
+            if (!_connected)
+            {
+                _connected = Node.Poll(0, SelectMode.SelectWrite);
+                if (!_connected)
+                {
+                    return false;
+                }
+
+                if (_after is not null)
+                {
+                    HandOvers.Prepare((int)Node.Handle);
+                }
+            }
+
+            return _up.Move(Buffer) | _down.Move(Buffer);
+        }
+
+        public string Describe() => $"copied; connected {_connected}; to the node: {_up}; to the client: {_down}";
 
         public void Dispose()
         {
@@ -210,6 +237,15 @@ internal sealed class HandingProxy : IDisposable
         public bool Failed { get; private set; }
 
         public bool IsIdle => _owed.Length == 0 && !Finished;
+
+        public override string ToString()
+        {
+            var socket = new TcpConnection((int)to.Handle);
+            TcpInfo info = socket.Info;
+            return $"{Bytes} bytes, owed {_owed.Length}, finished {Finished}, failed {Failed}, state {info.State}, "
+                + $"unacknowledged {socket.UnacknowledgedBytes}, "
+                + $"sent again after {info.RetransmissionTime / 1000} ms, backoff {info.Backoff}";
+        }
 
         public bool Move(byte[] buffer)
         {
