@@ -63,13 +63,15 @@ internal static class ProxyNodeFiles
         }.Text();
     }
 
+    // The last line of apply.sh, and what comes before it in a stack with the helper.
+    private const string End = "conclude\n";
+    private const string TheHelper = "# shellcheck source-path=SCRIPTDIR source=hand-over.sh\n. \"$payload/hand-over.sh\"\n";
+
     // What a stack without it sends has no word of it.
     private static PayloadFile Apply(ProxyOptions options)
     {
         var apply = PayloadFile.Embedded("proxy/apply.sh");
-        return options.HandsOver
-            ? apply with { Content = apply.Content + "# shellcheck source-path=SCRIPTDIR source=hand-over.sh\n. \"$payload/hand-over.sh\"\n" }
-            : apply;
+        return options.HandsOver ? apply with { Content = apply.Content[..^End.Length] + TheHelper + End } : apply;
     }
 
     private static PayloadFile[] HandOver(ProxyOptions options) => !options.HandsOver ? []

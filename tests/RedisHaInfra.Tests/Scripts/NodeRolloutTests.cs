@@ -87,8 +87,22 @@ public sealed class NodeRolloutTests : IDisposable
 
         ScriptRun run = await Rollout("payload-1", "secrets", "echo 'redis-ha: FAILED while packages: no mirror'; exit 1");
 
-        Assert.Equal(1, run.ExitCode);
-        Assert.Contains("redis9: the payload could not be applied", run.Errors, StringComparison.Ordinal);
+        Assert.Equal((1, "redis9: the payload could not be applied: while packages: no mirror\n"), (run.ExitCode, run.Errors));
+    }
+
+    [SkippableTheory]
+    [InlineData("accept")]
+    [InlineData("retire")]
+    public async Task Passwords_that_cannot_be_changed_end_the_rollout_with_the_reason(string pass)
+    {
+        Ready("payload-1");
+
+        ScriptRun run = await Rollout("payload-1", pass,
+            "echo \"redis-ha: FAILED to $REDIS_HA_PASSWORDS the passwords: the server at port 6379 says: no answer\"; exit 1");
+
+        Assert.Equal((1, $"redis9: the passwords could not be changed: to {pass} the passwords: the server at port 6379 says: no answer\n"),
+            (run.ExitCode, run.Errors));
+        Assert.Contains("redis-ha: FAILED", run.Output, StringComparison.Ordinal);
     }
 
     [SkippableTheory]
@@ -156,7 +170,7 @@ public sealed class NodeRolloutTests : IDisposable
 
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("no mirror", run.Output, StringComparison.Ordinal);
-        Assert.Contains("redis9: the payload could not be applied", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("redis9: the payload could not be applied: while packages: no mirror", run.Errors, StringComparison.Ordinal);
         Assert.Empty(Events);
     }
 

@@ -11,11 +11,11 @@ log=$state/apply.log
 scripts=/usr/local/libexec/redis-ha
 readonly state log scripts
 
-current_step='start' failure='' failed_command='' failed_line=''
+current_step='start' failure='' failed_command='' failed_line='' whole=no
 
-# say TEXT: one line for the log and for whoever watches (cloud-init's output, the ssh session).
+# say TEXT: one line for the log and for whoever watches (cloud-init's output, the ssh session), who may be gone.
 say() {
-  printf 'redis-ha: %s\n' "$1" >&3
+  { printf 'redis-ha: %s\n' "$1" >&3; } 2>/dev/null || true
   printf '%s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" >>"$log"
 }
 
@@ -28,6 +28,31 @@ step() {
 fail() {
   failure=$1
   exit 1
+}
+
+# conclude: the end of the work; what ends anywhere else has not come to it.
+conclude() {
+  whole=yes
+  exit 0
+}
+
+# explain CODE COMMAND LINE: the reason, where nobody has given one. A signal ends the shell with the exit code of the last command, which may be 0.
+explain() {
+  local command=${2%%$'\n'*}
+  if [ -n "$failure" ]; then
+    return 0
+  elif [ "$1" -eq 0 ]; then
+    failure="it was cut off at \"$command\" (line $3); the next pulumi up completes it"
+  else
+    failure="\"$command\" ended with exit code $1 (line $3)"
+  fi
+}
+
+# outlive_watcher: what has begun goes on to its end when the connection of whoever watches ends; the next run waits for it. SIGPIPE gets a handler
+# and is not ignored: what is started from here gets the signal as usual.
+outlive_watcher() {
+  trap : PIPE
+  trap '' HUP
 }
 
 # first_boot: this payload is cloud-init's user data, which holds no secret; the rollout of pulumi up brings the whole one by SSH.
@@ -47,27 +72,22 @@ mark() {
 finish() {
   local code=$1 command=$2 line=$3
   trap - EXIT ERR
-  if [ "$code" -eq 0 ] && first_boot; then
+  if [ "$whole" = yes ] && first_boot; then
     mark awaits-secrets
     say 'waits for its secrets, which the rollout of pulumi up brings'
-  elif [ "$code" -eq 0 ]; then
+  elif [ "$whole" = yes ]; then
     mark configured
     mark ready
     say 'applied'
   else
+    explain "$code" "$command" "$line"
     {
-      printf 'step: %s\n' "$current_step"
-      if [ -n "$failure" ]; then
-        printf 'reason: %s\n' "$failure"
-      else
-        printf 'reason: "%s" ended with exit code %s (line %s)\n' "$command" "$code" "$line"
-      fi
-      printf 'last lines of %s:\n' "$log"
+      printf 'step: %s\nreason: %s\nlast lines of %s:\n' "$current_step" "$failure" "$log"
       tail -n 15 "$log" || true
     } >"$state/failed.new"
     mv "$state/failed.new" "$state/failed"
-    printf 'redis-ha: FAILED while "%s": %s\n' "$current_step" \
-      "$(sed -n 's/^reason: //p' "$state/failed")" >&3
+    { printf 'redis-ha: FAILED while "%s": %s\n' "$current_step" "$failure" >&3; } 2>/dev/null || true
+    if [ "$code" -eq 0 ]; then code=1; fi
   fi
   exit "$code"
 }
@@ -87,6 +107,7 @@ begin() {
   trap 'failed_command=$BASH_COMMAND failed_line=$LINENO' ERR
   trap 'finish "$?" "${failed_command:-$BASH_COMMAND}" "${failed_line:-$LINENO}"' EXIT
   set -E
+  outlive_watcher
   rm -f "$state/ready" "$state/awaits-secrets" "$state/failed"
 }
 
@@ -261,7 +282,7 @@ admit() {
   open_ports "$@"
   own_rules "$payload"
   if first_boot; then
-    exit 0
+    conclude
   fi
   step 'SSH keys'
   # shellcheck source-path=SCRIPTDIR source=../common/sshd.sh

@@ -161,3 +161,4 @@ take_into_use
 step 'completion and man page'
 install_help
 rm -f "$root/var/log/redis-ha-apply.log"
+conclude

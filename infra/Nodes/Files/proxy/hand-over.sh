@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # root, payload and state are library.sh's
-# The helper that hands sessions over to the kernel (proxyHandOver). Sourced at the end of apply.sh, in a stack that has it.
+# The helper that hands sessions over to the kernel (proxyHandOver). Sourced before the end of apply.sh, in a stack that has it.
 # When the setting is turned off, the unit stays and does not start again: it looks into node.env, and the proxy's restart is its own.
 # A kernel that refuses is no failure: the proxy then forwards every byte by itself, and says so.
 step 'the hand-over'

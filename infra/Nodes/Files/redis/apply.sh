@@ -203,11 +203,12 @@ sentinel_takes_live() {
 
 # A running Sentinel takes its numbers live. For everything else it is away for a moment; the others keep the quorum.
 configure_sentinel() {
-  local version settings=$root/etc/redis-ha/sentinel-settings.conf
+  local version reply settings=$root/etc/redis-ha/sentinel-settings.conf
   if ! systemctl is-active --quiet "$sentinel_unit"; then
     settled sentinel-users
   elif pending sentinel-users; then
-    [ "$(ask_sentinel ACL LOAD)" = OK ] || fail 'Sentinel refused the new users (ACL LOAD)'
+    reply=$(ask_timeout=20 ask_sentinel ACL LOAD) || reply='no answer in 20 s'
+    [ "$reply" = OK ] || fail "Sentinel does not take the new users (ACL LOAD): $reply"
     settled sentinel-users
   fi
   if [ ! -f "$sentinel_file" ] || ! cmp -s "$payload/sentinel-settings.conf" "$settings"; then
@@ -241,8 +242,7 @@ changed_settings() {
 set_live() {
   local directive=${1%% *} value=${1#* } reply
   case $value in '"'*) ;; *) value="\"$value\"" ;; esac
-  reply=$(printf 'CONFIG SET %s %s\n' "$directive" "$value" | ask_timeout=5 send '{{redis-port}}') || return 1
-  if [ "$reply" != OK ]; then
+  if ! reply=$(printf 'CONFIG SET %s %s\n' "$directive" "$value" | insist '{{redis-port}}'); then
     say "redis-server does not take \"$directive\" live: $reply"
     return 1
   fi
@@ -278,8 +278,7 @@ restart_replica() {
 }
 
 configure_redis() {
-  local line restart=no
-  local running=$runtime_directory/running.conf
+  local line reply restart=no running=$runtime_directory/running.conf
   if ! systemctl is-active --quiet "$redis_unit"; then
     # It may have to wait for other nodes, so nobody waits for it here; redis-ha-wait-ready does. One that is on its way already
     # goes by the former unit and users: from the beginning, then.
@@ -294,7 +293,8 @@ configure_redis() {
     return 0
   fi
   if pending redis-users; then
-    [ "$(ask_redis ACL LOAD)" = OK ] || fail 'redis-server refused the new users (ACL LOAD)'
+    reply=$(ask_timeout=20 ask_redis ACL LOAD) || reply='no answer in 20 s'
+    [ "$reply" = OK ] || fail "redis-server does not take the new users (ACL LOAD): $reply"
     settled redis-users
     say 'users loaded'
   fi
@@ -390,3 +390,4 @@ else
   remove_metrics
 fi
 remove_former_layout
+conclude

@@ -40,6 +40,34 @@ send() {
     timeout "${ask_timeout:-2}" redis-cli --no-auth-warning "${tls[@]}" --user operator -h "$REDIS_HA_ADDRESS" -p "$1" | tr -d '\r'
 }
 
+# insist PORT: those commands, until each is answered; prints the first answer that is not OK, and fails. A server that loads its data or has no time
+# is asked again for a minute, so each command must be one that can be given twice.
+insist() {
+  local commands replies answer until=$((SECONDS + ${REDIS_HA_INSIST_SECONDS:-60}))
+  commands=$(cat)
+  if [ -z "$commands" ]; then return 0; fi
+  while true; do
+    replies=$(printf '%s\n' "$commands" | ask_timeout=10 send "$1" | grep -v '^$') || replies=''
+    # A password that is gone was taken away by an attempt whose answer was lost (ENODEV in Redis' acl.c).
+    answer=$(grep -v -x -e OK -e '.*password you are trying to remove from the user does not exist' <<<"${replies:-no answer}" | head -n 1) || true
+    if [ -z "$answer" ] && (($(wc -l <<<"$replies") < $(wc -l <<<"$commands"))); then answer='no answer'; fi
+    case $answer in
+      '') return 0 ;;
+      'no answer' | LOADING* | BUSY*) ;;
+      *) break ;;
+    esac
+    if ((SECONDS >= until)); then break; fi
+    sleep 0.5
+  done
+  echo "$answer"
+  return 1
+}
+
+# has_server UNIT: whether its program runs, so that it has read its files, though it may be loading its data still; before, in the boot rule, it has not.
+has_server() {
+  systemctl is-active --quiet "$1" || ! [[ $(systemctl show --property MainPID --value "$1") =~ ^0?$ ]]
+}
+
 ask_redis() {
   ask "$REDIS_HA_ADDRESS" '{{redis-port}}' "$@"
 }

@@ -46,7 +46,20 @@ what=$1
 . "$payload/library.sh"
 umask 077
 exec 3>&1 >>"$log" 2>&1
-trap 'code=$?; [ "$code" -eq 0 ] || printf "redis-ha: FAILED to %s the passwords: %s\n" "$what" "${failure:-see $log}" >&3' EXIT
+
+# ended CODE COMMAND LINE: without the mark of its end it has failed, whatever the code.
+# shellcheck disable=SC2317 # called by the trap
+ended() {
+  trap - EXIT ERR
+  if [ "$whole" = yes ]; then exit 0; fi
+  explain "$@"
+  say "FAILED to $what the passwords: $failure"
+  exit 1
+}
+trap 'failed_command=$BASH_COMMAND failed_line=$LINENO' ERR
+trap 'ended "$?" "${failed_command:-$BASH_COMMAND}" "${failed_line:-$LINENO}"' EXIT
+set -E
+outlive_watcher
 # shellcheck source-path=SCRIPTDIR source=../common/distribution.sh
 . "$payload/distribution.sh"
 # shellcheck source-path=SCRIPTDIR
@@ -62,13 +75,10 @@ orders() {
     }' "$1" "$2"
 }
 
-# give PORT: the commands on standard input, which holds hashes of passwords that a person may have chosen; every answer must be OK.
+# give PORT: the commands on standard input, which holds hashes of passwords that a person may have chosen.
 give() {
-  local replies
-  replies=$(ask_timeout=10 send "$1" | grep -v '^$') || replies='no answer'
-  if grep -q -v -x OK <<<"$replies"; then
-    fail "the server at port $1 says: $(grep -v -x OK <<<"$replies" | head -n 1)"
-  fi
+  local answer
+  answer=$(insist "$1") || fail "the server at port $1 says: $answer"
 }
 
 # change PORT UNIT FILE ACTION WANTED
@@ -80,7 +90,7 @@ change() {
   # The file first: a server that restarts in between reads it.
   install_file "$wanted" "$file" 640 root:redis "$action"
   if ! pending "$action"; then return 0; fi
-  if ! systemctl is-active --quiet "$unit"; then
+  if ! has_server "$unit"; then
     : # It reads the file when it starts.
   elif [ "$whole" = yes ]; then
     give "$port" <<<'ACL LOAD'
@@ -91,6 +101,12 @@ change() {
   settled "$action"
 }
 
+# Marked as ready by a run that was cut off, as former payloads did: the payload comes to it as to a new machine.
+if [ "$what" = accept ] && [ ! -f "$root/etc/redis-ha/users.acl" ]; then
+  rm -f "$state/ready"
+  say 'has no passwords yet; they come with its payload'
+  conclude
+fi
 for_this_redis "$payload/users.acl" >"$payload/users.wanted"
 cp "$payload/sentinel-users.acl" "$payload/sentinel-users.wanted"
 for file in users sentinel-users; do
@@ -105,3 +121,4 @@ case $what in
   accept) say 'the passwords of the new payload are valid, besides those in use' ;;
   retire) say 'the passwords of this payload are valid, and no others' ;;
 esac
+conclude

@@ -330,7 +330,7 @@ if [ -n "$wanted" ]; then
 fi
 mkdir -p "$runtime_directory"
 exec 9>"$runtime_directory/switchover.lock"
-flock --nonblock 9 || stop 'another switchover runs on this node'
+if flock --wait "$safe_limit" 9; then SECONDS=0; else stop "another switchover has been running on this node for $safe_limit s; nothing was changed"; fi
 # An ssh connection that ends must not end this half-way.
 trap '' HUP PIPE
 trap 'exit 1' INT TERM

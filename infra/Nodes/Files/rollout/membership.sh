@@ -28,6 +28,10 @@ give_up() {
   exit 1
 }
 
+# A run whose connection ended may be at work: two at once would make two Sentinels forget at the same time.
+exec 9>"$root/var/lib/redis-ha/membership.lock"
+flock --wait $((2 * limit)) 9 || give_up "another run has been changing the list of nodes for $((2 * limit)) s; run pulumi up again when it has ended"
+
 # listed ADDRESS: whether it is a node of the new list.
 listed() {
   local entry

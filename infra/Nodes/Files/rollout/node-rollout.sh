@@ -15,7 +15,10 @@ root=${REDIS_HA_ROOT:-}
 # sudo's own path lacks /usr/local on Oracle Linux.
 export PATH=$root/usr/local/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 markers=$root/var/lib/redis-ha
+said=$markers/rollout.said
 umask 077
+mkdir -p "$markers"
+chmod 755 "$markers"
 
 say() {
   echo "$name: $1"
@@ -30,10 +33,16 @@ role() {
   redis-ha-cli redis -- INFO replication 2>/dev/null </dev/null | tr -d '\r' | sed -n 's/^role://p'
 }
 
+# apply: what it says is shown and kept, the last line for the reason. With -p tee goes on when nobody is shown anything any more.
 apply() {
-  bash -s <<'REDIS_HA_END_OF_PAYLOAD'
+  bash -s <<'REDIS_HA_END_OF_PAYLOAD' 2>&1 | tee -p "$said"
 {{payload}}
 REDIS_HA_END_OF_PAYLOAD
+}
+
+# not_done TEXT: ends with what the payload gave as its reason.
+not_done() {
+  give_up "$1: $(sed 's/^redis-ha: //; s/^FAILED //' "$said" | grep . | tail -n 1 || echo 'it said nothing')"
 }
 
 # Another node becomes master and this one its replica, in step with it, as all others are.
@@ -61,14 +70,14 @@ if [ "$pass" = secrets ]; then
   if [ -e "$markers/configured" ] || [ -e "$markers/ready" ]; then
     say 'has its secrets already'
   else
-    apply || give_up 'the payload could not be applied; the reason is above'
+    apply || not_done 'the payload could not be applied'
     say 'has got its secrets'
   fi
   exit 0
 fi
 
 if [ "$pass" = accept ] || [ "$pass" = retire ]; then
-  REDIS_HA_PASSWORDS=$pass apply || give_up "the passwords could not be changed; the reason is above"
+  REDIS_HA_PASSWORDS=$pass apply || not_done 'the passwords could not be changed'
   exit 0
 fi
 
@@ -78,9 +87,9 @@ if [ "$(cat "$markers/ready" 2>/dev/null)" != "$payload" ]; then
     exit 0
   fi
   if ! apply; then
-    grep -q 'switch the master over first' "$markers/failed" 2>/dev/null || give_up 'the payload could not be applied; the reason is above'
+    grep -q 'switch the master over first' "$markers/failed" 2>/dev/null || not_done 'the payload could not be applied'
     switch_over
-    apply || give_up 'the payload could not be applied; the reason is above'
+    apply || not_done 'the payload could not be applied'
   fi
 fi
 redis-ha-wait-ready "$limit" "$payload" </dev/null
