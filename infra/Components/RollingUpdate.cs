@@ -26,6 +26,8 @@ public sealed class RollingUpdate : ComponentResource
 
     private ImmutableArray<NodeAddress> _done = [];
 
+    private bool _hasFoundAll;
+
     /// <summary>Prepares the update.</summary>
     /// <param name="connections">The ways to the machines; the bastion is up to date already.</param>
     /// <param name="plan">What becomes of each machine.</param>
@@ -58,6 +60,7 @@ public sealed class RollingUpdate : ComponentResource
         {
             return [];
         }
+        FindAll();
         // One that has changed already, or else the one that changes last: two switchovers at most.
         string? target = _done.IsEmpty
             ? Order(nodes.Length).Select(index => nodes[index].Name).LastOrDefault(other => other != name && _plan[other].Change == MachineChange.Restart)
@@ -95,6 +98,7 @@ public sealed class RollingUpdate : ComponentResource
         {
             return [];
         }
+        FindAll();
         Serving($"{name}-others-serve", proxies.Where(proxy => proxy.Name != name).Select(proxy => _plan[proxy.Name].Present));
         LetGo(machine, machine.Present, string.Empty, CommandChain.WaitSeconds);
         return _chain.Before;
@@ -150,15 +154,43 @@ public sealed class RollingUpdate : ComponentResource
         $"set -- {ShellText.Words([waitSeconds, steadySeconds, port, .. proxies.Select(proxy => $"{proxy.Name}={proxy.Address}")])}\n"
         + Template.Read("rollout/proxies-serve.sh");
 
+    // Before the first machine lets go of its work: a run that is refused, because one of them does not answer, has not begun a switchover.
+    private void FindAll()
+    {
+        if (_hasFoundAll)
+        {
+            return;
+        }
+        _hasFoundAll = true;
+        ImmutableArray<Resource> start = _chain.Before;
+        ImmutableArray<Resource>.Builder ends = ImmutableArray.CreateBuilder<Resource>();
+        foreach (PlannedMachine machine in _plan.Standing.Where(machine => machine.Node.Name != _connections.Bastion?.Machine.Node.Name))
+        {
+            _chain.Before = start;
+            string name = $"{machine.Node.Name}-found";
+            if (_connections.Bastion is null)
+            {
+                Run(name, _connections.To(machine.Present.Address, HostKey(machine.Node.Name)), CommandChain.AsUser(), "true");
+            }
+            else
+            {
+                Answers(name, machine.Present);
+            }
+            ends.AddRange(_chain.Before);
+        }
+        _chain.Before = ends.ToImmutable();
+    }
+
+    private void Answers(string name, NodeAddress at) => Run(name, _connections.ToBastion(),
+        HostKey(at.Name).Apply(key => CommandChain.AsUser(at.Name, at.Address, BeforehandSeconds, key)), Template.Read("rollout/wait-for-ssh.sh"));
+
     // A second hop that fails is retried on a connection that is dead by then, and says nothing of a wrong host key.
     private void LetGo(PlannedMachine machine, NodeAddress at, string target, int waitSeconds)
     {
         string name = machine.Node.Name;
         if (_connections.Bastion is not null)
         {
-            Run($"{name}-answers", _connections.ToBastion(),
-                HostKey(at.Name).Apply(key => CommandChain.AsUser(at.Name, at.Address, BeforehandSeconds, key)),
-                Template.Read("rollout/wait-for-ssh.sh"));
+            Answers($"{name}-answers", at);
         }
         OnNode($"{name}-let-go", at, "before", machine, target, waitSeconds);
     }

@@ -72,6 +72,11 @@ public sealed record MachinePlan
     /// <summary>A machine by its name.</summary>
     public PlannedMachine this[string name] => _machines[name];
 
+    /// <summary>Machines that were there in the run before and stay, in the order of their names.</summary>
+    public IEnumerable<PlannedMachine> Standing => _machines.Values
+        .Where(machine => !_new.Contains(machine.Node.Name) && machine.Change != MachineChange.Replace)
+        .OrderBy(machine => machine.Node.Name, StringComparer.Ordinal);
+
     /// <summary>Machines that stay in their availability domain for now, since one moves in each run.</summary>
     public ImmutableArray<string> Waiting { get; }
 

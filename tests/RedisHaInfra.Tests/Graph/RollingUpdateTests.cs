@@ -9,6 +9,9 @@ namespace RedisHaInfra.Tests.Graph;
 [Collection(PulumiRuns.Name)]
 public sealed class RollingUpdateTests(DefaultDeployment deployment)
 {
+    // Side by side, before the first of the others.
+    private static readonly string[] Found = ["redis1-found", "redis2-found", "redis3-found", "proxy1-found", "proxy2-found"];
+
     private static readonly string[] RedisOrder =
     [
         "redis3-answers", "redis3-let-go", "redis3", "redis2-answers", "redis2-let-go", "redis2", "redis1-answers", "redis1-let-go", "redis1",
@@ -30,10 +33,11 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         StackRun again = await deployment.Run.Again(new() { [key] = value });
 
         Assert.Equal(
-            RedisOrder.Append("rolling-update").Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: create" : $"{name}: Reboot")
-                .Order(StringComparer.Ordinal),
+            RedisOrder.Concat(Found).Append("rolling-update")
+                .Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: create" : $"{name}: Reboot").Order(StringComparer.Ordinal),
             again.Cloud.Plan.Order(StringComparer.Ordinal));
         await AssertChain(again, RedisOrder);
+        await AssertFoundFirst(again, "redis3-answers");
     }
 
     [Fact]
@@ -41,8 +45,9 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
     {
         StackRun again = await deployment.Run.Again(new() { ["proxyMemoryGb"] = "8" });
 
-        Assert.Equal(ProxyOrder.Append("rolling-update").Order(StringComparer.Ordinal), Names(again.Cloud.Plan).Order(StringComparer.Ordinal));
+        Assert.Equal(ProxyOrder.Concat(Found).Append("rolling-update").Order(StringComparer.Ordinal), Names(again.Cloud.Plan).Order(StringComparer.Ordinal));
         await AssertChain(again, ProxyOrder);
+        await AssertFoundFirst(again, "proxy2-others-serve");
     }
 
     [Fact]
@@ -50,7 +55,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
     {
         StackRun again = await deployment.Run.Again(new() { ["proxyMemoryGb"] = "8", ["redisMemoryGb"] = "10", ["bastionMemoryGb"] = "4" });
 
-        await AssertChain(again, ["bastion-answers", .. RedisOrder, .. ProxyOrder]);
+        await AssertChain(again, ["bastion-answers", "proxy2-found", .. RedisOrder, .. ProxyOrder]);
+        await AssertFoundFirst(again, "redis3-answers");
         Assert.Contains("bastion: Reboot", again.Cloud.Plan);
         int bastion = Index(again.Cloud, "bastion");
         Assert.All(again.Cloud.All(Types.Command), command => Assert.True(Index(again.Cloud, command.Name) > bastion));
@@ -114,8 +120,8 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         StackRun after = await resized.Again(larger);
 
         Assert.Equal(
-            RedisOrder.Append("rolling-update").Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: delete" : $"{name}: InPlace")
-                .Order(StringComparer.Ordinal),
+            RedisOrder.Concat(Found).Append("rolling-update")
+                .Select(name => name.Contains('-', StringComparison.Ordinal) ? $"{name}: delete" : $"{name}: InPlace").Order(StringComparer.Ordinal),
             after.Cloud.Plan.Order(StringComparer.Ordinal));
         Assert.Equal("AVOID_DOWNTIME", after.Cloud.One(Types.Instance, "redis1").Text("updateOperationConstraint"));
     }
@@ -169,6 +175,23 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
         Assert.Equal("172.31.235.131", again.Cloud.One(Types.Command, "redis2-let-go").Text("connection.host"));
         Assert.Contains("'before' 'redis2' '60' '' '-' ", Arguments(again, "redis2-let-go"), StringComparison.Ordinal);
         await AssertChain(again, ["redis2-let-go", "redis2"]);
+        await AssertFoundFirst(again, "redis2-answers", except: "redis2-found");
+    }
+
+    // Whatever changes, and whichever is dead: no switchover, and no proxy that ends its sessions.
+    [Theory]
+    [InlineData("redis3", "redisAddresses", """["172.31.235.131","172.31.235.139","172.31.235.133"]""")]
+    [InlineData("redis3", "proxyMemoryGb", "8")]
+    [InlineData("proxy1", "redisMemoryGb", "10")]
+    [InlineData("proxy1", "proxyMemoryGb", "8")]
+    public async Task While_another_machine_is_dead_nothing_is_begun(string dead, string key, string value)
+    {
+        RecordedCloud next = (await deployment.Run.Next()).Failing(resource => resource.Name == $"{dead}-found");
+
+        await Assert.ThrowsAnyAsync<Exception>(() => StackRun.Run(new() { [key] = value }, next));
+
+        Assert.Contains(next.Resources, resource => resource.Name == $"{dead}-found");
+        Assert.DoesNotContain(next.Resources, resource => resource.Name.EndsWith("-let-go", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -247,6 +270,17 @@ public sealed class RollingUpdateTests(DefaultDeployment deployment)
 
     private static bool Changed(RecordedCloud cloud, string name) => cloud.Resources
         .Single(resource => resource.Name == name && resource.Type is Types.Command or Types.Instance).Step is { IsNew: true } or { Effect: not null };
+
+    private static async Task AssertFoundFirst(StackRun run, string first, string? except = null)
+    {
+        foreach (string found in Found.Where(name => name != except))
+        {
+            await AssertChain(run, [found, first]);
+        }
+        IEnumerable<string> made = run.Cloud.All(Types.Command).Select(command => command.Name);
+        Assert.Equal(Found.Where(name => name != except).Order(StringComparer.Ordinal),
+            made.Where(name => name.EndsWith("-found", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+    }
 
     // Each depends on the one before it: the engine then keeps the order, however fast or slow each is.
     private static async Task AssertChain(StackRun run, string[] order)
