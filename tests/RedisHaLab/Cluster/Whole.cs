@@ -5,13 +5,21 @@ using System.Globalization;
 namespace RedisHaLab.Cluster;
 
 /// <summary>Checks that a cluster is whole.</summary>
-internal sealed class Whole(ClusterView cluster)
+/// <param name="cluster">The cluster.</param>
+/// <param name="more">Further nodes that may follow already: those of a change that was refused when it had begun to make them.</param>
+internal sealed class Whole(ClusterView cluster, int more = 0)
 {
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(60);
 
     private readonly ClusterView _cluster = cluster;
 
     private int Replicas => _cluster.Redis.Count - 1;
+
+    private bool AreAsExpected(int replicas) => replicas >= Replicas && replicas <= Replicas + more;
+
+    private bool AreAsExpected(string number) => int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && AreAsExpected(count);
+
+    private string Expected => more == 0 ? $"{Replicas} expected" : $"{Replicas} to {Replicas + more} expected";
 
     /// <summary>One master that has all others as its online replicas.</summary>
     /// <exception cref="CheckFailedException">It is not so within a minute; the message says what is seen.</exception>
@@ -38,7 +46,7 @@ internal sealed class Whole(ClusterView cluster)
         }
 
         CheckList.Require(masters.Count == 1, $"one master expected: {string.Join(", ", seen)}");
-        CheckList.Require(online == Replicas, $"{masters[0]} has {online} online replicas, {Replicas} expected");
+        CheckList.Require(AreAsExpected(online), $"{masters[0]} has {online} online replicas, {Expected}");
         return $"{string.Join(", ", seen)}; {online} online replicas";
     });
 
@@ -56,9 +64,8 @@ internal sealed class Whole(ClusterView cluster)
                 + $"{Field("quorum")}";
             views.Add(view);
             CheckList.Require(
-                Field("flags") == "master" && Field("num-slaves") == Number(Replicas) && Field("num-other-sentinels") == Number(Replicas)
-                    && Field("quorum") != "1",
-                $"{node.Name}: {view}");
+                Field("flags") == "master" && AreAsExpected(Field("num-slaves")) && AreAsExpected(Field("num-other-sentinels")) && Field("quorum") != "1",
+                $"{node.Name}: {view}; slaves and other sentinels: {Expected}");
         }
 
         CheckList.Require(views.Distinct().Count() == 1, $"the Sentinels differ: {string.Join(" | ", views)}");
@@ -80,6 +87,4 @@ internal sealed class Whole(ClusterView cluster)
         CheckList.Require(fences.Distinct().Count() == 1, $"the nodes differ in min-replicas-to-write: {string.Join(", ", fences)}");
         return $"replica-priority 100 and min-replicas-to-write {fences[0]} on each node";
     });
-
-    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -91,6 +91,10 @@ internal static class Changes
         {
             Order = stack => Up(stack, stack.Settings.SetItem("redisMemoryGb", stack.Number("redisMemoryGb") == 9 ? "10" : "9")),
         },
+        new("proxy-resize", "Another size for all proxies (`proxyMemoryGb`)")
+        {
+            Order = stack => Up(stack, stack.Settings.SetItem("proxyMemoryGb", stack.Number("proxyMemoryGb") == 5 ? "6" : "5")),
+        },
         new("replace", "Another address for a node: another machine takes its place")
         {
             Involves = _ => ["redis2"],
@@ -223,7 +227,7 @@ internal static class Changes
         var ended = await Operation.RunAsync(order.Command, Console.Error.WriteLine);
         if (ended.ExitCode != 0)
         {
-            throw new LabException($"what the change begins with could not be made: {string.Join(Environment.NewLine, ended.Said.TakeLast(5))}");
+            throw new LabException($"what the change begins with could not be made: {ended.Reason}");
         }
 
         stack.Keep(order.Settings);

@@ -30,7 +30,7 @@ internal sealed class Measurement(Stack stack)
     public Task<Row> PlainAsync(Change change) => RowAsync(change, change.What, change.LeastInStep, async order =>
     {
         var ended = await RunAsync(order);
-        Require(ended.ExitCode == 0, $"it ended with exit code {ended.ExitCode}: {string.Join(" / ", ended.Said.TakeLast(3))}");
+        Require(ended.ExitCode == 0, $"it ended with exit code {ended.ExitCode}: {ended.Reason}");
         return new Outcome(null);
     });
 
@@ -75,7 +75,7 @@ internal sealed class Measurement(Stack stack)
             });
             using (var lab = stack.Open())
             {
-                await new Whole(new ClusterView(lab)).RolesAsync();
+                await new Whole(new ClusterView(lab), isMade ? 0 : stack.NewNodes(order)).RolesAsync();
             }
 
             // What was refused is a plain change when the node is back. What a script has made is made.
@@ -141,7 +141,7 @@ internal sealed class Measurement(Stack stack)
             await CheckAsync(() => change.Prove(stack));
         }
 
-        await WholeAsync();
+        await WholeAsync(outcome.IsMade ? 0 : stack.NewNodes(order));
         var row = Row.Of(change, what, seconds, load, steps.Least, leastAllowed, _wrong.ToImmutableArray()) with
         {
             Note = outcome.Note,
@@ -163,10 +163,10 @@ internal sealed class Measurement(Stack stack)
     }
 
     // One master, all follow, no Sentinel is forgotten, and nothing that a change sets for its own time is left.
-    private async Task WholeAsync()
+    private async Task WholeAsync(int more)
     {
         using var lab = stack.Open();
-        var whole = new Whole(new ClusterView(lab));
+        var whole = new Whole(new ClusterView(lab), more);
         await CheckAsync(whole.RolesAsync);
         await CheckAsync(whole.SentinelsAsync);
         await CheckAsync(whole.NothingLeftBehindAsync);
@@ -199,8 +199,7 @@ internal sealed class Measurement(Stack stack)
 
     private static Order LeavingOff(Order order) => IsUp(order) ? order with { Command = [.. order.Command, "--leave-off"] } : order;
 
-    private static string Why(Ended ended) =>
-        string.Join(" ", ended.Said.Where(line => line.Trim().Length > 0).TakeLast(ended.ExitCode == 0 ? 1 : 3).Select(line => line.Trim()));
+    private static string Why(Ended ended) => ended.ExitCode == 0 ? ended.Last.Trim() : ended.Reason;
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

@@ -14,6 +14,17 @@ namespace RedisHaLab.DayTwo;
 /// <param name="Said">All that it said.</param>
 internal sealed record Ended(int ExitCode, TimeSpan Duration, IReadOnlyList<string> Said)
 {
+    /// <summary>Why it failed, in its own words: the lab's error, without the machines' consoles that follow it; otherwise its last lines.</summary>
+    public string Reason
+    {
+        get
+        {
+            var error = Said.Select(line => line.Trim()).SkipWhile(line => !line.StartsWith("lab: ", StringComparison.Ordinal))
+                .TakeWhile(line => line.Length > 0).ToList();
+            return string.Join(" / ", error.Count > 0 ? error : Said.Select(line => line.Trim()).Where(line => line.Length > 0).TakeLast(5));
+        }
+    }
+
     /// <summary>What was going on last.</summary>
     public string Last => Said.LastOrDefault(line => line.Trim().Length > 0) ?? "nothing";
 }

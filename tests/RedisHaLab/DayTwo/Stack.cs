@@ -76,8 +76,10 @@ internal sealed class Stack
     public IReadOnlyList<string> Redis => [.. Addresses("redisAddresses").Select((_, index) => $"redis{index + 1}")];
 
     /// <summary>Last numbers of the addresses in a setting.</summary>
-    public ImmutableArray<int> Addresses(string setting) =>
-        [.. JsonSerializer.Deserialize<string[]>(Settings[setting])!.Select(address => int.Parse(address.Split('.')[3], CultureInfo.InvariantCulture))];
+    public ImmutableArray<int> Addresses(string setting) => Addresses(setting, Settings);
+
+    /// <summary>Redis nodes that an order has and the stack does not.</summary>
+    public int NewNodes(Order order) => Math.Max(0, Addresses("redisAddresses", order.Settings).Length - Redis.Count);
 
     /// <summary>The same settings with another list of addresses.</summary>
     public ImmutableSortedDictionary<string, string> With(string setting, IEnumerable<int> addresses) => Settings.SetItem(setting, List(addresses));
@@ -126,6 +128,9 @@ internal sealed class Stack
     private string RowsFile => Path.Combine(Paths.StateDirectory, "day2.rows");
 
     private sealed record Kept(Beginning Beginning, ImmutableSortedDictionary<string, string> Settings);
+
+    private static ImmutableArray<int> Addresses(string setting, ImmutableSortedDictionary<string, string> settings) =>
+        [.. JsonSerializer.Deserialize<string[]>(settings[setting])!.Select(address => int.Parse(address.Split('.')[3], CultureInfo.InvariantCulture))];
 
     private static Kept? Read(LabPaths paths) => File.Exists(FileOf(paths)) ? JsonSerializer.Deserialize<Kept>(File.ReadAllText(FileOf(paths))) : null;
 

@@ -85,7 +85,8 @@ internal sealed class RemoteCommands
             if (!isConnection || attempt >= attempts)
             {
                 var tries = isConnection ? $" in all {attempts} attempts" : "";
-                var said = HostCommand.Tail(result.Error.Trim().Length > 0 ? result.Error : result.Output, 20);
+                // Both, as Pulumi shows them: a reason may be in either.
+                var said = HostCommand.Tail($"{result.Output.TrimEnd()}\n{result.Error}".Trim('\n'), 20);
                 throw new LabException($"the command on {connection.Text("host")} failed with exit code {result.ExitCode}{tries}:{Environment.NewLine}{said}");
             }
 
