@@ -39,8 +39,8 @@ public sealed record ProxyConfiguration
     /// <summary>Handing plain sessions over to the kernel; null (the default) hands none over.</summary>
     public HandOverConfiguration? HandOver { get; init; }
 
-    /// <summary>How long an event loop looks for bytes before it sleeps, when they come soon; 100 by default, 0 to 1000, 0 never.</summary>
-    public int BusyPollMicroseconds { get; init; } = 100;
+    /// <summary>How long an event loop looks for bytes before it sleeps, when they come soon; 0 to 1000. 0, the default: never.</summary>
+    public int BusyPollMicroseconds { get; init; }
 
     /// <summary>
     /// How long an event loop that is short of processor time waits for the bytes of further sessions; 100 by default, 0 to 1000, 0 never. With

@@ -71,6 +71,12 @@ internal struct Session
     /// <summary>Loop time at which it is to be handed over; <see cref="long.MaxValue"/>: never.</summary>
     public long HandOverAt;
 
+    /// <summary>What it may still transfer before it is handed over earlier than that: bytes, and some for each read.</summary>
+    public int HandOverCredit;
+
+    /// <summary>Milliseconds until it is tried again, should it not be possible.</summary>
+    public int HandOverPause;
+
     /// <summary>Bytes that its client, and its node, had sent when it was handed over.</summary>
     public long HandOverClient;
     public long HandOverNode;
@@ -121,6 +127,12 @@ internal struct Session
 
     /// <summary>The engine is ending what it has under way, so that it can be handed over.</summary>
     public bool Detaching;
+
+    /// <summary>Its sockets keep little for reading, as it is to be handed over soon.</summary>
+    public bool Squeezed;
+
+    /// <summary>It is in the queue of those that are to be handed over at the end of the round.</summary>
+    public bool HandOverDue;
 
     /// <summary>Its balancer speaks for itself (LOCAL), or closed before it sent a header: unless bytes follow, nobody's session.</summary>
     public bool HealthCheck;

@@ -1,8 +1,8 @@
 // Sessions that the kernel forwards by itself (HandOver/): when one is handed over, and what is left of it here. Its sockets stay open as place
 // holders, which nobody reads or writes; the helper says what is transferred, and when it is over.
 //
-// A session is handed over only when it has lived for a while, so that short ones never pay for it, and when none of its bytes are in this
-// process. Whatever speaks against it leaves it with the engine.
+// A session is handed over only when it has done something or lived for a while, so that short ones never pay for it, and when none of its bytes are
+// in this process. Whatever speaks against it leaves it with the engine.
 
 using RedisHaProxy.Forwarding.HandOver;
 
@@ -10,13 +10,19 @@ namespace RedisHaProxy.Forwarding;
 
 internal abstract unsafe partial class SessionLoop
 {
-    private const int HandOverMostMilliseconds = 10_000;
+    // Handing a session over, and ending it, costs about what forwarding some twenty requests costs.
+    private const int HandOverBytes = 16 * 1024;
+    private const int HandOverBytesOfRead = 256;
+
+    private const int HandOverFirstPause = 4;
+    private const int HandOverLongestPause = 10_000;
 
     /// <summary>What the kernel has forwarded is heard of so late at most.</summary>
     private const int HandOverLateMilliseconds = 3_000;
 
     private readonly Dictionary<long, int> _handedOver = [];
     private int _helpers;
+    private readonly Queue<int> _handOverDue = [];
 
     /// <summary>Sessions that the helper was told to end, and that the kernel may still forward.</summary>
     private readonly HashSet<long> _ending = [];
@@ -27,7 +33,7 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>The way to the helper; null when nothing is handed over. Set before the start.</summary>
     internal HandOverLink? HandOver { get; set; }
 
-    /// <summary>How long a session lives before it is handed over, in milliseconds. Set before the start.</summary>
+    /// <summary>How long a session that does little lives before it is handed over, in milliseconds. Set before the start.</summary>
     internal int HandOverMilliseconds { get; set; } = 100;
 
     /// <summary>
@@ -75,6 +81,7 @@ internal abstract unsafe partial class SessionLoop
         if (answer == HandOverAnswer.Taken)
         {
             Counters.HandedOver++;
+            session.HandOverAt = long.MaxValue;
             ArmOpenTimer(index);
             return;
         }
@@ -254,8 +261,42 @@ internal abstract unsafe partial class SessionLoop
         else
         {
             session.HandOverAt = _now + HandOverMilliseconds;
+            session.HandOverCredit = HandOverBytes;
+            session.HandOverPause = HandOverFirstPause;
             HandOvers.Prepare(_endpoints[2 * index].Descriptor);
             HandOvers.Prepare(_endpoints[(2 * index) + 1].Descriptor);
+        }
+    }
+
+    /// <summary>A session that may be handed over has read something. The timer wheel's ticks are too long for one that does much.</summary>
+    private void Spend(int index, nint length)
+    {
+        ref Session session = ref _sessions[index];
+        if (session.HandOverCredit > 0)
+        {
+            session.HandOverCredit = (int)Math.Max(session.HandOverCredit - HandOverBytesOfRead - length, 0);
+            session.HandOverAt = session.HandOverCredit > 0 ? session.HandOverAt : _now;
+        }
+
+        if (session.HandOverCredit == 0 && _now >= session.HandOverAt && !session.HandOverDue && !session.Detaching)
+        {
+            session.HandOverDue = true;
+            _handOverDue.Enqueue(index);
+        }
+    }
+
+    private void TryDueHandOvers()
+    {
+        for (int i = _handOverDue.Count; i > 0; i--)
+        {
+            int index = _handOverDue.Dequeue();
+            ref Session session = ref _sessions[index];
+            bool due = session.HandOverDue; // not of one that has the slot now
+            session.HandOverDue = false;
+            if (due && session.State == SessionState.Open && !session.Detaching)
+            {
+                TryHandOver(index);
+            }
         }
     }
 
@@ -264,6 +305,11 @@ internal abstract unsafe partial class SessionLoop
         if (HandOver is not { IsReady: true })
         {
             ForgetHandOver(index);
+        }
+        else if (MayHandOver(index) && _sessions[index] is { HandOverPause: > HandOverFirstPause, Squeezed: false })
+        {
+            Squeeze(index); // there was too much under way
+            _sessions[index].HandOverAt = _now + HandOverFirstPause;
         }
         else if (MayHandOver(index))
         {
@@ -290,13 +336,34 @@ internal abstract unsafe partial class SessionLoop
 
     private void PostponeHandOver(int index)
     {
-        long age = _now - _sessions[index].ConnectedAt;
-        _sessions[index].HandOverAt = _now + Math.Clamp(age, Math.Max(HandOverMilliseconds, 1), HandOverMostMilliseconds);
+        ref Session session = ref _sessions[index];
+        session.HandOverCredit = 0;
+        session.HandOverAt = _now + session.HandOverPause;
+        session.HandOverPause = Math.Min(2 * session.HandOverPause, HandOverLongestPause);
+        Loosen(index);
+    }
+
+    private void Squeeze(int index)
+    {
+        _sessions[index].Squeezed = true;
+        HandOvers.Squeeze(_endpoints[2 * index].Descriptor);
+        HandOvers.Squeeze(_endpoints[(2 * index) + 1].Descriptor);
+    }
+
+    private void Loosen(int index)
+    {
+        if (_sessions[index].Squeezed)
+        {
+            _sessions[index].Squeezed = false;
+            HandOvers.Loosen(_endpoints[2 * index].Descriptor);
+            HandOvers.Loosen(_endpoints[(2 * index) + 1].Descriptor);
+        }
     }
 
     private void ForgetHandOver(int index)
     {
         _sessions[index].HandOverAt = long.MaxValue;
+        Loosen(index);
         HandOvers.Release(_endpoints[2 * index].Descriptor);
         HandOvers.Release(_endpoints[(2 * index) + 1].Descriptor);
     }

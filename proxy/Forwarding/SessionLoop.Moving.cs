@@ -31,6 +31,11 @@ internal abstract unsafe partial class SessionLoop
         ref Session session = ref _sessions[from >> 1];
         _activeInWindow += session.ActiveAt >> ActivityShift == _window ? 0 : 1;
         session.ActiveAt = _now;
+        if (session.HandOverAt != long.MaxValue)
+        {
+            Spend(from >> 1, length);
+        }
+
         ref NodeCounters counters = ref Counters.Nodes[session.Node];
         if ((from & 1) == 0)
         {

@@ -43,6 +43,7 @@ internal abstract unsafe partial class SessionLoop
             TakeTurn(_again.Dequeue());
         }
 
+        TryDueHandOvers();
         for (int session = _timers.Take(_now); session >= 0; session = _timers.Take(_now))
         {
             OnDeadline(session);

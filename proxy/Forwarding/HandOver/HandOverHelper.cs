@@ -16,6 +16,11 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     private const int CountMilliseconds = 1000;
     private const int IdleMilliseconds = 100;
 
+    // Nobody reads the two sockets any more, so that their peers' windows fill up and what was written is acknowledged: a session with too much under way has
+    // little after a round trip, if its ends read.
+    private const int LeastWaitingMilliseconds = 5;
+    private const int MostWaitingMilliseconds = 200;
+
     // More than the kernel keeps of what a proxy has sent: what was there when a round began is heard in it.
     private const int MessagesPerRound = 2048;
     private const int EventsPerWait = 8;
@@ -33,6 +38,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     private readonly Queue<HandOverMessage> _unsent = [];
     private readonly Dictionary<long, (long Client, long Node)> _counted = [];
     private readonly List<long> _toReset = [];
+    private readonly List<(long Id, int Client, int Node, long Until)> _waiting = [];
     private Socket? _proxy;
     private uint _user;
     private long _countedAt;
@@ -84,12 +90,13 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         byte* events = stackalloc byte[EventsPerWait * LibC.EventSize];
         while (!stop.IsCancellationRequested)
         {
-            int count = LibC.EPollWait(_epoll, events, EventsPerWait, _sessions.IsBusy || _unsent.Count > 0 ? 1 : IdleMilliseconds);
+            int count = LibC.EPollWait(_epoll, events, EventsPerWait, _sessions.IsBusy || _unsent.Count > 0 || _waiting.Count > 0 ? 1 : IdleMilliseconds);
             long began = Translation.Now;
 
             // A session whose end was ordered before this round began is not forwarded after it, however long the process is held up in between. And a proxy
             // that has gone makes room before the next one is looked at.
             Hear();
+            TakeWaiting();
             for (int i = 0; i < count; i++)
             {
                 if (LibC.EventData(events, i) == ListenerToken)
@@ -116,6 +123,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        DropWaiting();
         _proxy?.Dispose();
         _newcomers.ForEach(newcomer => newcomer.Socket.Dispose());
         _listener.Dispose();
@@ -129,6 +137,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     private void Forget()
     {
         _sessions.ResetAll(); // first: once it sees that its connection has ended, nothing of its sessions is forwarded
+        DropWaiting();
         _proxy?.Dispose();
         _proxy = null;
         _unsent.Clear();
@@ -157,6 +166,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         if (_toReset.Count > 0)
         {
             _sessions.Reset(_toReset); // all of them at once, so that none waits for what the others leave behind
+            DropWaiting(_toReset.ToHashSet());
             _toReset.Clear();
         }
     }
@@ -200,7 +210,21 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
 
     private void Take(long id, int client, int node)
     {
+        if (!TryTake(id, client, node, last: false))
+        {
+            uint roundTrip = Math.Max(new TcpConnection(client).Info.RoundTrip, new TcpConnection(node).Info.RoundTrip) / 1000;
+            _waiting.Add((id, client, node, Environment.TickCount64 + Math.Clamp(2 * roundTrip, LeastWaitingMilliseconds, MostWaitingMilliseconds)));
+        }
+    }
+
+    private bool TryTake(long id, int client, int node, bool last)
+    {
         HandOverAnswer answer = _sessions.Take(id, client, node);
+        if (answer == HandOverAnswer.Busy && !last)
+        {
+            return false;
+        }
+
         if (answer != HandOverAnswer.Taken)
         {
             LibC.Close(client);
@@ -208,6 +232,34 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         }
 
         Answer(id, answer);
+        return true;
+    }
+
+    private void TakeWaiting() =>
+        _waiting.RemoveAll(one => TryTake(one.Id, one.Client, one.Node, Environment.TickCount64 >= one.Until));
+
+    /// <summary>The proxy ends these itself.</summary>
+    private void DropWaiting(HashSet<long> ids)
+    {
+        foreach ((long id, int client, int node, _) in _waiting.Where(one => ids.Contains(one.Id)))
+        {
+            LibC.Close(client);
+            LibC.Close(node);
+            Answer(id, HandOverAnswer.Busy);
+        }
+
+        _waiting.RemoveAll(one => ids.Contains(one.Id));
+    }
+
+    private void DropWaiting()
+    {
+        foreach ((_, int client, int node, _) in _waiting)
+        {
+            LibC.Close(client);
+            LibC.Close(node);
+        }
+
+        _waiting.Clear();
     }
 
     private void Answer(long id, HandOverAnswer answer) =>

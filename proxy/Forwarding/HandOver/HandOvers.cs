@@ -94,6 +94,12 @@ internal sealed partial class HandOvers : IDisposable
     /// <summary>Prepares a connection that may be handed over later. Call it once it is open.</summary>
     public static void Prepare(int socket) => new TcpConnection(socket).ClampWindow(TakeOver.WindowBefore);
 
+    /// <summary>A fast stream is to be handed over soon: its sockets keep little for reading, so that little is left when nobody reads.</summary>
+    public static void Squeeze(int socket) => new TcpConnection(socket).LimitUnread(TakeOver.UnreadBefore);
+
+    /// <summary>It was not: its sockets keep what they like again.</summary>
+    public static void Loosen(int socket) => new TcpConnection(socket).UnlimitUnread(TakeOver.UsualBuffer);
+
     /// <summary>It will not be handed over: it grants as much window as it likes again.</summary>
     public static void Release(int socket) => new TcpConnection(socket).ClampWindow(TakeOver.AnyWindow);
 

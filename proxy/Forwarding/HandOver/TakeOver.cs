@@ -18,6 +18,15 @@ internal static class TakeOver
     public const int AnyWindow = 1 << 30;
 
     /// <summary>
+    /// Bytes that a socket of a fast stream keeps for reading before its hand-over. With the headers of packets in it, less than <see cref="MostUnacknowledged"/>
+    /// are left when nobody reads any more, and what was written is acknowledged.
+    /// </summary>
+    public const int UnreadBefore = 16 * 1024;
+
+    /// <summary>How large a receive buffer is at first (the default of net.ipv4.tcp_rmem).</summary>
+    public const int UsualBuffer = 128 * 1024;
+
+    /// <summary>
     /// What the local socket may grant beyond its present window while it is emptied, in bytes: what arrives meanwhile, and a window in units of its scale.
     /// </summary>
     private const uint GrantedLater = 64 * 1024;

@@ -12,6 +12,8 @@ namespace RedisHaProxy.Forwarding.HandOver;
 internal readonly unsafe partial record struct TcpConnection(int Descriptor)
 {
     private const int OptionReuseAddress = 2;
+    private const int OptionReceiveBuffer = 8;
+    private const int OptionBufferLock = 72; // SO_BUF_LOCK (Linux 5.14)
     private const int OptionMemory = 55; // SO_MEMINFO; its first number is what the receive queues hold
     private const int TcpMaximumSegment = 2;
     private const int TcpWindowClamp = 10;
@@ -64,8 +66,19 @@ internal readonly unsafe partial record struct TcpConnection(int Descriptor)
     /// <summary>What the timestamps that it sends are, less milliseconds since boot.</summary>
     public uint TimestampOffset => (uint)Get(LibC.LevelTcp, TcpTimestamp) - (uint)(Stopwatch.GetTimestamp() / (Stopwatch.Frequency / 1000));
 
-    /// <summary>Limits the window that it grants, in bytes.</summary>
+    /// <summary>Limits the window that it grants, in bytes. As long as its buffer has room it grants it again, whether somebody reads or not.</summary>
     public void ClampWindow(int bytes) => LibC.SetOption(Descriptor, LibC.LevelTcp, TcpWindowClamp, bytes);
+
+    /// <summary>Limits what it keeps for reading, in bytes: when what was granted before is used up, it keeps no more than that.</summary>
+    public void LimitUnread(int bytes) => LibC.SetOption(Descriptor, LibC.LevelSocket, OptionReceiveBuffer, bytes / 2); // the kernel doubles it (socket(7))
+
+    /// <summary>Lets its buffer be as large as a fast stream needs again.</summary>
+    /// <param name="bytes">How large it is at first.</param>
+    public void UnlimitUnread(int bytes)
+    {
+        LimitUnread(bytes);
+        LibC.SetOption(Descriptor, LibC.LevelSocket, OptionBufferLock, 0);
+    }
 
     /// <summary>Addresses of the packets that it gets. False when these are not IPv4.</summary>
     public bool TryGetKey(out FlowKey key)
@@ -188,6 +201,10 @@ internal struct TcpInfo
     /// <summary>The largest packet on the way to the other end, as far as it is known, in bytes.</summary>
     [FieldOffset(60)]
     public uint PathUnit;
+
+    /// <summary>Round trip to the other end, smoothed, in microseconds.</summary>
+    [FieldOffset(68)]
+    public uint RoundTrip;
 
     /// <summary>Segments that it may have under way.</summary>
     [FieldOffset(80)]

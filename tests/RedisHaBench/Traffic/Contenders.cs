@@ -101,9 +101,9 @@ internal static class Contenders
             OursPrefix + engine, $"this project's proxy as it ships, engine {engine}", ContenderKind.Ours,
             (deployment, listen, network) => StartAlone(program, engines.Count > 1 ? engine : null, deployment, listen, network))
         { IsDefault = engine == engines[^1] }),
-        new(OursPrefix + "sleeping", $"the same with engine {Engines[^1]} and busyPollMicroseconds 0, for the one load that it polls at", ContenderKind.Ours,
-            (deployment, listen, network) => StartAlone(program, Engines[^1], deployment, listen, network, "sleeping",
-                new Dictionary<string, object> { ["busyPollMicroseconds"] = 0 }))
+        new(OursPrefix + "polling", $"the same with engine {Engines[^1]} and busyPollMicroseconds 100, for the one load that it polls at", ContenderKind.Ours,
+            (deployment, listen, network) => StartAlone(program, Engines[^1], deployment, listen, network, "polling",
+                new Dictionary<string, object> { ["busyPollMicroseconds"] = 100 }))
         { IsVariant = true, Loads = ["c1"] },
         new(OursPrefix + "hand-over", $"the same with engine {Engines[^1]}, which hands sessions over to the kernel", ContenderKind.Ours,
             (deployment, listen, network) => HandOverHelper.Start(program, deployment, network, (settings, admin) =>

@@ -26,9 +26,9 @@ internal static class HandOverBars
     public const double HandedOver = 0.95;
 
     /// <summary>
-    /// Processor time of one client's request in the engine that forwards by itself, which polls, against the HAProxy that takes the least, which sleeps.
+    /// Processor time of one client's request in the engine that forwards by itself, as it ships, against the HAProxy that takes the least.
     /// </summary>
-    public const double PollingCpu = 1.2;
+    public const double OneClientCpu = 1.2;
 
     // A request takes so long to move its bytes, or to wait for those of others, that a proxy's part of it is small.
     private const int ManyClients = 1000;
@@ -55,7 +55,7 @@ internal static class HandOverBars
 
         foreach (var ours in contenders.Where(c => c.IsDefault).Select(c => c.Name))
         {
-            Add(bars, Find(result, ours, OneClient, Metric.Cpu, c => c.IsBest), PollingCpu, atLeast: false);
+            Add(bars, Find(result, ours, OneClient, Metric.Cpu, c => c.IsBest), OneClientCpu, atLeast: false);
         }
 
         return bars;

@@ -36,7 +36,8 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
         int loops = 1,
         ILoggerFactory? loggerFactory = null,
         ProxyProtocolConfiguration? proxyProtocol = null,
-        Func<ProxyConfiguration, ProxyConfiguration>? change = null)
+        Func<ProxyConfiguration, ProxyConfiguration>? change = null,
+        int handOverMilliseconds = 0)
     {
         Skip.If(engine.HandsOver && HandOver.HandOverRights.Missing is not null, HandOver.HandOverRights.Missing);
         Nodes = [.. nodes.Select((endPoint, i) => new RedisNode($"redis{i + 1}", endPoint))];
@@ -60,7 +61,7 @@ internal sealed class ForwarderUnderTest : IAsyncDisposable
             throw;
         }
 
-        _handOver = engine.HandsOver ? new HandOver.HandingOver(Forwarder) : null;
+        _handOver = engine.HandsOver ? new HandOver.HandingOver(Forwarder, handOverMilliseconds) : null;
         Forwarder.Start();
     }
 

@@ -129,12 +129,14 @@ public sealed class WaitPolicyTests
     }
 
     [Fact]
-    public void One_processor_does_not_poll()
+    public void Only_who_is_told_to_polls_and_not_with_one_processor()
     {
-        var configuration = new ProxyConfiguration { Listen = [], Redis = new RedisConfiguration { Nodes = [] } };
-        Assert.Equal(0, WaitPolicy.Of(configuration, processors: 1).PollTicks);
-        Assert.Equal(TimeSpan.FromMicroseconds(100), System.Diagnostics.Stopwatch.GetElapsedTime(0, WaitPolicy.Of(configuration, processors: 2).PollTicks));
-        Assert.Equal(100_000, WaitPolicy.Of(configuration, processors: 1).GatherNanoseconds);
+        var byDefault = new ProxyConfiguration { Listen = [], Redis = new RedisConfiguration { Nodes = [] } };
+        Assert.Equal(0, WaitPolicy.Of(byDefault, processors: 2).PollTicks);
+        ProxyConfiguration polling = byDefault with { BusyPollMicroseconds = 100 };
+        Assert.Equal(0, WaitPolicy.Of(polling, processors: 1).PollTicks);
+        Assert.Equal(TimeSpan.FromMicroseconds(100), System.Diagnostics.Stopwatch.GetElapsedTime(0, WaitPolicy.Of(polling, processors: 2).PollTicks));
+        Assert.Equal(100_000, WaitPolicy.Of(polling, processors: 1).GatherNanoseconds);
     }
 
     private static WaitPolicy Polling(WaitPolicy? of = null)

@@ -48,6 +48,39 @@ public sealed class HandOverSessionTests(Xunit.Abstractions.ITestOutputHelper ou
         Assert.Equal(0, snapshot.Sessions);
     }
 
+    // Of such a stream there is always something under way: it is given a moment in which nobody reads it.
+    [SkippableTheory]
+    [MemberData(nameof(Engines))]
+    public async Task A_stream_that_never_rests_is_handed_over(ForwardingEngine engine)
+    {
+        await StartAsync(engine);
+        (Socket Client, Socket Node)[] sessions = await OpenSessionsAsync(1);
+        using var stop = new CancellationTokenSource();
+        Task sending = Task.Run(
+            async () =>
+            {
+                for (byte[] bytes = new byte[256 * 1024]; !stop.IsCancellationRequested;)
+                {
+                    await sessions[0].Node.SendAllAsync(bytes);
+                }
+
+                sessions[0].Node.Shutdown(SocketShutdown.Send);
+            },
+            CancellationToken.None);
+        Task reading = Task.Run(
+            async () =>
+            {
+                for (byte[] bytes = new byte[256 * 1024]; await sessions[0].Client.ReceiveAsync(bytes) > 0;)
+                {
+                }
+            },
+            CancellationToken.None);
+        await HandedOverAsync(1);
+        await stop.CancelAsync();
+        await Task.WhenAll(sending, reading).WaitAsync(Bound.Wait);
+        Close(sessions);
+    }
+
     [SkippableTheory]
     [MemberData(nameof(Engines))]
     public async Task An_order_resets_handed_over_sessions_at_both_ends_and_their_bytes_are_counted(ForwardingEngine engine)

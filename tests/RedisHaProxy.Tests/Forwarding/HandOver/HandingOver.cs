@@ -20,8 +20,8 @@ internal sealed class HandingOver : IDisposable
 
     private bool _disposed;
 
-    /// <summary>Has a forwarder, which has not started, hand its sessions over at once.</summary>
-    public HandingOver(LoopForwarder forwarder)
+    /// <summary>Has a forwarder, which has not started, hand its sessions over: those that do little after so many milliseconds.</summary>
+    public HandingOver(LoopForwarder forwarder, int milliseconds)
     {
         string path = Path.Combine(_directory.Path, "helper");
         _helper = new HandOverHelper(path, sessions: 16_384);
@@ -31,7 +31,7 @@ internal sealed class HandingOver : IDisposable
         foreach (SessionLoop loop in forwarder.Loops)
         {
             loop.HandOver = _link;
-            loop.HandOverMilliseconds = 0;
+            loop.HandOverMilliseconds = milliseconds;
         }
 
         Assert.True(SpinWait.SpinUntil(() => _link.IsReady, Bound.Wait), "the helper is there");
