@@ -18,8 +18,8 @@ internal static class TakeOver
     public const int AnyWindow = 1 << 30;
 
     /// <summary>
-    /// Bytes that a socket of a fast stream keeps for reading before its hand-over. With the headers of packets in it, less than <see cref="MostUnacknowledged"/>
-    /// are left when nobody reads any more, and what was written is acknowledged.
+    /// Bytes that a socket of a fast stream keeps for reading before its hand-over. With the headers of packets in it, less than
+    /// <see cref="MostUnacknowledged"/> are left when nobody reads any more, and what was written is acknowledged.
     /// </summary>
     public const int UnreadBefore = 16 * 1024;
 
