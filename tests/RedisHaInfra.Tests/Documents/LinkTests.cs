@@ -54,6 +54,7 @@ public sealed partial class LinkTests
     [InlineData("README.md", "What it saves", "docs/failover-results.md")]
     [InlineData("docs/failover.md", "Results", "docs/failover-results.md")]
     [InlineData("docs/performance.md", "Results", "docs/performance-results.md")]
+    [InlineData("docs/hand-over.md", "Figures", "docs/hand-over-results.md")]
     public void Figures_of_a_summary_are_those_that_were_measured(string page, string heading, string measured)
     {
         string section = File.ReadAllText(Path.Combine(Repository.Root, page)).Split($"## {heading}\n")[1].Split("\n## ")[0];
