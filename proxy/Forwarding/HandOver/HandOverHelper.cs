@@ -227,8 +227,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
 
         if (answer != HandOverAnswer.Taken)
         {
-            LibC.Close(client);
-            LibC.Close(node);
+            Close([client, node]);
         }
 
         Answer(id, answer);
@@ -243,8 +242,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     {
         foreach ((long id, int client, int node, _) in _waiting.Where(one => ids.Contains(one.Id)))
         {
-            LibC.Close(client);
-            LibC.Close(node);
+            Close([client, node]);
             Answer(id, HandOverAnswer.Busy);
         }
 
@@ -255,8 +253,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     {
         foreach ((_, int client, int node, _) in _waiting)
         {
-            LibC.Close(client);
-            LibC.Close(node);
+            Close([client, node]);
         }
 
         _waiting.Clear();
