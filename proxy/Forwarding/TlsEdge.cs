@@ -14,6 +14,7 @@ using System.Buffers;
 using System.Net.Security;
 using System.Net.Sockets;
 using RedisHaProxy.Linux;
+using RedisHaProxy.Tls;
 
 namespace RedisHaProxy.Forwarding;
 
@@ -89,8 +90,9 @@ internal sealed class TlsEdge(SessionLoop loop)
         await using (tls.ConfigureAwait(false))
         using (pair)
         {
-            Task inbound = DecryptAsync(tls, pair);
-            Task outbound = EncryptAsync(network, tls, pair);
+            using var stream = new TlsDuplex(tls);
+            Task inbound = DecryptAsync(stream, pair);
+            Task outbound = EncryptAsync(network, stream, pair);
             await Task.WhenAny(Task.WhenAll(inbound, outbound), _closed.Task);
             if (!_reset)
             {
@@ -125,7 +127,7 @@ internal sealed class TlsEdge(SessionLoop loop)
         }
     }
 
-    private async Task DecryptAsync(SslStream tls, Socket pair)
+    private async Task DecryptAsync(TlsDuplex tls, Socket pair)
     {
         try
         {
@@ -162,7 +164,7 @@ internal sealed class TlsEdge(SessionLoop loop)
         }
     }
 
-    private async Task EncryptAsync(Socket network, SslStream tls, Socket pair)
+    private async Task EncryptAsync(Socket network, TlsDuplex tls, Socket pair)
     {
         try
         {
@@ -186,7 +188,7 @@ internal sealed class TlsEdge(SessionLoop loop)
                 }
             }
 
-            await tls.ShutdownAsync();
+            await tls.FinishAsync();
             network.Shutdown(SocketShutdown.Send);
         }
         catch (ObjectDisposedException)
