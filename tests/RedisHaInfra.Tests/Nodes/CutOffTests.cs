@@ -62,13 +62,7 @@ public sealed class CutOffTests : IDisposable
     [Fact]
     public async Task Two_runs_on_a_machine_are_made_one_after_the_other()
     {
-        string file = Path.Combine(_machine.Root, "var/lib/redis-ha/apply.lock");
-        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
-
-        // The other one lives until its standard input ends.
-        string other = $"exec 9>{file}; flock 9; exec cat";
-        using System.Diagnostics.Process holder = Shell.Start("bash", ["-c", other]);
-        await Eventually.HoldsAsync(async () => (await Shell.RunAsync("flock", ["--nonblock", file, "true"])).ExitCode != 0, () => "the lock is taken");
+        await using HeldLock other = await HeldLock.TakeAsync(Path.Combine(_machine.Root, "var/lib/redis-ha/apply.lock"));
         ShellResult refused = await _machine.RunAsync("bash", ["-s"], "export REDIS_HA_LOCK_SECONDS=0\n" + Payload.ApplyScript);
 
         Assert.Equal(1, refused.ExitCode);
@@ -77,9 +71,8 @@ public sealed class CutOffTests : IDisposable
         Assert.Empty(_machine.Markers);
 
         Task<ShellResult> waiting = _machine.ApplyAsync(Payload.ApplyScript);
-        holder.StandardInput.Close();
+        await other.ReleaseAsync();
         _machine.Succeeds(await waiting);
-        await holder.WaitForExitAsync();
     }
 
     // The apply gets the signal when it waits for this command.

@@ -40,6 +40,8 @@ public sealed class MembershipTests
         await FollowsAsync(cluster, 4);
         Assert.Equal("100", await PriorityAsync(cluster, 4));
 
+        await OneAtATimeAsync(cluster);
+
         // It becomes the master, and then shall leave: the list of the first node has it, the new one does not.
         foreach (int number in new[] { 1, 2, 3 })
         {
@@ -78,13 +80,30 @@ public sealed class MembershipTests
         Assert.False(first.Exists("root/var/lib/redis-ha/leaving"));
     }
 
+    // A run whose connection ended goes on by itself: the next one waits for it.
+    private static async Task OneAtATimeAsync(LoopbackCluster cluster)
+    {
+        await using HeldLock other = await HeldLock.TakeAsync(Path.Combine(cluster.Machines[1].Root, "var/lib/redis-ha/membership.lock"));
+        ShellResult refused = await RunAsync(cluster, "before", 3, seconds: 0);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("another run has been changing the list of nodes for 0 s; run pulumi up again", refused.Error, StringComparison.Ordinal);
+        Assert.False(cluster.Machines[1].Exists("root/var/lib/redis-ha/leaving"));
+
+        Task<string> waiting = RunAsync(cluster, "after", 4);
+        await other.ReleaseAsync();
+        Assert.Equal("all nodes are promotable, and the Sentinels know no others", await waiting);
+    }
+
     private static async Task<string> RunAsync(LoopbackCluster cluster, string pass, int nodes)
     {
-        ShellResult result = await Shell.RunAsync("bash", ["-s"], Rollout.MembershipScript(pass, 30, PayloadInputs.Nodes(cluster.Network, nodes)),
-            cluster.Machines[1].Environment, TimeSpan.FromSeconds(120));
+        ShellResult result = await RunAsync(cluster, pass, nodes, seconds: 30);
         Assert.True(result.ExitCode == 0, result.ToString());
         return result.Output.TrimEnd('\n').Split('\n')[^1];
     }
+
+    private static Task<ShellResult> RunAsync(LoopbackCluster cluster, string pass, int nodes, int seconds) =>
+        Shell.RunAsync("bash", ["-s"], Rollout.MembershipScript(pass, seconds, PayloadInputs.Nodes(cluster.Network, nodes)),
+            cluster.Machines[1].Environment, TimeSpan.FromSeconds(120));
 
     // SIGKILL, so that nothing is put back, in the moment before a command of it.
     private static async Task KilledAsync(LoopbackCluster cluster, string pass, int nodes, string before)

@@ -16,6 +16,7 @@ public sealed class SwitchoverTests
         await cluster.SettledAsync(expected: 1);
 
         await BadUsageAsync(cluster);
+        await OneAtATimeAsync(cluster);
 
         // Only looking changes nothing.
         ShellResult look = await RunAsync(cluster, 3, "redis2", "--dry-run");
@@ -55,6 +56,23 @@ public sealed class SwitchoverTests
         ShellResult help = await RunAsync(cluster, 1, "--help");
         Assert.Equal(0, help.ExitCode);
         Assert.StartsWith("usage: redis-ha-switchover [NODE]", help.Output, StringComparison.Ordinal);
+    }
+
+    // Two on one node exclude each other: the second waits as long as for anything else that makes a switchover unsafe.
+    private static async Task OneAtATimeAsync(LoopbackCluster cluster)
+    {
+        await using HeldLock other = await HeldLock.TakeAsync(Path.Combine(cluster.Machines[1].Root, "run/redis-ha/switchover.lock"));
+        ShellResult refused = await RunAsync(cluster, 1, "redis2", "--wait", "0");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.EndsWith("another switchover has been running on this node for 0 s; nothing was changed\n", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(1, await cluster.SettledAsync());
+
+        Task<ShellResult> waiting = RunAsync(cluster, 1, "redis2", "--dry-run");
+        ShellResult elsewhere = await RunAsync(cluster, 2, "redis2", "--dry-run"); // another node has a lock of its own
+        Assert.Equal("redis2 can be master instead of redis1", LastLine(elsewhere));
+        Assert.False(waiting.IsCompleted);
+        await other.ReleaseAsync();
+        Assert.Equal("redis2 can be master instead of redis1", LastLine(await waiting));
     }
 
     // A node that may not be promoted is never chosen, and refused by name.
