@@ -2,6 +2,7 @@
 
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 using RedisHaLab.Host;
 using RedisHaLab.Instance;
 using RedisHaLab.Network;
@@ -109,6 +110,14 @@ internal sealed class ClusterView
 
     private Task<RespConnection> SessionAsync(string role, IPEndPoint address, TimeSpan patience) =>
         RespConnection.ConnectAsync(address, Password, within: patience, network: NetworkNamespace.Named(Lab.Paths.Namespace(role)));
+
+    /// <summary>What a proxy says of itself (`redis-ha-proxy status --json`).</summary>
+    public async Task<JsonDocument> ProxyStatusAsync(NodeRow proxy)
+    {
+        var status = await ShellAsync(proxy.Name, "redis-ha-proxy status --json");
+        CheckList.Require(status.ExitCode == 0, $"{proxy.Name}: redis-ha-proxy status: {status.Error}");
+        return JsonDocument.Parse(status.Output);
+    }
 
     /// <summary>Runs a shell line on a machine, as root.</summary>
     public Task<ShellResult> ShellAsync(string machine, string line) =>

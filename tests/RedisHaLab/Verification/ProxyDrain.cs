@@ -2,7 +2,6 @@
 // it is started again, and no client's command fails.
 
 using System.Globalization;
-using System.Text.Json;
 using RedisHaLab.Cluster;
 using RedisHaLab.State;
 
@@ -66,9 +65,7 @@ internal sealed class ProxyDrain
 
     private async Task<long> SessionsAsync()
     {
-        var status = await _cluster.ShellAsync(_proxy.Name, "redis-ha-proxy status --json");
-        CheckList.Require(status.ExitCode == 0, $"{_proxy.Name}: redis-ha-proxy status: {status.Error}");
-        using var document = JsonDocument.Parse(status.Output);
+        using var document = await _cluster.ProxyStatusAsync(_proxy);
         return document.RootElement.GetProperty("sessions").GetProperty("total").GetInt64();
     }
 

@@ -62,6 +62,11 @@ internal sealed class StackOptions
             }
         }
 
+        if (Settings.Proxy.HandsOver)
+        {
+            await checks.RunAsync("the proxies hand their sessions over to the kernel", new HandOverUse(_cluster).CheckAsync);
+        }
+
         if (PerSource is > 0 and var limit && Settings.Network.HasProxyProtocol)
         {
             await checks.RunAsync("one client's address has a limit, others are served", () => LimitAsync(limit));
