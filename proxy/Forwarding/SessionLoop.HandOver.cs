@@ -278,7 +278,7 @@ internal abstract unsafe partial class SessionLoop
             session.HandOverAt = session.HandOverCredit > 0 ? session.HandOverAt : _now;
         }
 
-        if (session.HandOverCredit == 0 && _now >= session.HandOverAt && !session.HandOverDue && !session.Detaching)
+        if (_now >= session.HandOverAt && !session.HandOverDue && !session.Detaching)
         {
             session.HandOverDue = true;
             _handOverDue.Enqueue(index);

@@ -65,7 +65,12 @@ internal struct Flow
     public byte ShiftOut;
 
     public FlowState State;
-    private readonly byte _unused;
+
+    /// <summary>
+    /// Not 0: this end's RST is reported and dropped, since bytes that it sent before are still in the local sockets, which the RST would overtake.
+    /// Written by this process only.
+    /// </summary>
+    public byte Held;
     public FlowSeen Seen;
 
     /// <summary>In this end's own numbers: the end of what it has sent (with its FIN), of what it has acknowledged, and of the window that it grants.</summary>

@@ -25,7 +25,7 @@ internal sealed partial class HandOvers
                 session.First ??= side;
                 EndIfFinished(session);
                 break;
-            case FlowEventKind.Reset when IsForwarded(session):
+            case FlowEventKind.Reset when session.State == HandOverState.Open:
                 Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
                 break;
             case FlowEventKind.TooLarge when IsForwarded(session):
@@ -72,6 +72,20 @@ internal sealed partial class HandOvers
         Over(session, HandOverState.Closing, end);
     }
 
+    /// <summary>An end has sent RST: the kernel has seen it, or the local socket got it.</summary>
+    private bool IsReset(HandOverSide side) => side.WasReset || _translation[side.Flow].Seen.HasFlag(FlowSeen.Reset);
+
+    /// <summary>An end has reset the session while the local sockets still have bytes of it: the other one hears of it after them.</summary>
+    private void EndAfterLastWords(HandedOver session, long now)
+    {
+        bool client = IsReset(session.Client);
+        session.ResetAt ??= now;
+        if (HasAll(client ? session.Node : session.Client) || IsReset(session.Node) == client || now - session.ResetAt > LastWordsMilliseconds)
+        {
+            Close(session, client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
+        }
+    }
+
     private static string Name(HandedOver session, HandOverSide side) => side == session.Client ? "the client" : "the node";
 
     /// <summary>Both ends are told that it is over, for a reason of our own.</summary>
@@ -101,8 +115,13 @@ internal sealed partial class HandOvers
         }
     }
 
-    private void SetFlows(HandedOver session, FlowState state) =>
+    private void SetFlows(HandedOver session, FlowState state)
+    {
         _translation[session.Client.Flow].State = _translation[session.Node.Flow].State = state;
+        LetResetsPass(session);
+    }
+
+    private void LetResetsPass(HandedOver session) => _translation[session.Client.Flow].Held = _translation[session.Node.Flow].Held = 0;
 
     private void Over(HandedOver session, HandOverState state, HandOverEnd end)
     {
@@ -231,7 +250,7 @@ internal sealed partial class HandOvers
 
             foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
             {
-                if (IsForwarded(session) && _translation[side.Flow].Seen.HasFlag(FlowSeen.Reset))
+                if (session.State == HandOverState.Open && IsReset(side))
                 {
                     Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
                 }

@@ -16,6 +16,7 @@ internal sealed partial class HandOvers : IDisposable
     private const int StuckMilliseconds = 10_000; // local sockets that have nothing left to wait for, and are not emptied
     private const int SendAgainMilliseconds = 1_000;
     private const int ArrivedMilliseconds = 20; // a packet that the table did not know yet has come to its socket by then
+    private const int LastWordsMilliseconds = 1_000; // what an end had sent before its RST is waited for
     private const int LookMilliseconds = 1_000;
     private const int NarrowMilliseconds = 600_000; // as long as the kernel believes it (net.ipv4.route.mtu_expires)
 
@@ -145,6 +146,7 @@ internal sealed partial class HandOvers : IDisposable
 
         int place = _places.Dequeue();
         flows.Client.Generation = flows.Node.Generation = ++_generation;
+        flows.Client.Held = flows.Node.Held = 1;
         _translation[2 * place] = flows.Client;
         _translation[(2 * place) + 1] = flows.Node;
         if (!_translation.TryAdd(clientKey, 2 * place) || !_translation.TryAdd(nodeKey, (2 * place) + 1))
@@ -260,28 +262,9 @@ internal sealed partial class HandOvers : IDisposable
 
         for (int i = _unsettled.Count - 1; i >= 0; i--)
         {
-            HandedOver session = _unsettled[i];
-            bool? settled = session.State == HandOverState.Settling ? _settling.Step(session) : true;
-            if (settled == false && !(HasAll(session.Client) && HasAll(session.Node)))
-            {
-                session.UnderWay = now;
-            }
-
-            if (settled is null || (settled == false && now - session.UnderWay > StuckMilliseconds))
-            {
-                HandOverEnd end = session.Client.WasReset ? HandOverEnd.ClientReset : session.Node.WasReset ? HandOverEnd.NodeReset : HandOverEnd.Failed;
-                GiveUp(session, end, settled is null ? "a local socket has failed" : "its local sockets are not emptied");
-                settled = true;
-            }
-
-            if (settled == true && now - session.Since > ArrivedMilliseconds)
+            if (IsSettled(_unsettled[i], now))
             {
                 _unsettled.RemoveAt(i);
-                if (session.State == HandOverState.Settling)
-                {
-                    session.State = HandOverState.Open;
-                    EndIfFinished(session);
-                }
             }
         }
 
@@ -301,6 +284,43 @@ internal sealed partial class HandOvers : IDisposable
             _looked = now;
             Look();
         }
+    }
+
+    /// <summary>Whether the local sockets of a session are empty, or it is over.</summary>
+    private bool IsSettled(HandedOver session, long now)
+    {
+        if (session.State != HandOverState.Settling)
+        {
+            return now - session.Since > ArrivedMilliseconds;
+        }
+
+        bool? settled = _settling.Step(session);
+        if (IsReset(session.Client) || IsReset(session.Node))
+        {
+            EndAfterLastWords(session, now);
+            return false;
+        }
+
+        if (settled == false && !(HasAll(session.Client) && HasAll(session.Node)))
+        {
+            session.UnderWay = now;
+        }
+
+        if (settled is null || (settled == false && now - session.UnderWay > StuckMilliseconds))
+        {
+            GiveUp(session, HandOverEnd.Failed, settled is null ? "a local socket has failed" : "its local sockets are not emptied");
+            return false;
+        }
+
+        if (settled == false || now - session.Since <= ArrivedMilliseconds)
+        {
+            return false;
+        }
+
+        session.State = HandOverState.Open;
+        LetResetsPass(session);
+        EndIfFinished(session);
+        return true;
     }
 
     /// <summary>Ends all sessions by RST, and translates nothing any more.</summary>

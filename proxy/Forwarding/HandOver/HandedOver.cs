@@ -83,6 +83,9 @@ internal sealed class HandedOver(long id, int place, HandOverSide client, HandOv
     /// <summary>Milliseconds of the caller's clock: since when it is in its state.</summary>
     public long Since { get; set; }
 
+    /// <summary>When an end was seen to have reset it while its local sockets were emptied (the same clock).</summary>
+    public long? ResetAt { get; set; }
+
     /// <summary>When something was last under way to an end (the same clock), while its local sockets are emptied.</summary>
     public long UnderWay { get; set; }
 

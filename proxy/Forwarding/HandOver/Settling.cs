@@ -39,12 +39,17 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
                 {
                     if (LibC.Errno != LibC.EAGAIN)
                     {
-                        from.WasReset = LibC.Errno == LibC.ECONNRESET;
+                        from.WasReset |= LibC.Errno == LibC.ECONNRESET;
                         return null;
                     }
 
                     Catch(from);
                     return true;
+                }
+
+                if (length == 0 && from.WasReset)
+                {
+                    break; // no FIN: all that came before the RST was read
                 }
 
                 // First it is said that this was sent: the other end may acknowledge it before the next line, and would not be believed.
@@ -135,7 +140,7 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
             return Math.Max(sent, 0);
         }
 
-        to.WasReset = LibC.Errno is LibC.ECONNRESET or LibC.EPIPE;
+        to.WasReset |= LibC.Errno is LibC.ECONNRESET or LibC.EPIPE;
         return -1;
     }
 

@@ -53,7 +53,8 @@ struct flow {
   __u32 add_seq, add_ack;
   __u32 device;        // that the packet leaves by; 0: it goes up, to a socket of this host
   __u32 generation;
-  __u8 shift_in, shift_out, state, unused;
+  __u8 shift_in, shift_out, state;
+  __u8 held;           // its RST does not pass: bytes that it sent before have not reached the other end yet; user space sends another one after them
   __u32 seen;
   __u32 sent;          // the end of what this end has sent (in its own numbers), FIN included
   __u32 acked;         // what it has acknowledged (in its own numbers)
@@ -320,8 +321,12 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
   }
   // A reset ends the session when its number may be the one that the other end expects (RFC 5961, 3.2): between what that has acknowledged
   // and what was sent to it, as acknowledgements are late. User space sends it another one with the exact number then.
-  if ((flags & RST) && !after(other->acked, seq + flow->add_seq) && !after(seq, flow->sent) && first(flow, SeenReset))
-    report(index, flow, Reset, 0);
+  if ((flags & RST) && !after(other->acked, seq + flow->add_seq) && !after(seq, flow->sent)) {
+    if (first(flow, SeenReset))
+      report(index, flow, Reset, 0);
+    if (*(volatile __u8 *)&flow->held)
+      return TC_ACT_SHOT;
+  }
 
   // Ports, numbers, window.
   __u32 before[4], then[4];

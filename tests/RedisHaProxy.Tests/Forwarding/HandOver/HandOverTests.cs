@@ -252,52 +252,6 @@ public sealed partial class HandOverTests(Xunit.Abstractions.ITestOutputHelper o
         Assert.All(proxy.Ends, end => Assert.Equal(HandOverEnd.Ordered, end.Value));
     }
 
-    [SkippableTheory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task An_end_that_vanishes_is_found_and_one_that_is_only_silent_is_not(bool client)
-    {
-        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
-        const int Idle = 4;
-        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
-        using var proxy = new HandingProxy(
-            _machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => 1,
-            // looked at once a second: each is asked each time
-            new HandOverTimes { Silent = TimeSpan.FromMilliseconds(100), Probe = TimeSpan.FromSeconds(1), Probes = 3 });
-        await OpenAsync(proxy, listener, Idle);
-        await Eventually.HoldsAsync(() => proxy.AskAsync(handOvers => handOvers.Probes >= 3 * 2 * Idle), () => "all ends were asked three times");
-        Assert.Empty(proxy.Ends);
-
-        await _machines.Network.CutAsync(client ? ThreeMachines.ClientAddress : ThreeMachines.NodeAddress);
-        Task<SocketError>[] ending = [.. Enumerable.Range(0, Idle).Select(i => ThreeMachines.EndAsync(_ends[(2 * i) + (client ? 1 : 0)]))];
-        Assert.All(await Task.WhenAll(ending).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
-        Assert.Equal(Idle, proxy.Ends.Count);
-        Assert.All(proxy.Ends, end => Assert.Equal(client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent, end.Value));
-    }
-
-    // Closed with SO_LINGER 0, by a kernel that keeps nothing of it: the RST is not sent again. Asked, that kernel answers with another one.
-    [SkippableTheory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task An_end_whose_reset_is_lost_is_found(bool client)
-    {
-        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
-        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
-        using var proxy = new HandingProxy(
-            _machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => 1,
-            new HandOverTimes { Silent = TimeSpan.FromMilliseconds(100), Probe = TimeSpan.FromSeconds(1) });
-        await OpenAsync(proxy, listener, 1);
-        NetworkNamespace where = client ? _machines.Client : _machines.Node;
-        await Shell.RunInAsync(
-            where, ["nft", "-f", "-"], "table inet lost { chain output { type filter hook output priority 0; tcp flags rst drop\n }\n }");
-        _ends[client ? 0 : 1].Reset();
-        Task<SocketError> end = ThreeMachines.EndAsync(_ends[client ? 1 : 0]);
-        await Shell.RunInAsync(where, ["nft", "delete", "table", "inet", "lost"]);
-        Assert.Equal(SocketError.ConnectionReset, await end.WaitAsync(Bound.Wait));
-        await Eventually.HoldsAsync(() => !proxy.Ends.IsEmpty, () => "the proxy has heard of the end");
-        Assert.Equal(client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset, Assert.Single(proxy.Ends).Value);
-    }
-
     private readonly List<Socket> _ends = [];
 
     /// <summary>Sessions of which one byte has passed, handed over and settled: clients at even places, nodes at odd ones.</summary>

@@ -54,7 +54,11 @@ internal sealed class TranslationModel(Flow flow, Flow other)
             return (Drop, packet);
         }
 
-        Watch(packet);
+        if (Watch(packet) && _flow.Held != 0)
+        {
+            return (Drop, packet);
+        }
+
         long window = (long)packet.Window << _flow.ShiftIn >> _flow.ShiftOut;
         bool syn = packet.Has(TcpPacket.Syn);
         TcpPacket leaves = packet with
@@ -72,11 +76,13 @@ internal sealed class TranslationModel(Flow flow, Flow other)
         return (_flow.Device == 0 ? Up : Redirect, leaves);
     }
 
-    private void Watch(TcpPacket packet)
+    /// <summary>Whether it ends the session.</summary>
+    private bool Watch(TcpPacket packet)
     {
         bool fin = packet.Has(TcpPacket.Fin);
-        if (packet.Has(TcpPacket.Rst) && !_flow.Seen.HasFlag(FlowSeen.Reset)
-            && Distance(_other.Acknowledged, packet.Sequence + _flow.AddSequence) >= 0 && Distance(packet.Sequence, _flow.Sent) >= 0)
+        bool reset = packet.Has(TcpPacket.Rst)
+            && Distance(_other.Acknowledged, packet.Sequence + _flow.AddSequence) >= 0 && Distance(packet.Sequence, _flow.Sent) >= 0;
+        if (reset && !_flow.Seen.HasFlag(FlowSeen.Reset))
         {
             _flow.Seen |= FlowSeen.Reset;
             Reports.Add((FlowEventKind.Reset, 0));
@@ -84,7 +90,7 @@ internal sealed class TranslationModel(Flow flow, Flow other)
 
         if (packet.Has(TcpPacket.Rst) || packet.Has(TcpPacket.Syn))
         {
-            return;
+            return reset;
         }
 
         uint ack = packet.Acknowledgement;
@@ -109,6 +115,8 @@ internal sealed class TranslationModel(Flow flow, Flow other)
                 Reports.Add((FlowEventKind.Finished, 0));
             }
         }
+
+        return false;
     }
 
     private byte[] Options(byte[] options, uint addTime)

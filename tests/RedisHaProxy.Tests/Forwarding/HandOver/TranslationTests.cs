@@ -12,10 +12,9 @@ public sealed class TranslationTests : IDisposable
 {
     private const int Packets = 20_000;
     private const int PropertyThreads = 1; // one pair of flows
+    private const int Long = 1 << 30;
 
     private static readonly string Folder = Path.Combine(Repository.Root, "proxy", "Forwarding", "HandOver");
-
-    private const int Long = 1 << 30;
 
     private readonly Lazy<Translation> _translation = new(() => Watched(new Translation(4)));
 
@@ -298,8 +297,8 @@ public sealed class TranslationTests : IDisposable
         from granted in Near
         from small in Gen.Select(Gen.Int[0, 7], Gen.Int[0, 14], Gen.Int[0, 14], Gen.Int[0, 7], Gen.Int[0, 7])
         from state in Gen.Frequency((6, Gen.Const(FlowState.Open)), (1, Gen.Const(FlowState.Closing)), (1, Gen.Const(FlowState.Dying)))
-        from device in Gen.Int[0, 1].Select(n => (uint)n)
-        select Make(numbers, places, times, ports, small, state, device, granted);
+        from either in Gen.Select(Gen.Int[0, 1], Gen.Int[0, 1])
+        select Make(numbers, places, times, ports, small, (state, (byte)either.Item1), (uint)either.Item2, granted);
 
     private static Case Make(
         (uint Sent, uint Acknowledged, uint AddSequence, uint AddAcknowledgement, uint Source, uint Destination) numbers,
@@ -307,7 +306,7 @@ public sealed class TranslationTests : IDisposable
         (uint Clock, uint Add, uint First, uint OtherAdd, uint OtherFirst) times,
         (ushort Source, ushort Destination) ports,
         (int Index, int In, int Out, int Seen, int OtherSeen) small,
-        FlowState state,
+        (FlowState State, byte Held) now,
         uint device,
         uint granted)
     {
@@ -320,7 +319,8 @@ public sealed class TranslationTests : IDisposable
             Generation = times.First ^ times.Add,
             ShiftIn = (byte)small.In,
             ShiftOut = (byte)small.Out,
-            State = state,
+            State = now.State,
+            Held = now.Held,
             Seen = (FlowSeen)small.Seen,
             Sent = numbers.Sent,
             Acknowledged = numbers.Acknowledged,
@@ -336,7 +336,7 @@ public sealed class TranslationTests : IDisposable
         {
             AddSequence = 0 - numbers.AddAcknowledgement,
             AddAcknowledgement = 0 - numbers.AddSequence,
-            State = state,
+            State = now.State,
             Seen = (FlowSeen)small.OtherSeen,
             Sent = numbers.Acknowledged + numbers.AddAcknowledgement + places.Unread,
             Acknowledged = acknowledged,

@@ -1,0 +1,113 @@
+// How sessions end by an end that resets, vanishes, or is only silent.
+
+using System.Net;
+using System.Net.Sockets;
+using RedisHaProxy.Forwarding.HandOver;
+
+namespace RedisHaProxy.Tests.Forwarding.HandOver;
+
+public sealed partial class HandOverTests
+{
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_end_that_vanishes_is_found_and_one_that_is_only_silent_is_not(bool client)
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        const int Idle = 4;
+        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
+        using var proxy = new HandingProxy(
+            _machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => 1,
+            // looked at once a second: each is asked each time
+            new HandOverTimes { Silent = TimeSpan.FromMilliseconds(100), Probe = TimeSpan.FromSeconds(1), Probes = 3 });
+        await OpenAsync(proxy, listener, Idle);
+        await Eventually.HoldsAsync(() => proxy.AskAsync(handOvers => handOvers.Probes >= 3 * 2 * Idle), () => "all ends were asked three times");
+        Assert.Empty(proxy.Ends);
+
+        await _machines.Network.CutAsync(client ? ThreeMachines.ClientAddress : ThreeMachines.NodeAddress);
+        Task<SocketError>[] ending = [.. Enumerable.Range(0, Idle).Select(i => ThreeMachines.EndAsync(_ends[(2 * i) + (client ? 1 : 0)]))];
+        Assert.All(await Task.WhenAll(ending).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
+        Assert.Equal(Idle, proxy.Ends.Count);
+        Assert.All(proxy.Ends, end => Assert.Equal(client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent, end.Value));
+    }
+
+    // Closed with SO_LINGER 0, by a kernel that keeps nothing of it: the RST is not sent again. Asked, that kernel answers with another one.
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_end_whose_reset_is_lost_is_found(bool client)
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
+        using var proxy = new HandingProxy(
+            _machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => 1,
+            new HandOverTimes { Silent = TimeSpan.FromMilliseconds(100), Probe = TimeSpan.FromSeconds(1) });
+        await OpenAsync(proxy, listener, 1);
+        NetworkNamespace where = client ? _machines.Client : _machines.Node;
+        await Shell.RunInAsync(
+            where, ["nft", "-f", "-"], "table inet lost { chain output { type filter hook output priority 0; tcp flags rst drop\n }\n }");
+        _ends[client ? 0 : 1].Reset();
+        Task<SocketError> end = ThreeMachines.EndAsync(_ends[client ? 1 : 0]);
+        await Shell.RunInAsync(where, ["nft", "delete", "table", "inet", "lost"]);
+        Assert.Equal(SocketError.ConnectionReset, await end.WaitAsync(Bound.Wait));
+        await Eventually.HoldsAsync(() => !proxy.Ends.IsEmpty, () => "the proxy has heard of the end");
+        Assert.Equal(client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset, Assert.Single(proxy.Ends).Value);
+    }
+
+    // Closed with something unread, as Redis does after an error: what was written last is on its way through the proxy's sockets, and the RST is not.
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_last_words_of_an_end_that_resets_within_its_hand_over_arrive(bool client)
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        const int Times = 200, Words = 5000, Word = 100;
+        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
+        using var proxy = new HandingProxy(
+            _machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, number => new Random(number).Next(0, Words));
+        for (int number = 1; number <= Times; number++)
+        {
+            using Socket from = ThreeMachines.Open(_machines.Client);
+            await from.ConnectAsync(ThreeMachines.ProxyAddress, proxy.Port).WaitAsync(Bound.Wait);
+            await from.SendAllAsync(new byte[1]);
+            using Socket to = await listener.AcceptAsync().WaitAsync(Bound.Wait);
+            (Socket speaks, Socket hears) = client ? (from, to) : (to, from);
+            await ThreeMachines.ReadAsync(to, 1);
+            await hears.SendAllAsync(new byte[1]);
+            Assert.True(speaks.Poll(Bound.Wait, SelectMode.SelectRead), "it has something to leave unread");
+            for (int said = 0; said < Words; said += Word)
+            {
+                await speaks.SendAllAsync(Content.At(0, said, Word)); // the hand-over comes somewhere between these
+            }
+
+            var spoken = new TcpConnection((int)speaks.Handle);
+            Assert.True(SpinWait.SpinUntil(() => spoken.UnsentBytes == 0, Bound.Wait), "all is on its way: what is not, its own kernel drops");
+            speaks.Dispose();
+
+            byte[] buffer = new byte[2 * Words];
+            int got = 0;
+            SocketError end = SocketError.Success;
+            try
+            {
+                for (int length; (length = await hears.ReceiveAsync(buffer.AsMemory(got)).AsTask().WaitAsync(Bound.Wait)) > 0;)
+                {
+                    got += length;
+                }
+            }
+            catch (SocketException e)
+            {
+                end = e.SocketErrorCode;
+            }
+
+            await Eventually.HoldsAsync(() => proxy.AskAsync(handOvers => handOvers.Count == 0), () => "the session is over");
+            if (proxy.Ends.TryGetValue(number, out HandOverEnd how)) // not one that was copied to its end
+            {
+                Assert.Equal((client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset, SocketError.ConnectionReset, Words), (how, end, got));
+                Content.AssertAt(0, 0, buffer.AsSpan(0, got));
+            }
+        }
+
+        output.WriteLine($"{proxy.Taken} of {Times} sessions were handed over");
+        Assert.True(proxy.Taken > Times / 10, $"{proxy.Taken} were handed over");
+    }
+}
