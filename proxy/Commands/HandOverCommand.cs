@@ -1,6 +1,7 @@
 // The verb "hand-over": the helper of Forwarding/HandOver, which has the rights that the proxy does without. A unit of its own starts it.
 
 using System.CommandLine;
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
@@ -31,22 +32,64 @@ internal static class HandOverCommand
                 result.AddError("--sessions must be 1 to 1000000, such as 65536");
             }
         });
-        var command = new Command("hand-over", "Have the kernel forward sessions, for the proxy of this machine (a service of its own).") { socket, sessions };
+        var kernel = new Option<TranslationParts?>("--kernel")
+        {
+            Description = "Descriptors of the kernel's part, which this program has made.",
+            Hidden = true,
+            CustomParser = result => TranslationParts.Parse(result.Tokens[0].Value),
+        };
+        var command = new Command("hand-over", "Have the kernel forward sessions, for the proxy of this machine (a service of its own).")
+        {
+            socket, sessions, kernel,
+        };
         command.Hidden = true;
-        command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(socket), parsed.GetValue(sessions), parsed.InvocationConfiguration.Error));
+        command.SetAction(parsed =>
+        {
+            try
+            {
+                return parsed.GetValue(kernel) is { } parts
+                    ? Run(parsed.GetRequiredValue(socket), parsed.GetValue(sessions), parts, parsed.InvocationConfiguration.Error)
+                    : Prepare(parsed.GetRequiredValue(socket), parsed.GetValue(sessions));
+            }
+            catch (BpfException e)
+            {
+                throw new CommandFailedException(
+                    ExitCode.Unsupported,
+                    $"{e.Message}. The hand-over needs Linux 6.6 and the capabilities CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW");
+            }
+        });
         return command;
     }
 
-    private static int Run(string path, int sessions, TextWriter error)
+    // Whoever talks to the proxy and looks after sessions has not the rights to make programs for the kernel.
+    private static int Prepare(string path, int sessions)
     {
+        var parts = TranslationParts.Create(sessions);
+        parts.Inherit(true);
+        try
+        {
+            OwnProgram.Become(
+                ["hand-over", "--socket", path, "--sessions", sessions.ToString(CultureInfo.InvariantCulture), "--kernel", parts.ToString()],
+                [Execution.CapabilityBpf, Execution.CapabilityPerformance]);
+        }
+        catch (Win32Exception e)
+        {
+            throw new CommandFailedException(ExitCode.Failed, $"this program cannot start itself again: {e.Message}");
+        }
+
+        return ExitCode.Ok;
+    }
+
+    private static int Run(string path, int sessions, TranslationParts parts, TextWriter error)
+    {
+        parts.Inherit(false);
         using var stop = new CancellationTokenSource();
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => Stop(context, stop));
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => Stop(context, stop));
         using var notifier = ServiceNotifier.FromEnvironment();
         try
         {
-            using var helper = new HandOverHelper(path, sessions);
+            using var helper = new HandOverHelper(path, sessions, parts);
             string priority = JournalStream.IsStandardError() ? "<4>" : "";
             helper.Log = text => // by another thread: a journal that does not read must not hold up what is forwarded
                 ThreadPool.QueueUserWorkItem(_ => ProxyCommandLine.TellAsync(error, $"{priority}{ProxyCommandLine.Name}: hand-over: {text}").Wait());
@@ -54,11 +97,6 @@ internal static class HandOverCommand
             notifier.Ready("Waits for the proxy");
             helper.Run(stop.Token, FeedNowAndThen(notifier));
             return ExitCode.Ok;
-        }
-        catch (BpfException e)
-        {
-            throw new CommandFailedException(
-                ExitCode.Unsupported, $"{e.Message}. The hand-over needs Linux 6.6 and the capabilities CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW");
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
         {

@@ -1,6 +1,7 @@
 // This program once more, in another role.
 
 using System.Diagnostics;
+using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Hosting;
 
@@ -23,5 +24,13 @@ internal static class OwnProgram
         }
 
         return start;
+    }
+
+    /// <summary>This process becomes this program with a verb and its arguments, without these capabilities unless it is root's.</summary>
+    /// <exception cref="System.ComponentModel.Win32Exception">It cannot be run.</exception>
+    public static void Become(ReadOnlySpan<string> arguments, ReadOnlySpan<int> without)
+    {
+        ProcessStartInfo start = With(arguments);
+        Execution.Become(start.FileName, start.ArgumentList, without);
     }
 }

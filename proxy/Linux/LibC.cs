@@ -53,6 +53,8 @@ internal static unsafe partial class LibC
     internal const int OpenNonBlocking = 0x800;
     internal const int OpenCloseOnExec = 0x80000;
     internal const int FcntlDuplicate = 0;
+    internal const int FcntlSetDescriptorFlags = 2;
+    internal const int CloseOnExecution = 1; // FD_CLOEXEC, its one flag
     internal const int FcntlSetFlags = 4;
     internal const int FcntlSetPipeSize = 1031;
     internal const uint SpliceMove = 1;

@@ -130,7 +130,8 @@ internal static unsafe partial class Bpf
             attribute.LogSize = LogBytes;
             attribute.Log = (ulong)logAt;
             _ = Call(CommandProgramLoad, &attribute, sizeof(ProgramLoad));
-            string text = Encoding.ASCII.GetString(log).TrimEnd('\0', '\n');
+            // A log that is longer than the room for it keeps its end, and after that a part of its middle.
+            string text = Encoding.ASCII.GetString(log.AsSpan(0, Math.Max(Array.IndexOf(log, (byte)0), 0))).TrimEnd('\n');
             throw new BpfException($"loading the program {name}", errno, string.Join(" | ", text.Split('\n').TakeLast(6)));
         }
     }

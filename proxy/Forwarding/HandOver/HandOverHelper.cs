@@ -49,12 +49,13 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     /// <summary>Prepares the kernel's side and listens.</summary>
     /// <param name="path">Of the Unix socket; what is there of a predecessor is replaced. Its owner and its group may connect.</param>
     /// <param name="sessions">Most sessions at a time.</param>
+    /// <param name="parts">The kernel's part, if it is made already for as many sessions; belongs to this from now on.</param>
     /// <exception cref="BpfException">The kernel refuses; the message says what.</exception>
     /// <exception cref="SocketException">The path cannot be listened on.</exception>
-    public HandOverHelper(string path, int sessions)
+    public HandOverHelper(string path, int sessions, TranslationParts? parts = null)
     {
         _path = path;
-        _sessions = new HandOvers(sessions) { Ended = OnEnded, GivenUp = OnGivenUp };
+        _sessions = new HandOvers(sessions, parts: parts) { Ended = OnEnded, GivenUp = OnGivenUp };
         _listener = new Socket(AddressFamily.Unix, SocketType.Seqpacket, ProtocolType.Unspecified) { Blocking = false };
         _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
         try

@@ -10,7 +10,7 @@ using System.Diagnostics;
 
 namespace RedisHaProxy.Forwarding.HandOver;
 
-/// <summary>Takes sessions over into the kernel, and ends them. Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW.</summary>
+/// <summary>Takes sessions over into the kernel, and ends them. Needs CAP_NET_ADMIN and CAP_NET_RAW, and what <see cref="Translation"/> does.</summary>
 internal sealed partial class HandOvers : IDisposable
 {
     private const int StuckMilliseconds = 10_000; // local sockets that have nothing left to wait for, and are not emptied
@@ -46,11 +46,12 @@ internal sealed partial class HandOvers : IDisposable
     /// <summary>Prepares everything; nothing is attached yet.</summary>
     /// <param name="sessions">Most sessions at a time.</param>
     /// <param name="times">When ends are asked whether they are there; the defaults when null.</param>
+    /// <param name="parts">The kernel's part, if it is made already for as many sessions; belongs to this from now on.</param>
     /// <exception cref="BpfException">The kernel refuses; the message says what.</exception>
-    public HandOvers(int sessions, HandOverTimes? times = null)
+    public HandOvers(int sessions, HandOverTimes? times = null, TranslationParts? parts = null)
     {
         _times = times ?? new HandOverTimes();
-        _translation = new Translation(sessions);
+        _translation = parts is { } made ? new Translation(sessions, made) : new Translation(sessions);
         try
         {
             _segments = new RawSegments();

@@ -1,14 +1,14 @@
 // The programs in the kernel and what they know: which packets are of which flow, how each flow is translated, what has happened to it.
 
 using System.Diagnostics;
-using System.Reflection;
 using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding.HandOver;
 
 /// <summary>
 /// The translation of handed-over sessions by the kernel. Session s has the flows 2s (the client's packets) and 2s + 1 (the node's).
-/// Needs CAP_BPF and CAP_NET_ADMIN. When it is disposed of, or its process dies, the kernel translates nothing any more.
+/// Needs CAP_NET_ADMIN, and to be made also what <see cref="TranslationParts.Create"/> names. When it is disposed of, or its process dies, the kernel
+/// translates nothing any more.
 /// </summary>
 internal sealed unsafe class Translation : IDisposable
 {
@@ -16,14 +16,8 @@ internal sealed unsafe class Translation : IDisposable
     internal const int OwnMark = 0x72686f6c;
 
     private const int LoopbackIndex = 1; // in every network namespace
-    private const int ReportBytes = 256 * 1024; // 10,000 reports
 
-    private readonly int _keys = -1;
-    private readonly int _flows = -1;
-    private readonly int _ends = -1;
-    private readonly int _control = -1;
-    private readonly int _translate = -1;
-    private readonly int _refresh = -1;
+    private readonly TranslationParts _parts;
     private readonly Flow* _table;
     private readonly nint _tableBytes;
     private readonly uint* _said;
@@ -35,24 +29,26 @@ internal sealed unsafe class Translation : IDisposable
     /// <param name="program">The object instead of the one in this assembly.</param>
     /// <exception cref="BpfException">The kernel refuses: rights, its age or its settings; the message says which.</exception>
     public Translation(int sessions, byte[]? program = null)
+        : this(sessions, TranslationParts.Create(sessions, program))
+    {
+    }
+
+    /// <summary>Takes what is made already.</summary>
+    /// <param name="sessions">Most sessions at a time, as it was made for.</param>
+    /// <param name="parts">Belong to this from now on, also when it fails.</param>
+    /// <exception cref="BpfException">The kernel refuses; the message says what.</exception>
+    public Translation(int sessions, TranslationParts parts)
     {
         Capacity = sessions;
+        _parts = parts;
         try
         {
-            byte[] file = program ?? Embedded();
-            _keys = Bpf.CreateMap("handover_keys", Bpf.MapHash, sizeof(FlowKey), sizeof(int), 2 * sessions, Bpf.NoPreallocation);
-            _flows = Bpf.CreateMap("handover_flows", Bpf.MapArray, sizeof(int), sizeof(Flow), 2 * sessions, Bpf.Mappable);
-            _ends = Bpf.CreateMap("handover_ends", Bpf.MapRingBuffer, 0, 0, ReportBytes, 0);
-            _control = Bpf.CreateMap("handover_said", Bpf.MapArray, sizeof(int), 2 * sizeof(uint), 1, Bpf.Mappable);
-            var maps = new Dictionary<string, int> { ["keys"] = _keys, ["flows"] = _flows, ["ends"] = _ends, ["control"] = _control };
-            _translate = Load(file, "tc", "handover", maps);
-            _refresh = Load(file, "leave", "handover_leave", maps);
             nint page = Environment.SystemPageSize;
             _tableBytes = ((2 * sessions * sizeof(Flow)) + page - 1) / page * page;
-            _table = (Flow*)SharedMemory.Map(_flows, _tableBytes, 0);
-            _said = (uint*)SharedMemory.Map(_control, page, 0);
-            _reports = new RingBuffer(_ends, ReportBytes);
-            LibC.Close(Bpf.Attach(_translate, LoopbackIndex, Bpf.TcxIngress)); // whether it may
+            _table = (Flow*)SharedMemory.Map(parts.Flows, _tableBytes, 0);
+            _said = (uint*)SharedMemory.Map(parts.Control, page, 0);
+            _reports = new RingBuffer(parts.Ends, TranslationParts.ReportBytes);
+            LibC.Close(Bpf.Attach(parts.Translate, LoopbackIndex, Bpf.TcxIngress)); // whether it may
         }
         catch
         {
@@ -65,10 +61,10 @@ internal sealed unsafe class Translation : IDisposable
     public int Capacity { get; }
 
     /// <summary>What becomes readable when something was reported.</summary>
-    public int ReportDescriptor => _ends;
+    public int ReportDescriptor => _parts.Ends;
 
     /// <summary>The map of flows, which another process may map, too.</summary>
-    public int FlowsDescriptor => _flows;
+    public int FlowsDescriptor => _parts.Flows;
 
     /// <summary>A flow, live: the kernel changes it meanwhile.</summary>
     public ref Flow this[int flow] => ref _table[flow];
@@ -97,10 +93,10 @@ internal sealed unsafe class Translation : IDisposable
     {
         if (!_links.ContainsKey(interfaceIndex))
         {
-            int ingress = Bpf.Attach(_translate, interfaceIndex, Bpf.TcxIngress);
+            int ingress = Bpf.Attach(_parts.Translate, interfaceIndex, Bpf.TcxIngress);
             try
             {
-                _links.Add(interfaceIndex, (ingress, Bpf.Attach(_refresh, interfaceIndex, Bpf.TcxEgress)));
+                _links.Add(interfaceIndex, (ingress, Bpf.Attach(_parts.Refresh, interfaceIndex, Bpf.TcxEgress)));
             }
             catch
             {
@@ -113,19 +109,19 @@ internal sealed unsafe class Translation : IDisposable
     /// <summary>
     /// Has packets with these addresses translated as the flow says, which is written before. False when there is such a flow already, or no room.
     /// </summary>
-    public bool TryAdd(in FlowKey key, int flow) => Bpf.TryAdd(_keys, key, flow);
+    public bool TryAdd(in FlowKey key, int flow) => Bpf.TryAdd(_parts.Keys, key, flow);
 
     /// <summary>Whether packets with these addresses belong to this flow; not after a new connection took the addresses.</summary>
-    public bool Has(in FlowKey key, int flow) => Bpf.TryGet(_keys, key, out int found) && found == flow;
+    public bool Has(in FlowKey key, int flow) => Bpf.TryGet(_parts.Keys, key, out int found) && found == flow;
 
     /// <summary>From now on, packets with these addresses go up to the host's own sockets.</summary>
-    public void Remove(in FlowKey key) => Bpf.Remove(_keys, key);
+    public void Remove(in FlowKey key) => Bpf.Remove(_parts.Keys, key);
 
     /// <summary>Runs the program for packets that come in once, without any network; see <see cref="Bpf.TestRun"/>.</summary>
-    public int Run(ReadOnlySpan<byte> packet, Span<byte> changed, out int length) => Bpf.TestRun(_translate, packet, changed, out length);
+    public int Run(ReadOnlySpan<byte> packet, Span<byte> changed, out int length) => Bpf.TestRun(_parts.Translate, packet, changed, out length);
 
     /// <summary>The same of the program for packets that leave.</summary>
-    public int RunLeaving(ReadOnlySpan<byte> packet, Span<byte> changed, out int length) => Bpf.TestRun(_refresh, packet, changed, out length);
+    public int RunLeaving(ReadOnlySpan<byte> packet, Span<byte> changed, out int length) => Bpf.TestRun(_parts.Refresh, packet, changed, out length);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -148,26 +144,6 @@ internal sealed unsafe class Translation : IDisposable
             LibC.MemoryUnmap((byte*)_said, Environment.SystemPageSize);
         }
 
-        foreach (int descriptor in (ReadOnlySpan<int>)[_translate, _refresh, _keys, _flows, _ends, _control])
-        {
-            if (descriptor >= 0)
-            {
-                LibC.Close(descriptor);
-            }
-        }
-    }
-
-    private static int Load(byte[] file, string section, string name, Dictionary<string, int> maps)
-    {
-        var compiled = new BpfObject(file, section);
-        return Bpf.LoadProgram(name, compiled.Link(maps), compiled.License);
-    }
-
-    private static byte[] Embedded()
-    {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("translate.bpf.o")!;
-        byte[] bytes = new byte[stream.Length];
-        stream.ReadExactly(bytes);
-        return bytes;
+        _parts.Close();
     }
 }

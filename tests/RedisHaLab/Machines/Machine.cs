@@ -99,7 +99,7 @@ internal sealed class Machine
                 "sh", "-c", Restarting, "machine",
                 "systemd-nspawn", "--quiet", "--directory=" + _paths.MachineRoot(Spec.Name), "--machine=" + _paths.HostName(Spec.Name),
                 "--boot", "--register=no", "--keep-unit", "--network-namespace-path=/run/netns/" + _paths.Namespace(Spec.Name),
-                "--capability=CAP_NET_ADMIN,CAP_BPF", "--system-call-filter=bpf", // for the proxies' hand-over
+                "--capability=CAP_NET_ADMIN,CAP_BPF,CAP_PERFMON", "--system-call-filter=bpf", // for the proxies' hand-over
                 "--resolv-conf=off", "--timezone=off", "--link-journal=no",
                 "--rlimit=RLIMIT_NOFILE=524288", "--console=read-only", $"--bind={_paths.MachineDevices(Spec.Name)}:/dev/oracleoci",
             ],

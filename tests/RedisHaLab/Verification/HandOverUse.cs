@@ -70,7 +70,7 @@ internal sealed class HandOverUse(ClusterView cluster)
         foreach (var proxy in cluster.Proxies)
         {
             using var status = await cluster.ProxyStatusAsync(proxy);
-            var state = status.RootElement.GetProperty("handOver").GetString();
+            var state = status.RootElement.GetProperty("process").GetProperty("handOver").GetString();
             CheckList.Require(state == "on", $"{proxy.Name}: handOver is {state ?? "null"} in its status");
             taken += status.RootElement.GetProperty("sessions").GetProperty("handedOver").GetInt64();
         }

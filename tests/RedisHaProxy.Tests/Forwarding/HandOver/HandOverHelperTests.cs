@@ -40,6 +40,19 @@ public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposab
         node.Dispose();
     }
 
+    // Making programs for the kernel is done by then: with that right, whoever takes the process over could read the whole kernel.
+    [SkippableFact]
+    public async Task A_helper_that_listens_has_the_rights_over_the_network_alone()
+    {
+        const ulong NetworkAdmin = 1 << 12, NetworkRaw = 1 << 13;
+        _ = await StartHelperAsync();
+        foreach (string task in Directory.GetDirectories($"/proc/{_helper!.Id}/task"))
+        {
+            string permitted = File.ReadLines(Path.Combine(task, "status")).Single(line => line.StartsWith("CapPrm:", StringComparison.Ordinal));
+            Assert.Equal(NetworkAdmin | NetworkRaw, ulong.Parse(permitted["CapPrm:".Length..], NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+        }
+    }
+
     [SkippableFact]
     public async Task A_helper_takes_no_harm_from_what_a_proxy_says()
     {
@@ -218,9 +231,7 @@ public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposab
     {
         Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
         string path = Path.Combine(_directory.Path, "helper");
-        _helper = ChildProcess.Start(
-            "helper", Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), ["hand-over", "--socket", path], Path.Combine(_directory.Path, "helper.log"),
-            _machines.Proxy);
+        _helper = HandOverRights.StartHelper(path, _directory, _machines.Proxy);
         await Eventually.HoldsAsync(() => Listens(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
         return path;
     }

@@ -1,4 +1,4 @@
-// Whether this machine lets a test hand sessions over.
+// Whether this machine lets a test hand sessions over, and the rights that a helper has where it is a service.
 
 using RedisHaProxy.Forwarding.HandOver;
 
@@ -8,6 +8,25 @@ internal static class HandOverRights
 {
     /// <summary>Why not; null when it does.</summary>
     public static string? Missing { get; } = Find();
+
+    /// <summary>A helper with the rights that its unit gives it, and no others although it is root's; it does not listen yet.</summary>
+    /// <param name="path">Of its socket.</param>
+    /// <param name="directory">Gets its log.</param>
+    /// <param name="network">Where it runs.</param>
+    public static ChildProcess StartHelper(string path, WorkDirectory directory, NetworkNamespace network)
+    {
+        const string Key = "AmbientCapabilities=";
+        string unit = Path.Combine(Repository.Root, "infra", "Nodes", "Files", "proxy", "redis-ha-hand-over.service");
+        string[] names = Assert.Single(File.ReadAllLines(unit), line => line.StartsWith(Key, StringComparison.Ordinal))[Key.Length..].Split(' ');
+        string rights = string.Join(',', names.Select(name => "+" + name["CAP_".Length..].ToLowerInvariant()).Prepend("-all"));
+        return ChildProcess.Start(
+            "helper", "setpriv",
+            [
+                "--securebits", "+noroot", "--bounding-set", rights, "--inh-caps", rights, "--ambient-caps", rights,
+                Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), "hand-over", "--socket", path,
+            ],
+            Path.Combine(directory.Path, "helper.log"), network);
+    }
 
     private static string? Find()
     {

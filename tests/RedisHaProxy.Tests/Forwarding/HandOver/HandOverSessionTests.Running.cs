@@ -13,9 +13,7 @@ public sealed partial class HandOverSessionTests
     private async Task StartHelperAsync()
     {
         string path = HelperPath;
-        _helper = ChildProcess.Start(
-            "helper", Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), ["hand-over", "--socket", path], Path.Combine(_directory.Path, "helper.log"),
-            _machines.Proxy);
+        _helper = HandOverRights.StartHelper(path, _directory, _machines.Proxy);
         await Eventually.HoldsAsync(() => File.Exists(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
     }
 
