@@ -2,6 +2,7 @@
 
 using System.Buffers.Binary;
 using System.Net;
+using System.Runtime.InteropServices;
 using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding;
@@ -9,6 +10,7 @@ namespace RedisHaProxy.Forwarding;
 /// <summary>Address and port of a client; IPv4 addresses are kept in their IPv6-mapped form (RFC 4291, 2.5.5.2).</summary>
 /// <param name="Address">The 128 bits of the address.</param>
 /// <param name="Port">TCP port.</param>
+[StructLayout(LayoutKind.Sequential, Pack = sizeof(long))] // by itself a UInt128 has it take 8 bytes more, and as many beside it
 public readonly record struct ClientAddress(UInt128 Address, ushort Port)
 {
     private const ulong MappedPrefix = 0xFFFF_0000_0000;

@@ -31,8 +31,9 @@ public sealed class DataPlane : IForwarder, ISessions
             : new LoopForwarder(configuration, loggerFactory, timeProvider, loops, readOnly: true);
         if (configuration.HandOver is { } handOver)
         {
-            _handOver = new HandOverLink(handOver.Socket, loggerFactory.CreateLogger<HandOverLink>());
-            foreach (SessionLoop loop in _gate.Loops.Concat(_reads?.Loops ?? []))
+            SessionLoop[] all = [.. _gate.Loops, .. _reads?.Loops ?? []];
+            _handOver = new HandOverLink(handOver.Socket, all, loggerFactory.CreateLogger<HandOverLink>());
+            foreach (SessionLoop loop in all)
             {
                 loop.HandOver = _handOver;
             }

@@ -72,6 +72,9 @@ internal abstract unsafe partial class SessionLoop
         return !_acceptPaused;
     }
 
+    /// <summary>The number of the loop whose session one is, by the session's number and that of all loops of the process.</summary>
+    internal static int IndexOf(long id, int loops) => (int)(id % loops);
+
     private void Admit(int descriptor, ClientAddress client, TlsEdge? edge, bool counted, bool header)
     {
         Counters.Accepted++;

@@ -56,6 +56,10 @@ internal abstract unsafe partial class SessionLoop
 
     internal SharedLimits Limits => _limits;
 
+    /// <summary>Its number among the loops of the process, and how many these are.</summary>
+    internal int Index => _index;
+    internal int Loops => _loopCount;
+
     /// <summary>Whether its sessions are those of the read-only listener.</summary>
     internal bool ReadOnly { get; }
 

@@ -1,7 +1,6 @@
-// Sessions that the kernel forwards by itself (HandOver/): when one is handed over, and what is left of it here. Its sockets stay open as place
-// holders, which nobody reads or writes; the helper says what is transferred, and when it is over.
+// When a session is handed over to the kernel, which forwards it by itself from then on (HandOver/); what is left of it here is in SessionLoop.HandedOver.cs.
 //
-// A session is handed over only when it has done something or lived for a while, so that short ones never pay for it, and when none of its bytes are
+// It is handed over only when it has done something or lived for a while, so that short ones never pay for it, and when none of its bytes are
 // in this process. Whatever speaks against it leaves it with the engine.
 
 using RedisHaProxy.Forwarding.HandOver;
@@ -17,18 +16,8 @@ internal abstract unsafe partial class SessionLoop
     private const int HandOverFirstPause = 4;
     private const int HandOverLongestPause = 10_000;
 
-    /// <summary>What the kernel has forwarded is heard of so late at most.</summary>
-    private const int HandOverLateMilliseconds = 3_000;
-
-    private readonly Dictionary<long, int> _handedOver = [];
     private int _helpers;
     private readonly Queue<int> _handOverDue = [];
-
-    /// <summary>Sessions that the helper was told to end, and that the kernel may still forward.</summary>
-    private readonly HashSet<long> _ending = [];
-
-    /// <summary>What is to be done when none of these sessions is forwarded any more.</summary>
-    private readonly List<(HashSet<long> Ending, Action Done)> _onceReset = [];
 
     /// <summary>The way to the helper; null when nothing is handed over. Set before the start.</summary>
     internal HandOverLink? HandOver { get; set; }
@@ -55,11 +44,10 @@ internal abstract unsafe partial class SessionLoop
         if (MayHandOver(index))
         {
             session.State = SessionState.HandedOver;
-            session.HandOverClient = _endpoints[2 * index].Received;
-            session.HandOverNode = _endpoints[(2 * index) + 1].Received;
-            _handedOver.Add(session.Id, index);
             _timers.Cancel(index);
-            HandOver!.Take(this, session.Id, _endpoints[2 * index].Descriptor, _endpoints[(2 * index) + 1].Descriptor);
+            ref Endpoint client = ref _endpoints[2 * index];
+            ref Endpoint node = ref _endpoints[(2 * index) + 1];
+            HandOver!.Take(new(session.Id, index), (client.Descriptor, node.Descriptor), (client.Received, node.Received));
         }
         else
         {
@@ -67,153 +55,6 @@ internal abstract unsafe partial class SessionLoop
             ArmOpenTimer(index);
             Attach(index);
         }
-    }
-
-    /// <summary>What came of asking the helper for a session.</summary>
-    public void HandOverAnswered(long id, HandOverAnswer answer)
-    {
-        if (!_handedOver.TryGetValue(id, out int index))
-        {
-            return;
-        }
-
-        ref Session session = ref _sessions[index];
-        if (answer == HandOverAnswer.Taken)
-        {
-            Counters.HandedOver++;
-            session.HandOverAt = long.MaxValue;
-            ArmOpenTimer(index);
-            return;
-        }
-
-        TakeBack(index);
-        if (session.Ending)
-        {
-            End(index, session.End, reset: true); // it was to end while the helper was asked, which does not have it
-            Stopped(id);
-            return;
-        }
-
-        if (answer == HandOverAnswer.Busy)
-        {
-            PostponeHandOver(index);
-        }
-        else
-        {
-            session.StaysHere = answer != HandOverAnswer.Full; // a full helper's successor is not
-            if (answer != HandOverAnswer.NotOpen)
-            {
-                CountRefused(answer);
-            }
-
-            ForgetHandOver(index);
-        }
-
-        ArmOpenTimer(index);
-        Attach(index);
-    }
-
-    /// <summary>What a session has transferred since its hand-over.</summary>
-    public void HandOverCounted(long id, long fromClient, long fromNode)
-    {
-        if (_handedOver.TryGetValue(id, out int index))
-        {
-            CountHandedOver(2 * index, _sessions[index].HandOverClient + fromClient);
-            CountHandedOver((2 * index) + 1, _sessions[index].HandOverNode + fromNode);
-        }
-    }
-
-    /// <summary>A session is over, and both ends know. By its own rights the helper has seen to it that closing the sockets sends nothing.</summary>
-    public void HandOverEnded(long id, HandOverEnd end, long fromClient, long fromNode)
-    {
-        HandOverCounted(id, fromClient, fromNode);
-        if (_handedOver.TryGetValue(id, out int index))
-        {
-            TakeBack(index);
-            Decide(index, end switch
-            {
-                HandOverEnd.ClientFinished or HandOverEnd.ClientReset => SessionEnd.ClientClosed,
-                HandOverEnd.NodeFinished or HandOverEnd.NodeReset => SessionEnd.ServerClosed,
-                HandOverEnd.ClientSilent => SessionEnd.ClientTimeout,
-                HandOverEnd.NodeSilent => SessionEnd.ServerTimeout,
-                _ => SessionEnd.Error,
-            });
-            End(index, _sessions[index].End, reset: false);
-            Stopped(id);
-        }
-    }
-
-    /// <summary>The helper was told to end a session and does not answer. The kernel forwards nothing of it until the helper has heard that.</summary>
-    public void HandOverHeld(long id) => Stopped(id);
-
-    /// <summary>The helper is gone, and the translation with it: what it had cannot go on.</summary>
-    public void HandOverLost()
-    {
-        foreach ((long id, int index) in _handedOver.ToArray())
-        {
-            TakeBack(index);
-            Decide(index, SessionEnd.Error);
-            End(index, _sessions[index].End, reset: true);
-            Stopped(id);
-        }
-    }
-
-    /// <summary>Does something when nothing is forwarded any more of the sessions that are to end: at once where there are none.</summary>
-    private void OnceReset(Action done)
-    {
-        if (_ending.Count == 0)
-        {
-            done();
-        }
-        else
-        {
-            _onceReset.Add(([.. _ending], done));
-        }
-    }
-
-    private void Stopped(long id)
-    {
-        if (!_ending.Remove(id))
-        {
-            return;
-        }
-
-        foreach ((HashSet<long> ending, _) in _onceReset)
-        {
-            ending.Remove(id);
-        }
-
-        Action[] due = [.. _onceReset.Where(waiting => waiting.Ending.Count == 0).Select(waiting => waiting.Done)];
-        _onceReset.RemoveAll(waiting => waiting.Ending.Count == 0);
-        foreach (Action done in due)
-        {
-            done();
-        }
-    }
-
-    /// <summary>Has the helper end a session; it is over here when the helper says so.</summary>
-    private void EndHandedOver(int index, SessionEnd end)
-    {
-        Decide(index, end);
-        if (!_sessions[index].HandOverOrdered)
-        {
-            _sessions[index].HandOverOrdered = true;
-            _ending.Add(_sessions[index].Id);
-            HandOver!.Reset(_sessions[index].Id);
-        }
-    }
-
-    /// <summary>At the end of the loop: nobody waits for the helper, which resets the session in any case.</summary>
-    private void DropHandedOver(int index)
-    {
-        HandOver!.Reset(_sessions[index].Id);
-        TakeBack(index);
-    }
-
-    private void TakeBack(int index)
-    {
-        _handedOver.Remove(_sessions[index].Id);
-        _sessions[index].State = SessionState.Open;
     }
 
     /// <summary>A session has been opened.</summary>
@@ -372,13 +213,5 @@ internal abstract unsafe partial class SessionLoop
     {
         Counters.NotHandedOver++;
         HandOver!.Refused(answer);
-    }
-
-    private void CountHandedOver(int from, long total)
-    {
-        if (total > _endpoints[from].Received)
-        {
-            Count(from, (nint)(total - _endpoints[from].Received));
-        }
     }
 }

@@ -11,8 +11,8 @@
 //
 // Parts: this file (the boundary with the engine), .Rounds (waiting, what follows events), .Moving and .Splice (bytes), .Closing
 // (half-closes, resets), .Accepting, .Header (the PROXY protocol), .Refusing, .Gate (orders, parking, connecting), .Sessions (slots,
-// timers, the end), .Commands (what other threads ask for), .Edges (sockets with TLS behind them). Types of their own: BlockPool,
-// PipePool, Inbox, NodeChoice, SessionQueue, RefusedClients, TimerWheel, WaitPolicy.
+// timers, the end), .Commands (what other threads ask for), .Edges (sockets with TLS behind them), .HandOver and .HandedOver (sessions
+// that the kernel forwards). Types of their own: BlockPool, PipePool, Inbox, NodeChoice, SessionQueue, RefusedClients, TimerWheel, WaitPolicy.
 
 using RedisHaProxy.Linux;
 

@@ -36,9 +36,8 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     private readonly string _path;
     private readonly int _epoll;
     private readonly Queue<HandOverMessage> _unsent = [];
-    private readonly Dictionary<long, (long Client, long Node)> _counted = [];
     private readonly List<long> _toReset = [];
-    private readonly List<(long Id, int Client, int Node, long Until)> _waiting = [];
+    private readonly List<(HandOverMessage Take, int Client, int Node, long Until)> _waiting = [];
     private Socket? _proxy;
     private uint _user;
     private long _countedAt;
@@ -142,7 +141,6 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         _proxy?.Dispose();
         _proxy = null;
         _unsent.Clear();
-        _counted.Clear();
     }
 
     private void Hear()
@@ -198,10 +196,10 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
                 _heardAt = Translation.Now;
                 break;
             case HandOverMessageKind.Take when lost:
-                Answer(message.Id, HandOverAnswer.Full);
+                Answer(message, HandOverAnswer.Full);
                 break;
             case HandOverMessageKind.Take:
-                Take(message.Id, sockets[0], sockets[1]);
+                Take(message, sockets[0], sockets[1]);
                 break;
             case HandOverMessageKind.Reset:
                 _toReset.Add(message.Id);
@@ -209,18 +207,18 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         }
     }
 
-    private void Take(long id, int client, int node)
+    private void Take(in HandOverMessage take, int client, int node)
     {
-        if (!TryTake(id, client, node, last: false))
+        if (!TryTake(take, client, node, last: false))
         {
             uint roundTrip = Math.Max(new TcpConnection(client).Info.RoundTrip, new TcpConnection(node).Info.RoundTrip) / 1000;
-            _waiting.Add((id, client, node, Environment.TickCount64 + Math.Clamp(2 * roundTrip, LeastWaitingMilliseconds, MostWaitingMilliseconds)));
+            _waiting.Add((take, client, node, Environment.TickCount64 + Math.Clamp(2 * roundTrip, LeastWaitingMilliseconds, MostWaitingMilliseconds)));
         }
     }
 
-    private bool TryTake(long id, int client, int node, bool last)
+    private bool TryTake(in HandOverMessage take, int client, int node, bool last)
     {
-        HandOverAnswer answer = _sessions.Take(id, client, node);
+        HandOverAnswer answer = _sessions.Take(take.Name, client, node, (take.FromClient, take.FromNode));
         if (answer == HandOverAnswer.Busy && !last)
         {
             return false;
@@ -231,23 +229,28 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
             Close([client, node]);
         }
 
-        Answer(id, answer);
+        Answer(take, answer);
         return true;
     }
 
-    private void TakeWaiting() =>
-        _waiting.RemoveAll(one => TryTake(one.Id, one.Client, one.Node, Environment.TickCount64 >= one.Until));
+    private void TakeWaiting()
+    {
+        if (_waiting.Count > 0)
+        {
+            _waiting.RemoveAll(one => TryTake(one.Take, one.Client, one.Node, Environment.TickCount64 >= one.Until));
+        }
+    }
 
     /// <summary>The proxy ends these itself.</summary>
     private void DropWaiting(HashSet<long> ids)
     {
-        foreach ((long id, int client, int node, _) in _waiting.Where(one => ids.Contains(one.Id)))
+        foreach ((HandOverMessage take, int client, int node, _) in _waiting.Where(one => ids.Contains(one.Take.Id)))
         {
             Close([client, node]);
-            Answer(id, HandOverAnswer.Busy);
+            Answer(take, HandOverAnswer.Busy);
         }
 
-        _waiting.RemoveAll(one => ids.Contains(one.Id));
+        _waiting.RemoveAll(one => ids.Contains(one.Take.Id));
     }
 
     private void DropWaiting()
@@ -260,14 +263,18 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         _waiting.Clear();
     }
 
-    private void Answer(long id, HandOverAnswer answer) =>
-        Say(new HandOverMessage { Kind = HandOverMessageKind.Answered, Id = id, Value = (int)answer });
+    private void Answer(in HandOverMessage take, HandOverAnswer answer) =>
+        Say(new HandOverMessage { Kind = HandOverMessageKind.Answered, Id = take.Id, Slot = take.Slot, Value = (int)answer });
 
-    private void OnEnded(long id, HandOverEnd end, (long Client, long Node) bytes)
+    private void OnEnded(HandOverName name, HandOverEnd end, (long Client, long Node) bytes) => Say(new HandOverMessage
     {
-        _counted.Remove(id);
-        Say(new HandOverMessage { Kind = HandOverMessageKind.Ended, Id = id, Value = (int)end, FromClient = bytes.Client, FromNode = bytes.Node });
-    }
+        Kind = HandOverMessageKind.Ended,
+        Id = name.Id,
+        Slot = name.Slot,
+        Value = (int)end,
+        FromClient = bytes.Client,
+        FromNode = bytes.Node,
+    });
 
     private void OnGivenUp(long id, Func<string> why)
     {
@@ -292,13 +299,16 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         }
 
         _countedAt = now;
-        foreach ((long id, (long Client, long Node) bytes) in _sessions.AllBytes())
+        foreach ((HandOverName name, (long Client, long Node) bytes) in _sessions.MoreBytes())
         {
-            if (_counted.GetValueOrDefault(id) != bytes)
+            Say(new HandOverMessage
             {
-                _counted[id] = bytes;
-                Say(new HandOverMessage { Kind = HandOverMessageKind.Counted, Id = id, FromClient = bytes.Client, FromNode = bytes.Node });
-            }
+                Kind = HandOverMessageKind.Counted,
+                Id = name.Id,
+                Slot = name.Slot,
+                FromClient = bytes.Client,
+                FromNode = bytes.Node,
+            });
         }
     }
 

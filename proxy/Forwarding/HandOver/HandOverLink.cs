@@ -1,6 +1,7 @@
 // The proxy's side of the hand-over: a thread that talks to the helper, and looks for it while there is none. Loops leave what they want in
 // its inbox, and it leaves the answers in theirs, so that no loop ever waits for the helper.
 
+using System.Collections.Concurrent;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using RedisHaProxy.Configuration;
@@ -28,10 +29,13 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     private readonly string _path;
     private readonly ILogger _logger;
     private readonly Inbox<HandOverLink> _inbox = new();
-    private readonly Dictionary<long, SessionLoop> _owners = [];
+    private readonly SessionLoop?[] _loops;
+    private readonly ConcurrentQueue<(HandOverMessage Message, int Client, int Node)> _asked = []; // by loops
     private readonly Queue<(HandOverMessage Message, int Client, int Node)> _unsent = [];
     private readonly Queue<long> _unsentResets = []; // when each was asked for
     private readonly Queue<(long Id, long At)> _resets = []; // which the helper has got, and may have heard
+    private readonly HashSet<long> _resetting = []; // all that it was told, or is to be told, to reset
+    private int _sessions; // that it was asked for, and that are not over
     private readonly int _epoll;
     private readonly Thread _thread;
     private Socket? _helper;
@@ -48,10 +52,17 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
     /// <summary>Begins to look for the helper.</summary>
     /// <param name="path">Of its Unix socket.</param>
+    /// <param name="loops">The loops whose sessions they are.</param>
     /// <param name="logger">Told when it comes and goes.</param>
-    public HandOverLink(string path, ILogger logger)
+    public HandOverLink(string path, IReadOnlyCollection<SessionLoop> loops, ILogger logger)
     {
         (_path, _logger) = (path, logger);
+        _loops = new SessionLoop?[loops.FirstOrDefault()?.Loops ?? 0];
+        foreach (SessionLoop loop in loops)
+        {
+            _loops[loop.Index] = loop;
+        }
+
         _epoll = LibC.EPollCreate(LibC.EPollCloseOnExec);
         _ = LibC.EPollControl(_epoll, LibC.EPollAdd, _inbox.Descriptor, LibC.PollIn, InboxToken);
         _thread = new Thread(Run) { IsBackground = true, Name = "hand-over" };
@@ -83,13 +94,15 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     }
 
     /// <summary>
-    /// Asks for a session. The loop is told by <see cref="SessionLoop.HandOverAnswered"/>, and of its end by <see
-    /// cref="SessionLoop.HandOverEnded"/>; it keeps both sockets open until then, and touches neither.
+    /// Asks for a session. Its loop is told what comes of that, and of its end (<see cref="SessionLoop.TellOfHandOver"/>); it keeps both sockets open until
+    /// then, and touches neither.
     /// </summary>
-    public void Take(SessionLoop loop, long id, int client, int node) => _inbox.Post(link => link.OnTake(loop, id, client, node));
+    public void Take(HandOverName name, (int Client, int Node) sockets, (long Client, long Node) bytes) => Ask(
+        new HandOverMessage { Kind = HandOverMessageKind.Take, Id = name.Id, Slot = name.Slot, FromClient = bytes.Client, FromNode = bytes.Node },
+        sockets.Client, sockets.Node);
 
     /// <summary>Has a session reset at both ends. The loop is told when it is over.</summary>
-    public void Reset(long id) => _inbox.Post(link => link.OnReset(id));
+    public void Reset(long id) => Ask(new HandOverMessage { Kind = HandOverMessageKind.Reset, Id = id });
 
     /// <summary>Ends the link; the helper resets what was handed over.</summary>
     public void Dispose()
@@ -187,25 +200,36 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         _ => e.Message,
     };
 
-    private void OnTake(SessionLoop loop, long id, int client, int node)
+    private void Ask(in HandOverMessage message, int client = -1, int node = -1)
     {
-        if (_helper is null)
+        _asked.Enqueue((message, client, node)); // not in a command of its own, which would be an object for each session
+        _inbox.Post(static link => link.OnAsked());
+    }
+
+    private void OnAsked()
+    {
+        if (!_asked.TryDequeue(out (HandOverMessage Message, int Client, int Node) asked))
         {
-            loop.Post(owner => owner.HandOverAnswered(id, HandOverAnswer.Busy)); // the loop sees for itself that there is no helper
             return;
         }
 
-        _owners.Add(id, loop);
-        Say(new HandOverMessage { Kind = HandOverMessageKind.Take, Id = id }, client, node);
-    }
-
-    private void OnReset(long id)
-    {
-        if (_helper is not null)
+        switch (asked.Message.Kind)
         {
-            _unsentResets.Enqueue(Environment.TickCount64);
-            Say(new HandOverMessage { Kind = HandOverMessageKind.Reset, Id = id });
+            case HandOverMessageKind.Take:
+                _sessions++;
+                if (_helper is null)
+                {
+                    Answer(asked.Message, HandOverAnswer.Busy); // the loop sees for itself that there is no helper
+                }
+
+                break;
+            case HandOverMessageKind.Reset when _helper is not null:
+                _unsentResets.Enqueue(Environment.TickCount64);
+                _resetting.Add(asked.Message.Id);
+                break;
         }
+
+        Say(asked.Message, asked.Client, asked.Node);
     }
 
     private void Say(in HandOverMessage message, int client = -1, int node = -1)
@@ -236,7 +260,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
             if (errno is not (0 or LibC.EPIPE or LibC.ECONNRESET) && next.Client >= 0)
             {
-                Answer(next.Message.Id, HandOverAnswer.Busy); // too many descriptors are under way to the helper, say (ETOOMANYREFS)
+                Answer(next.Message, HandOverAnswer.Busy); // too many descriptors are under way to the helper, say (ETOOMANYREFS)
             }
         }
     }
@@ -260,40 +284,24 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         }
     }
 
-    private void Hear(HandOverMessage message)
+    private void Hear(in HandOverMessage message)
     {
-        if (!_owners.TryGetValue(message.Id, out SessionLoop? loop))
+        if (message.Kind == HandOverMessageKind.Ended || (message.Kind == HandOverMessageKind.Answered && message.Value != (int)HandOverAnswer.Taken))
         {
-            return;
+            _sessions--;
+            _resetting.Remove(message.Id);
         }
 
-        switch (message.Kind)
+        if (LoopOf(message.Id) is { } loop)
         {
-            case HandOverMessageKind.Answered:
-                Answer(message.Id, (HandOverAnswer)message.Value);
-                break;
-            case HandOverMessageKind.Counted:
-                loop.Post(owner => owner.HandOverCounted(message.Id, message.FromClient, message.FromNode));
-                break;
-            case HandOverMessageKind.Ended:
-                _owners.Remove(message.Id);
-                loop.Post(owner => owner.HandOverEnded(message.Id, (HandOverEnd)message.Value, message.FromClient, message.FromNode));
-                break;
+            loop.TellOfHandOver(message);
         }
     }
 
-    private void Answer(long id, HandOverAnswer answer)
-    {
-        if (_owners.TryGetValue(id, out SessionLoop? loop))
-        {
-            if (answer != HandOverAnswer.Taken)
-            {
-                _owners.Remove(id);
-            }
+    private void Answer(in HandOverMessage take, HandOverAnswer answer) =>
+        Hear(new HandOverMessage { Kind = HandOverMessageKind.Answered, Id = take.Id, Slot = take.Slot, Value = (int)answer });
 
-            loop.Post(owner => owner.HandOverAnswered(id, answer));
-        }
-    }
+    private SessionLoop? LoopOf(long id) => id >= 0 && _loops.Length > 0 ? _loops[SessionLoop.IndexOf(id, _loops.Length)] : null;
 
     /// <summary>A helper that is stuck is to hold up no order: what it was told to end does not go on in any case.</summary>
     private void Hold()
@@ -301,14 +309,15 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         long now = Environment.TickCount64;
         while (_resets.TryPeek(out (long Id, long At) reset))
         {
-            if (_owners.TryGetValue(reset.Id, out SessionLoop? loop))
+            if (_resetting.Contains(reset.Id))
             {
                 if (now - reset.At < HeldMilliseconds)
                 {
                     break;
                 }
 
-                loop.Post(owner => owner.HandOverHeld(reset.Id));
+                _resetting.Remove(reset.Id);
+                LoopOf(reset.Id)?.Post(owner => owner.HandOverHeld(reset.Id));
             }
 
             _resets.Dequeue();
@@ -321,7 +330,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
         // Of a process that is killed the connection ends before the translation does: that is over when the process is.
         if (_lostAt is { } lostAt
-            && (_owners.Count == 0 || now - lostAt >= HeldMilliseconds || (_process >= 0 && LibC.WaitReadable(_process, TimeSpan.Zero))))
+            && (_sessions == 0 || now - lostAt >= HeldMilliseconds || (_process >= 0 && LibC.WaitReadable(_process, TimeSpan.Zero))))
         {
             TellLost();
         }
@@ -335,6 +344,7 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         _unsent.Clear();
         _unsentResets.Clear();
         _resets.Clear();
+        _resetting.Clear();
         _lostAt = Environment.TickCount64;
     }
 
@@ -343,13 +353,13 @@ internal sealed unsafe partial class HandOverLink : IDisposable
         _lostAt = null;
         CloseProcess();
         _looked = Environment.TickCount64; // what loops have asked for meanwhile is refused, not sent to the next helper: the sockets may be others by then
-        int lost = _owners.Count;
-        foreach (SessionLoop loop in _owners.Values.Distinct().ToArray())
+        int lost = _sessions;
+        _sessions = 0;
+        foreach (SessionLoop? loop in lost > 0 ? _loops : [])
         {
-            loop.Post(owner => owner.HandOverLost());
+            loop?.Post(static owner => owner.HandOverLost());
         }
 
-        _owners.Clear();
         LogLost(_logger, lost);
     }
 

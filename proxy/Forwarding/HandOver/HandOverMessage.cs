@@ -8,7 +8,7 @@ namespace RedisHaProxy.Forwarding.HandOver;
 /// <summary>What a message says.</summary>
 internal enum HandOverMessageKind
 {
-    /// <summary>From the proxy, with two sockets (client, node): take the session over.</summary>
+    /// <summary>From the proxy, with two sockets (client, node): take the session over. The bytes are those before.</summary>
     Take = 1,
 
     /// <summary>From the proxy: reset the session at both ends.</summary>
@@ -34,10 +34,14 @@ internal struct HandOverMessage
     public HandOverMessageKind Kind;
     public int Value;
 
-    /// <summary>The session, by the proxy's number.</summary>
+    /// <summary>The session, by the proxy's number, and where the proxy has it, which the helper only says back.</summary>
     public long Id;
+    public int Slot;
+    private readonly int _padding;
 
-    /// <summary>Bytes since the hand-over that the client has sent, and that the node has.</summary>
+    /// <summary>Bytes that the client has sent so far, and that the node has.</summary>
     public long FromClient;
     public long FromNode;
+
+    public readonly HandOverName Name => new(Id, Slot);
 }

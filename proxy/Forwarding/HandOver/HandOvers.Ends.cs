@@ -17,258 +17,266 @@ internal sealed partial class HandOvers
     private const int TellMilliseconds = 200;
     private const int TellTimes = 4;
 
-    private void Hear(HandedOver session, HandOverSide side, FlowEvent report)
+    private void Hear(FlowEvent report)
     {
+        int place = report.Flow >> 1;
         switch (report.Kind)
         {
             case FlowEventKind.Finished:
-                session.First ??= side;
-                EndIfFinished(session);
+                _sessions[place].NodeFirst ??= IsNode(report.Flow);
+                EndIfFinished(place);
                 break;
-            case FlowEventKind.Reset when session.State == HandOverState.Open:
-                Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
+            case FlowEventKind.Reset when _sessions[place].State == HandOverState.Open:
+                Close(place, IsNode(report.Flow) ? HandOverEnd.NodeReset : HandOverEnd.ClientReset);
                 break;
-            case FlowEventKind.TooLarge when IsForwarded(session):
-                _narrow[side.Key.Source] = Environment.TickCount64;
-                GiveUp(session, HandOverEnd.Failed, $"a router on the way to {Name(session, side)} takes {report.Value} bytes at most");
+            case FlowEventKind.TooLarge when IsForwarded(place):
+                _narrow[_translation.KeyOf(report.Flow).Source] = Environment.TickCount64;
+                GiveUp(place, HandOverEnd.Failed, $"a router on the way to {Name(report.Flow)} takes {report.Value} bytes at most");
                 break;
-            case FlowEventKind.Strange when IsForwarded(session):
-                GiveUp(session, HandOverEnd.Failed, $"fragments from {Name(session, side)}");
+            case FlowEventKind.Strange when IsForwarded(place):
+                GiveUp(place, HandOverEnd.Failed, $"fragments from {Name(report.Flow)}");
                 break;
             case FlowEventKind.Late:
-                _segments.Send(side.Key.Reversed, report.Value, 0, RawSegments.ResetFlag, 0);
+                _segments.Send(_translation.KeyOf(report.Flow).Reversed, report.Value, 0, RawSegments.ResetFlag, 0);
                 break;
         }
     }
 
-    private void EndIfFinished(HandedOver session)
+    private void EndIfFinished(int place)
     {
-        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        ref HandedOver session = ref _sessions[place];
+        if (_sides[ClientFlow(place)].FinRead || _sides[NodeFlow(place)].FinRead)
         {
-            if (side.FinRead)
-            {
-                session.First ??= side;
-            }
+            session.NodeFirst ??= !_sides[ClientFlow(place)].FinRead;
         }
 
-        if (session.State == HandOverState.Open && HasFinished(session.Client) && HasFinished(session.Node))
+        if (session.State == HandOverState.Open && HasFinished(ClientFlow(place)) && HasFinished(NodeFlow(place)))
         {
-            Close(session, session.First == session.Node ? HandOverEnd.NodeFinished : HandOverEnd.ClientFinished);
+            Close(place, session.NodeFirst == true ? HandOverEnd.NodeFinished : HandOverEnd.ClientFinished);
         }
     }
 
-    private (long Client, long Node) BytesOf(HandedOver session) =>
-        (Volatile.Read(ref _translation[session.Client.Flow].Bytes), Volatile.Read(ref _translation[session.Node.Flow].Bytes));
+    private (long Client, long Node) BytesOf(int place) =>
+        (Volatile.Read(ref _translation[ClientFlow(place)].Bytes), Volatile.Read(ref _translation[NodeFlow(place)].Bytes));
 
-    private bool HasFinished(HandOverSide side) => side.FinRead || _translation[side.Flow].Seen.HasFlag(FlowSeen.Fin);
+    private bool HasFinished(int flow) => _sides[flow].FinRead || _translation[flow].Seen.HasFlag(FlowSeen.Fin);
 
     /// <summary>The ends have finished, or one has reset it; the kernel passes what they still have to say.</summary>
-    private void Close(HandedOver session, HandOverEnd end)
+    private void Close(int place, HandOverEnd end)
     {
-        session.Client.IsReset = end == HandOverEnd.NodeReset;
-        session.Node.IsReset = end == HandOverEnd.ClientReset;
-        SetFlows(session, FlowState.Closing);
-        SendResets(session);
-        Over(session, HandOverState.Closing, end);
+        _sides[ClientFlow(place)].IsReset = end == HandOverEnd.NodeReset;
+        _sides[NodeFlow(place)].IsReset = end == HandOverEnd.ClientReset;
+        SetFlows(place, FlowState.Closing);
+        SendResets(place);
+        Over(place, HandOverState.Closing, end);
     }
 
-    /// <summary>An end has sent RST: the kernel has seen it, or the local socket got it.</summary>
-    private bool IsReset(HandOverSide side) => side.WasReset || _translation[side.Flow].Seen.HasFlag(FlowSeen.Reset);
+    /// <summary>The kernel has seen that the end has sent RST.</summary>
+    private bool IsReset(int flow) => _translation[flow].Seen.HasFlag(FlowSeen.Reset);
 
-    /// <summary>An end has reset the session while the local sockets still have bytes of it: the other one hears of it after them.</summary>
-    private void EndAfterLastWords(HandedOver session, long now)
-    {
-        bool client = IsReset(session.Client);
-        session.ResetAt ??= now;
-        if (HasAll(client ? session.Node : session.Client) || IsReset(session.Node) == client || now - session.ResetAt > LastWordsMilliseconds)
-        {
-            Close(session, client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
-        }
-    }
+    private static bool IsNode(int flow) => (flow & 1) != 0;
 
-    private static string Name(HandedOver session, HandOverSide side) => side == session.Client ? "the client" : "the node";
+    private static string Name(int flow) => IsNode(flow) ? "the node" : "the client";
 
     /// <summary>Both ends are told that it is over, for a reason of our own.</summary>
-    private void GiveUp(HandedOver session, HandOverEnd end, string why)
+    private void GiveUp(int place, HandOverEnd end, string why)
     {
-        GivenUp?.Invoke(session.Id, () => $"{why} ({Describe(session)})");
-        Kill([session], end);
+        GivenUp?.Invoke(_places.IdOf(place), () => $"{why} ({DescribePlace(place)})");
+        Kill([place], end);
     }
 
     /// <summary>Both ends of sessions are told: first nothing of them is forwarded, then all are told, and only then is cleared away what they had.</summary>
-    private void Kill(ReadOnlySpan<HandedOver> sessions, HandOverEnd end)
+    private void Kill(ReadOnlySpan<int> places, HandOverEnd end)
     {
-        foreach (HandedOver session in sessions)
+        foreach (int place in places)
         {
-            session.Client.IsReset = session.Node.IsReset = true;
-            SetFlows(session, FlowState.Dying);
+            ResetBoth(place);
         }
 
-        foreach (HandedOver session in sessions)
+        foreach (int place in places)
         {
-            SendResets(session);
+            SendResets(place);
         }
 
-        foreach (HandedOver session in sessions)
+        foreach (int place in places)
         {
-            Over(session, HandOverState.Dying, end);
+            Over(place, HandOverState.Dying, end);
         }
     }
 
-    private void SetFlows(HandedOver session, FlowState state)
+    /// <summary>Nothing of the session is forwarded any more, and both ends are to be told.</summary>
+    private void ResetBoth(int place)
     {
-        _translation[session.Client.Flow].State = _translation[session.Node.Flow].State = state;
-        LetResetsPass(session);
+        _sides[ClientFlow(place)].IsReset = _sides[NodeFlow(place)].IsReset = true;
+        SetFlows(place, FlowState.Dying);
     }
 
-    private void LetResetsPass(HandedOver session) => _translation[session.Client.Flow].Held = _translation[session.Node.Flow].Held = 0;
-
-    private void Over(HandedOver session, HandOverState state, HandOverEnd end)
+    private void SetFlows(int place, FlowState state)
     {
-        session.State = state;
-        session.Since = Environment.TickCount64;
-        CloseSide(session.Client); // the node's side keeps its port until nothing can come to it any more
-        _byId.Remove(session.Id);
-        (session.Client.IsReset || session.Node.IsReset ? _reset : _closing).Enqueue(session);
-        Ended?.Invoke(session.Id, end, BytesOf(session));
+        _translation[ClientFlow(place)].State = _translation[NodeFlow(place)].State = state;
+        LetResetsPass(place);
+    }
+
+    private void LetResetsPass(int place) => _translation[ClientFlow(place)].Held = _translation[NodeFlow(place)].Held = 0;
+
+    private void Over(int place, HandOverState state, HandOverEnd end)
+    {
+        _sessions[place].State = state;
+        _sessions[place].Since = Environment.TickCount64;
+        CloseSide(ClientFlow(place)); // the node's side keeps its port until nothing can come to it any more
+        _places.Forget(place);
+        (_sides[ClientFlow(place)].IsReset || _sides[NodeFlow(place)].IsReset ? _reset : _closing).Enqueue(place);
+        Ended?.Invoke(NameOf(place), end, BytesOf(place));
     }
 
     /// <summary>A session whose ends have finished is left when each has acknowledged the other's last byte, or is gone.</summary>
-    private void LeaveIfDelivered(HandedOver session)
+    private void LeaveIfDelivered(int place)
     {
         bool delivered = true;
-        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        for (int flow = ClientFlow(place); flow <= NodeFlow(place); flow++)
         {
-            if (HasAll(side))
+            if (HasAll(flow))
             {
                 continue;
             }
 
             delivered = false;
-            if (WhyGone(session, side) is { } why)
+            if (WhyGone(flow) is { } why)
             {
-                GivenUp?.Invoke(session.Id, () => $"{why} ({Describe(session)})");
-                session.Client.IsReset = session.Node.IsReset = true;
-                session.State = HandOverState.Dying;
-                SetFlows(session, FlowState.Dying);
-                session.Told = 0;
-                Tell(session);
+                GivenUp?.Invoke(_places.IdOf(place), () => $"{why} ({DescribePlace(place)})");
+                ResetBoth(place);
+                _sessions[place].State = HandOverState.Dying;
+                _sessions[place].Told = 0;
+                Tell(place);
                 return;
             }
         }
 
         if (delivered)
         {
-            Leave(session);
+            Leave(place);
             return;
         }
 
-        session.Since = Environment.TickCount64; // what was lost on its way is sent again, and is still to be translated
-        _closing.Enqueue(session);
+        _sessions[place].Since = Environment.TickCount64; // what was lost on its way is sent again, and is still to be translated
+        _closing.Enqueue(place);
     }
 
-    private bool HasAll(HandOverSide side)
+    private bool HasAll(int flow)
     {
-        ref Flow other = ref _translation[side.Flow ^ 1];
-        return other.Sent + other.AddSequence == _translation[side.Flow].Acknowledged;
+        ref Flow other = ref _translation[flow ^ 1];
+        return other.Sent + other.AddSequence == _translation[flow].Acknowledged;
     }
 
-    private void Leave(HandedOver session)
+    private void Leave(int place)
     {
-        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        for (int flow = ClientFlow(place); flow <= NodeFlow(place); flow++)
         {
-            if (_translation.Has(side.Key, side.Flow))
+            FlowKey key = _translation.KeyOf(flow);
+            if (_translation.Has(key, flow))
             {
-                _translation.Remove(side.Key);
+                _translation.Remove(key);
             }
         }
 
-        CloseSide(session.Node);
-        Free(session.Place);
+        CloseSide(NodeFlow(place));
+        Free(place);
     }
 
-    private void Tell(HandedOver session)
+    private void Tell(int place)
     {
-        if (session.Told == TellTimes)
+        if (_sessions[place].Told == TellTimes)
         {
-            Leave(session);
+            Leave(place);
             return;
         }
 
-        SendResets(session);
-        session.Since = Environment.TickCount64;
-        _reset.Enqueue(session);
+        SendResets(place);
+        _sessions[place].Since = Environment.TickCount64;
+        _reset.Enqueue(place);
     }
 
-    private void SendResets(HandedOver session)
+    private void SendResets(int place)
     {
-        session.Told++;
-        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        int told = ++_sessions[place].Told;
+        for (int flow = ClientFlow(place); flow <= NodeFlow(place); flow++)
         {
             // Not after a new connection took the addresses, which it cannot before the ends were told.
-            if (side.IsReset && (session.Told == 1 || _translation.Has(side.Key, side.Flow)))
+            FlowKey key = _translation.KeyOf(flow);
+            if (_sides[flow].IsReset && (told == 1 || _translation.Has(key, flow)))
             {
-                _segments.Reset(side.Key.Reversed, _translation[side.Flow], _translation[side.Flow ^ 1]);
+                _segments.Reset(key.Reversed, _translation[flow], _translation[flow ^ 1]);
             }
         }
     }
 
     private void Free(int place)
     {
-        _translation[2 * place].State = _translation[(2 * place) + 1].State = FlowState.Free;
-        _byPlace.Remove(place);
-        _places.Enqueue(place);
+        _translation[ClientFlow(place)].State = _translation[NodeFlow(place)].State = FlowState.Free;
+        _sessions[place].State = HandOverState.None;
+        _places.Free(place);
     }
 
-    private static void CloseSide(HandOverSide side)
+    private void CloseSide(int flow)
     {
-        if (!side.Closed)
+        ref HandOverSide side = ref _sides[flow];
+        if (side.Socket >= 0)
         {
-            side.Closed = true;
-            side.Socket.CloseSilently();
-            LibC.Close(side.Socket.Descriptor);
+            side.Connection.CloseSilently();
+            LibC.Close(side.Socket);
+            side.Socket = -1;
         }
     }
 
     /// <summary>Looks at every session: for what a full ring did not report, and for ends that are gone without a word.</summary>
     private void Look()
     {
-        foreach (HandedOver session in _byId.Values.ToArray())
+        for (int place = 0; place < _places.Used; place++)
         {
-            EndIfFinished(session);
-            (long client, long node) = BytesOf(session);
-            long moved = client + node + _translation[session.Client.Flow].Acknowledged + _translation[session.Node.Flow].Acknowledged;
-            if (moved != session.Moved || session.Quiet == 0)
+            if (IsForwarded(place))
             {
-                (session.Moved, session.Quiet) = (moved, Environment.TickCount64);
-            }
-            else if (session.State == HandOverState.Open && HasFinished(session.Node) && HasAll(session.Client)
-                && Environment.TickCount64 - session.Quiet > _times.HalfClosed.TotalMilliseconds)
-            {
-                GiveUp(session, HandOverEnd.NodeFinished, "the node has finished, and the client is silent");
-            }
-
-            foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
-            {
-                if (session.State == HandOverState.Open && IsReset(side))
-                {
-                    Close(session, side == session.Client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
-                }
-                else if (IsForwarded(session) && WhyGone(session, side) is { } why)
-                {
-                    GiveUp(session, side == session.Client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent, why);
-                }
+                Look(place);
             }
         }
     }
 
-    private static bool IsForwarded(HandedOver session) => session.State is HandOverState.Settling or HandOverState.Open;
+    private void Look(int place)
+    {
+        EndIfFinished(place);
+        ref HandedOver session = ref _sessions[place];
+        (long client, long node) = BytesOf(place);
+        long moved = client + node + _translation[ClientFlow(place)].Acknowledged + _translation[NodeFlow(place)].Acknowledged;
+        if (moved != session.Moved || session.Quiet == 0)
+        {
+            (session.Moved, session.Quiet) = (moved, Environment.TickCount64);
+        }
+        else if (session.State == HandOverState.Open && HasFinished(NodeFlow(place)) && HasAll(ClientFlow(place))
+            && Environment.TickCount64 - session.Quiet > _times.HalfClosed.TotalMilliseconds)
+        {
+            GiveUp(place, HandOverEnd.NodeFinished, "the node has finished, and the client is silent");
+        }
+
+        for (int flow = ClientFlow(place); flow <= NodeFlow(place); flow++)
+        {
+            if (session.State == HandOverState.Open && IsReset(flow))
+            {
+                Close(place, IsNode(flow) ? HandOverEnd.NodeReset : HandOverEnd.ClientReset);
+            }
+            else if (IsForwarded(place) && WhyGone(flow) is { } why)
+            {
+                GiveUp(place, IsNode(flow) ? HandOverEnd.NodeSilent : HandOverEnd.ClientSilent, why);
+            }
+        }
+    }
+
+    private bool IsForwarded(int place) => _sessions[place].State is HandOverState.Settling or HandOverState.Open;
 
     /// <summary>Why an end is given up; null when it is there, or is asked whether it is.</summary>
-    private string? WhyGone(HandedOver session, HandOverSide side)
+    private string? WhyGone(int index)
     {
-        Flow flow = _translation[side.Flow];
-        Flow other = _translation[session.Other(side).Flow];
+        ref HandOverSide side = ref _sides[index];
+        Flow flow = _translation[index];
+        Flow other = _translation[index ^ 1];
         long now = Stopwatch.GetTimestamp();
         if (flow.Last > side.Probed)
         {
@@ -282,9 +290,9 @@ internal sealed partial class HandOvers
             case Liveness.There:
                 return null;
             case Liveness.Silent:
-                return $"{Name(session, side)} answers nothing";
+                return $"{Name(index)} answers nothing";
             case Liveness.Standing:
-                return $"{Name(session, side)} acknowledges nothing";
+                return $"{Name(index)} acknowledges nothing";
         }
 
         // A number that it has acknowledged already: it answers with its own (RFC 9293, 3.8.4).
@@ -292,7 +300,7 @@ internal sealed partial class HandOvers
         // Acknowledged is only what the other end has: a byte that was lost on its way there is still to be sent again.
         int window = Math.Max((int)(other.Edge - other.Acknowledged), 0);
         uint acknowledged = other.Acknowledged + other.AddAcknowledgement;
-        _segments.Send(side.Key.Reversed, flow.Acknowledged - 1, acknowledged, RawSegments.AcknowledgeFlag, window >> other.ShiftOut, time);
+        _segments.Send(other.Leaves, flow.Acknowledged - 1, acknowledged, RawSegments.AcknowledgeFlag, window >> other.ShiftOut, time);
         side.Probes++;
         Probes++;
         side.Probed = now;

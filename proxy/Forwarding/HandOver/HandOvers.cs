@@ -7,6 +7,7 @@
 // For one thread, that of its maker's network namespace.
 
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 
 namespace RedisHaProxy.Forwarding.HandOver;
 
@@ -30,12 +31,14 @@ internal sealed partial class HandOvers : IDisposable
     private readonly Translation _translation;
     private readonly RawSegments _segments;
     private readonly Settling _settling;
-    private readonly Dictionary<int, HandedOver> _byPlace = [];
-    private readonly Dictionary<long, HandedOver> _byId = [];
-    private readonly List<HandedOver> _unsettled = [];
-    private readonly Queue<HandedOver> _closing = [];
-    private readonly Queue<HandedOver> _reset = [];
-    private readonly Queue<int> _places;
+
+    // What is kept of a session is a few numbers in tables: an idle one costs little.
+    private readonly Places _places;
+    private readonly HandedOver[] _sessions;
+    private readonly HandOverSide[] _sides;
+    private readonly List<Unsettled> _unsettled = [];
+    private readonly Queue<int> _closing = [];
+    private readonly Queue<int> _reset = [];
 
     /// <summary>Addresses whose way takes smaller packets than its two ends say, and when that was heard.</summary>
     private readonly Dictionary<uint, long> _narrow = [];
@@ -62,12 +65,14 @@ internal sealed partial class HandOvers : IDisposable
             throw;
         }
 
-        _settling = new Settling(_translation, _segments);
-        _places = new Queue<int>(Enumerable.Range(0, sessions));
+        _places = new Places(sessions);
+        _sessions = new HandedOver[sessions];
+        _sides = new HandOverSide[2 * sessions];
+        _settling = new Settling(_translation, _sides, _segments);
     }
 
     /// <summary>Called within <see cref="Poll"/>, once for each session that has ended.</summary>
-    public Action<long, HandOverEnd, (long Client, long Node)>? Ended { get; set; }
+    public Action<HandOverName, HandOverEnd, (long Client, long Node)>? Ended { get; set; }
 
     /// <summary>Called before <see cref="Ended"/> of a session that is given up, and not by order: with the reason, for a person.</summary>
     public Action<long, Func<string>>? GivenUp { get; set; }
@@ -82,7 +87,7 @@ internal sealed partial class HandOvers : IDisposable
     public long Probes { get; private set; }
 
     /// <summary>Sessions that are not over.</summary>
-    public int Count => _byId.Count;
+    public int Count => _places.Count;
 
     /// <summary>Whether <see cref="Poll"/> is to be called every millisecond or two, and not only when <see cref="Descriptor"/> is readable.</summary>
     public bool IsBusy => _unsettled.Count > 0;
@@ -106,11 +111,12 @@ internal sealed partial class HandOvers : IDisposable
     public static void Release(int socket) => new TcpConnection(socket).ClampWindow(TakeOver.AnyWindow);
 
     /// <summary>Asks for a hand-over. Nothing that was read of one socket may be unwritten to the other.</summary>
-    /// <param name="id">The caller's name of the session.</param>
+    /// <param name="name">The caller's name of the session.</param>
     /// <param name="clientSocket">The client's connection.</param>
     /// <param name="nodeSocket">The node's.</param>
+    /// <param name="before">Bytes that both have sent, and that are counted already.</param>
     /// <returns>With <see cref="HandOverAnswer.Taken"/> both sockets belong to this, which closes them.</returns>
-    public HandOverAnswer Take(long id, int clientSocket, int nodeSocket)
+    public HandOverAnswer Take(HandOverName name, int clientSocket, int nodeSocket, (long Client, long Node) before = default)
     {
         var client = new TcpConnection(clientSocket);
         var node = new TcpConnection(nodeSocket);
@@ -129,7 +135,7 @@ internal sealed partial class HandOvers : IDisposable
             return HandOverAnswer.Interface;
         }
 
-        if (_places.Count == 0 || _byId.ContainsKey(id))
+        if (_places.IsFull || _places.Find(name.Id) >= 0)
         {
             return HandOverAnswer.Full;
         }
@@ -145,18 +151,21 @@ internal sealed partial class HandOvers : IDisposable
             return answer;
         }
 
-        int place = _places.Dequeue();
+        int place = _places.Take(name.Id);
         flows.Client.Generation = flows.Node.Generation = ++_generation;
         flows.Client.Held = flows.Node.Held = 1;
-        _translation[2 * place] = flows.Client;
-        _translation[(2 * place) + 1] = flows.Node;
-        if (!_translation.TryAdd(clientKey, 2 * place) || !_translation.TryAdd(nodeKey, (2 * place) + 1))
+        flows.Client.Bytes += before.Client;
+        flows.Node.Bytes += before.Node;
+        _translation[ClientFlow(place)] = flows.Client;
+        _translation[NodeFlow(place)] = flows.Node;
+        if (!_translation.TryAdd(clientKey, ClientFlow(place)) || !_translation.TryAdd(nodeKey, NodeFlow(place)))
         {
-            if (_translation.Has(clientKey, 2 * place))
+            if (_translation.Has(clientKey, ClientFlow(place)))
             {
                 _translation.Remove(clientKey);
             }
 
+            _places.Forget(place);
             Free(place);
             return HandOverAnswer.Full;
         }
@@ -167,85 +176,34 @@ internal sealed partial class HandOvers : IDisposable
             local.SendAgainWithin(SendAgainMilliseconds);
         }
 
-        var session = new HandedOver(
-            id, place,
-            new HandOverSide(client, clientKey, 2 * place, flows.Client.ShiftIn), new HandOverSide(node, nodeKey, (2 * place) + 1, flows.Node.ShiftIn))
-        {
-            Since = Environment.TickCount64,
-            UnderWay = Environment.TickCount64,
-        };
         long now = Stopwatch.GetTimestamp();
-        foreach (HandOverSide side in (ReadOnlySpan<HandOverSide>)[session.Client, session.Node])
+        for (int index = ClientFlow(place); index <= NodeFlow(place); index++)
         {
-            ref Flow flow = ref _translation[side.Flow];
+            ref Flow flow = ref _translation[index];
             flow.Last = Math.Max(flow.Last, now);
             flow.Progress = (uint)(now / Stopwatch.Frequency);
         }
 
-        _byPlace.Add(place, session);
-        _byId.Add(id, session);
-        _unsettled.Add(session);
+        long milliseconds = Environment.TickCount64;
+        _sessions[place] = new HandedOver
+        {
+            Since = milliseconds,
+            Counted = before.Client + before.Node,
+            Slot = name.Slot,
+            State = HandOverState.Settling,
+        };
+        _sides[ClientFlow(place)] = new HandOverSide { Socket = clientSocket };
+        _sides[NodeFlow(place)] = new HandOverSide { Socket = nodeSocket };
+        _unsettled.Add(new Unsettled { Place = place, UnderWay = milliseconds });
         _translation.Unsettled = _unsettled.Count + _reset.Count;
         return HandOverAnswer.Taken;
     }
 
-    /// <summary>Bytes of a session since its hand-over that the client has sent, and that the node has; null when it is over.</summary>
-    public (long Client, long Node)? Bytes(long id) => _byId.TryGetValue(id, out HandedOver? session) ? BytesOf(session) : null;
-
-    /// <summary>The same of all sessions.</summary>
-    public IEnumerable<(long Id, (long Client, long Node) Bytes)> AllBytes() => _byId.Values.Select(session => (session.Id, BytesOf(session)));
-
-    /// <summary>What is known of a session, for a person.</summary>
-    public string Describe(long id)
-    {
-        return (_byId.GetValueOrDefault(id) ?? _closing.FirstOrDefault(closing => closing.Id == id)) is { } session ? Describe(session) : "over";
-    }
-
-    private string Describe(HandedOver session)
-    {
-        string Of(HandOverSide side)
-        {
-            Flow flow = _translation[side.Flow];
-            Flow other = _translation[side.Flow ^ 1];
-            string end = $"{flow.Bytes} bytes, seen {flow.Seen}, "
-                + $"under way to it {other.Sent + other.AddSequence - flow.Acknowledged} of {flow.Edge - flow.Acknowledged}, "
-                + $"acknowledged nothing for {(uint)(Stopwatch.GetTimestamp() / Stopwatch.Frequency) - flow.Progress} s, "
-                + $"last {(Stopwatch.GetTimestamp() - flow.Last) / 1_000_000} ms ago, asked {side.Probes} times";
-            if (side.Closed)
-            {
-                return end;
-            }
-
-            TcpInfo info = side.Socket.Info;
-            return $"{end}; local: unread {side.Socket.UnreadBytes}, "
-                + $"unacknowledged {side.Socket.UnacknowledgedBytes}, unsent {side.Socket.UnsentBytes}, state {info.State}, "
-                + $"sent again after {info.RetransmissionTime / 1000} ms, backoff {info.Backoff}, segments under way {info.CongestionWindow}, "
-                + $"owed {(side.Owed?.Length ?? 0) - side.OwedStart}, FIN read {side.FinRead} passed {side.FinPassed}";
-        }
-
-        return $"{session.State}; client: {Of(session.Client)}; node: {Of(session.Node)}";
-    }
-
     /// <summary>Resets sessions at both ends. Nothing happens to those that are over.</summary>
-    public void Reset(IEnumerable<long> ids)
-    {
-        var sessions = new HashSet<HandedOver>();
-        foreach (long id in ids)
-        {
-            if (_byId.TryGetValue(id, out HandedOver? session))
-            {
-                sessions.Add(session);
-            }
-        }
-
-        Kill(sessions.ToArray(), HandOverEnd.Ordered);
-    }
+    public void Reset(IEnumerable<long> ids) => Kill([.. ids.Select(_places.Find).Where(place => place >= 0).Distinct()], HandOverEnd.Ordered);
 
     /// <summary>Resets all.</summary>
-    public void ResetAll()
-    {
-        Kill(_byId.Values.ToArray(), HandOverEnd.Ordered);
-    }
+    public void ResetAll() => Kill([.. Enumerable.Range(0, _places.Used).Where(IsForwarded)], HandOverEnd.Ordered);
 
     /// <summary>Takes the kernel's reports, and does what is due.</summary>
     public void Poll()
@@ -255,27 +213,28 @@ internal sealed partial class HandOvers : IDisposable
 
         while (_translation.TryRead(out FlowEvent report))
         {
-            if (_byPlace.TryGetValue(report.Flow >> 1, out HandedOver? session) && _translation[report.Flow].Generation == report.Generation)
+            if (_sessions[report.Flow >> 1].State != HandOverState.None && _translation[report.Flow].Generation == report.Generation)
             {
-                Hear(session, (report.Flow & 1) == 0 ? session.Client : session.Node, report);
+                Hear(report);
             }
         }
 
         for (int i = _unsettled.Count - 1; i >= 0; i--)
         {
-            if (IsSettled(_unsettled[i], now))
+            if (IsSettled(ref CollectionsMarshal.AsSpan(_unsettled)[i], now))
             {
-                _unsettled.RemoveAt(i);
+                _unsettled[i] = _unsettled[^1]; // their order is of no meaning
+                _unsettled.RemoveAt(_unsettled.Count - 1);
             }
         }
 
         _translation.Unsettled = _unsettled.Count + _reset.Count;
-        while (_closing.TryPeek(out HandedOver? closing) && now - closing.Since >= ClosingMilliseconds)
+        while (_closing.TryPeek(out int closing) && now - _sessions[closing].Since >= ClosingMilliseconds)
         {
             LeaveIfDelivered(_closing.Dequeue());
         }
 
-        while (_reset.TryPeek(out HandedOver? reset) && now - reset.Since >= TellMilliseconds)
+        while (_reset.TryPeek(out int reset) && now - _sessions[reset].Since >= TellMilliseconds)
         {
             Tell(_reset.Dequeue());
         }
@@ -288,28 +247,38 @@ internal sealed partial class HandOvers : IDisposable
     }
 
     /// <summary>Whether the local sockets of a session are empty, or it is over.</summary>
-    private bool IsSettled(HandedOver session, long now)
+    private bool IsSettled(ref Unsettled unsettled, long now)
     {
+        int place = unsettled.Place;
+        ref HandedOver session = ref _sessions[place];
         if (session.State != HandOverState.Settling)
         {
             return now - session.Since > ArrivedMilliseconds;
         }
 
-        bool? settled = _settling.Step(session);
-        if (IsReset(session.Client) || IsReset(session.Node))
+        bool? settled = _settling.Step(ref unsettled);
+        bool clientReset = unsettled.Client.WasReset || IsReset(ClientFlow(place));
+        bool nodeReset = unsettled.Node.WasReset || IsReset(NodeFlow(place));
+        if (clientReset || nodeReset)
         {
-            EndAfterLastWords(session, now);
+            // The other end hears of it after the bytes of it that the local sockets still have.
+            unsettled.ResetAt ??= now;
+            if (clientReset == nodeReset || HasAll(clientReset ? NodeFlow(place) : ClientFlow(place)) || now - unsettled.ResetAt > LastWordsMilliseconds)
+            {
+                Close(place, clientReset ? HandOverEnd.ClientReset : HandOverEnd.NodeReset);
+            }
+
             return false;
         }
 
-        if (settled == false && !(HasAll(session.Client) && HasAll(session.Node)))
+        if (settled == false && !(HasAll(ClientFlow(place)) && HasAll(NodeFlow(place))))
         {
-            session.UnderWay = now;
+            unsettled.UnderWay = now;
         }
 
-        if (settled is null || (settled == false && now - session.UnderWay > StuckMilliseconds))
+        if (settled is null || (settled == false && now - unsettled.UnderWay > StuckMilliseconds))
         {
-            GiveUp(session, HandOverEnd.Failed, settled is null ? "a local socket has failed" : "its local sockets are not emptied");
+            GiveUp(place, HandOverEnd.Failed, settled is null ? "a local socket has failed" : "its local sockets are not emptied");
             return false;
         }
 
@@ -319,8 +288,8 @@ internal sealed partial class HandOvers : IDisposable
         }
 
         session.State = HandOverState.Open;
-        LetResetsPass(session);
-        EndIfFinished(session);
+        LetResetsPass(place);
+        EndIfFinished(place);
         return true;
     }
 
@@ -329,14 +298,23 @@ internal sealed partial class HandOvers : IDisposable
     {
         ResetAll();
         Poll();
-        foreach (HandedOver session in _byPlace.Values)
+        for (int place = 0; place < _places.Used; place++)
         {
-            CloseSide(session.Node);
+            if (_sessions[place].State != HandOverState.None)
+            {
+                CloseSide(NodeFlow(place));
+            }
         }
 
         _segments.Dispose();
         _translation.Dispose();
     }
+
+    private static int ClientFlow(int place) => 2 * place;
+
+    private static int NodeFlow(int place) => (2 * place) + 1;
+
+    private HandOverName NameOf(int place) => new(_places.IdOf(place), _sessions[place].Slot);
 
     private bool IsNarrow(uint address)
     {

@@ -1,10 +1,19 @@
-// A session that the kernel forwards: what is left of it in this process.
+// A session that the kernel forwards: what is left of it in this process, without any object. The session at place p has the flows 2p (the client's
+// packets) and 2p + 1 (the node's), each with a side; so the other side of any is its index ^ 1.
 
 namespace RedisHaProxy.Forwarding.HandOver;
 
+/// <summary>The caller's name of a session.</summary>
+/// <param name="Id">No other session has it.</param>
+/// <param name="Slot">Where the caller has the session: nothing is done with it, and all that is said of the session says it, too.</param>
+internal readonly record struct HandOverName(long Id, int Slot);
+
 /// <summary>Where a handed-over session is.</summary>
-internal enum HandOverState
+internal enum HandOverState : byte
 {
+    /// <summary>The place is free.</summary>
+    None,
+
     /// <summary>The kernel forwards, and the local sockets still have bytes from before.</summary>
     Settling,
 
@@ -18,86 +27,87 @@ internal enum HandOverState
     Dying,
 }
 
-/// <summary>One side of it.</summary>
-internal sealed class HandOverSide(TcpConnection socket, FlowKey key, int flow, int scale)
+/// <summary>One side of it, beside what its <see cref="Flow"/> says.</summary>
+internal struct HandOverSide
 {
-    /// <summary>The local socket.</summary>
-    public TcpConnection Socket { get; } = socket;
+    /// <summary>Nanoseconds since boot of the last keep-alive probe.</summary>
+    public long Probed;
 
-    /// <summary>Addresses of the packets that come from this end.</summary>
-    public FlowKey Key { get; } = key;
+    /// <summary>The local socket; -1 once it is closed.</summary>
+    public int Socket;
 
-    public int Flow { get; } = flow;
-
-    /// <summary>Window scale of this end's packets.</summary>
-    public int Scale { get; } = scale;
-
-    public bool Closed { get; set; }
+    /// <summary>Keep-alive probes that this end has not answered.</summary>
+    public byte Probes;
 
     /// <summary>The local socket has read the end of its stream.</summary>
-    public bool FinRead { get; set; }
-
-    public bool FinPassed { get; set; }
-
-    /// <summary>The number up to which the local socket has received, when that and not the kernel's program was the first to say so.</summary>
-    public uint? Caught { get; set; }
-
-    /// <summary>Bytes that the local socket has not taken yet.</summary>
-    public byte[]? Owed { get; set; }
-
-    public int OwedStart { get; set; }
-
-    /// <summary>Milliseconds of the caller's clock: when an acknowledgement was last told to the local socket.</summary>
-    public long Acknowledged { get; set; }
-
-    /// <summary>The local socket got this end's RST, which was on its way past the table when that was written.</summary>
-    public bool WasReset { get; set; }
+    public bool FinRead;
 
     /// <summary>This end is to be reset.</summary>
-    public bool IsReset { get; set; }
+    public bool IsReset;
 
-    /// <summary>Keep-alive probes that it has not answered.</summary>
-    public int Probes { get; set; }
-
-    /// <summary>Nanoseconds since boot of the last one.</summary>
-    public long Probed { get; set; }
+    /// <summary>The local socket.</summary>
+    public readonly TcpConnection Connection => new(Socket);
 }
 
-/// <summary>A handed-over session.</summary>
-internal sealed class HandedOver(long id, int place, HandOverSide client, HandOverSide node)
+/// <summary>A handed-over session; its number is in <see cref="Places"/>.</summary>
+internal struct HandedOver
 {
-    /// <summary>The caller's name of it.</summary>
-    public long Id { get; } = id;
-
-    public int Place { get; } = place;
-
-    public HandOverSide Client { get; } = client;
-
-    public HandOverSide Node { get; } = node;
-
-    public HandOverState State { get; set; } = HandOverState.Settling;
-
-    /// <summary>The side that was the first to finish.</summary>
-    public HandOverSide? First { get; set; }
-
     /// <summary>Milliseconds of the caller's clock: since when it is in its state.</summary>
-    public long Since { get; set; }
-
-    /// <summary>When an end was seen to have reset it while its local sockets were emptied (the same clock).</summary>
-    public long? ResetAt { get; set; }
-
-    /// <summary>When something was last under way to an end (the same clock), while its local sockets are emptied.</summary>
-    public long UnderWay { get; set; }
+    public long Since;
 
     /// <summary>
     /// What both ends had sent and acknowledged at the last look, all in one sum, and since when there is no more of it (milliseconds of the caller's clock).
     /// </summary>
-    public long Moved { get; set; }
+    public long Moved;
+    public long Quiet;
 
-    public long Quiet { get; set; }
+    /// <summary>Bytes of both ends, in one sum, that the caller knows of.</summary>
+    public long Counted;
+
+    /// <summary>Of its <see cref="HandOverName"/>.</summary>
+    public int Slot;
+
+    public HandOverState State;
 
     /// <summary>How often its ends were reset.</summary>
-    public int Told { get; set; }
+    public byte Told;
 
-    public HandOverSide Other(HandOverSide side) => side == Client ? Node : Client;
+    /// <summary>Whether the node was the first to finish; null as long as neither has.</summary>
+    public bool? NodeFirst;
+}
+
+/// <summary>What is needed of a session, beside the above, until its local sockets are empty.</summary>
+internal struct Unsettled
+{
+    public int Place;
+
+    public UnsettledSide Client;
+
+    public UnsettledSide Node;
+
+    /// <summary>When an end was seen to have reset it (milliseconds of the caller's clock).</summary>
+    public long? ResetAt;
+
+    /// <summary>When something was last under way to an end (the same clock).</summary>
+    public long UnderWay;
+}
+
+/// <summary>One side of it.</summary>
+internal struct UnsettledSide
+{
+    /// <summary>Bytes that the local socket has not taken yet.</summary>
+    public byte[]? Owed;
+
+    public int OwedStart;
+
+    /// <summary>The number up to which the local socket has received, when that and not the kernel's program was the first to say so.</summary>
+    public uint? Caught;
+
+    /// <summary>Milliseconds of the caller's clock: when an acknowledgement was last told to the local socket.</summary>
+    public long Acknowledged;
+
+    public bool FinPassed;
+
+    /// <summary>The local socket got this end's RST, which was on its way past the table when that was written.</summary>
+    public bool WasReset;
 }

@@ -6,7 +6,7 @@ using RedisHaProxy.Linux;
 namespace RedisHaProxy.Forwarding.HandOver;
 
 /// <summary>Empties the local sockets of sessions that were just handed over.</summary>
-internal sealed unsafe class Settling(Translation translation, RawSegments segments)
+internal sealed unsafe class Settling(Translation translation, HandOverSide[] sides, RawSegments segments)
 {
     private const int WindowMilliseconds = 10;
 
@@ -14,27 +14,32 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
 
     /// <summary>Moves what there is.</summary>
     /// <returns>Whether nothing is left; null when a socket has failed.</returns>
-    public bool? Step(HandedOver session)
+    public bool? Step(ref Unsettled session)
     {
-        bool? client = Move(session.Client, session.Node);
-        bool? node = Move(session.Node, session.Client);
-        return client is null || node is null ? null : client.Value & node.Value & Acknowledge(session.Client) & Acknowledge(session.Node);
+        int clientFlow = 2 * session.Place;
+        int nodeFlow = clientFlow + 1;
+        bool? client = Move(clientFlow, ref session.Client, ref session.Node);
+        bool? node = Move(nodeFlow, ref session.Node, ref session.Client);
+        return client is null || node is null
+            ? null : client.Value & node.Value & Acknowledge(clientFlow, ref session.Client) & Acknowledge(nodeFlow, ref session.Node);
     }
 
-    private bool? Move(HandOverSide from, HandOverSide to)
+    private bool? Move(int flow, ref UnsettledSide from, ref UnsettledSide to)
     {
-        if (!Write(to))
+        ref bool finRead = ref sides[flow].FinRead;
+        int target = sides[flow ^ 1].Socket;
+        if (!Write(target, ref to))
         {
             return null;
         }
 
-        while (to.Owed is null && !from.FinRead)
+        while (to.Owed is null && !finRead)
         {
             nint length;
             nint sent;
             fixed (byte* bytes = _buffer)
             {
-                length = LibC.Receive(from.Socket.Descriptor, bytes, _buffer.Length, LibC.MessageDoNotWait);
+                length = LibC.Receive(sides[flow].Socket, bytes, _buffer.Length, LibC.MessageDoNotWait);
                 if (length < 0)
                 {
                     if (LibC.Errno != LibC.EAGAIN)
@@ -43,7 +48,7 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
                         return null;
                     }
 
-                    Catch(from);
+                    Catch(flow, ref from);
                     return true;
                 }
 
@@ -53,9 +58,9 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
                 }
 
                 // First it is said that this was sent: the other end may acknowledge it before the next line, and would not be believed.
-                from.FinRead |= length == 0;
-                Catch(from);
-                sent = length == 0 ? 0 : Send(to, bytes, (int)length);
+                finRead |= length == 0;
+                Catch(flow, ref from);
+                sent = length == 0 ? 0 : Send(target, ref to, bytes, (int)length);
             }
 
             if (sent < 0)
@@ -70,21 +75,21 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
             }
         }
 
-        Catch(from);
-        if (from.FinRead && to.Owed is null && !to.FinPassed)
+        Catch(flow, ref from);
+        if (finRead && to.Owed is null && !to.FinPassed)
         {
             to.FinPassed = true;
-            LibC.Shutdown(to.Socket.Descriptor, LibC.ShutdownWrite);
+            LibC.Shutdown(target, LibC.ShutdownWrite);
         }
 
         return to.Owed is null;
     }
 
     // What came to the local socket after the flow was computed was sent, too; acknowledgements of it are to be believed.
-    private void Catch(HandOverSide from)
+    private void Catch(int index, ref UnsettledSide from)
     {
-        ref Flow flow = ref translation[from.Flow];
-        uint received = from.Socket.Sequences().Receive;
+        ref Flow flow = ref translation[index];
+        uint received = sides[index].Connection.Sequences().Receive;
         uint known = Volatile.Read(ref flow.Sent);
         while ((int)(received - known) > 0)
         {
@@ -100,20 +105,20 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
         }
 
         // Its last number is that of the FIN, which is no byte; caught it may have been before it was read.
-        if (from.FinRead && from.Caught == received)
+        if (sides[index].FinRead && from.Caught == received)
         {
             Interlocked.Decrement(ref flow.Bytes);
             from.Caught = null;
         }
     }
 
-    private static bool Write(HandOverSide to)
+    private static bool Write(int socket, ref UnsettledSide to)
     {
         while (to.Owed is { } owed)
         {
             fixed (byte* bytes = owed)
             {
-                nint sent = Send(to, bytes + to.OwedStart, owed.Length - to.OwedStart);
+                nint sent = Send(socket, ref to, bytes + to.OwedStart, owed.Length - to.OwedStart);
                 if (sent < 0)
                 {
                     return false;
@@ -132,9 +137,9 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
         return true;
     }
 
-    private static nint Send(HandOverSide to, byte* bytes, int length)
+    private static nint Send(int socket, ref UnsettledSide to, byte* bytes, int length)
     {
-        nint sent = LibC.Send(to.Socket.Descriptor, bytes, length, LibC.MessageNoSignal | LibC.MessageDoNotWait);
+        nint sent = LibC.Send(socket, bytes, length, LibC.MessageNoSignal | LibC.MessageDoNotWait);
         if (sent >= 0 || LibC.Errno == LibC.EAGAIN)
         {
             return Math.Max(sent, 0);
@@ -145,28 +150,29 @@ internal sealed unsafe class Settling(Translation translation, RawSegments segme
     }
 
     // True when the local socket has nothing more to send or to hear.
-    private bool Acknowledge(HandOverSide side)
+    private bool Acknowledge(int index, ref UnsettledSide side)
     {
-        int unacknowledged = side.Socket.UnacknowledgedBytes;
+        TcpConnection socket = sides[index].Connection;
+        int unacknowledged = socket.UnacknowledgedBytes;
         if (unacknowledged == 0)
         {
-            return side.Socket.UnreadBytes == 0;
+            return socket.UnreadBytes == 0;
         }
 
-        Flow flow = translation[side.Flow];
-        (uint send, uint receive, _) = side.Socket.Sequences();
-        uint sent = send - (uint)side.Socket.UnsentBytes;
+        Flow flow = translation[index];
+        (uint send, uint receive, _) = socket.Sequences();
+        uint sent = send - (uint)socket.UnsentBytes;
         // Also when only the window has changed: without room the local socket would ask for it, and the answer would go to the other end.
         bool news = (int)(flow.Acknowledged - (send - (uint)unacknowledged)) > 0;
         long now = Environment.TickCount64;
-        if (news || (side.Socket.UnsentBytes > 0 && now - side.Acknowledged > WindowMilliseconds))
+        if (news || (socket.UnsentBytes > 0 && now - side.Acknowledged > WindowMilliseconds))
         {
             side.Acknowledged = now;
 
             // Never more than was sent: a socket drops such a segment, and answers it.
             uint acknowledged = (int)(flow.Acknowledged - sent) > 0 ? sent : flow.Acknowledged;
-            int window = Math.Max((int)(flow.Edge - acknowledged), 0) >> side.Scale;
-            segments.Send(side.Key, receive, acknowledged, RawSegments.AcknowledgeFlag, window);
+            int window = Math.Max((int)(flow.Edge - acknowledged), 0) >> flow.ShiftIn;
+            segments.Send(translation.KeyOf(index), receive, acknowledged, RawSegments.AcknowledgeFlag, window);
         }
 
         return false;

@@ -69,6 +69,9 @@ internal sealed unsafe class Translation : IDisposable
     /// <summary>A flow, live: the kernel changes it meanwhile.</summary>
     public ref Flow this[int flow] => ref _table[flow];
 
+    /// <summary>Addresses of the packets that come from a flow's end: those in the other direction leave with the same, reversed.</summary>
+    public FlowKey KeyOf(int flow) => _table[flow ^ 1].Leaves.Reversed;
+
     /// <summary>How many sessions there are whose local sockets may still send; with none, no packet that leaves is looked at.</summary>
     public int Unsettled
     {

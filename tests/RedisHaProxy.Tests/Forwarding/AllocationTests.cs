@@ -7,14 +7,13 @@ using RedisHaProxy.Forwarding;
 
 namespace RedisHaProxy.Tests.Forwarding;
 
-public abstract class AllocationTests(ForwardingEngine engine)
+public abstract class AllocationTests(EngineUnderTest engine)
 {
     [SkippableTheory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Requests_and_sessions_cost_no_managed_memory(bool header)
     {
-        Skip.If(HandOver.HandingOver.IsOn, "a hand-over allocates, once for each session: messages between threads");
         await using var server = PlainServer.Echo();
         await using var forwarder = new ForwarderUnderTest(
             engine,
@@ -27,16 +26,17 @@ public abstract class AllocationTests(ForwardingEngine engine)
         };
         await LoadAsync(forwarder); // first calls of methods, growth of the queues
 
-        // A garbage collection in between counts the rest of the thread's allocation buffer as used: such a round does not count.
+        // A garbage collection in between counts the rest of the thread's allocation buffer as used: such a round does not count. Nor does one in which a
+        // queue to the thread that hands sessions over grew, since that thread was late; it does so a few times at most.
         int attempts = 0;
         for (int rounds = 0; rounds < 4;)
         {
-            Assert.True(++attempts <= 20, "there was a garbage collection in too many of 20 attempts");
+            Assert.True(++attempts <= 20, "a garbage collection, or allocations for hand-overs, in too many of 20 attempts");
             int collections = GC.CollectionCount(0);
             long before = Measure(forwarder);
             await LoadAsync(forwarder);
             long allocated = Measure(forwarder) - before;
-            if (GC.CollectionCount(0) == collections)
+            if (GC.CollectionCount(0) == collections && (allocated == 0 || !engine.HandsOver))
             {
                 rounds++;
                 Assert.Equal(0, allocated);
@@ -107,3 +107,7 @@ public sealed class EpollAllocationTests() : AllocationTests(ForwardingEngine.Ep
 
 [Collection("Alone")] // other tests would cause collections
 public sealed class UringAllocationTests() : AllocationTests(ForwardingEngine.IoUring);
+
+[Trait("Needs", "root")]
+[Collection("Alone")] // other tests would cause collections
+public sealed class HandedOverAllocationTests() : AllocationTests(EngineUnderTest.HandingOver);

@@ -14,6 +14,10 @@ public sealed class StructureTests
 {
     private const int Sessions = 12;
 
+    // A hundred thousand idle sessions are memory, and little else.
+    [Fact]
+    public void A_session_and_its_two_sockets_take_256_bytes() => Assert.Equal(256, Unsafe.SizeOf<Session>() + (2 * Unsafe.SizeOf<Endpoint>()));
+
     [Fact]
     public void Timers_fire_once_at_their_time_and_never_early()
     {

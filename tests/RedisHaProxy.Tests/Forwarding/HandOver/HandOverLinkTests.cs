@@ -16,7 +16,7 @@ public sealed class HandOverLinkTests : IDisposable
     public async Task A_helper_that_is_not_there_is_named_with_what_is_to_be_done()
     {
         using var log = new LineLog();
-        using var link = new HandOverLink(SocketPath, log);
+        using var link = new HandOverLink(SocketPath, [], log);
         await log.HasAsync(SocketPath, "there is no such file", "systemctl status redis-ha-hand-over", "start it");
         Assert.DoesNotContain("Cannot assign", log.ToString(), StringComparison.Ordinal);
 
@@ -50,7 +50,7 @@ public sealed class HandOverLinkTests : IDisposable
             }
 
             using var log = new LineLog();
-            var link = new HandOverLink(SocketPath, log);
+            var link = new HandOverLink(SocketPath, [], log);
             await log.HasAsync(SocketPath, "accepts nobody");
             await Task.Run(link.Dispose).WaitAsync(Bound.Wait);
         }

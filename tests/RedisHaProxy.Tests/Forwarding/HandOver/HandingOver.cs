@@ -27,7 +27,7 @@ internal sealed class HandingOver : IDisposable
         _helper = new HandOverHelper(path, sessions: 16_384);
         _thread = new Thread(() => _helper.Run(_stop.Token)) { IsBackground = true, Name = "hand-over helper" };
         _thread.Start();
-        _link = new HandOverLink(path, NullLogger.Instance);
+        _link = new HandOverLink(path, forwarder.Loops, NullLogger.Instance);
         foreach (SessionLoop loop in forwarder.Loops)
         {
             loop.HandOver = _link;

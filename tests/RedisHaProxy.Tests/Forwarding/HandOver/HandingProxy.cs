@@ -72,7 +72,7 @@ internal sealed class HandingProxy : IDisposable
         try
         {
             using var handOvers = new HandOvers(16_384, times);
-            handOvers.Ended = (id, end, _) => Ends[id] = end;
+            handOvers.Ended = (name, end, _) => Ends[name.Id] = end;
             handOvers.GivenUp = (id, why) => GivenUp[id] = why();
             using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             listener.Bind(new IPEndPoint(address, 0));
@@ -129,7 +129,7 @@ internal sealed class HandingProxy : IDisposable
         }
         else if (session.MayBeTaken)
         {
-            HandOverAnswer answer = handOvers.Take(session.Number, (int)session.Client.Handle, (int)session.Node.Handle);
+            HandOverAnswer answer = handOvers.Take(new(session.Number, 0), (int)session.Client.Handle, (int)session.Node.Handle);
             if (answer == HandOverAnswer.Taken)
             {
                 session.Client.SafeHandle.SetHandleAsInvalid(); // not ours any more
