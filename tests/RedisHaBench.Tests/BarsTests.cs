@@ -26,6 +26,7 @@ public sealed class BarsTests
         WaitsEndedForNothing = 0,
         PhaseOutage = new Dictionary<string, double> { ["all is well"] = 20 },
         Recovery = 100,
+        HandOver = new(8, Left: 0),
     };
 
     public static TheoryData<string> Misses => [.. MissedBy.Keys];
@@ -45,6 +46,7 @@ public sealed class BarsTests
             Good with { Persistent = GoodKind with { WritableToAcknowledged = 101 } }),
         ["promotion to the end of blocked and subscribed sessions on the old master, ms"] = ("crash", Good with { PromotionToWaitsEnded = 301 }),
         ["longest gap while all is well, ms"] = ("sentinels-down", Good with { PhaseOutage = new Dictionary<string, double> { ["all is well"] = 1001 } }),
+        ["sessions that the proxy or its helper still has 20 s after the clients"] = ("crash", Good with { HandOver = new(8, Left: 1) }),
         ["recovered to every client served, ms"] = ("loading", Good with { Recovery = 301 }),
     };
 

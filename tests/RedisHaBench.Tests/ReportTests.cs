@@ -16,6 +16,7 @@ public sealed class ReportTests
         Assert.Contains("| outage, persistent clients | 2000 (1000-3000) | over 9000 (8000-10000) |", markdown, StringComparison.Ordinal);
         Assert.Contains("| promotion to first answer, persistent | 20 (10-30) | 40, never in 1 |", markdown, StringComparison.Ordinal);
         Assert.Contains("| **acknowledged writes lost** (of) | **0** (200) | **14** (200) |", markdown, StringComparison.Ordinal);
+        Assert.Contains("| sessions that the kernel took over / left 20 s after the clients | 16 / 2 |  |", markdown, StringComparison.Ordinal);
         Assert.Contains("| crash | 2000 (1000-3000) / 2000 (1000-3000) | over 9000 (8000-10000) / over 9000 (8000-10000) |", markdown,
             StringComparison.Ordinal);
     }
@@ -51,12 +52,18 @@ public sealed class ReportTests
         Scenarios = new Dictionary<string, string> { ["crash"] = "kill -9" },
         Cases =
         [
-            new() { Scenario = "crash", Contender = "ours", Rounds = [Round(1000, 10, 0, false), Round(3000, 30, 0, false)], Bars = [new("outage", 1, 2)] },
+            new()
+            {
+                Scenario = "crash",
+                Contender = "ours",
+                Rounds = [Round(1000, 10, 0, false, new(8, 0)), Round(3000, 30, 0, false, new(8, 2))],
+                Bars = [new("outage", 1, 2)],
+            },
             new() { Scenario = "crash", Contender = "other", Rounds = [Round(8000, 40, 5, true), Round(10_000, null, 9, true)] },
         ],
     };
 
-    private static Measurements Round(double outage, double? answer, int lost, bool lasts)
+    private static Measurements Round(double outage, double? answer, int lost, bool lasts, HandOverOutcome? handOver = null)
     {
         var kind = new KindMeasurements { Outage = outage, OutageLasts = lasts, PromotionToAnswer = answer };
         return new Measurements
@@ -75,6 +82,7 @@ public sealed class ReportTests
             WaitsLeftBehind = 0,
             WaitsEndedForNothing = 0,
             PhaseOutage = new Dictionary<string, double>(),
+            HandOver = handOver,
         };
     }
 }

@@ -44,17 +44,28 @@ internal static class HandOverHelper
     /// <exception cref="IOException">It does not answer.</exception>
     public static async Task<long?> HandedOverAsync(NetworkNamespace network, IPEndPoint admin, CancellationToken cancellationToken)
     {
+        var status = await StatusAsync(network, admin, cancellationToken);
+        return (string?)status["process"]!["handOver"] == "on" ? (long?)status["sessions"]!["handedOver"] ?? 0 : null;
+    }
+
+    /// <summary>How many sessions a proxy has now, those that the kernel forwards included.</summary>
+    /// <param name="network">Where the proxy is.</param>
+    /// <param name="admin">Where its figures are.</param>
+    /// <param name="cancellationToken">Ends it early.</param>
+    /// <exception cref="IOException">It does not answer.</exception>
+    public static async Task<int> SessionsAsync(NetworkNamespace network, IPEndPoint admin, CancellationToken cancellationToken)
+        => (int)(await StatusAsync(network, admin, cancellationToken))["sessions"]!["current"]!;
+
+    private static async Task<JsonNode> StatusAsync(NetworkNamespace network, IPEndPoint admin, CancellationToken cancellationToken)
+    {
         using var http = network.HttpClient(admin);
-        JsonNode status;
         try
         {
-            status = JsonNode.Parse(await http.GetStringAsync(new Uri("/stats.json", UriKind.Relative), cancellationToken))!;
+            return JsonNode.Parse(await http.GetStringAsync(new Uri("/stats.json", UriKind.Relative), cancellationToken))!;
         }
         catch (HttpRequestException e)
         {
             throw new IOException($"http://{admin}/stats.json does not answer: {e.Message}", e);
         }
-
-        return (string?)status["process"]!["handOver"] == "on" ? (long?)status["sessions"]!["handedOver"] ?? 0 : null;
     }
 }

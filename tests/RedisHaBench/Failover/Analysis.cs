@@ -50,6 +50,7 @@ internal static class Analysis
             WaitsEndedForNothing = forNothing,
             PhaseOutage = run.Phases.ToDictionary(p => p.Name, p => run.Writers.Max(w => Gap(w.Writes, p.From, p.To))),
             Recovery = RecoveryTime(run),
+            HandOver = run.HandOver,
         };
     }
 

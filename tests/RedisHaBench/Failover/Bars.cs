@@ -58,6 +58,11 @@ internal static class Bars
             new("time with two targets, ms", TwoTargetsTolerance, rounds.Max(r => r.TwoTargets)),
             new("blocked or subscribed clients left behind", 0, rounds.Sum(r => r.WaitsLeftBehind)),
         };
+        if (rounds.Any(r => r.HandOver is not null))
+        {
+            bars.Add(new("sessions that the proxy or its helper still has 20 s after the clients", 0, rounds.Sum(r => r.HandOver?.Left ?? 0)));
+        }
+
         if (!scenario.EndsSessions)
         {
             bars.Add(new("blocked or subscribed clients ended for nothing", 0, rounds.Sum(r => r.WaitsEndedForNothing)));

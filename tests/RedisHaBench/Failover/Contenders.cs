@@ -25,12 +25,15 @@ internal static class Contenders
     /// <summary>Name of our own proxy.</summary>
     public const string Ours = "redis-ha-proxy";
 
+    /// <summary>The same with sessions that the kernel forwards.</summary>
+    public const string OursHandOver = Ours + "-hand-over";
+
     /// <param name="program">Path of redis-ha-proxy.</param>
     public static IReadOnlyList<Contender> All(string program) =>
     [
         new(Ours, "this project's proxy, default settings, sentinel.downAfter as the Sentinels'", true,
             (deployment, listen, network) => new([ProxyProcess.Start(program, deployment, listen, network)])),
-        new(Ours + "-hand-over", "the same, which hands sessions over to the kernel", true,
+        new(OursHandOver, "the same, which hands sessions over to the kernel", true,
             (deployment, listen, network) => HandOverHelper.Start(program, deployment, network, (settings, admin) => ProxyProcess.Start(
                 program, deployment, listen, network,
                 settings: new Dictionary<string, object>(settings) { ["admin"] = new { listen = admin.ToString() } }))) { HandsOver = true },

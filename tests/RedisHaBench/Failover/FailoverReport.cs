@@ -143,6 +143,12 @@ internal static class FailoverReport
             Row("recovered to every client served", c => Spread(c, r => r.Recovery));
         }
 
+        if (cases.Any(c => c.Rounds.Any(r => r.HandOver is not null)))
+        {
+            Row("sessions that the kernel took over / left 20 s after the clients", c => c.Rounds.Any(r => r.HandOver is not null)
+                ? Text($"{c.Rounds.Sum(r => r.HandOver?.HandedOver ?? 0)} / {c.Rounds.Sum(r => r.HandOver?.Left ?? 0)}") : "");
+        }
+
         void Row(string name, Func<CaseResult, string> value) => Line(text, $"| {name} | {string.Join(" | ", cases.Select(value))} |");
     }
 

@@ -64,9 +64,8 @@ internal static class FailoverRun
         var proxy = started.Processes[0];
         try
         {
-            Func<Task<long?>>? handedOver =
-                contender.HandsOver ? () => HandOverHelper.HandedOverAsync(network!, started.Admin!, cancellationToken) : null;
-            return await UnderLoadAsync(scenario, deployment, new Destination(listen, clients, deployment), proxy, handedOver, load, cancellationToken);
+            var handOver = contender.HandsOver ? new HandOverWatch(network!, started) : null;
+            return await UnderLoadAsync(scenario, deployment, new Destination(listen, clients, deployment), proxy, handOver, load, cancellationToken);
         }
         catch (Exception e) when (e is TimeoutException or InvalidOperationException or IOException or RespErrorException)
         {
@@ -88,14 +87,13 @@ internal static class FailoverRun
         => string.Join('\n', proxy.LogTail(int.MaxValue).Split('\n').Where(l => !l.Contains(" session ", StringComparison.Ordinal)).TakeLast(30));
 
     private static async Task<RunRecord> UnderLoadAsync(
-        Scenario scenario, RedisDeployment deployment, Destination destination, ChildProcess proxy, Func<Task<long?>>? handedOver, LoadSettings load,
+        Scenario scenario, RedisDeployment deployment, Destination destination, ChildProcess proxy, HandOverWatch? handOver, LoadSettings load,
         CancellationToken cancellationToken)
     {
         await ServesAsync(destination, proxy, cancellationToken);
-        if (handedOver is not null)
+        if (handOver is not null)
         {
-            await Eventually.HoldsAsync(
-                async () => await handedOver() is not null, () => "the proxy has its helper", cancellationToken: cancellationToken);
+            await handOver.ReadyAsync(cancellationToken);
         }
 
         var probes = deployment.Nodes.Select(n => new NodeProbe(n)).ToArray();
@@ -116,13 +114,9 @@ internal static class FailoverRun
                 () => writers.All(w => w.Acknowledged >= 100) && stage.AllServed(0) && waiting.All(w => w.Waiting),
                 () => "all clients are served",
                 cancellationToken: cancellationToken);
-            if (handedOver is not null)
+            if (handOver is not null)
             {
-                // A run in which sessions stayed with the proxy would say nothing of the hand-over.
-                var staying = load.PersistentWriters + load.Blocked + load.Subscribed;
-                await Eventually.HoldsAsync(
-                    async () => await handedOver() >= staying, () => $"the kernel takes over the {staying} sessions that stay",
-                    cancellationToken: cancellationToken);
+                await handOver.TakenAsync(load.PersistentWriters + load.Blocked + load.Subscribed, cancellationToken);
             }
 
             GC.Collect();
@@ -149,6 +143,7 @@ internal static class FailoverRun
             await heal(deployment);
         }
 
+        var outcome = handOver is null ? null : await handOver.OutcomeAsync(cancellationToken);
         await deployment.ConvergedAsync(TimeSpan.FromSeconds(60), cancellationToken);
         return new RunRecord
         {
@@ -163,6 +158,7 @@ internal static class FailoverRun
             Nodes = nodes,
             FinalMaster = deployment.Nodes.Index().First(n => n.Item == deployment.OnlyMaster()).Index,
             Data = ReadData(deployment, written),
+            HandOver = outcome,
         };
 
         WriterClient Writer(string name, ClientKind kind) => new(name, kind, destination, load.Timeout, load.Pause);

@@ -79,4 +79,7 @@ internal sealed record Measurements
 
     /// <summary>From the mark "recovered" to the first acknowledged write after it, of the client that had to wait longest.</summary>
     public double? Recovery { get; init; }
+
+    /// <summary>What came of the hand-over; null where nothing is handed over.</summary>
+    public HandOverOutcome? HandOver { get; init; }
 }

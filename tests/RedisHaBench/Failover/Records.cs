@@ -126,4 +126,7 @@ internal sealed record RunRecord
 
     /// <summary>For each running node, after convergence: the sequences found in each writer's hash, by the writer's name.</summary>
     public required IReadOnlyDictionary<int, IReadOnlyDictionary<string, HashSet<int>>> Data { get; init; }
+
+    /// <summary>What came of the hand-over; null where nothing is handed over.</summary>
+    public HandOverOutcome? HandOver { get; init; }
 }
