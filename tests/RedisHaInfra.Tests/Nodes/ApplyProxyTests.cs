@@ -131,6 +131,7 @@ public sealed class ApplyProxyTests
         machine.Succeeds(await machine.ApplyAsync(script));
         Assert.Contains("--socket /run/redis-ha-hand-over/socket --sessions 500\n",
             machine.InRoot("/etc/systemd/system/redis-ha-hand-over.service"), StringComparison.Ordinal);
+        Assert.Matches(@"(?m)^Wants=.*\bredis-ha-hand-over\.service", machine.InRoot("/etc/systemd/system/redis-ha-proxy.service"));
         Assert.Contains("\nREDIS_HA_HAND_OVER=yes\n", machine.InRoot("/etc/redis-ha/node.env"), StringComparison.Ordinal);
         Assert.Contains("\"socket\": \"/run/redis-ha-hand-over/socket\"", machine.InRoot("/etc/redis-ha-proxy/proxy.json"), StringComparison.Ordinal);
         Assert.Single(Restarts());

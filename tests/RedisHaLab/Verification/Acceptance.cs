@@ -51,6 +51,7 @@ internal sealed class Acceptance
         await _checks.RunAsync("the node returns as a replica", ReturnAsync);
         await _checks.RunAsync("a script that never ends: another node takes over, the watch frees the busy one", EndlessScriptAsync);
         await ProxyStopAsync();
+        await _options.AgainAsync(_checks);
         await _checks.RunAsync("the stats page through a tunnel", () => new OutsideView(_cluster).StatsTunnelAsync());
         if (MonitoringView.Of(_cluster, _options.Settings.Network) is { } monitoring)
         {

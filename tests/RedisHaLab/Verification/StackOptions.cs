@@ -73,6 +73,15 @@ internal sealed class StackOptions
         }
     }
 
+    /// <summary>Runs those again that a machine or a service which has started again could spoil.</summary>
+    public async Task AgainAsync(CheckList checks)
+    {
+        if (Settings.Proxy.HandsOver)
+        {
+            await checks.RunAsync("after all that, the proxies hand their sessions over", new HandOverUse(_cluster).CheckAsync);
+        }
+    }
+
     private int PerSource => Settings.Proxy.Keys.Length == 0 ? 0
         : JsonNode.Parse(Settings.Proxy.Keys)?["limits"]?["perSource"]?.GetValue<int>() ?? 0;
 
