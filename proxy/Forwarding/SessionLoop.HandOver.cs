@@ -16,6 +16,9 @@ internal abstract unsafe partial class SessionLoop
     private const int HandOverFirstPause = 4;
     private const int HandOverLongestPause = 10_000;
 
+    /// <summary>What is under way may take a tenth of the pause to arrive, while nobody reads: ends of a busy machine are slow to, and then it is worth it.</summary>
+    private const int HandOverWaitingShare = 10;
+
     private int _helpers;
     private readonly Queue<int> _handOverDue = [];
 
@@ -47,7 +50,8 @@ internal abstract unsafe partial class SessionLoop
             _timers.Cancel(index);
             ref Endpoint client = ref _endpoints[2 * index];
             ref Endpoint node = ref _endpoints[(2 * index) + 1];
-            HandOver!.Take(new(session.Id, index), (client.Descriptor, node.Descriptor), (client.Received, node.Received));
+            HandOver!.Take(
+                new(session.Id, index), (client.Descriptor, node.Descriptor), (client.Received, node.Received), session.HandOverPause / HandOverWaitingShare);
         }
         else
         {

@@ -212,7 +212,8 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
         if (!TryTake(take, client, node, last: false))
         {
             uint roundTrip = Math.Max(new TcpConnection(client).Info.RoundTrip, new TcpConnection(node).Info.RoundTrip) / 1000;
-            _waiting.Add((take, client, node, Environment.TickCount64 + Math.Clamp(2 * roundTrip, LeastWaitingMilliseconds, MostWaitingMilliseconds)));
+            long waiting = Math.Clamp(Math.Max(2L * roundTrip, take.Value), LeastWaitingMilliseconds, MostWaitingMilliseconds);
+            _waiting.Add((take, client, node, Environment.TickCount64 + waiting));
         }
     }
 

@@ -95,10 +95,13 @@ internal sealed unsafe partial class HandOverLink : IDisposable
 
     /// <summary>
     /// Asks for a session. Its loop is told what comes of that, and of its end (<see cref="SessionLoop.TellOfHandOver"/>); it keeps both sockets open until
-    /// then, and touches neither.
+    /// then, and touches neither. The helper may wait so many milliseconds for what is under way.
     /// </summary>
-    public void Take(HandOverName name, (int Client, int Node) sockets, (long Client, long Node) bytes) => Ask(
-        new HandOverMessage { Kind = HandOverMessageKind.Take, Id = name.Id, Slot = name.Slot, FromClient = bytes.Client, FromNode = bytes.Node },
+    public void Take(HandOverName name, (int Client, int Node) sockets, (long Client, long Node) bytes, int patience) => Ask(
+        new HandOverMessage
+        {
+            Kind = HandOverMessageKind.Take, Id = name.Id, Slot = name.Slot, FromClient = bytes.Client, FromNode = bytes.Node, Value = patience,
+        },
         sockets.Client, sockets.Node);
 
     /// <summary>Has a session reset at both ends. The loop is told when it is over.</summary>
