@@ -16,7 +16,10 @@ internal abstract unsafe partial class SessionLoop
     private const int HandOverFirstPause = 4;
     private const int HandOverLongestPause = 10_000;
 
-    /// <summary>What is under way may take a tenth of the pause to arrive, while nobody reads: ends of a busy machine are slow to, and then it is worth it.</summary>
+    /// <summary>A session that only had bytes in this process at the moment is looked at again so soon: that costs next to nothing.</summary>
+    private const int HandOverLongestPauseOfBytes = 250;
+
+    /// <summary>What is under way may take a tenth of the pause to arrive, while nobody reads: the ends may be slow, on a busy machine.</summary>
     private const int HandOverWaitingShare = 10;
 
     private int _helpers;
@@ -164,7 +167,7 @@ internal abstract unsafe partial class SessionLoop
         }
         else
         {
-            PostponeHandOver(index);
+            PostponeHandOver(index, HandOverLongestPauseOfBytes);
         }
 
         ArmOpenTimer(index);
@@ -179,12 +182,12 @@ internal abstract unsafe partial class SessionLoop
         return session.State == SessionState.Open && !session.Ending && ((client.Flags | node.Flags) & Against) == 0 && !client.IsOwed && !node.IsOwed;
     }
 
-    private void PostponeHandOver(int index)
+    private void PostponeHandOver(int index, int longest = HandOverLongestPause)
     {
         ref Session session = ref _sessions[index];
         session.HandOverCredit = 0;
-        session.HandOverAt = _now + session.HandOverPause;
-        session.HandOverPause = Math.Min(2 * session.HandOverPause, HandOverLongestPause);
+        session.HandOverAt = _now + Math.Min(session.HandOverPause, longest);
+        session.HandOverPause = Math.Max(session.HandOverPause, Math.Min(2 * session.HandOverPause, longest));
         Loosen(index);
     }
 

@@ -100,7 +100,12 @@ internal sealed unsafe partial class HandOverLink : IDisposable
     public void Take(HandOverName name, (int Client, int Node) sockets, (long Client, long Node) bytes, int patience) => Ask(
         new HandOverMessage
         {
-            Kind = HandOverMessageKind.Take, Id = name.Id, Slot = name.Slot, FromClient = bytes.Client, FromNode = bytes.Node, Value = patience,
+            Kind = HandOverMessageKind.Take,
+            Id = name.Id,
+            Slot = name.Slot,
+            Value = patience,
+            FromClient = bytes.Client,
+            FromNode = bytes.Node,
         },
         sockets.Client, sockets.Node);
 

@@ -8,8 +8,10 @@ namespace RedisHaProxy.Forwarding.HandOver;
 /// <summary>What a message says.</summary>
 internal enum HandOverMessageKind
 {
-    /// <summary>From the proxy, with two sockets (client, node): take the session over, and wait for what is under way for so many milliseconds, its value (the helper has bounds
-    /// of its own). The bytes are those before.</summary>
+    /// <summary>
+    /// From the proxy, with two sockets (client, node): take the session over. The value is for how many milliseconds what is under way may be waited
+    /// for; the helper has bounds of its own. The bytes are those before.
+    /// </summary>
     Take = 1,
 
     /// <summary>From the proxy: reset the session at both ends.</summary>
