@@ -115,6 +115,9 @@ internal struct Session
     /// </summary>
     public bool Counted;
 
+    /// <summary>The kernel looks whether its node is still there.</summary>
+    public bool NodeWatched;
+
     /// <summary>What it is like keeps it with the proxy, whichever helper is asked.</summary>
     public bool StaysHere;
 

@@ -217,6 +217,7 @@ internal abstract unsafe partial class SessionLoop
         _choice.End(session.Node);
         session.State = SessionState.Open;
         session.ConnectedAt = session.ActiveAt = _now;
+        session.NodeWatched = Dialer is not null; // which does that itself
         long now = Stopwatch.GetTimestamp();
         Counters.ConnectTimes.Add(now - session.ConnectTicks);
         Counters.RouteTimes.Add(now - session.AcceptedTicks);

@@ -11,6 +11,12 @@ internal abstract unsafe partial class SessionLoop
     /// <summary>How long a client may stay, silent, after the node has closed and the client was told. Redis never half-closes.</summary>
     private const int HalfClosedMilliseconds = 30_000;
 
+    /// <summary>
+    /// So long may a connection to a node be open before the kernel looks whether the node is still there, which takes a minute anyway. That takes five system
+    /// calls, which short sessions do without.
+    /// </summary>
+    private const int UnwatchedMilliseconds = 1000;
+
     private int _freeSession = -1;
     private int _usedSessions;
     private long _nextId;
@@ -29,6 +35,11 @@ internal abstract unsafe partial class SessionLoop
                 break;
             case SessionState.Connecting:
                 OnConnectTimeout(index);
+                break;
+            case SessionState.Open when !session.NodeWatched && _now >= session.ConnectedAt + UnwatchedMilliseconds:
+                session.NodeWatched = true;
+                Sockets.WatchPeer(_endpoints[(2 * index) + 1].Descriptor);
+                ArmOpenTimer(index);
                 break;
             case SessionState.Open when _now >= session.HandOverAt && !session.Detaching:
                 TryHandOver(index);
@@ -67,7 +78,12 @@ internal abstract unsafe partial class SessionLoop
         ref Session session = ref _sessions[index];
         long limit = OpenLimit(index);
         long at = limit == long.MaxValue ? long.MaxValue : session.ActiveAt + limit;
-        at = session.State == SessionState.Open && !session.Detaching ? Math.Min(at, session.HandOverAt) : at;
+        if (session.State == SessionState.Open)
+        {
+            at = session.Detaching ? at : Math.Min(at, session.HandOverAt);
+            at = session.NodeWatched ? at : Math.Min(at, session.ConnectedAt + UnwatchedMilliseconds);
+        }
+
         if (at == long.MaxValue)
         {
             _timers.Cancel(index);

@@ -6,24 +6,55 @@ namespace RedisHaProxy.Forwarding;
 
 internal sealed unsafe partial class UringLoop
 {
+    /// <summary>A connection to a node stands sooner than this, as a rule: so long its client is not watched, which would be for nothing.</summary>
+    private const int UnwatchedClientMilliseconds = 1;
+
+    // Clients that are not watched yet: endpoint, its generation, and whether one round has gone by.
+    private readonly Queue<(int Endpoint, uint Generation, bool Late)> _newClients = [];
     private bool[] _listening = [];
     private bool _accepting;
 
     protected override bool TryWatch(int endpoint)
     {
         ref Endpoint watched = ref _endpoints[endpoint];
-        watched.UnderWay |= UnderWay.Watch;
-        ulong token = Token(Kind.Watch, watched.Generation, endpoint);
         if ((endpoint & 1) == 0)
         {
-            PollMany(watched.Descriptor, LibC.PollIn | LibC.PollReadHangUp, token);
+            _newClients.Enqueue((endpoint, watched.Generation, Late: false));
         }
         else
         {
-            Poll(watched.Descriptor, LibC.PollOut, token); // whether it is connected, once
+            watched.UnderWay |= UnderWay.Watch;
+            Poll(watched.Descriptor, LibC.PollOut, Token(Kind.Watch, watched.Generation, endpoint)); // whether it is connected, once
         }
 
         return true;
+    }
+
+    /// <summary>Watches the clients that have to wait for something. How many milliseconds the next wait may last; the rest is looked at again then.</summary>
+    private int WatchWaiting(int longest)
+    {
+        for (int i = _newClients.Count; i > 0; i--)
+        {
+            var (index, generation, late) = _newClients.Dequeue();
+            ref Endpoint client = ref _endpoints[index];
+            SessionState state = _sessions[index >> 1].State;
+            if (client.Generation != generation || state is SessionState.Open or SessionState.HandedOver)
+            {
+                continue;
+            }
+
+            if (state == SessionState.Connecting && !late)
+            {
+                _newClients.Enqueue((index, generation, Late: true));
+                longest = Math.Min(longest, UnwatchedClientMilliseconds);
+                continue;
+            }
+
+            client.UnderWay |= UnderWay.Watch;
+            PollMany(client.Descriptor, LibC.PollIn | LibC.PollReadHangUp, Token(Kind.Watch, generation, index));
+        }
+
+        return longest;
     }
 
     private void StopWatching(ref Endpoint endpoint, int index)

@@ -133,7 +133,7 @@ internal sealed unsafe partial class UringLoop : SessionLoop
     // What is submitted is handed over in every case. A round may come without completions.
     private void Wait(int completionsBefore, int messagesBefore, bool isShort)
     {
-        int longest = WaitMilliseconds();
+        int longest = WatchWaiting(WaitMilliseconds());
         if (longest == 0)
         {
             Look(0);

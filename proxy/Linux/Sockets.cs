@@ -68,13 +68,15 @@ internal static class Sockets
         }
     }
 
-    /// <summary>A non-blocking socket for a connection to a node; -1 with errno on failure.</summary>
+    /// <summary>
+    /// A non-blocking socket for a connection to a node; -1 with errno on failure. It sends at once; that a dead node is found takes <see cref="WatchPeer"/>.
+    /// </summary>
     public static int OpenOutgoing(int family)
     {
         int socket = LibC.Socket(family, LibC.SocketStream | LibC.SocketNonBlocking | LibC.SocketCloseOnExec, 0);
         if (socket >= 0)
         {
-            SetOptions(socket);
+            SendAtOnce(socket);
         }
 
         return socket;
@@ -114,7 +116,15 @@ internal static class Sockets
     /// <summary>Sends at once, and finds a dead peer within a minute.</summary>
     public static void SetOptions(int socket)
     {
-        LibC.SetOption(socket, LibC.LevelTcp, LibC.TcpNoDelay, 1);
+        SendAtOnce(socket);
+        WatchPeer(socket);
+    }
+
+    private static void SendAtOnce(int socket) => LibC.SetOption(socket, LibC.LevelTcp, LibC.TcpNoDelay, 1);
+
+    /// <summary>Finds a dead peer within a minute, also where bytes have been on their way to it before.</summary>
+    public static void WatchPeer(int socket)
+    {
         LibC.SetOption(socket, LibC.LevelSocket, LibC.OptionKeepAlive, 1);
         LibC.SetOption(socket, LibC.LevelTcp, LibC.TcpKeepIdle, KeepIdleSeconds);
         LibC.SetOption(socket, LibC.LevelTcp, LibC.TcpKeepInterval, KeepIntervalSeconds);

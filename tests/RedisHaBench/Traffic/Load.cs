@@ -51,10 +51,10 @@ internal sealed record Load
     public required int FirstRequests { get; init; }
 
     /// <summary>
-    /// Requests of a run at most. A new connection leaves its port in TIME-WAIT for a minute, and with half of the 28,000 ports of a way so, finding a free one
+    /// Requests of a run at most. A new connection leaves its port in TIME-WAIT for a minute, and with half of the 64,000 ports of a way so, finding a free one
     /// is what is measured.
     /// </summary>
-    public long MostRequests => NewConnections ? 6_000 : long.MaxValue;
+    public long MostRequests => NewConnections ? 20_000 : long.MaxValue;
 
     /// <summary>Key of the value that GET reads.</summary>
     public string Key => string.Create(CultureInfo.InvariantCulture, $"value:{Math.Max(3, ValueBytes)}");

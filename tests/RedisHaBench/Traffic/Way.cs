@@ -28,6 +28,12 @@ internal sealed record Way(NetworkNamespace Middle, IPAddress Listen)
         await RoutedNetwork.WireAsync((clients, $"middle{text}", client), (middle, "to-clients", listen));
         await RoutedNetwork.WireAsync((middle, "to-master", from), (master.Network!, $"middle{text}", to));
         await RoutedNetwork.RouteAsync(middle, master.EndPoint.Address, to, from);
+        foreach (var machine in new[] { clients, middle })
+        {
+            // Ports of connections that have ended rest for a minute (TIME-WAIT): enough of them, as on any machine that opens many.
+            await Shell.RunInAsync(machine, ["sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_tw_reuse=1"]);
+        }
+
         if (routes)
         {
             await Shell.RunInAsync(middle, ["sysctl", "-qw", "net.ipv4.ip_forward=1"]);

@@ -162,6 +162,23 @@ public abstract class LimitTests(ForwardingEngine engine)
     }
 
     [SkippableFact]
+    public async Task A_node_that_is_gone_is_looked_for_once_its_session_is_no_longer_a_short_one()
+    {
+        var accepted = new TaskCompletionSource<Socket>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = new PlainServer(async socket =>
+        {
+            accepted.TrySetResult(socket);
+            await socket.ReadToEndAsync();
+        });
+        await using var forwarder = await ForwarderUnderTest.OpenAsync(engine, server);
+        using Socket client = await forwarder.ConnectAsync();
+        using var handle = new SafeSocketHandle(OtherEndOf(await accepted.Task.WaitAsync(Bound.Wait)), ownsHandle: false);
+        using var connection = new Socket(handle);
+        Assert.True(connection.NoDelay);
+        await Eventually.HoldsAsync(connection.WatchesPeer, () => "the kernel looks for the node");
+    }
+
+    [SkippableFact]
     public async Task A_session_is_found_by_the_port_that_its_node_sees()
     {
         var seen = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -90,4 +90,14 @@ internal static class Bound
 
     /// <summary>The same of a whole session over a wire that loses packets, whose end may wait for several of TCP's doubled time-outs.</summary>
     public static readonly TimeSpan Exchange = TimeSpan.FromSeconds(60);
+
+    /// <summary>Whether it finds within a minute that its peer is gone, bytes under way or not.</summary>
+    public static bool WatchesPeer(this Socket socket)
+    {
+        Span<byte> timeout = stackalloc byte[sizeof(int)];
+        socket.GetRawSocketOption(LibC.LevelTcp, LibC.TcpUserTimeout, timeout);
+        return BitConverter.ToInt32(timeout) == 60_000
+            && (int)socket.GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive)! != 0
+            && (int)socket.GetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime)! <= 60;
+    }
 }
