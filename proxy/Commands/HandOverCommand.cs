@@ -94,6 +94,11 @@ internal static class HandOverCommand
             helper.Log = text => // by another thread: a journal that does not read must not hold up what is forwarded
                 ThreadPool.QueueUserWorkItem(_ => ProxyCommandLine.TellAsync(error, $"{priority}{ProxyCommandLine.Name}: hand-over: {text}").Wait());
             using Process guard = StartGuard(helper, sessions);
+            if (helper.Try() is { } fault)
+            {
+                throw new CommandFailedException(ExitCode.Unsupported, $"this kernel has taken the programs, and they do not work: {fault}");
+            }
+
             notifier.Ready("Waits for the proxy");
             helper.Run(stop.Token, FeedNowAndThen(notifier));
             return ExitCode.Ok;

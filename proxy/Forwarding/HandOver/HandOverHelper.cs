@@ -82,6 +82,9 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     /// <summary>The table of flows, for <see cref="HandOverGuard"/>.</summary>
     public int FlowsDescriptor => _sessions.FlowsDescriptor;
 
+    /// <summary>Tries whether the kernel forwards; call it before <see cref="Run"/>. Why not, for a person, or null.</summary>
+    public string? Try() => HandOverTrial.Run(_sessions);
+
     /// <summary>Serves until it is told to stop; then all sessions are reset.</summary>
     /// <param name="stop">Says so.</param>
     /// <param name="alive">Called now and then, ten times a second at least.</param>

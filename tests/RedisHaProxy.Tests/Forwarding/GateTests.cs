@@ -129,6 +129,19 @@ public abstract class GateTests(EngineUnderTest engine)
     }
 
     [SkippableFact]
+    public async Task A_client_that_resets_while_its_session_is_being_connected_is_forgotten()
+    {
+        using UnansweringListener silent = new();
+        await using var forwarder = new ForwarderUnderTest(engine, [silent.EndPoint]);
+        await forwarder.OrderAsync(GateMode.Open, 0);
+        using Socket client = await forwarder.ConnectAsync();
+        await Eventually.HoldsAsync(
+            async () => (await forwarder.Forwarder.ListSessionsAsync()).Any(session => session.State == SessionState.Connecting), () => "it is being connected");
+        client.Reset();
+        Assert.Equal(SessionEnd.ClientClosed, (await forwarder.RecordsAsync(1))[0].End);
+    }
+
+    [SkippableFact]
     public async Task Sessions_being_connected_when_the_master_changes_go_to_the_new_one_in_their_order()
     {
         using UnansweringListener silent = new();

@@ -1,0 +1,43 @@
+// The session that the helper hands over for itself before it serves a proxy.
+
+using System.Diagnostics;
+using RedisHaProxy.Forwarding.HandOver;
+
+namespace RedisHaProxy.Tests.Forwarding.HandOver;
+
+public sealed class HandOverTrialTests
+{
+    private readonly List<(HandOverName Name, HandOverEnd End, (long, long) Bytes)> _ended = [];
+
+    [SkippableFact]
+    public async Task A_kernel_that_does_what_it_should_passes_and_nothing_is_left()
+    {
+        using HandOvers sessions = Create();
+        Assert.Null(HandOverTrial.Run(sessions));
+        var (name, end, bytes) = Assert.Single(_ended);
+        Assert.Equal((-1, HandOverEnd.Ordered, (1, 1)), (name.Id, end, bytes));
+        await Eventually.HoldsAsync(
+            () =>
+            {
+                sessions.Poll();
+                return sessions.Count == 0;
+            },
+            () => "its place is free");
+    }
+
+    [SkippableFact]
+    public void A_kernel_that_forwards_nothing_is_found_out()
+    {
+        using HandOvers sessions = Create();
+        sessions.KnownAt = 0; // it drops all that comes later than a while after that
+        long began = Stopwatch.GetTimestamp();
+        Assert.Equal("of a session on the loopback the kernel forwarded nothing", HandOverTrial.Run(sessions));
+        Assert.InRange(Stopwatch.GetElapsedTime(began).TotalSeconds, 0, 10);
+    }
+
+    private HandOvers Create()
+    {
+        Skip.If(HandOverRights.Missing is not null, HandOverRights.Missing);
+        return new HandOvers(4) { Ended = (name, end, bytes) => _ended.Add((name, end, bytes)) };
+    }
+}
