@@ -22,8 +22,8 @@ internal static class HandOverCommand
         var socket = new Option<string>("--socket")
         {
             Description = "Path of the Unix socket to listen on, as in the proxy's handOver.socket.",
-            Required = true,
         };
+        var check = new Option<bool>("--check") { Description = "Hand one session of its own over on the loopback, say what comes of it, and end." };
         var sessions = new Option<int>("--sessions") { Description = "The most sessions at a time.", DefaultValueFactory = _ => MostSessions };
         sessions.Validators.Add(result =>
         {
@@ -40,14 +40,22 @@ internal static class HandOverCommand
         };
         var command = new Command("hand-over", "Have the kernel forward sessions, for the proxy of this machine (a service of its own).")
         {
-            socket, sessions, kernel,
+            socket, check, sessions, kernel,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(check) == (result.GetValue(socket) is not null))
+            {
+                result.AddError("hand-over needs either --socket with a path, such as --socket /run/redis-ha-hand-over/socket, or --check");
+            }
+        });
         command.Hidden = true;
         command.SetAction(parsed =>
         {
             try
             {
-                return parsed.GetValue(kernel) is { } parts
+                return parsed.GetValue(check) ? Check(parsed.InvocationConfiguration.Output)
+                    : parsed.GetValue(kernel) is { } parts
                     ? Run(parsed.GetRequiredValue(socket), parsed.GetValue(sessions), parts, parsed.InvocationConfiguration.Error)
                     : Prepare(parsed.GetRequiredValue(socket), parsed.GetValue(sessions));
             }
@@ -59,6 +67,22 @@ internal static class HandOverCommand
             }
         });
         return command;
+    }
+
+    private static int Check(TextWriter output)
+    {
+        using var sessions = new HandOvers(1);
+        ThrowIf(HandOverTrial.Run(sessions));
+        output.WriteLine("this kernel forwards sessions that are handed over to it");
+        return ExitCode.Ok;
+    }
+
+    private static void ThrowIf(string? fault)
+    {
+        if (fault is not null)
+        {
+            throw new CommandFailedException(ExitCode.Unsupported, $"this kernel takes the programs, and they do not do their work: {fault}");
+        }
     }
 
     // Whoever talks to the proxy and looks after sessions has not the rights to make programs for the kernel.
@@ -94,11 +118,7 @@ internal static class HandOverCommand
             helper.Log = text => // by another thread: a journal that does not read must not hold up what is forwarded
                 ThreadPool.QueueUserWorkItem(_ => ProxyCommandLine.TellAsync(error, $"{priority}{ProxyCommandLine.Name}: hand-over: {text}").Wait());
             using Process guard = StartGuard(helper, sessions);
-            if (helper.Try() is { } fault)
-            {
-                throw new CommandFailedException(ExitCode.Unsupported, $"this kernel has taken the programs, and they do not work: {fault}");
-            }
-
+            ThrowIf(helper.Try());
             notifier.Ready("Waits for the proxy");
             helper.Run(stop.Token, FeedNowAndThen(notifier));
             return ExitCode.Ok;

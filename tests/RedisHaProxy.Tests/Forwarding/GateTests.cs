@@ -136,7 +136,8 @@ public abstract class GateTests(EngineUnderTest engine)
         await forwarder.OrderAsync(GateMode.Open, 0);
         using Socket client = await forwarder.ConnectAsync();
         await Eventually.HoldsAsync(
-            async () => (await forwarder.Forwarder.ListSessionsAsync()).Any(session => session.State == SessionState.Connecting), () => "it is being connected");
+            async () => (await forwarder.Forwarder.ListSessionsAsync()).Any(session => session.State == SessionState.Connecting),
+            () => "it is being connected");
         client.Reset();
         Assert.Equal(SessionEnd.ClientClosed, (await forwarder.RecordsAsync(1))[0].End);
     }

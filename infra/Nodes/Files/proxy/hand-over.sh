@@ -10,10 +10,11 @@ systemctl daemon-reload
 systemctl enable redis-ha-hand-over.service
 sha256sum "$root/etc/systemd/system/redis-ha-hand-over.service" | cut -d ' ' -f 1 >"$payload/hand-over-wanted"
 if ! systemctl is-active --quiet redis-ha-hand-over.service || ! cmp -s "$payload/hand-over-wanted" "$state/hand-over-started"; then
-  if timeout 60 systemctl restart redis-ha-hand-over.service; then
+  timeout 60 systemctl restart redis-ha-hand-over.service || true
+  if systemctl is-active --quiet redis-ha-hand-over.service; then
     cp "$payload/hand-over-wanted" "$state/hand-over-started"
   else
     journalctl --no-pager --unit redis-ha-hand-over.service --lines 5 || true
-    say 'no session is handed over to the kernel (the helper does not start, see above); the proxy forwards them by itself'
+    say 'no session is handed over to the kernel (see above); the proxy forwards them by itself'
   fi
 fi

@@ -27,7 +27,7 @@ public sealed partial class HandOverTests
         await _machines.Network.CutAsync(client ? ThreeMachines.ClientAddress : ThreeMachines.NodeAddress);
         Task<SocketError>[] ending = [.. Enumerable.Range(0, Idle).Select(i => ThreeMachines.EndAsync(_ends[(2 * i) + (client ? 1 : 0)]))];
         Assert.All(await Task.WhenAll(ending).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
-        Assert.Equal(Idle, proxy.Ends.Count);
+        await Eventually.HoldsAsync(() => proxy.Ends.Count == Idle, () => "the proxy has heard of their ends");
         Assert.All(proxy.Ends, end => Assert.Equal(client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent, end.Value));
     }
 

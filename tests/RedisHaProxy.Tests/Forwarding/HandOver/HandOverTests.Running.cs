@@ -47,7 +47,9 @@ public sealed partial class HandOverTests
         }
 
         Assert.Equal(sessions, nodeSide.Length);
-        Assert.DoesNotContain(proxy.Refused, each => each.Key != HandOverAnswer.NotOpen && each.Key != refused);
+        // A client's port may be used again within seconds of a reset, when the session that had it is not quite over (Full): rarely.
+        Assert.DoesNotContain(proxy.Refused, each => each.Key is not (HandOverAnswer.NotOpen or HandOverAnswer.Full) && each.Key != refused);
+        Assert.InRange(proxy.Refused.GetValueOrDefault(HandOverAnswer.Full), 0, 1 + (sessions / 20));
         if (refused is { } reason)
         {
             Assert.Equal(0, proxy.Taken);
