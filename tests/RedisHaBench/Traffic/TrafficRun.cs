@@ -111,7 +111,7 @@ internal sealed class TrafficRun(TrafficOptions options, RedisDeployment deploym
                 rate = running == first ? sample.Throughput : rate;
             }
 
-            _requests[load.Name] = Math.Clamp((long)(rate * options.Seconds), load.FirstRequests / 10, load.MostRequests);
+            _requests[load.Name] = Math.Clamp((long)(rate * options.Seconds), Math.Max(load.FirstRequests / 10, load.LeastRequests), load.MostRequests);
             say(string.Create(CultureInfo.InvariantCulture, $"[{Elapsed()}] {load.Name}: {load.Description}; {_requests[load.Name]:#,##0} requests"));
         }
     }
