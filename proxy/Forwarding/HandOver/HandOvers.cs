@@ -172,7 +172,7 @@ internal sealed partial class HandOvers : IDisposable
 
         foreach (TcpConnection local in (ReadOnlySpan<TcpConnection>)[client, node])
         {
-            local.StopWatching();
+            local.StopWatching(2 * _times.Standstill); // longer than whoever looks for ends waits
             local.SendAgainWithin(SendAgainMilliseconds);
         }
 
@@ -278,7 +278,7 @@ internal sealed partial class HandOvers : IDisposable
 
         if (settled is null || (settled == false && now - unsettled.UnderWay > StuckMilliseconds))
         {
-            GiveUp(place, HandOverEnd.Failed, settled is null ? "a local socket has failed" : "its local sockets are not emptied");
+            GiveUp(place, HandOverEnd.Failed, settled is null ? $"a local socket has failed ({_settling.Fault})" : "its local sockets are not emptied");
             return false;
         }
 

@@ -1,6 +1,7 @@
 // The last bytes that passed through the local sockets. Their peers' acknowledgements go to the other end now, so they are told to the
 // local sockets by a segment of our own.
 
+using System.ComponentModel;
 using RedisHaProxy.Linux;
 
 namespace RedisHaProxy.Forwarding.HandOver;
@@ -11,6 +12,9 @@ internal sealed unsafe class Settling(Translation translation, HandOverSide[] si
     private const int WindowMilliseconds = 10;
 
     private readonly byte[] _buffer = new byte[64 * 1024];
+
+    /// <summary>The error of the socket that has failed last, for a person.</summary>
+    public string Fault { get; private set; } = "";
 
     /// <summary>Moves what there is.</summary>
     /// <returns>Whether nothing is left; null when a socket has failed.</returns>
@@ -30,6 +34,7 @@ internal sealed unsafe class Settling(Translation translation, HandOverSide[] si
         int target = sides[flow ^ 1].Socket;
         if (!Write(target, ref to))
         {
+            Fault = Name(flow ^ 1, LibC.Errno);
             return null;
         }
 
@@ -45,6 +50,7 @@ internal sealed unsafe class Settling(Translation translation, HandOverSide[] si
                     if (LibC.Errno != LibC.EAGAIN)
                     {
                         from.WasReset |= LibC.Errno == LibC.ECONNRESET;
+                        Fault = Name(flow, LibC.Errno);
                         return null;
                     }
 
@@ -65,6 +71,7 @@ internal sealed unsafe class Settling(Translation translation, HandOverSide[] si
 
             if (sent < 0)
             {
+                Fault = Name(flow ^ 1, LibC.Errno);
                 return null;
             }
 
@@ -84,6 +91,8 @@ internal sealed unsafe class Settling(Translation translation, HandOverSide[] si
 
         return to.Owed is null;
     }
+
+    private static string Name(int flow, int errno) => $"{((flow & 1) == 0 ? "the client's" : "the node's")}: {new Win32Exception(errno).Message}";
 
     // What came to the local socket after the flow was computed was sent, too; acknowledgements of it are to be believed.
     private void Catch(int index, ref UnsettledSide from)
@@ -171,7 +180,10 @@ internal sealed unsafe class Settling(Translation translation, HandOverSide[] si
 
             // Never more than was sent: a socket drops such a segment, and answers it.
             uint acknowledged = (int)(flow.Acknowledged - sent) > 0 ? sent : flow.Acknowledged;
-            int window = Math.Max((int)(flow.Edge - acknowledged), 0) >> flow.ShiftIn;
+
+            // What was sent was within a window. The other end's scale is not to make nothing of the rest of it, or the socket would take that for a
+            // window that was taken back, and soon give up (tcp_rtx_probe0_timed_out).
+            int window = Math.Max(Math.Max((int)(flow.Edge - acknowledged), 0) >> flow.ShiftIn, sent == acknowledged ? 0 : 1);
             segments.Send(translation.KeyOf(index), receive, acknowledged, RawSegments.AcknowledgeFlag, window);
         }
 

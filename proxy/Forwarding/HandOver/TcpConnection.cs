@@ -128,11 +128,15 @@ internal readonly unsafe partial record struct TcpConnection(int Descriptor)
         return (send, receive, segment);
     }
 
-    /// <summary>No more keep-alive probes and no time-out: it hears nothing any more.</summary>
-    public void StopWatching()
+    /// <summary>No more keep-alive probes: it hears nothing any more but what it is told of.</summary>
+    /// <param name="patience">
+    /// How long it sends again what it has sent. Without it, the kernel would count fifteen times, which <see cref="SendAgainWithin"/> makes a
+    /// matter of seconds (tcp_model_timeout in net/ipv4/tcp_timer.c).
+    /// </param>
+    public void StopWatching(TimeSpan patience)
     {
         LibC.SetOption(Descriptor, LibC.LevelSocket, LibC.OptionKeepAlive, 0);
-        LibC.SetOption(Descriptor, LibC.LevelTcp, LibC.TcpUserTimeout, 0);
+        LibC.SetOption(Descriptor, LibC.LevelTcp, LibC.TcpUserTimeout, (int)patience.TotalMilliseconds);
     }
 
     /// <summary>

@@ -54,6 +54,34 @@ public sealed partial class HandOverTests
         Assert.Equal(client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset, Assert.Single(proxy.Ends).Value);
     }
 
+    // The local socket sends again what it has sent before, and must not give up before those who look for silent ends do.
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_end_that_is_cut_off_for_a_while_gets_what_the_local_sockets_had_for_it(bool client)
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        const int Bytes = 5000;
+        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
+        using var proxy = new HandingProxy(_machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => Bytes);
+        using Socket from = ThreeMachines.Open(_machines.Client);
+        await from.ConnectAsync(ThreeMachines.ProxyAddress, proxy.Port).WaitAsync(Bound.Wait);
+        await from.SendAllAsync(new byte[1]);
+        using Socket to = await listener.AcceptAsync().WaitAsync(Bound.Wait);
+        (Socket speaks, Socket hears) = client ? (to, from) : (from, to);
+        await ThreeMachines.ReadAsync(to, 1);
+        await to.SendAllAsync(new byte[1]);
+        await ThreeMachines.ReadAsync(from, 1);
+
+        await _machines.Network.CutAsync(client ? ThreeMachines.ClientAddress : ThreeMachines.NodeAddress);
+        await speaks.SendAllAsync(Content.At(0, 0, Bytes));
+        await Eventually.HoldsAsync(() => proxy.Taken == 1, () => $"it is handed over; {string.Join(", ", proxy.Refused)}");
+        await Task.Delay(TimeSpan.FromSeconds(20)); // a socket that sends again each second gives up after 14 s (tcp_model_timeout in tcp_timer.c)
+        await _machines.Network.HealAsync();
+        Content.AssertAt(0, 0, await hears.ReadBytesAsync(Bytes));
+        Assert.Empty(proxy.GivenUp);
+    }
+
     // Closed with something unread, as Redis does after an error: what was written last is on its way through the proxy's sockets, and the RST is not.
     [SkippableTheory]
     [InlineData(true)]
