@@ -83,7 +83,7 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     public int FlowsDescriptor => _sessions.FlowsDescriptor;
 
     /// <summary>Tries whether the kernel forwards; call it before <see cref="Run"/>. Why not, for a person, or null.</summary>
-    public string? Try() => HandOverTrial.Run(_sessions);
+    public string? Try() => HandOverTrial.Run(_sessions, out _);
 
     /// <summary>Serves until it is told to stop; then all sessions are reset.</summary>
     /// <param name="stop">Says so.</param>

@@ -21,9 +21,11 @@ internal static class HandOverTrial
 
     /// <summary>Tries it. Takes some milliseconds, a few seconds at most.</summary>
     /// <param name="sessions">Where it is handed over; nothing of it is left there afterwards but for some seconds.</param>
-    /// <returns>What the kernel did not do, for a person; null when it did all, or when the loopback is not fit to tell.</returns>
-    public static string? Run(HandOvers sessions)
+    /// <param name="told">Whether the loopback could tell: there may be none, or somebody who does not let us use it.</param>
+    /// <returns>What the kernel did not do, for a person; null when it did all, or when the loopback cannot tell.</returns>
+    public static string? Run(HandOvers sessions, out bool told)
     {
+        told = false;
         long until = Environment.TickCount64 + MostMilliseconds;
         try
         {
@@ -46,6 +48,7 @@ internal static class HandOverTrial
                 return answer == HandOverAnswer.NotPermitted ? answer.Reason() : null;
             }
 
+            told = true;
             bool passed = Passes(Question, client.End, node.End) && Passes(Answer, node.End, client.End);
             sessions.Reset([Name.Id]);
             return !passed ? "of a session on the loopback the kernel forwarded nothing"
@@ -54,7 +57,7 @@ internal static class HandOverTrial
         }
         catch (SocketException)
         {
-            return null; // no loopback here, or somebody does not let us use it
+            return null;
         }
 
         bool Passes(byte value, Socket from, Socket to)

@@ -13,19 +13,28 @@ internal static class HandOverRights
     /// <param name="path">Of its socket.</param>
     /// <param name="directory">Gets its log.</param>
     /// <param name="network">Where it runs.</param>
-    public static ChildProcess StartHelper(string path, WorkDirectory directory, NetworkNamespace network)
+    public static ChildProcess StartHelper(string path, WorkDirectory directory, NetworkNamespace network) =>
+        Start("helper", ["--socket", path], directory, network);
+
+    /// <summary>The verb hand-over with such rights.</summary>
+    /// <param name="name">Of its log.</param>
+    /// <param name="arguments">Of the verb.</param>
+    /// <param name="directory">Gets its log.</param>
+    /// <param name="network">Where it runs; where the test does when null.</param>
+    /// <param name="names">Other rights than the unit's: names of capabilities.</param>
+    public static ChildProcess Start(string name, string[] arguments, WorkDirectory directory, NetworkNamespace? network, string[]? names = null)
     {
         const string Key = "AmbientCapabilities=";
         string unit = Path.Combine(Repository.Root, "infra", "Nodes", "Files", "proxy", "redis-ha-hand-over.service");
-        string[] names = Assert.Single(File.ReadAllLines(unit), line => line.StartsWith(Key, StringComparison.Ordinal))[Key.Length..].Split(' ');
-        string rights = string.Join(',', names.Select(name => "+" + name["CAP_".Length..].ToLowerInvariant()).Prepend("-all"));
+        names ??= Assert.Single(File.ReadAllLines(unit), line => line.StartsWith(Key, StringComparison.Ordinal))[Key.Length..].Split(' ');
+        string rights = string.Join(',', names.Select(one => "+" + one["CAP_".Length..].ToLowerInvariant()).Prepend("-all"));
         return ChildProcess.Start(
-            "helper", "setpriv",
+            name, "setpriv",
             [
                 "--securebits", "+noroot", "--bounding-set", rights, "--inh-caps", rights, "--ambient-caps", rights,
-                Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), "hand-over", "--socket", path,
+                Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), "hand-over", .. arguments,
             ],
-            Path.Combine(directory.Path, "helper.log"), network);
+            Path.Combine(directory.Path, name + ".log"), network);
     }
 
     private static string? Find()
