@@ -63,18 +63,27 @@ internal sealed unsafe class Inbox<T>
 
     private void RunCommands(T owner)
     {
-        while (true)
+        while (Next() is { } command)
         {
-            Action<T>? command;
-            lock (_lock)
-            {
-                if (!_commands.TryDequeue(out command))
-                {
-                    return;
-                }
-            }
-
             command(owner);
+        }
+    }
+
+    // Whoever posts holds the lock when it rings, and may lose its processor there. A wait for the lock would allocate, in a loop that allocates nothing.
+    private Action<T>? Next()
+    {
+        while (!_lock.TryEnter())
+        {
+            Thread.Yield();
+        }
+
+        try
+        {
+            return _commands.TryDequeue(out Action<T>? command) ? command : null;
+        }
+        finally
+        {
+            _lock.Exit();
         }
     }
 }
