@@ -55,9 +55,9 @@ internal static class HandOverTrial
                 : !WasReset(client.End) || !WasReset(node.End) ? "a session on the loopback was not reset at both ends"
                 : null;
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
-            return null;
+            return told ? $"a session on the loopback failed: {e.Message}" : null;
         }
 
         bool Passes(byte value, Socket from, Socket to)
@@ -106,7 +106,9 @@ internal static class HandOverTrial
             try
             {
                 // Whoever drops packets on the loopback does not hold the start up.
-                if (!End.ConnectAsync(listener.LocalEndPoint!).Wait(ConnectMilliseconds) || !listener.Poll(ConnectMilliseconds * 1000, SelectMode.SelectRead))
+                using var patience = new CancellationTokenSource(ConnectMilliseconds);
+                End.ConnectAsync(listener.LocalEndPoint!, patience.Token).AsTask().GetAwaiter().GetResult();
+                if (!listener.Poll(ConnectMilliseconds * 1000, SelectMode.SelectRead))
                 {
                     throw new SocketException((int)SocketError.TimedOut);
                 }

@@ -51,6 +51,18 @@ public sealed class HandOverTrialTests
         Assert.Contains(says, check.LogTail(), StringComparison.Ordinal);
     }
 
+    [SkippableFact]
+    public async Task Where_the_loopback_is_down_nobody_is_refused_for_it()
+    {
+        Skip.If(HandOverRights.Missing is not null, HandOverRights.Missing);
+        using var directory = new WorkDirectory();
+        string program = Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy");
+        using var check = ChildProcess.Start("check", "unshare", ["--net", program, "hand-over", "--check"], Path.Combine(directory.Path, "check.log"));
+        await Eventually.HoldsAsync(() => check.HasExited, () => "it ends");
+        Assert.Equal(ExitCode.Ok, check.ExitCode);
+        Assert.Contains("the loopback could not be used", check.LogTail(), StringComparison.Ordinal);
+    }
+
     private HandOvers Create()
     {
         Skip.If(HandOverRights.Missing is not null, HandOverRights.Missing);
