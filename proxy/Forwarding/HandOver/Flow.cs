@@ -91,7 +91,9 @@ internal struct Flow
     /// other end has granted so far. The kernel moves it along with what was sent.
     /// </summary>
     public uint Granted;
-    private readonly uint _padding;
+
+    /// <summary>How often it has sent nothing with the number before its next: to hear whether there is room again, or whether anybody is there.</summary>
+    public uint Asked;
 
     /// <summary>Of its stream since the hand-over; what was sent again is counted once.</summary>
     public long Bytes;

@@ -285,7 +285,18 @@ internal sealed partial class HandOvers
 
         TimeSpan? standing = other.Sent + other.AddSequence == flow.Acknowledged
             ? null : TimeSpan.FromSeconds((int)((uint)(now / Stopwatch.Frequency) - flow.Progress));
-        switch (new EndSigns(Nanoseconds(now - flow.Last), standing, side.Probes, Nanoseconds(now - side.Probed)).Judge(_times))
+        if (flow.Edge != flow.Acknowledged)
+        {
+            side.Full = 0;
+        }
+        else if (side.Full == 0 || side.FullEdge != flow.Edge)
+        {
+            (side.Full, side.FullEdge, side.FullAsked) = (now, flow.Edge, other.Asked);
+        }
+
+        var signs = new EndSigns(Nanoseconds(now - flow.Last), standing, side.Probes, Nanoseconds(now - side.Probed),
+            side.Full == 0 ? null : Nanoseconds(now - side.Full), other.Asked - side.FullAsked);
+        switch (signs.Judge(_times))
         {
             case Liveness.There:
                 return null;
@@ -293,6 +304,8 @@ internal sealed partial class HandOvers
                 return $"{Name(index)} answers nothing";
             case Liveness.Standing:
                 return $"{Name(index)} acknowledges nothing";
+            case Liveness.Full:
+                return $"{Name(index)} reads nothing";
         }
 
         // A number that it has acknowledged already: it answers with its own (RFC 9293, 3.8.4).

@@ -33,6 +33,14 @@ internal struct HandOverSide
     /// <summary>Nanoseconds since boot of the last keep-alive probe.</summary>
     public long Probed;
 
+    /// <summary>
+    /// Since when (nanoseconds since boot) the end has had no room, which then ended at this number, and how often the other end had asked by then.
+    /// 0: it has room.
+    /// </summary>
+    public long Full;
+    public uint FullEdge;
+    public uint FullAsked;
+
     /// <summary>The local socket; -1 once it is closed.</summary>
     public int Socket;
 

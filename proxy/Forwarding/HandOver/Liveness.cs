@@ -24,6 +24,15 @@ internal sealed record HandOverTimes
     /// that double up to two minutes (RFC 6298, 5.5), and that gives up by itself after about a quarter of an hour (tcp_retries2).
     /// </summary>
     public TimeSpan Standstill { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>An end that has read nothing for so long, and for whose room the other end waits, is given up: as long as the proxy's sockets wait.</summary>
+    public TimeSpan Full { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// The other end waits when it has asked so often for room. It asks at intervals that double (RFC 9293, 3.8.6.1), so within a minute; one that has nothing
+    /// to send may ask as well, whether anybody is there, but seldom.
+    /// </summary>
+    public int FullQuestions { get; init; } = 5;
 }
 
 /// <summary>What is known of an end.</summary>
@@ -31,7 +40,10 @@ internal sealed record HandOverTimes
 /// <param name="Standing">Since when it has acknowledged nothing of what is under way to it; null when nothing is.</param>
 /// <param name="Probes">Questions since its last packet.</param>
 /// <param name="Probed">How long ago the last of them was; of no meaning without any.</param>
-internal readonly record struct EndSigns(TimeSpan Heard, TimeSpan? Standing, int Probes, TimeSpan Probed);
+/// <param name="Full">Since when it has had no room for more; null when it has.</param>
+/// <param name="Questions">How often the other end has asked since then.</param>
+internal readonly record struct EndSigns(
+    TimeSpan Heard, TimeSpan? Standing, int Probes, TimeSpan Probed, TimeSpan? Full = null, uint Questions = 0);
 
 /// <summary>What follows.</summary>
 internal enum Liveness
@@ -40,16 +52,22 @@ internal enum Liveness
     ToBeAsked,
     Silent,
     Standing,
+    Full,
 }
 
 internal static class EndSignsJudgement
 {
-    /// <summary>Whether an end is there; the last two are ends that are given up.</summary>
+    /// <summary>Whether an end is there; the last three are ends that are given up.</summary>
     public static Liveness Judge(this in EndSigns end, HandOverTimes times)
     {
         if (end.Standing > times.Standstill)
         {
             return Liveness.Standing;
+        }
+
+        if (end.Full > times.Full && end.Questions >= times.FullQuestions)
+        {
+            return Liveness.Full;
         }
 
         if (end.Heard < times.Silent || (end.Probes > 0 && end.Probed < times.Probe))

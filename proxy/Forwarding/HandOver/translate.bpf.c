@@ -64,7 +64,7 @@ struct flow {
   __u32 first_time;    // the first timestamp that was translated, as the other end got it
   __u32 progress;      // seconds since boot: since when it has acknowledged nothing of what it was sent, if there is such
   __u32 granted;       // the end of the window that the local socket had granted it (in its own numbers); follows sent once that is further
-  __u32 padding;
+  __u32 asked;         // how often it has sent nothing with the number before its next: a window probe, or a keep-alive
   __u64 bytes;         // of its stream since the hand-over, each counted once
   __u64 last;          // nanoseconds since boot of its last packet
 };
@@ -319,6 +319,8 @@ SECTION("tc") int translate(struct __sk_buff *skb) {
         report(index, flow, Finished, 0);
     }
   }
+  if (!length && !(flags & (SYN | RST | FIN)) && seq + flow->add_seq + 1 == other->acked)
+    __sync_fetch_and_add(&flow->asked, 1);
   // A reset ends the session when its number may be the one that the other end expects (RFC 5961, 3.2): between what that has acknowledged
   // and what was sent to it, as acknowledgements are late. User space sends it another one with the exact number then.
   if ((flags & RST) && !after(other->acked, seq + flow->add_seq) && !after(seq, flow->sent)) {

@@ -54,6 +54,47 @@ public sealed partial class HandOverTests
         Assert.Equal(client ? HandOverEnd.ClientReset : HandOverEnd.NodeReset, Assert.Single(proxy.Ends).Value);
     }
 
+    // Without the hand-over the proxy's own socket finds it. One that reads a little now and then has closed its window between, too.
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_end_that_reads_nothing_is_given_up_and_one_that_reads_slowly_is_not(bool client)
+    {
+        Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
+        using Socket listener = ThreeMachines.Listen(_machines.Node, ThreeMachines.NodeAddress);
+        using var proxy = new HandingProxy(
+            _machines.Proxy, ThreeMachines.ProxyAddress, (IPEndPoint)listener.LocalEndPoint!, _ => 1, new HandOverTimes { Full = TimeSpan.FromSeconds(5) });
+        await OpenAsync(proxy, listener, 2);
+        int first = client ? 0 : 1; // the places of the ends that hear
+        Task<Exception?>[] speaking = [.. _ends.Where((_, place) => place % 2 != first)
+            .Select(end => Record.ExceptionAsync(() => end.SendAllAsync(new byte[100_000_000])))];
+        byte[] buffer = new byte[500_000];
+        for (int second = 0; !speaking[0].IsCompleted && second < Bound.Wait.TotalSeconds; second++)
+        {
+            await _ends[first + 2].ReceiveAsync(buffer).WaitAsync(Bound.Wait);
+            await Task.Delay(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(SocketError.ConnectionReset, Assert.IsType<SocketException>(await speaking[0].WaitAsync(Bound.Wait)).SocketErrorCode);
+        Assert.False(speaking[1].IsCompleted, "the other one goes on");
+        await Eventually.HoldsAsync(() => !proxy.Ends.IsEmpty, () => "the proxy has heard of the end");
+        Assert.Equal((1L, client ? HandOverEnd.ClientSilent : HandOverEnd.NodeSilent), (Assert.Single(proxy.Ends).Key, Assert.Single(proxy.Ends).Value));
+        SocketException? heard = null;
+        while (heard is null)
+        {
+            try
+            {
+                Assert.NotEqual(0, await _ends[first].ReceiveAsync(buffer).WaitAsync(Bound.Wait));
+            }
+            catch (SocketException e)
+            {
+                heard = e;
+            }
+        }
+
+        Assert.Equal(SocketError.ConnectionReset, heard.SocketErrorCode);
+    }
+
     // The local socket sends again what it has sent before, and must not give up before those who look for silent ends do.
     [SkippableTheory]
     [InlineData(true)]

@@ -49,6 +49,14 @@ public sealed class LivenessTests
         Assert.Equal((6, 61), (probes, second));
     }
 
+    // It acknowledges everything, and answers each question that it has no room.
+    [Theory]
+    [InlineData(60, 5, Liveness.There)]
+    [InlineData(61, 4, Liveness.There)] // nobody waits: the other end asks now and then whether it is there
+    [InlineData(61, 5, Liveness.Full)]
+    internal void One_that_has_no_room_for_a_minute_is_given_up_when_the_other_end_waits(int seconds, uint questions, Liveness expected)
+        => Assert.Equal(expected, new EndSigns(TimeSpan.FromSeconds(1), null, 0, default, TimeSpan.FromSeconds(seconds), questions).Judge(Times));
+
     [Fact]
     public void An_answer_to_the_last_question_is_enough()
         => Assert.Equal(Liveness.ToBeAsked, new EndSigns(TimeSpan.FromSeconds(30), null, 0, TimeSpan.FromSeconds(31)).Judge(Times));

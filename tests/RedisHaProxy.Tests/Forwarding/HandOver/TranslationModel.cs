@@ -116,6 +116,11 @@ internal sealed class TranslationModel(Flow flow, Flow other)
             }
         }
 
+        if (packet.Length == 0 && !fin && packet.Sequence + _flow.AddSequence + 1 == _other.Acknowledged)
+        {
+            _flow.Asked++;
+        }
+
         return false;
     }
 
