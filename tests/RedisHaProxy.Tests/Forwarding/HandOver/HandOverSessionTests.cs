@@ -83,11 +83,17 @@ public sealed partial class HandOverSessionTests(Xunit.Abstractions.ITestOutputH
     [MemberData(nameof(Engines))]
     public async Task An_order_resets_handed_over_sessions_at_both_ends_and_their_bytes_are_counted(ForwardingEngine engine)
     {
-        const int Before = 1000, After = 5000, Answer = 20_000;
+        const int Before = 1000, After = 5000, Answer = 20_000, AtOnce = 50;
         await StartAsync(engine);
-        (Socket Client, Socket Node)[] sessions = await OpenSessionsAsync(50);
-        await SendAsync(sessions, Before, Answer);
-        await HandedOverAsync(sessions.Length);
+        (Socket Client, Socket Node)[] sessions = [];
+        while (sessions.Length < HandOverTests.Number("HANDOVER_ORDERED", AtOnce)) // the proxy has no socket of those that are handed over
+        {
+            (Socket Client, Socket Node)[] next = await OpenSessionsAsync(AtOnce);
+            sessions = [.. sessions, .. next];
+            await SendAsync(next, Before, Answer);
+            await HandedOverAsync(sessions.Length);
+        }
+
         await SendAsync(sessions, After, Answer);
         await Eventually.HoldsAsync(
             async () => (await _plane!.ListSessionsAsync()).All(session =>

@@ -271,7 +271,7 @@ public sealed partial class HandOverTests(Xunit.Abstractions.ITestOutputHelper o
         await Eventually.HoldsAsync(() => proxy.AskAsync(handOvers => handOvers.Count == count && !handOvers.IsBusy), () => "handed over and settled");
     }
 
-    private static int Number(string variable, int otherwise) =>
+    internal static int Number(string variable, int otherwise) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), out int number) ? number : otherwise;
 
     private static int? After(int number) => number % 2 == 0 ? 0 : new Random(number).Next(0, 200_000);
