@@ -120,14 +120,14 @@ internal sealed partial class HandOvers : IDisposable
     {
         var client = new TcpConnection(clientSocket);
         var node = new TcpConnection(nodeSocket);
-        if (client.Info.State != TcpInfo.Established || node.Info.State != TcpInfo.Established)
+        if (!AreOpen(client, node))
         {
             return HandOverAnswer.NotOpen;
         }
 
         if (!client.TryGetKey(out FlowKey clientKey) || !node.TryGetKey(out FlowKey nodeKey))
         {
-            return HandOverAnswer.Family;
+            return AreOpen(client, node) ? HandOverAnswer.Family : HandOverAnswer.NotOpen; // one that was reset just now has no addresses
         }
 
         if (Devices(clientKey, nodeKey) is not { } devices)
@@ -309,6 +309,9 @@ internal sealed partial class HandOvers : IDisposable
         _segments.Dispose();
         _translation.Dispose();
     }
+
+    private static bool AreOpen(TcpConnection client, TcpConnection node) =>
+        client.Info.State == TcpInfo.Established && node.Info.State == TcpInfo.Established;
 
     private static int ClientFlow(int place) => 2 * place;
 

@@ -87,8 +87,7 @@ internal sealed record Exchange(int Seed, int FromClient, int FromNode, Ending E
             await WriteAsync(socket, mine, 0, Ending == reset ? send / 2 : send);
             if (Ending == reset)
             {
-                socket.LingerState = new LingerOption(true, 0);
-                socket.Dispose();
+                socket.Reset();
                 return;
             }
 
