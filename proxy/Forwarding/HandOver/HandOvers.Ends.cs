@@ -278,24 +278,25 @@ internal sealed partial class HandOvers
         Flow flow = _translation[index];
         Flow other = _translation[index ^ 1];
         long now = Stopwatch.GetTimestamp();
+        uint seconds = (uint)(now / Stopwatch.Frequency);
         if (flow.Last > side.Probed)
         {
             side.Probes = 0; // it has answered, however late this looks
         }
 
         TimeSpan? standing = other.Sent + other.AddSequence == flow.Acknowledged
-            ? null : TimeSpan.FromSeconds((int)((uint)(now / Stopwatch.Frequency) - flow.Progress));
+            ? null : TimeSpan.FromSeconds((int)(seconds - flow.Progress));
         if (flow.Edge != flow.Acknowledged)
         {
             side.Full = 0;
         }
         else if (side.Full == 0 || side.FullEdge != flow.Edge)
         {
-            (side.Full, side.FullEdge, side.FullAsked) = (now, flow.Edge, other.Asked);
+            (side.Full, side.FullEdge, side.FullAsked) = (seconds, flow.Edge, (byte)other.Asked);
         }
 
         var signs = new EndSigns(Nanoseconds(now - flow.Last), standing, side.Probes, Nanoseconds(now - side.Probed),
-            side.Full == 0 ? null : Nanoseconds(now - side.Full), other.Asked - side.FullAsked);
+            side.Full == 0 ? null : TimeSpan.FromSeconds(seconds - side.Full), (byte)(other.Asked - side.FullAsked));
         switch (signs.Judge(_times))
         {
             case Liveness.There:

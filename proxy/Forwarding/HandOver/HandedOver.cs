@@ -33,19 +33,18 @@ internal struct HandOverSide
     /// <summary>Nanoseconds since boot of the last keep-alive probe.</summary>
     public long Probed;
 
-    /// <summary>
-    /// Since when (nanoseconds since boot) the end has had no room, which then ended at this number, and how often the other end had asked by then.
-    /// 0: it has room.
-    /// </summary>
-    public long Full;
+    /// <summary>Since when (seconds since boot) the end has had no room, which then ended at this number. 0: it has room.</summary>
+    public uint Full;
     public uint FullEdge;
-    public uint FullAsked;
 
     /// <summary>The local socket; -1 once it is closed.</summary>
     public int Socket;
 
     /// <summary>Keep-alive probes that this end has not answered.</summary>
     public byte Probes;
+
+    /// <summary>The low byte of how often the other end had asked when this one had no room any more.</summary>
+    public byte FullAsked;
 
     /// <summary>The local socket has read the end of its stream.</summary>
     public bool FinRead;
