@@ -290,13 +290,15 @@ internal sealed partial class HandOvers
         {
             side.Full = 0;
         }
-        else if (side.Full == 0 || side.FullEdge != flow.Edge)
+        else if (side.Full == 0 || side.FullEdge != (ushort)(flow.Edge ^ (flow.Edge >> 16)))
         {
-            (side.Full, side.FullEdge, side.FullAsked) = (seconds, flow.Edge, (byte)other.Asked);
+            side.Full = Math.Max((ushort)seconds, (ushort)1);
+            side.FullEdge = (ushort)(flow.Edge ^ (flow.Edge >> 16));
+            side.FullAsked = (byte)other.Asked;
         }
 
         var signs = new EndSigns(Nanoseconds(now - flow.Last), standing, side.Probes, Nanoseconds(now - side.Probed),
-            side.Full == 0 ? null : TimeSpan.FromSeconds(seconds - side.Full), (byte)(other.Asked - side.FullAsked));
+            side.Full == 0 ? null : TimeSpan.FromSeconds((ushort)(seconds - side.Full)), (byte)(other.Asked - side.FullAsked));
         switch (signs.Judge(_times))
         {
             case Liveness.There:

@@ -1,6 +1,8 @@
 // A session that the kernel forwards: what is left of it in this process, without any object. The session at place p has the flows 2p (the client's
 // packets) and 2p + 1 (the node's), each with a side; so the other side of any is its index ^ 1.
 
+using System.Runtime.InteropServices;
+
 namespace RedisHaProxy.Forwarding.HandOver;
 
 /// <summary>The caller's name of a session.</summary>
@@ -28,14 +30,17 @@ internal enum HandOverState : byte
 }
 
 /// <summary>One side of it, beside what its <see cref="Flow"/> says.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 4)]
 internal struct HandOverSide
 {
     /// <summary>Nanoseconds since boot of the last keep-alive probe.</summary>
     public long Probed;
 
-    /// <summary>Since when (seconds since boot) the end has had no room, which then ended at this number. 0: it has room.</summary>
-    public uint Full;
-    public uint FullEdge;
+    /// <summary>
+    /// Since when (seconds since boot, the low half of it) the end has had no room, and both halves of the number at which that ended, in one. 0: it has room.
+    /// </summary>
+    public ushort Full;
+    public ushort FullEdge;
 
     /// <summary>The local socket; -1 once it is closed.</summary>
     public int Socket;
