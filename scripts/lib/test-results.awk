@@ -1,6 +1,9 @@
 # Reads a TRX file (one element a line, as `dotnet test --logger trx` writes it) and prints, tab-separated:
 #   passed|failed|skipped  test name  message (newlines as \001)
-# Used by scripts/test.
+# A failed test's message goes on with where it failed, and the last lines that the test wrote: a failure that does not
+# come again can be found by nothing else. Used by scripts/test.
+
+BEGIN { frames_shown = 4; lines_shown = 40; line_width = 300 }
 
 function attribute(line, name,    start, rest) {
   start = index(line, " " name "=\"")
@@ -24,14 +27,24 @@ function text(s) {
 function finish() {
   if (outcome == "Passed") print "passed\t" test "\t"
   else if (outcome == "NotExecuted") print "skipped\t" test "\t" message
-  else print "failed\t" test "\t" message
+  else print "failed\t" test "\t" message places written()
+}
+
+# The last lines that the test wrote.
+function written(    i, all) {
+  if (lines == 0) return ""
+  all = lines > lines_shown ? "\001its last " lines_shown " lines of " lines ":" : "\001what it wrote:"
+  for (i = lines > lines_shown ? lines - lines_shown + 1 : 1; i <= lines; i++) {
+    all = all "\001  " substr(output[i % lines_shown], 1, line_width)
+  }
+  return all
 }
 
 /<UnitTestResult / {
   test = attribute($0, "testName")
   outcome = attribute($0, "outcome")
-  message = ""
-  reading = 0
+  message = places = ""
+  reading = writing = lines = frames = 0
   if ($0 ~ /\/>[ \t\r]*$/) finish()
 }
 
@@ -42,6 +55,23 @@ reading {
   if (sub(/<\/Message>.*$/, "", line)) reading = 0
   line = text(line)
   message = message == "" ? line : message "\001" line
+}
+
+/<StdOut>/ && test != "" { writing = 1; sub(/^.*<StdOut>/, "") }
+
+writing {
+  line = $0
+  if (sub(/<\/StdOut>.*$/, "", line)) writing = 0
+  if (line !~ /^[ \t\r]*$/) output[++lines % lines_shown] = text(line)
+}
+
+# A frame that has a source file is one of ours: "at Type.Method() in /path/File.cs:line 12".
+/ in .*:line [0-9]+/ && test != "" && !writing && !reading && frames < frames_shown {
+  line = text($0)
+  sub(/^ *(<StackTrace>)? */, "", line)
+  sub(/<\/StackTrace>.*$/, "", line)
+  places = places "\001" line
+  frames++
 }
 
 /<\/UnitTestResult>/ { finish(); test = "" }
