@@ -94,7 +94,7 @@ internal sealed partial record Figures
             m => m.Control.Totals.Interruptions)
         {
             Metric = Metric.Counter("interruptions_total"),
-            Text = new("failovers", "{interruptions} interruptions"),
+            Text = new("failovers", "interruptions {interruptions}"),
         },
         new("interruptedMs", "For how long in all, the present interruption included.", m => m.Control.Totals.InterruptedAt(m.Control.At))
         {

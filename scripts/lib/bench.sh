@@ -18,13 +18,7 @@ run_bench() {
   esac
   # shellcheck source-path=SCRIPTDIR source=dotnet.sh
   . "$top/scripts/lib/dotnet.sh"
-  find_dotnet || true
-  local lack
-  lack=$(dotnet_lack "$top")
-  if [ -n "$lack" ]; then
-    echo "${0##*/}: $lack" >&2
-    exit 1
-  fi
+  require_dotnet "$top" "${0##*/}"
   # shellcheck source-path=SCRIPTDIR source=pulumi-packages.sh
   . "$top/scripts/lib/pulumi-packages.sh"
   choose_pulumi_packages "$top" >&2

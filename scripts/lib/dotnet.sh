@@ -34,6 +34,17 @@ dotnet_lack() {
   fi
 }
 
+# require_dotnet ROOT BEFORE [AFTER]: ends the script with 1 and one line, BEFORE, what is missing and AFTER, when ROOT cannot be built here.
+require_dotnet() {
+  local lack
+  find_dotnet || true
+  lack=$(dotnet_lack "$1")
+  if [ -n "$lack" ]; then
+    echo "$2: $lack${3:-}" >&2
+    exit 1
+  fi
+}
+
 # icu_package: the package of the library ICU, which has another name in each release.
 icu_package() {
   apt-cache pkgnames libicu 2>/dev/null | grep -x 'libicu[0-9]*' | sort | tail -n 1 | grep . || echo libicu-dev
