@@ -120,8 +120,12 @@ internal static class HandOverCommand
                 ThreadPool.QueueUserWorkItem(_ => ProxyCommandLine.TellAsync(error, $"{priority}{ProxyCommandLine.Name}: hand-over: {text}").Wait());
             using Process guard = StartGuard(helper, sessions);
             ThrowIf(helper.Try());
-            notifier.Ready("Waits for the proxy");
-            helper.Run(stop.Token, FeedNowAndThen(notifier));
+            notifier.Ready(HowItGoes(helper));
+            helper.Run(stop.Token, NowAndThen(() =>
+            {
+                notifier.FeedWatchdog();
+                notifier.Status(HowItGoes(helper));
+            }, notifier.Watchdog));
             return ExitCode.Ok;
         }
         catch (Exception e) when (e is SocketException or IOException or UnauthorizedAccessException)
@@ -130,15 +134,19 @@ internal static class HandOverCommand
         }
     }
 
-    private static Action FeedNowAndThen(ServiceNotifier notifier)
+    private static string HowItGoes(HandOverHelper helper) => helper.HasProxy
+        ? string.Create(CultureInfo.InvariantCulture, $"Serves the proxy; sessions that the kernel forwards: {helper.Sessions}") : "Waits for the proxy";
+
+    // Four times within the manager's patience.
+    private static Action NowAndThen(Action tell, TimeSpan? patience)
     {
-        long fed = 0;
+        long told = 0;
         return () =>
         {
-            if (notifier.Watchdog is { } patience && Environment.TickCount64 - fed > patience.TotalMilliseconds / 4)
+            if (patience is { } most && Environment.TickCount64 - told > most.TotalMilliseconds / 4)
             {
-                fed = Environment.TickCount64;
-                notifier.FeedWatchdog();
+                told = Environment.TickCount64;
+                tell();
             }
         };
     }

@@ -79,6 +79,12 @@ internal sealed unsafe partial class HandOverHelper : IDisposable
     /// <summary>Told why a session was given up, for a person; at most once a second.</summary>
     public Action<string>? Log { get; set; }
 
+    /// <summary>Whether a proxy is connected.</summary>
+    public bool HasProxy => _proxy is not null;
+
+    /// <summary>Sessions that it holds.</summary>
+    public int Sessions => _sessions.Count;
+
     /// <summary>The table of flows, for <see cref="HandOverGuard"/>.</summary>
     public int FlowsDescriptor => _sessions.FlowsDescriptor;
 

@@ -3,6 +3,7 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using RedisHaProxy.Forwarding.HandOver;
 using RedisHaProxy.Linux;
 
@@ -38,6 +39,33 @@ public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposab
         Assert.All(await Task.WhenAll(ends).WaitAsync(Bound.Wait), error => Assert.Equal(SocketError.ConnectionReset, error));
         client.Dispose();
         node.Dispose();
+    }
+
+    // What `systemctl status` shows of it: before, it waited for the proxy for as long as it ran.
+    [SkippableFact]
+    public async Task The_service_manager_hears_whether_the_proxy_is_there_and_how_many_sessions_it_has()
+    {
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = (int)Bound.Wait.TotalMilliseconds };
+        string notify = Path.Combine(_directory.Path, "notify");
+        manager.Bind(new UnixDomainSocketEndPoint(notify));
+        string path = await StartHelperAsync("NOTIFY_SOCKET=" + notify, "WATCHDOG_USEC=400000");
+        HearUntil(manager, "READY=1\nSTATUS=Waits for the proxy");
+        (Socket client, Socket fromClient) = await PairAsync(_machines.Client, _machines.Proxy, ThreeMachines.ProxyAddress);
+        (Socket toNode, Socket node) = await PairAsync(_machines.Proxy, _machines.Node, ThreeMachines.NodeAddress);
+        using (Socket proxy = Connect(path))
+        {
+            Assert.Equal(0, DescriptorSocket.Send(
+                (int)proxy.Handle, new HandOverMessage { Kind = HandOverMessageKind.Take, Id = 1 }, [(int)fromClient.Handle, (int)toNode.Handle]));
+            Assert.Equal(HandOverAnswer.Taken, await AnswerAsync(proxy));
+            HearUntil(manager, "STATUS=Serves the proxy; sessions that the kernel forwards: 1");
+            HearUntil(manager, "WATCHDOG=1");
+        }
+
+        HearUntil(manager, "STATUS=Waits for the proxy");
+        foreach (Socket socket in new[] { client, fromClient, toNode, node })
+        {
+            socket.Dispose();
+        }
     }
 
     // Making programs for the kernel is done by then: with that right, whoever takes the process over could read the whole kernel.
@@ -227,13 +255,25 @@ public sealed partial class HandOverHelperTests : IAsyncLifetime, IAsyncDisposab
     [System.Runtime.InteropServices.LibraryImport("libc", EntryPoint = "syscall")]
     private static partial nint SetUsers(nint number, nint real, nint effective, nint saved); // setresuid(2)
 
-    private async Task<string> StartHelperAsync()
+    private async Task<string> StartHelperAsync(params string[] environment)
     {
         Skip.If(ThreeMachines.Missing is not null, ThreeMachines.Missing);
         string path = Path.Combine(_directory.Path, "helper");
-        _helper = HandOverRights.StartHelper(path, _directory, _machines.Proxy);
+        _helper = HandOverRights.StartHelper(path, _directory, _machines.Proxy, environment);
         await Eventually.HoldsAsync(() => Listens(path), () => "the helper listens: " + File.ReadAllText(_helper.LogFile));
         return path;
+    }
+
+    private static void HearUntil(Socket manager, string wanted)
+    {
+        byte[] message = new byte[1024];
+        var heard = new List<string>();
+        do
+        {
+            Assert.True(heard.Count < 1000, $"'{wanted}' was not said: {string.Join(' ', heard.Distinct())}");
+            heard.Add(Encoding.UTF8.GetString(message, 0, manager.Receive(message)));
+        }
+        while (heard[^1] != wanted);
     }
 
     private static bool Listens(string path)

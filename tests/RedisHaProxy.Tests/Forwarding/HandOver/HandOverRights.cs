@@ -13,8 +13,9 @@ internal static class HandOverRights
     /// <param name="path">Of its socket.</param>
     /// <param name="directory">Gets its log.</param>
     /// <param name="network">Where it runs.</param>
-    public static ChildProcess StartHelper(string path, WorkDirectory directory, NetworkNamespace network) =>
-        Start("helper", ["--socket", path], directory, network);
+    /// <param name="environment">NAME=VALUE, beside its own.</param>
+    public static ChildProcess StartHelper(string path, WorkDirectory directory, NetworkNamespace network, params string[] environment) =>
+        Start("helper", ["--socket", path], directory, network, environment: environment);
 
     /// <summary>The verb hand-over with such rights.</summary>
     /// <param name="name">Of its log.</param>
@@ -22,7 +23,9 @@ internal static class HandOverRights
     /// <param name="directory">Gets its log.</param>
     /// <param name="network">Where it runs; where the test does when null.</param>
     /// <param name="names">Other rights than the unit's: names of capabilities.</param>
-    public static ChildProcess Start(string name, string[] arguments, WorkDirectory directory, NetworkNamespace? network, string[]? names = null)
+    /// <param name="environment">NAME=VALUE, beside its own.</param>
+    public static ChildProcess Start(
+        string name, string[] arguments, WorkDirectory directory, NetworkNamespace? network, string[]? names = null, string[]? environment = null)
     {
         const string Key = "AmbientCapabilities=";
         string unit = Path.Combine(Repository.Root, "infra", "Nodes", "Files", "proxy", "redis-ha-hand-over.service");
@@ -32,7 +35,7 @@ internal static class HandOverRights
             name, "setpriv",
             [
                 "--securebits", "+noroot", "--bounding-set", rights, "--inh-caps", rights, "--ambient-caps", rights,
-                Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), "hand-over", .. arguments,
+                "env", .. environment ?? [], Path.Combine(AppContext.BaseDirectory, "redis-ha-proxy"), "hand-over", .. arguments,
             ],
             Path.Combine(directory.Path, name + ".log"), network);
     }
