@@ -86,7 +86,7 @@ public sealed partial class HandOverSessionTests(Xunit.Abstractions.ITestOutputH
         const int Before = 1000, After = 5000, Answer = 20_000, AtOnce = 50;
         await StartAsync(engine);
         (Socket Client, Socket Node)[] sessions = [];
-        while (sessions.Length < HandOverTests.Number("HANDOVER_ORDERED", AtOnce)) // the proxy has no socket of those that are handed over
+        while (sessions.Length < HandOverTests.Number("HANDOVER_ORDERED", AtOnce)) // four files each: both ends, and the proxy's place holders
         {
             (Socket Client, Socket Node)[] next = await OpenSessionsAsync(AtOnce);
             sessions = [.. sessions, .. next];
