@@ -151,7 +151,7 @@ public record Setting(string Key, SettingType Type, object? Default, string Exam
     internal static readonly ChoiceSetting ProxyLogLevel = new("proxyLogLevel", ["info", "trace", "debug", "warning", "error"]) { Example = "warning" };
     internal static readonly ChoiceSetting ProxyLogFormat = new("proxyLogFormat", ["auto", "text", "json", "journal"]) { Example = "json" };
     internal static readonly ChoiceSetting ProxyLogSessions = new("proxyLogSessions", ["yes", "no"]);
-    internal static readonly ChoiceSetting ProxyHandOver = new("proxyHandOver", ["auto", "off"]);
+    internal static readonly ChoiceSetting ProxyHandOver = new("proxyHandOver", ["off", "auto"]);
     internal static readonly Setting ProxyOverrides = new("proxyOverrides", SettingType.Text, "", """{"sentinel":{"pollInterval":"50ms"}}""");
     internal static readonly Setting DrainedProxies = new("drainedProxies", SettingType.TextList, None, "proxy1");
     internal static readonly Setting ProxyBundlePath = new("proxyBundlePath", SettingType.Text, "", "./redis-ha-proxy") { IsExampleValue = false };

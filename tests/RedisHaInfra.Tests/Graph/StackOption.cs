@@ -75,7 +75,7 @@ public sealed record StackOption(string Name, params OptionValue[] Values)
         new("reads", new OptionValue("plain", ("readOnlyPort", "6381"))),
         new("header", new OptionValue("sent", ("proxyProtocol", "yes")),
             new OptionValue("sent, and clients limited", ("proxyProtocol", "yes"), ("proxyMaxConnectionsPerSource", "20"))),
-        new("hand-over", new OptionValue("off", ("proxyHandOver", "off"))),
+        new("hand-over", new OptionValue("auto", ("proxyHandOver", "auto"))),
         new("proxy", new OptionValue("further keys", ("proxyOverrides", """{"sentinel":{"pollInterval":"50ms"},"limits":{"refusal":"BUSY later"}}"""))),
         new("time-outs", new OptionValue("longer", ("proxyConnectTimeout", "5s"), ("proxyParkTimeout", "40s"), ("proxyIdleTimeout", "1h"))),
         new("waiting", new OptionValue("few", ("proxyMaxParked", "100"))),
